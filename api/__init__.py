@@ -1,0 +1,1 @@
+"""The read side: the Prometheus HTTP API over the pure query engine in `api.promql`."""

@@ -1,0 +1,44 @@
+"""The port through which the engine gets its data.
+
+One query has one `Queryable`: it fixes the tenants, the replica labels and the symbols. Several
+implementations exist: the storage's querier, the in-memory one of the tests, later remote ones.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from storage.labels import LabelFrame, Matcher, Symbols
+from storage.samples import Samples
+
+
+class Selection(Protocol):
+    """The series that one selector matched, frozen at the time of the select."""
+
+    @property
+    def labels(self) -> LabelFrame:
+        """One row per series. Rows are distinct label sets, in an order that is stable."""
+        ...
+
+    def read(self, first_row: int, end_row: int) -> Samples:
+        """The samples of rows [first_row, end_row) within the bounds of the select.
+
+        Computes on memory only: all I/O was done by the select. Thread-safe.
+        """
+        ...
+
+
+class Queryable(Protocol):
+    """The series and samples one query may see."""
+
+    @property
+    def symbols(self) -> Symbols:
+        """The symbols that all frames of this query share."""
+        ...
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Selection:
+        """The series that pass all matchers, with their samples of [start_ms, end_ms], both
+        inclusive. A matched series may turn out to have no sample there.
+
+        Raises storage.errors.LimitExceeded if more series or samples match than a limit allows.
+        """
+        ...

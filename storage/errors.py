@@ -1,0 +1,65 @@
+"""The operating errors of storage, one tree:
+
+    StorageError
+    +-- TenantError          the tenant name is not allowed
+    +-- CorruptBatch         a batch whose label bytes are not what they claim to be
+    +-- Overloaded           try again later: a queue or the head is full
+    +-- LogFailed            the write-ahead log refused an append, for good
+    +-- LimitExceeded        a read asked for more than a limit allows
+    +-- QueryStopped         a read ran out of time or was cancelled
+    +-- FormatError          a file on disk is not in a format this version reads
+
+Refused samples are data (`storage.rejects`), not errors. Bugs are assertions.
+"""
+
+
+class StorageError(Exception):
+    """Base of all operating errors of storage. `reason` is the metric label."""
+
+    reason = "storage"
+    retryable = False
+
+
+class TenantError(StorageError):
+    """The tenant name has characters, a length or a form that is not allowed."""
+
+    reason = "tenant_invalid"
+
+
+class CorruptBatch(StorageError):
+    """Label bytes of a batch are no valid label messages; nothing of the batch was kept."""
+
+    reason = "corrupt"
+
+
+class Overloaded(StorageError):
+    """A bounded queue or the head is full; the same request may succeed later."""
+
+    reason = "overloaded"
+    retryable = True
+
+
+class LogFailed(StorageError):
+    """A write or sync of the log failed; the log refuses all further appends."""
+
+    reason = "log_failed"
+    retryable = True
+
+
+class LimitExceeded(StorageError):
+    """A read touches more series or samples than the limit named in the message."""
+
+    reason = "limit"
+
+
+class QueryStopped(StorageError):
+    """A read was given up because its time was over or its client gone."""
+
+    reason = "stopped"
+    retryable = True
+
+
+class FormatError(StorageError):
+    """A file on disk has an unknown version or is damaged beyond its valid prefix."""
+
+    reason = "format"

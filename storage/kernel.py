@@ -1,0 +1,17 @@
+"""The decorator for compiled kernels.
+
+A kernel is a free function over arrays. It is compiled without `fastmath`, because NaN is a legal
+value and a stale marker is a NaN bit pattern; it releases the GIL and is cached on disk.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(function: F) -> F:
+    """Compile `function` in nopython mode, cached on disk and without holding the GIL."""
+    return cast(F, njit(cache=True, nogil=True)(function))

@@ -1,0 +1,83 @@
+"""The start-up settings of storage, and how every layer declares its settings.
+
+A setting is a field of a frozen dataclass: its key (the part after the layer's prefix), its kind,
+its default and one sentence. The configuration file, the flags and docs/configuration.md are made
+from these. Loading this module loads neither numba nor DuckDB.
+
+Kinds: text, integer, bytes (64MiB, 1GB), duration (15d, 1h30m; held in int ms), flag, list.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+def setting(key: str, kind: str, default: Any, sentence: str) -> Any:
+    """A dataclass field that is a setting; see the module's text for the kinds."""
+    metadata = {"key": key, "kind": kind, "help": sentence}
+    if isinstance(default, list | tuple):
+        return field(default_factory=lambda: tuple(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageOptions:
+    """Settings under `storage.`; all are fixed at start-up."""
+
+    path: str = setting("path", "text", "./data", "Directory that holds all data.")
+    retention_ms: int = setting(
+        "retention",
+        "duration",
+        15 * DAY_MS,
+        "How long samples are kept; older ones are refused and dropped. 0 keeps them for ever and "
+        "accepts samples of any time.",
+    )
+    creation_grace_period_ms: int = setting(
+        "creation-grace-period",
+        "duration",
+        10 * MINUTE_MS,
+        "How far in the future a sample may be. Not checked where retention is 0.",
+    )
+    shards: int = setting(
+        "shards",
+        "integer",
+        4,
+        "Number of shards of a new data directory; an existing one keeps the number it has.",
+    )
+    head_samples_max: int = setting(
+        "head.max-samples",
+        "integer",
+        32_000_000,
+        "Samples a shard's head may hold; from half of it on the head is sealed.",
+    )
+    head_age_ms: int = setting(
+        "head.max-age",
+        "duration",
+        2 * HOUR_MS,
+        "Age at which a head is sealed into a segment; staggered between the shards.",
+    )
+    series_max: int = setting(
+        "max-series", "integer", 10_000_000, "Series one shard may know within the retention."
+    )
+    tenants_max: int = setting("max-tenants", "integer", 10_000, "Tenants a data directory may have.")
+    labels_per_series_max: int = setting(
+        "max-labels-per-series", "integer", 128, "Labels a series may have, __name__ included."
+    )
+    label_bytes_max: int = setting(
+        "max-label-bytes", "bytes", 64 * 1024, "Length of the longest label name or value."
+    )
+    queue_requests_max: int = setting(
+        "write-queue.max-requests",
+        "integer",
+        1_000,
+        "Write requests that may wait for one shard; above it the answer is 503.",
+    )
+    duckdb_memory_bytes: int = setting(
+        "duckdb.memory-limit", "bytes", 1 * GIB, "Memory DuckDB may use to seal and read segments."
+    )
+    duckdb_threads: int = setting("duckdb.threads", "integer", 2, "Threads DuckDB may use.")
