@@ -1,7 +1,7 @@
 """A write request as columns, and what became of it.
 
-A batch is what a decoder makes of one request body, and what the log gives back at replay; ingest and
-replay run the same code on it.
+A batch is what a decoder makes of one request body, and what the log gives back at replay; ingest
+and replay run the same code on it.
 """
 
 from collections.abc import Callable
@@ -23,9 +23,10 @@ KIND_REMOTE_WRITE_1_SNAPPY = 1
 class Batch:
     """The columns of one request. Arrays may be views of reused buffers: valid until release().
 
-    Series i has the label bytes buffer[label_start[i]:label_end[i]] (a run of protobuf Label fields,
-    possibly with other fields in between), a keyed 128-bit hash of those bytes, and the samples
-    sample_offsets[i]:sample_offsets[i+1]. Timestamps are int64 ms, values keep the bits they came with.
+    Series i has the label bytes buffer[label_start[i]:label_end[i]] (a run of protobuf Label
+    fields, possibly with other fields in between), a keyed 128-bit hash of those bytes, and the
+    samples sample_offsets[i]:sample_offsets[i+1]. Timestamps are int64 ms, values keep the bits
+    they came with.
     """
 
     kind: int

@@ -15,3 +15,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 def kernel(function: F) -> F:
     """Compile `function` in nopython mode, cached on disk and without holding the GIL."""
     return cast(F, njit(cache=True, nogil=True)(function))
+
+
+def kernel_part(function: F) -> F:
+    """Compile `function` to be inlined into the kernels that call it.
+
+    Its arguments should be numbers: handing arrays on costs reference counts in every call.
+    """
+    return cast(F, njit(cache=True, nogil=True, forceinline=True)(function))

@@ -234,7 +234,8 @@ class LabelFrame:
 
 
 def label_sort_key(text: str) -> bytes:
-    """Texts are ordered by their UTF-8 bytes, which differs from Python's order only for escapes."""
+    """Texts are ordered by their UTF-8 bytes, which differs from Python's order only for
+    escapes."""
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -5,6 +5,8 @@ its default and one sentence. The configuration file, the flags and docs/configu
 from these. Loading this module loads neither numba nor DuckDB.
 
 Kinds: text, integer, bytes (64MiB, 1GB), duration (15d, 1h30m; held in int ms), flag, list.
+Allowed: (least, largest) of a number, both inclusive, or the texts that a text may be; by default
+every number from 0 on and every text.
 """
 
 from dataclasses import dataclass, field
@@ -17,9 +19,11 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 
-def setting(key: str, kind: str, default: Any, sentence: str) -> Any:
-    """A dataclass field that is a setting; see the module's text for the kinds."""
-    metadata = {"key": key, "kind": kind, "help": sentence}
+def setting(
+    key: str, kind: str, default: Any, sentence: str, allowed: tuple[Any, ...] | None = None
+) -> Any:
+    """A dataclass field that is a setting; see the module's text for kinds and allowed values."""
+    metadata = {"key": key, "kind": kind, "help": sentence, "allowed": allowed}
     if isinstance(default, list | tuple):
         return field(default_factory=lambda: tuple(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -64,7 +68,15 @@ class StorageOptions:
     series_max: int = setting(
         "max-series", "integer", 10_000_000, "Series one shard may know within the retention."
     )
-    tenants_max: int = setting("max-tenants", "integer", 10_000, "Tenants a data directory may have.")
+    symbol_bytes_max: int = setting(
+        "max-symbol-bytes",
+        "bytes",
+        4 * GIB,
+        "Length of all distinct label names and values of a shard together.",
+    )
+    tenants_max: int = setting(
+        "max-tenants", "integer", 10_000, "Tenants a data directory may have."
+    )
     labels_per_series_max: int = setting(
         "max-labels-per-series", "integer", 128, "Labels a series may have, __name__ included."
     )
@@ -76,6 +88,12 @@ class StorageOptions:
         "integer",
         1_000,
         "Write requests that may wait for one shard; above it the answer is 503.",
+    )
+    select_series_max: int = setting(
+        "select.max-series", "integer", 2_000_000, "Series one selector may match."
+    )
+    select_samples_max: int = setting(
+        "select.max-samples", "integer", 200_000_000, "Samples one selector may read from disk."
     )
     duckdb_memory_bytes: int = setting(
         "duckdb.memory-limit", "bytes", 1 * GIB, "Memory DuckDB may use to seal and read segments."

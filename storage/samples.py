@@ -41,7 +41,8 @@ class Samples:
 
 def is_stale(values: Float64s) -> Bools:
     """Where values hold the stale marker, bit for bit."""
-    return values.view(np.uint64) == np.uint64(STALE_NAN_BITS)
+    stale: Bools = values.view(np.uint64) == np.uint64(STALE_NAN_BITS)
+    return stale
 
 
 def empty_samples(series_count: int) -> Samples:

@@ -1,0 +1,265 @@
+"""The database: all shards of one data directory behind append, querier and close.
+
+Opening recovers: the catalog tells which segments and which part of each log count, series come
+back from the segments, samples from the log. One process at a time may have a data directory open.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import xxhash
+from prometheus_client import CollectorRegistry
+
+from storage.batch import Batch, Decoder, Outcome
+from storage.catalog import Catalog
+from storage.duck import Duck
+from storage.errors import FormatError, LimitExceeded, StorageError
+from storage.files import catalog_file, make_directory, segments_directory, wal_directory
+from storage.head import GROUP_SAMPLES_MAX, Head
+from storage.log_file import Damage, warn_of_damage
+from storage.metrics import StorageMetrics
+from storage.options import StorageOptions
+from storage.querier import EmptyQuerier, StorageQuerier
+from storage.recovery import recover_shard
+from storage.rejects import histogram_rejects
+from storage.retention import Retention
+from storage.sealing import seal_head
+from storage.segment import SegmentMeta, clean_directory
+from storage.segment_reader import FooterCache, SegmentReader
+from storage.segment_series import SeriesReader
+from storage.segment_writer import SegmentWriter
+from storage.series_table import TENANT_BITS, SeriesTable
+from storage.shard import PendingWrite, Shard, ShardFiles, Tenant, now_ms
+from storage.wal import Wal
+
+logger = logging.getLogger(__name__)
+
+LOCK_FILE = "lock"
+TEMPORARY_DIRECTORY = "tmp"
+UPKEEP_SECONDS = 10.0
+
+
+class Database:
+    """Tenants on shards. append() belongs to an event loop; queriers may be used in any thread."""
+
+    def __init__(
+        self, options: StorageOptions, catalog: Catalog, duck: Duck, metrics: StorageMetrics
+    ) -> None:
+        """Use open()."""
+        self._options = options
+        self._path = Path(options.path)
+        self._catalog = catalog
+        self._duck = duck
+        self._footers = FooterCache()
+        self._metrics = metrics
+        self._tenants: dict[str, Tenant] = {}
+        self._tenants_lock = threading.Lock()
+        self._shards: list[Shard] = []
+        self._lock_descriptor = -1
+        self._closing = threading.Event()
+        self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
+        self._retention = Retention(options, catalog)
+
+    @classmethod
+    def open(
+        cls, options: StorageOptions, decode: Decoder, registry: CollectorRegistry
+    ) -> "Database":
+        """Open or make a data directory and recover everything acknowledged. Blocks; may take
+        minutes for a large log. Raises FormatError if the directory cannot be read."""
+        path = Path(options.path)
+        make_directory(path)
+        lock_descriptor = lock_directory(path)
+        catalog = Catalog.open(catalog_file(path), shards=options.shards)
+        duck = Duck(
+            memory_bytes=options.duckdb_memory_bytes,
+            threads=options.duckdb_threads,
+            temporary=path / TEMPORARY_DIRECTORY,
+        )
+        database = cls(options, catalog, duck, StorageMetrics(registry))
+        database._lock_descriptor = lock_descriptor
+        database._recover(decode)
+        return database
+
+    async def append(self, tenant: str, batch: Batch, arrival_ms: int) -> Outcome:
+        """Make a batch durable and visible; returns after both. Releases the batch.
+
+        Raises Overloaded, LogFailed (nothing was kept), CorruptBatch, LimitExceeded or TenantError.
+        """
+        if batch.sample_count > GROUP_SAMPLES_MAX:
+            batch.release()
+            raise LimitExceeded(
+                f"{batch.sample_count} samples in one request, at most {GROUP_SAMPLES_MAX} are "
+                "allowed (GROUP_SAMPLES_MAX)"
+            )
+        if not batch.sample_count:
+            rejects = tuple(histogram_rejects(batch))
+            batch.release()
+            return self._count(tenant, Outcome(0, rejects))
+        known = self._tenants.get(tenant)
+        if known is None:
+            known = await asyncio.to_thread(self._add_tenant, tenant)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcome] = loop.create_future()
+
+        def finish(result: Outcome | StorageError) -> None:
+            loop.call_soon_threadsafe(settle, answer, batch, result)
+
+        try:
+            self._shards[known.shard].submit(PendingWrite(known, batch, arrival_ms, finish))
+        except StorageError:
+            batch.release()
+            raise
+        return self._count(tenant, await answer)
+
+    def querier(
+        self, tenant: str, *, replica_labels: tuple[str, ...], dedup: bool
+    ) -> StorageQuerier | EmptyQuerier:
+        """A view of one tenant. With dedup, series that are equal without the replica labels are
+        one. A tenant that never wrote has no series."""
+        known = self._tenants.get(tenant)
+        if known is None:
+            return EmptyQuerier()
+        shard = self._shards[known.shard]
+        labels = replica_labels if dedup else ()
+        return StorageQuerier(shard, known.number, self._options, labels)
+
+    def close(self) -> None:
+        """Write what waits, finish seals under way, keep the heads in the log."""
+        self._closing.set()
+        if self._upkeep.is_alive():
+            self._upkeep.join()
+        for shard in self._shards:
+            shard.stop()
+        self._duck.close()
+        self._catalog.close()
+        os.close(self._lock_descriptor)
+
+    def _count(self, tenant: str, outcome: Outcome) -> Outcome:
+        if outcome.accepted:
+            self._metrics.samples.labels(tenant).inc(outcome.accepted)
+        for reject in outcome.rejects:
+            self._metrics.rejected.labels(tenant, reject.reason).inc(reject.count)
+        return outcome
+
+    def _add_tenant(self, name: str) -> Tenant:
+        with self._tenants_lock:
+            known = self._tenants.get(name)
+            if known is not None:
+                return known
+            allowed = min(self._options.tenants_max, (1 << TENANT_BITS) - 1)
+            if len(self._tenants) >= allowed:
+                raise LimitExceeded(
+                    f"{len(self._tenants)} tenants are known, at most {allowed} may be "
+                    "(storage.max-tenants)"
+                )
+            shard = xxhash.xxh3_64_intdigest(name.encode()) % self._catalog.shards
+            tenant = Tenant(name, self._catalog.tenant(name, shard), shard)
+            self._tenants[name] = tenant
+            return tenant
+
+    def _recover(self, decode: Decoder) -> None:
+        for row in self._catalog.tenants():
+            self._tenants[row.name] = Tenant(row.name, row.id, row.shard)
+        started = time.monotonic()
+        for number in range(self._catalog.shards):
+            shard = self._open_shard(number)
+            self._shards.append(shard)
+            recover_shard(shard, self._tenants, decode, self._seal)
+            shard.start(self._seal)
+        self._upkeep.start()
+        logger.info(
+            "database open path=%s shards=%d tenants=%d series=%d head_samples=%d seconds=%.1f",
+            self._path, len(self._shards), len(self._tenants),
+            sum(len(shard.table) for shard in self._shards),
+            sum(shard.head_samples for shard in self._shards), time.monotonic() - started,
+        )  # fmt: skip
+
+    def _open_shard(self, number: int) -> Shard:
+        directory = segments_directory(self._path, number)
+        make_directory(directory)
+        segments = self._catalog.segments(number)
+        clean_directory(directory, {segment.ulid for segment in segments})
+        position = self._catalog.log_position(number)
+        files = ShardFiles(
+            wal=Wal.open(
+                wal_directory(self._path, number), first_file=position, on_damage=self._note_damage
+            ),
+            samples=SegmentReader(directory, self._footers),
+            series=SeriesReader(self._duck, directory),
+            segments=segments,
+            log_position=position,
+        )
+        return Shard(number, self._options, files)
+
+    def _note_damage(self, damage: Damage) -> None:
+        self._metrics.log_damage.inc()
+        warn_of_damage(damage)
+
+    def _seal(
+        self, shard: int, table: SeriesTable, head: Head, position: int
+    ) -> SegmentMeta | None:
+        """Write a frozen head as a segment and register it; the log before `position` is done."""
+        with timed(self._metrics, shard):
+            names = {t.number: t.name for t in list(self._tenants.values()) if t.shard == shard}
+            writer = SegmentWriter(self._duck, segments_directory(self._path, shard), shard)
+            segment = seal_head(writer, table, head, names, created_ms=now_ms())
+            self._catalog.seal(shard, segment, position)
+            return segment
+
+    def _keep_up(self) -> None:
+        """Metrics and retention, every UPKEEP_SECONDS until the database closes."""
+        while not self._closing.wait(UPKEEP_SECONDS):
+            for shard in self._shards:
+                try:
+                    self._update_gauges(shard)
+                    dropped = self._retention.run(shard, now_ms())
+                    self._metrics.segments_dropped.inc(dropped)
+                except (StorageError, OSError) as error:
+                    logger.error("upkeep failed shard=%d error=%r", shard.number, error)
+
+    def _update_gauges(self, shard: Shard) -> None:
+        label = str(shard.number)
+        self._metrics.series.labels(label).set(len(shard.table))
+        self._metrics.head_samples.labels(label).set(shard.head_samples)
+        self._metrics.queue.labels(label).set(shard.queue_length)
+        self._metrics.segments.labels(label).set(len(shard.view().segments))
+        self._metrics.wal_bytes.labels(label).set(shard.wal.size_bytes())
+
+
+def settle(answer: asyncio.Future[Outcome], batch: Batch, result: Outcome | StorageError) -> None:
+    """Answer a waiting append, unless its caller has gone."""
+    batch.release()
+    if answer.done():
+        return
+    if isinstance(result, StorageError):
+        answer.set_exception(result)
+    else:
+        answer.set_result(result)
+
+
+def lock_directory(path: Path) -> int:
+    """Take the data directory for this process; the lock goes with the descriptor."""
+    descriptor = os.open(path / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise FormatError(f"{path} is in use by another process (storage.path)") from None
+    return descriptor
+
+
+@contextmanager
+def timed(metrics: StorageMetrics, shard: int) -> Iterator[None]:
+    """Measure and log one seal."""
+    started = time.monotonic()
+    yield
+    seconds = time.monotonic() - started
+    metrics.seal_seconds.observe(seconds)
+    logger.info("sealed shard=%d seconds=%.2f", shard, seconds)

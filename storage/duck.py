@@ -1,0 +1,47 @@
+"""The one DuckDB instance of the process, which writes segments and reads their series tables.
+
+It has no database of its own: it works on Parquet files. Memory and threads are bounded, it loads
+no extensions and reads no Python variables by name. Every thread has its own cursor.
+"""
+
+import threading
+from pathlib import Path
+
+import duckdb
+
+
+class Duck:
+    """A DuckDB instance shared by all threads."""
+
+    def __init__(self, *, memory_bytes: int, threads: int, temporary: Path) -> None:
+        """temporary: the directory to which large sorts spill; made when needed."""
+        self._instance = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": f"{max(1, memory_bytes >> 20)}MiB",
+                "threads": str(threads),
+                "temp_directory": str(temporary),
+                "preserve_insertion_order": "true",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "python_enable_replacements": "false",
+            },
+        )
+        self._instance.execute("SET parquet_metadata_cache = true")
+        self._instance.execute("SET lock_configuration = true")
+        self._local = threading.local()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """The calling thread's cursor: what it registers, no other thread sees."""
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
+        if cursor is None:
+            cursor = self._local.cursor = self._instance.cursor()
+        return cursor
+
+    def close(self) -> None:
+        self._instance.close()
+
+
+def quoted(path: Path) -> str:
+    """A path as an SQL string."""
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,83 @@
+"""The names of everything on disk, and what makes a change to a directory durable.
+
+    <data>/
+      catalog.sqlite                    tenants, segments, log positions (storage/catalog.py)
+      shards/0003/
+        wal/00000017.log                log files (docs/formats/wal.md)
+        segments/01JD...Z/              one segment, named by its ULID (docs/formats/segments.md)
+          samples.parquet  series.parquet  meta.json
+        segments/01JD...Z.tmp/          a segment that was not finished
+
+A file is durable once it was synced and the directory that names it was synced too.
+"""
+
+import os
+import re
+from pathlib import Path
+
+CATALOG_FILE = "catalog.sqlite"
+SHARDS_DIRECTORY = "shards"
+WAL_DIRECTORY = "wal"
+SEGMENTS_DIRECTORY = "segments"
+TEMPORARY_SUFFIX = ".tmp"
+
+SAMPLES_FILE = "samples.parquet"
+SERIES_FILE = "series.parquet"
+META_FILE = "meta.json"
+
+_LOG_FILE_PATTERN = re.compile(r"([0-9]{8,12})\.log")
+
+
+def catalog_file(data: Path) -> Path:
+    return data / CATALOG_FILE
+
+
+def shard_directory(data: Path, shard: int) -> Path:
+    return data / SHARDS_DIRECTORY / f"{shard:04d}"
+
+
+def wal_directory(data: Path, shard: int) -> Path:
+    return shard_directory(data, shard) / WAL_DIRECTORY
+
+
+def segments_directory(data: Path, shard: int) -> Path:
+    return shard_directory(data, shard) / SEGMENTS_DIRECTORY
+
+
+def log_file_name(number: int) -> str:
+    return f"{number:08d}.log"
+
+
+def log_file_number(name: str) -> int | None:
+    """The number of a log file, or None if the name is no log file's."""
+    match = _LOG_FILE_PATTERN.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def sync_file(path: Path) -> None:
+    """Make the contents of a file durable, its name not yet."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(path: Path) -> None:
+    """Create a directory and its parents so that each of the new names is durable."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for directory in reversed(missing):
+        directory.mkdir(exist_ok=True)
+        sync_directory(directory.parent)

@@ -1,0 +1,184 @@
+"""Kernels of the head: append decoded samples to the chunk pool, count and copy them out again.
+
+Values travel as their uint64 bits: duplicates are compared bit for bit, and NaN payloads survive.
+The chunks of a series form a chain from its newest to its oldest chunk; chunk numbers are kept plus
+one, so that 0 means none.
+"""
+
+from storage.batch import UInt64s
+from storage.kernel import kernel
+from storage.samples import Int32s, Int64s
+
+# What can happen to a sample; positions in the counts and examples of append_samples.
+TOO_OLD = 0
+TOO_FAR_IN_FUTURE = 1
+CONFLICT = 2
+SAMPLE_REASONS = 3
+
+# Positions in the head's state.
+CHUNKS_USED = 0
+SAMPLES = 1
+SIDE_SAMPLES = 2
+
+
+@kernel
+def append_samples(
+    refs: Int32s,
+    sample_offsets: Int64s,
+    timestamps: Int64s,
+    bits: UInt64s,
+    oldest_ms: int,
+    newest_ms: int,
+    last_ms: Int64s,
+    last_bits: UInt64s,
+    chunk_times: Int64s,
+    chunk_bits: UInt64s,
+    previous: Int32s,
+    current: Int32s,
+    fill: Int32s,
+    side_refs: Int32s,
+    side_times: Int64s,
+    side_bits: UInt64s,
+    state: Int64s,
+    counts: Int64s,
+    examples: Int64s,
+) -> None:
+    """Append the samples of a batch whose series are known (ref >= 0).
+
+    A sample newer than its series' last goes to the series' chunk; an older one to the side buffer,
+    unless the current chunk has that timestamp already. counts[r] and examples[r] tell how many
+    samples were refused for reason r and the position of the first. Room was checked by the caller.
+    """
+    size = chunk_times.shape[1]
+    for i in range(len(refs)):
+        ref = refs[i]
+        if ref < 0:
+            continue
+        for k in range(sample_offsets[i], sample_offsets[i + 1]):
+            t = timestamps[k]
+            reason = -1
+            if t < oldest_ms:
+                reason = TOO_OLD
+            elif t > newest_ms:
+                reason = TOO_FAR_IN_FUTURE
+            elif t == last_ms[ref] and bits[k] != last_bits[ref]:
+                reason = CONFLICT
+            if reason >= 0:
+                if counts[reason] == 0:
+                    examples[reason] = k
+                counts[reason] += 1
+                continue
+            if t == last_ms[ref]:
+                continue
+            chunk = current[ref] - 1
+            if t < last_ms[ref]:
+                known = False
+                if chunk >= 0:
+                    for f in range(fill[ref]):
+                        if chunk_times[chunk, f] == t:
+                            known = True
+                            break
+                if not known:
+                    side = state[SIDE_SAMPLES]
+                    side_refs[side] = ref
+                    side_times[side] = t
+                    side_bits[side] = bits[k]
+                    state[SIDE_SAMPLES] = side + 1
+                continue
+            last_ms[ref] = t
+            last_bits[ref] = bits[k]
+            if chunk < 0 or fill[ref] == size:
+                previous[state[CHUNKS_USED]] = chunk + 1
+                chunk = state[CHUNKS_USED]
+                state[CHUNKS_USED] = chunk + 1
+                current[ref] = chunk + 1
+                fill[ref] = 0
+            chunk_times[chunk, fill[ref]] = t
+            chunk_bits[chunk, fill[ref]] = bits[k]
+            fill[ref] += 1
+            state[SAMPLES] += 1
+
+
+@kernel
+def count_chunks(
+    chunk_times: Int64s,
+    previous: Int32s,
+    current: Int32s,
+    fill: Int32s,
+    start_ms: int,
+    end_ms: int,
+    counts: Int64s,
+) -> None:
+    """counts[i] = samples in [start_ms, end_ms] on the chain that starts at current[i], fill[i]."""
+    size = chunk_times.shape[1]
+    for i in range(len(current)):
+        chunk = current[i] - 1
+        used = fill[i]
+        count = 0
+        while chunk >= 0 and chunk_times[chunk, used - 1] >= start_ms:
+            if chunk_times[chunk, 0] >= start_ms and chunk_times[chunk, used - 1] <= end_ms:
+                count += used
+            else:
+                for f in range(used):
+                    if start_ms <= chunk_times[chunk, f] <= end_ms:
+                        count += 1
+            chunk = previous[chunk] - 1
+            used = size
+        counts[i] = count
+
+
+@kernel
+def copy_chunks(
+    chunk_times: Int64s,
+    chunk_bits: UInt64s,
+    previous: Int32s,
+    current: Int32s,
+    fill: Int32s,
+    start_ms: int,
+    end_ms: int,
+    offsets: Int64s,
+    timestamps: Int64s,
+    bits: UInt64s,
+) -> None:
+    """Copy the samples that count_chunks() counted to offsets[i]:offsets[i+1], oldest first."""
+    size = chunk_times.shape[1]
+    for i in range(len(current)):
+        chunk = current[i] - 1
+        used = fill[i]
+        at = offsets[i + 1]
+        while at > offsets[i]:
+            for f in range(used - 1, -1, -1):
+                t = chunk_times[chunk, f]
+                if t < start_ms:
+                    break
+                if t <= end_ms:
+                    at -= 1
+                    timestamps[at] = t
+                    bits[at] = chunk_bits[chunk, f]
+            chunk = previous[chunk] - 1
+            used = size
+
+
+@kernel
+def select_side(
+    side_refs: Int32s,
+    side_times: Int64s,
+    count: int,
+    row_of_ref: Int32s,
+    start_ms: int,
+    end_ms: int,
+    rows: Int64s,
+    positions: Int64s,
+) -> int:
+    """The side samples of chosen series in [start_ms, end_ms]: their rows and positions.
+
+    row_of_ref: row + 1 of a chosen series, 0 for others. Returns how many there are.
+    """
+    found = 0
+    for k in range(count):
+        ref = side_refs[k]
+        if ref < len(row_of_ref) and row_of_ref[ref] > 0 and start_ms <= side_times[k] <= end_ms:
+            rows[found] = row_of_ref[ref] - 1
+            positions[found] = k
+            found += 1
+    return found

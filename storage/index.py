@@ -1,0 +1,153 @@
+"""The series index of one tenant: matchers -> refs, over label columns.
+
+The columns are derived from the series table and made when a query first names a label; after that
+they only grow by the series that are new. A matcher is evaluated once per distinct value of its
+label and becomes a mask over codes.
+
+Invariants:
+* Position i of every column belongs to refs[i]; positions are only appended.
+* A matcher sees a missing label as the empty value.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+import re2
+
+from storage.kernel import kernel
+from storage.labels import LabelFrame, LabelPairs, Matcher, Symbols, take_pairs
+from storage.samples import Bools, Int32s, Int64s
+from storage.series_table import SeriesTable
+
+# Labels that queries name are few; a tenant that uses more than these has some columns made anew.
+COLUMNS_KEPT_MAX = 64
+FIRST_ROWS = 64
+
+
+class GrowingColumn:
+    """An int32 column that is appended to, with room to spare."""
+
+    def __init__(self) -> None:
+        self._data: Int32s = np.zeros(FIRST_ROWS, np.int32)
+        self.length = 0
+
+    def extend(self, count: int) -> Int32s:
+        """Append `count` zeros and return a view of them, to be filled in."""
+        if self.length + count > len(self._data):
+            grown = np.zeros(max(2 * len(self._data), self.length + count), np.int32)
+            grown[: self.length] = self._data[: self.length]
+            self._data = grown
+        self.length += count
+        return self._data[self.length - count : self.length]
+
+    @property
+    def view(self) -> Int32s:
+        return self._data[: self.length]
+
+
+class TenantIndex:
+    """The series of one tenant in one shard."""
+
+    def __init__(self, table: SeriesTable, tenant: int) -> None:
+        self._table = table
+        self._tenant = tenant
+        self._lock = threading.Lock()
+        self._seen = 0  # refs of the table that were looked at
+        self._refs = GrowingColumn()
+        self._columns: OrderedDict[int, GrowingColumn] = OrderedDict()
+
+    def match(self, matchers: Sequence[Matcher]) -> Int64s:
+        """The refs of the series that pass all matchers, ascending by series id."""
+        with self._lock:
+            refs = self._all_refs()
+            mask = np.ones(len(refs), np.bool_)
+            for matcher in matchers:
+                mask &= self._passes(matcher, refs)
+        chosen = refs[mask].astype(np.int64)
+        return chosen[np.argsort(self._table.ids[chosen], kind="stable")]
+
+    def frame(self, refs: Int64s, symbols: Symbols) -> LabelFrame:
+        """The labels of these series."""
+        return LabelFrame(symbols, len(refs), pairs=self.pairs(refs))
+
+    def pairs(self, refs: Int64s) -> LabelPairs:
+        return take_pairs(self._table.pairs, refs)
+
+    def _all_refs(self) -> Int32s:
+        count = len(self._table)
+        if count > self._seen:
+            new = np.flatnonzero(self._table.tenants[self._seen : count] == self._tenant)
+            self._refs.extend(len(new))[:] = new + self._seen
+            self._seen = count
+        return self._refs.view
+
+    def _passes(self, matcher: Matcher, refs: Int32s) -> Bools:
+        code = self._table.symbols.find(matcher.name)
+        if code < 0:  # no series of the shard has this label
+            return np.full(len(refs), matches_text(matcher, ""))
+        codes = self._column(code, refs)
+        if matcher.op in ("=", "!="):
+            wanted = self._table.symbols.find(matcher.value)
+            equal = codes == wanted
+            return equal if matcher.op == "=" else ~equal
+        passes: Bools = allowed_codes(self._table, matcher, codes)[codes]
+        return passes
+
+    def _column(self, name_code: int, refs: Int32s) -> Int32s:
+        column = self._columns.get(name_code)
+        if column is None:
+            column = self._columns[name_code] = GrowingColumn()
+            if len(self._columns) > COLUMNS_KEPT_MAX:
+                self._columns.popitem(last=False)
+        self._columns.move_to_end(name_code)
+        first = column.length
+        if first < len(refs):
+            table = self._table
+            added = column.extend(len(refs) - first)
+            fill_codes(table.offsets, table.names, table.values, refs[first:], name_code, added)
+        return column.view
+
+
+def allowed_codes(table: SeriesTable, matcher: Matcher, codes: Int32s) -> Bools:
+    """For each code up to the largest of `codes`: does its text pass? Only codes that occur
+    count."""
+    occurs = np.zeros(int(codes.max(initial=0)) + 1, np.bool_)
+    mark_codes(codes, occurs)
+    distinct = np.flatnonzero(occurs)
+    pattern = re2.compile(f"^(?s:{matcher.value})$")
+    negative = matcher.op == "!~"
+    text = table.symbols.text
+    allowed = np.zeros(len(occurs), np.bool_)
+    allowed[distinct] = [
+        (pattern.search(text(code)) is not None) != negative for code in distinct.tolist()
+    ]
+    return allowed
+
+
+def matches_text(matcher: Matcher, text: str) -> bool:
+    """Whether one value passes a matcher."""
+    if matcher.op in ("=", "!="):
+        return (text == matcher.value) == (matcher.op == "=")
+    found = re2.compile(f"^(?s:{matcher.value})$").search(text) is not None
+    return found == (matcher.op == "=~")
+
+
+@kernel
+def fill_codes(
+    offsets: Int64s, names: Int32s, values: Int32s, refs: Int32s, name_code: int, out: Int32s
+) -> None:
+    """out[i] = the value code of label name_code of series refs[i]; untouched where it has none."""
+    for i in range(len(refs)):
+        for k in range(offsets[refs[i]], offsets[refs[i] + 1]):
+            if names[k] == name_code:
+                out[i] = values[k]
+                break
+
+
+@kernel
+def mark_codes(codes: Int32s, occurs: Bools) -> None:
+    """occurs[c] = True for every code c of the column."""
+    for i in range(len(codes)):
+        occurs[codes[i]] = True

@@ -1,0 +1,45 @@
+"""The metrics of storage."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+SYNC_SECONDS_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class StorageMetrics:
+    """All metrics that storage moves, registered once per database."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.samples = Counter(
+            "cupola_ingested_samples_total", "Samples accepted, by tenant.", ["tenant"],
+            registry=registry,
+        )  # fmt: skip
+        self.rejected = Counter(
+            "cupola_rejected_samples_total", "Samples refused, by tenant and reason.",
+            ["tenant", "reason"], registry=registry,
+        )  # fmt: skip
+        self.series = Gauge(
+            "cupola_series", "Series known, by shard.", ["shard"], registry=registry
+        )
+        self.head_samples = Gauge(
+            "cupola_head_samples", "Samples in memory, by shard.", ["shard"], registry=registry
+        )
+        self.queue = Gauge(
+            "cupola_write_queue_requests", "Write requests waiting, by shard.", ["shard"],
+            registry=registry,
+        )  # fmt: skip
+        self.segments = Gauge(
+            "cupola_segments", "Segments, by shard.", ["shard"], registry=registry
+        )
+        self.wal_bytes = Gauge(
+            "cupola_wal_bytes", "Size of the log files, by shard.", ["shard"], registry=registry
+        )
+        self.seal_seconds = Histogram(
+            "cupola_seal_duration_seconds", "Time to seal a head into a segment.",
+            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120), registry=registry,
+        )  # fmt: skip
+        self.segments_dropped = Counter(
+            "cupola_segments_dropped_total", "Segments dropped by retention.", registry=registry
+        )
+        self.log_damage = Counter(
+            "cupola_wal_damage_total", "Damaged places found in log files.", registry=registry
+        )

@@ -1,0 +1,140 @@
+"""Refused samples as data: why, how many, and the first of them spelled out.
+
+One table of reasons, used for the answer to the sender, the log and the metrics. The message says
+what was got, what is allowed and, where one governs it, the setting.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from storage.batch import Batch, Reject
+from storage.head import Appended
+from storage.head_kernels import CONFLICT, TOO_FAR_IN_FUTURE, TOO_OLD
+from storage.options import StorageOptions
+from storage.samples import Int32s
+from storage.series_kernels import (
+    DUPLICATE_NAME,
+    EMPTY_NAME,
+    LABEL_TOO_LONG,
+    NO_METRIC_NAME,
+    NOT_UTF8,
+    TABLE_FULL,
+    TOO_MANY_LABELS,
+    TOO_MANY_METRICS,
+    first_labels,
+)
+from storage.series_table import METRICS_MAX
+
+# Senders keep the first 1,024 bytes of an answer.
+EXAMPLE_CHARS_MAX = 300
+EXAMPLE_LABELS_MAX = 20
+
+SERIES_REASONS: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
+    TOO_MANY_LABELS: (
+        "too_many_labels",
+        lambda o: f"more than {o.labels_per_series_max} labels (storage.max-labels-per-series)",
+    ),
+    LABEL_TOO_LONG: (
+        "label_too_long",
+        lambda o: f"a label name or value over {o.label_bytes_max} bytes (storage.max-label-bytes)",
+    ),
+    NOT_UTF8: ("label_invalid", lambda _: "a label name or value that is not valid UTF-8"),
+    EMPTY_NAME: ("label_invalid", lambda _: "a label with an empty name"),
+    DUPLICATE_NAME: ("label_invalid", lambda _: "a label name that occurs twice"),
+    NO_METRIC_NAME: ("label_invalid", lambda _: "no metric name (label __name__)"),
+    TABLE_FULL: (
+        "series_limit",
+        lambda o: (
+            f"one series more than the shard may know: at most {o.series_max} "
+            f"(storage.max-series) and {o.symbol_bytes_max} bytes of distinct label names and "
+            "values (storage.max-symbol-bytes)"
+        ),
+    ),
+    TOO_MANY_METRICS: (
+        "series_limit",
+        lambda _: f"a metric name more than the {METRICS_MAX} a tenant may have in a shard",
+    ),
+}
+HISTOGRAM_REASON = "native_histogram"
+SAMPLE_REASONS = {
+    TOO_OLD: "too_old",
+    TOO_FAR_IN_FUTURE: "too_far_in_future",
+    CONFLICT: "duplicate",
+}
+REASONS = tuple(
+    sorted(
+        {reason for reason, _ in SERIES_REASONS.values()}
+        | set(SAMPLE_REASONS.values())
+        | {HISTOGRAM_REASON}
+    )
+)
+
+
+def series_rejects(batch: Batch, refs: Int32s, options: StorageOptions) -> list[Reject]:
+    """Rejects of the series without a ref, one per kernel reason; they count samples."""
+    if refs.min(initial=0) >= 0:
+        return []
+    rejects = []
+    per_series = np.diff(batch.sample_offsets)
+    for code in np.unique(refs[refs < 0]).tolist():
+        reason, describe = SERIES_REASONS[-1 - code]
+        of_reason = refs == code
+        example = label_text(batch, int(np.argmax(of_reason)))
+        message = f"series refused: {describe(options)}; first: {example}"
+        rejects.append(Reject(reason, int(per_series[of_reason].sum()), message))
+    return rejects
+
+
+def sample_rejects(
+    batch: Batch, appended: Appended, oldest_ms: int, newest_ms: int, options: StorageOptions
+) -> list[Reject]:
+    """Rejects of single samples, one per reason."""
+    rules = {
+        TOO_OLD: f"older than {oldest_ms} ms (storage.retention={options.retention_ms} ms)",
+        TOO_FAR_IN_FUTURE: (
+            f"newer than {newest_ms} ms "
+            f"(storage.creation-grace-period={options.creation_grace_period_ms} ms)"
+        ),
+        CONFLICT: "another value than the newest sample of the series, at the same timestamp",
+    }
+    rejects = []
+    for code, reason in SAMPLE_REASONS.items():
+        count = int(appended.counts[code])
+        if count:
+            k = int(appended.examples[code])
+            series = int(np.searchsorted(batch.sample_offsets, k, side="right")) - 1
+            message = (
+                f"sample refused: {rules[code]}; first: {label_text(batch, series)} "
+                f"at {int(batch.timestamps[k])} ms, value {float(batch.values[k])!r}"
+            )
+            rejects.append(Reject(reason, count, message))
+    return rejects
+
+
+def histogram_rejects(batch: Batch) -> list[Reject]:
+    """Native histograms are not stored yet; saying so is better than losing them silently."""
+    if not batch.histogram_count:
+        return []
+    message = "sample refused: native histograms are not stored"
+    return [Reject(HISTOGRAM_REASON, batch.histogram_count, message)]
+
+
+def label_text(batch: Batch, series: int) -> str:
+    """The labels of a series as they came, like {a="1", b="2"}, cut to EXAMPLE_CHARS_MAX.
+
+    Refused label sets may be of any length and hold any bytes, but their messages are whole: a
+    batch with damaged ones is refused before.
+    """
+    spans = np.zeros((EXAMPLE_LABELS_MAX, 4), np.int64)
+    start, end = int(batch.label_start[series]), int(batch.label_end[series])
+    count = first_labels(batch.buffer, start, end, spans)
+    labels = ", ".join(
+        f'{_text(batch, *span[:2])}="{_text(batch, *span[2:])}"' for span in spans[:count].tolist()
+    )
+    return ("{" + labels + "}")[:EXAMPLE_CHARS_MAX]
+
+
+def _text(batch: Batch, start: int, length: int) -> str:
+    raw = batch.buffer[start : start + min(length, EXAMPLE_CHARS_MAX)].tobytes()
+    return "".join(c if c.isprintable() else "?" for c in raw.decode("utf-8", "replace"))

@@ -1,0 +1,248 @@
+"""Writing a segment: sorted columns in, a durable directory out.
+
+DuckDB encodes the Parquet files, because it packs timestamps as deltas and splits the bytes of
+values once dictionaries are off. The columns reach it as Arrow batches, block after block, so a
+segment is never in memory as a whole.
+
+Invariants:
+* The directory has its final name only after all of it was synced.
+* Whatever fails, nothing but a temporary directory may be left behind.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from storage.duck import Duck, quoted
+from storage.errors import StorageError
+from storage.files import (
+    META_FILE,
+    SAMPLES_FILE,
+    SERIES_FILE,
+    TEMPORARY_SUFFIX,
+    make_directory,
+    sync_directory,
+    sync_file,
+)
+from storage.labels import LabelPairs, take_pairs
+from storage.samples import Float64s, Int32s, Int64s, Samples
+from storage.segment import SegmentMeta, file_sum, write_meta
+from storage.segment_kernels import strictly_ascending
+from storage.ulid import new_ulid, ulid_time_ms
+
+# Rows per row group, the unit of reading. On real scrapes, 34 M rows: 0.41 bytes a sample and
+# 1.2 ms for one series; with 122,880 rows 0.40 and 1.8 ms; with 30,720 rows 0.42 and 1.0 ms, but
+# the footer doubles with every halving.
+ROW_GROUP_ROWS = 61_440
+SERIES_BATCH_ROWS = 65_536
+
+SAMPLES_SCHEMA = pa.schema(
+    [
+        pa.field("series_id", pa.int64(), nullable=False),
+        pa.field("ts", pa.int64(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+    ]
+)
+SERIES_SCHEMA = pa.schema(
+    [
+        pa.field("series_id", pa.int64(), nullable=False),
+        pa.field("tenant", pa.large_string(), nullable=False),
+        pa.field("labels", pa.map_(pa.large_string(), pa.large_string()), nullable=False),
+        pa.field("min_ts", pa.int64(), nullable=False),
+        pa.field("max_ts", pa.int64(), nullable=False),
+        pa.field("samples", pa.int64(), nullable=False),
+        pa.field("last_value", pa.float64(), nullable=False),
+    ]
+)
+# With a dictionary limit of 1 every column falls back to delta packing or byte splitting.
+SAMPLES_FORMAT = (
+    "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 1, "
+    f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+)
+SERIES_FORMAT = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2"
+
+# Series ids, strictly ascending, and their samples; a series may go on in the next block.
+Block = tuple[Int64s, Samples]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesColumns:
+    """The series a segment may have; those that no block brings samples of are left out.
+
+    ids: int64, strictly ascending. tenants: int32 positions in tenant_names. pairs: labels of each
+    series, sorted by name, as positions in symbols. tenant_names, symbols: Arrow arrays of texts.
+    """
+
+    ids: Int64s
+    tenants: Int32s
+    pairs: LabelPairs
+    tenant_names: pa.Array
+    symbols: pa.Array
+
+
+class SegmentWriter:
+    """Writes the segments of one shard into its segments directory. One call at a time."""
+
+    def __init__(self, duck: Duck, directory: Path, shard: int) -> None:
+        self._duck = duck
+        self._directory = directory
+        self._shard = shard
+
+    def write(
+        self, series: SeriesColumns, blocks: Iterable[Block], *, created_ms: int
+    ) -> SegmentMeta:
+        """Write a segment of all samples of the blocks, which must have at least one.
+
+        The rows of all blocks together are strictly ascending by (series id, timestamp). Raises
+        StorageError or OSError if the files cannot be written, for example for lack of space.
+        """
+        make_directory(self._directory)
+        ulid = new_ulid(created_ms)
+        temporary = self._directory / (ulid + TEMPORARY_SUFFIX)
+        temporary.mkdir()
+        try:
+            meta = self._write_files(temporary, ulid, series, blocks)
+            temporary.rename(self._directory / ulid)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        sync_directory(self._directory)
+        return meta
+
+    def _write_files(
+        self, directory: Path, ulid: str, series: SeriesColumns, blocks: Iterable[Block]
+    ) -> SegmentMeta:
+        summary = SeriesSummary(series.ids)
+        batches = sample_batches(blocks, summary)
+        self._copy(SAMPLES_SCHEMA, batches, directory / SAMPLES_FILE, SAMPLES_FORMAT)
+        rows = summary.rows()
+        assert len(rows), "BUG: a segment without samples"
+        described = series_batches(series, summary, rows)
+        self._copy(SERIES_SCHEMA, described, directory / SERIES_FILE, SERIES_FORMAT)
+        files = {name: file_sum(directory / name) for name in (SAMPLES_FILE, SERIES_FILE)}
+        meta = SegmentMeta(
+            ulid=ulid,
+            shard=self._shard,
+            min_ms=int(summary.min_ms[rows].min()),
+            max_ms=int(summary.max_ms[rows].max()),
+            samples=int(summary.samples.sum()),
+            series=len(rows),
+            bytes=sum(file.bytes for file in files.values()),
+            created_ms=ulid_time_ms(ulid),
+        )
+        write_meta(directory, meta, files)
+        for name in (SAMPLES_FILE, SERIES_FILE, META_FILE):
+            sync_file(directory / name)
+        sync_directory(directory)
+        return meta
+
+    def _copy(
+        self, schema: pa.Schema, batches: Iterator[pa.RecordBatch], path: Path, options: str
+    ) -> None:
+        """Let DuckDB pull the batches into a Parquet file, in their order."""
+        failures: list[Exception] = []
+        reader = pa.RecordBatchReader.from_batches(schema, remember_failure(batches, failures))
+        cursor = self._duck.cursor()
+        cursor.register("batches", reader)
+        try:
+            cursor.execute(f"COPY (SELECT * FROM batches) TO {quoted(path)} ({options})")
+        except duckdb.Error as error:
+            if failures:
+                raise failures[0] from None
+            raise StorageError(f"cannot write {path}: {error}") from error
+        finally:
+            cursor.unregister("batches")
+
+
+class SeriesSummary:
+    """Per series: range of times, number of samples and newest value of the blocks seen."""
+
+    def __init__(self, ids: Int64s) -> None:
+        whole = np.iinfo(np.int64)
+        self.ids = ids
+        self.min_ms: Int64s = np.full(len(ids), whole.max, np.int64)
+        self.max_ms: Int64s = np.full(len(ids), whole.min, np.int64)
+        self.samples: Int64s = np.zeros(len(ids), np.int64)
+        self.last_values: Float64s = np.zeros(len(ids), np.float64)
+
+    def add(self, ids: Int64s, samples: Samples) -> None:
+        """Take a block in. All its ids must be known, and its samples follow those before."""
+        filled = np.flatnonzero(np.diff(samples.offsets))
+        ids = ids[filled]
+        firsts, lasts = samples.offsets[filled], samples.offsets[filled + 1] - 1
+        rows = np.searchsorted(self.ids, ids)
+        assert (self.ids[np.minimum(rows, len(self.ids) - 1)] == ids).all(), "BUG: unknown series"
+        first_ms = samples.timestamps[firsts]
+        follows = (self.samples[rows] == 0) | (first_ms > self.max_ms[rows])
+        assert follows.all(), "BUG: a series goes on with older samples"
+        self.min_ms[rows] = np.minimum(self.min_ms[rows], first_ms)
+        self.max_ms[rows] = samples.timestamps[lasts]
+        self.samples[rows] += lasts - firsts + 1
+        self.last_values[rows] = samples.values[lasts]
+
+    def rows(self) -> Int64s:
+        """The positions of the series that have samples."""
+        return np.flatnonzero(self.samples)
+
+
+def sample_batches(blocks: Iterable[Block], summary: SeriesSummary) -> Iterator[pa.RecordBatch]:
+    """The rows of samples.parquet; sums them up on the way and checks their order."""
+    newest_id = -1
+    for ids, samples in blocks:
+        if not len(samples):
+            continue
+        assert ids[0] >= newest_id, f"BUG: series {ids[0]} after {newest_id}"
+        assert strictly_ascending(ids, samples.offsets, samples.timestamps), "BUG: unsorted block"
+        newest_id = int(ids[-1])
+        summary.add(ids, samples)
+        columns = (np.repeat(ids, np.diff(samples.offsets)), samples.timestamps, samples.values)
+        yield pa.RecordBatch.from_arrays([pa.array(c) for c in columns], schema=SAMPLES_SCHEMA)
+
+
+def series_batches(
+    series: SeriesColumns, summary: SeriesSummary, rows: Int64s
+) -> Iterator[pa.RecordBatch]:
+    """The rows of series.parquet for the series at positions `rows`."""
+    for start in range(0, len(rows), SERIES_BATCH_ROWS):
+        part = rows[start : start + SERIES_BATCH_ROWS]
+        columns = [
+            pa.array(series.ids[part]),
+            texts_of(series.tenant_names, series.tenants[part]),
+            label_maps(series.pairs, series.symbols, part),
+            pa.array(summary.min_ms[part]),
+            pa.array(summary.max_ms[part]),
+            pa.array(summary.samples[part]),
+            pa.array(summary.last_values[part]),
+        ]
+        yield pa.RecordBatch.from_arrays(columns, schema=SERIES_SCHEMA)
+
+
+def texts_of(texts: pa.Array, codes: Int32s) -> pa.Array:
+    return texts.take(pa.array(codes)).cast(pa.large_string())
+
+
+def label_maps(pairs: LabelPairs, symbols: pa.Array, rows: Int64s) -> pa.Array:
+    """One map of label names to values for each of the rows."""
+    taken = take_pairs(pairs, rows)
+    return pa.MapArray.from_arrays(
+        pa.array(taken.offsets.astype(np.int32)),
+        texts_of(symbols, taken.names),
+        texts_of(symbols, taken.values),
+        type=SERIES_SCHEMA.field("labels").type,
+    )
+
+
+def remember_failure(
+    batches: Iterator[pa.RecordBatch], failures: list[Exception]
+) -> Iterator[pa.RecordBatch]:
+    """The batches; an exception of theirs is kept, because DuckDB passes on only its text."""
+    try:
+        yield from batches
+    except Exception as error:
+        failures.append(error)
+        raise

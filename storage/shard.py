@@ -1,0 +1,327 @@
+"""One shard: a log, a series table, heads and segments, and the one writer that changes them.
+
+    write   queue -> writer takes all that waits -> resolve series -> log append, one sync -> head
+    seal    freeze the head, new log file -> segment on disk -> catalog, with the log position
+            -> delete the log files before it -> let go of the frozen head
+    read    view() under the lock, then everything outside of it
+
+Invariants:
+* A batch is visible to queries only after the record that carries it has been synced.
+* Every synced sample is in a registered segment, or in the log from the catalog's position on.
+* Taking the same records twice changes nothing that a query can see.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.batch import Batch, Outcome
+from storage.errors import CorruptBatch, Overloaded, StorageError
+from storage.head import GROUP_SAMPLES_MAX, Head
+from storage.index import TenantIndex
+from storage.options import StorageOptions
+from storage.rejects import histogram_rejects, sample_rejects, series_rejects
+from storage.samples import Int32s
+from storage.segment import SegmentMeta
+from storage.segment_reader import SegmentReader
+from storage.segment_series import SeriesReader
+from storage.series_table import SeriesTable
+from storage.wal import Wal
+
+logger = logging.getLogger(__name__)
+
+SEAL_FULLNESS = 0.5
+IDLE_CHECK_SECONDS = 1.0
+SEAL_RETRY_SECONDS = 10.0
+# How long writes wait for a seal before they are told to come again.
+SEAL_WAIT_SECONDS = 1.0
+INT64 = np.iinfo(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant as the catalog knows it."""
+
+    name: str
+    number: int
+    shard: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PendingWrite:
+    """A batch that waits for the writer. finish() is called once, from the writer's thread."""
+
+    tenant: Tenant
+    batch: Batch
+    arrival_ms: int
+    finish: Callable[[Outcome | StorageError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFiles:
+    """What a shard has on disk. segments: those of the catalog at start, oldest first;
+    log_position: the first log file whose records are not all in segments."""
+
+    wal: Wal
+    samples: SegmentReader
+    series: SeriesReader
+    segments: Sequence[SegmentMeta]
+    log_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardView:
+    """What a query sees: segments, oldest first, and heads, the frozen one first."""
+
+    segments: tuple[SegmentMeta, ...]
+    heads: tuple[Head, ...]
+
+
+# Makes a frozen head durable as a segment of a shard and registers it in the catalog, together with
+# the log position that follows it. None: the head had no samples.
+Sealer = Callable[[int, SeriesTable, Head, int], SegmentMeta | None]
+
+
+class Shard:
+    """State and writer of one shard. `lock` guards heads and segments; kernels that change or
+    snapshot a head run under it, nothing that waits does."""
+
+    def __init__(self, number: int, options: StorageOptions, files: ShardFiles) -> None:
+        self.number = number
+        self.files = files
+        self.lock = threading.Lock()
+        self.table = SeriesTable(options)
+        self.wal = files.wal
+        self._options = options
+        self._segments = tuple(files.segments)
+        self._active = Head(options, self.table, now_ms())
+        self._frozen: Head | None = None
+        self._indexes: dict[int, TenantIndex] = {}
+        self._queue: list[PendingWrite] = []
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._writer: threading.Thread | None = None
+        self._sealing: threading.Thread | None = None
+        self._sealer: Sealer | None = None
+
+    # Reading.
+
+    def view(self) -> ShardView:
+        with self.lock:
+            heads = (self._active,) if self._frozen is None else (self._frozen, self._active)
+            return ShardView(self._segments, heads)
+
+    def index(self, tenant: int) -> TenantIndex:
+        with self.lock:
+            index = self._indexes.get(tenant)
+            if index is None:
+                index = self._indexes[tenant] = TenantIndex(self.table, tenant)
+            return index
+
+    @property
+    def head_samples(self) -> int:
+        return sum(head.sample_count for head in self.view().heads)
+
+    @property
+    def queue_length(self) -> int:
+        return len(self._queue)
+
+    # Writing.
+
+    def start(self, sealer: Sealer) -> None:
+        """Start the writer; the shard was recovered before."""
+        self._sealer = sealer
+        self._writer = threading.Thread(target=self._run, name=f"writer-{self.number}", daemon=True)
+        self._writer.start()
+
+    def submit(self, write: PendingWrite) -> None:
+        """Queue a write. Raises Overloaded if too many wait or the shard is stopping."""
+        with self._wake:
+            if self._stopping:
+                raise Overloaded("the server is stopping")
+            if len(self._queue) >= self._options.queue_requests_max:
+                raise Overloaded(
+                    f"{len(self._queue)} requests wait for shard {self.number}, at most "
+                    f"{self._options.queue_requests_max} may (storage.write-queue.max-requests)"
+                )
+            self._queue.append(write)
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Write what waits, finish a seal under way, close the log. The head stays in the log."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._writer is not None:
+            self._writer.join()
+        if self._sealing is not None:
+            self._sealing.join()
+        self.wal.close()
+
+    def replay(self, tenant: Tenant, batch: Batch, arrival_ms: int) -> None:
+        """Take a batch from the log: what a write does, without the log. Before start() only."""
+        refs = self.table.resolve(batch, tenant.number)
+        self._append(batch, refs, arrival_ms)
+
+    def freeze(self) -> Head:
+        """Replace the head by an empty one; the old one is read from until thaw()."""
+        with self.lock:
+            assert self._frozen is None, f"BUG: shard {self.number} is sealing already"
+            self._frozen = self._active
+            self._active = Head(self._options, self.table, now_ms())
+            return self._frozen
+
+    def thaw(self, segment: SegmentMeta | None) -> None:
+        """The frozen head is in a segment now (None: it had no samples)."""
+        with self.lock:
+            self._frozen = None
+            if segment is not None:
+                self._segments = (*self._segments, segment)
+
+    def drop_segments(self, gone: set[str]) -> None:
+        """Let no new query see these segments (by ULID)."""
+        with self.lock:
+            self._segments = tuple(s for s in self._segments if s.ulid not in gone)
+
+    @property
+    def fullness(self) -> float:
+        return self._active.fullness
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                if not self._queue and not self._stopping:
+                    self._wake.wait(IDLE_CHECK_SECONDS)
+                if not self._queue and self._stopping:
+                    return
+                group = self._take_group()
+            if group:
+                self._write_group(group)
+            if self._seal_is_due() and not self._stopping:
+                self._start_seal()
+
+    def _take_group(self) -> list[PendingWrite]:
+        """The longest run of waiting writes whose samples fit into a head below its limits."""
+        count, samples = 0, 0
+        for write in self._queue:
+            samples += write.batch.sample_count
+            if count and samples > GROUP_SAMPLES_MAX:
+                break
+            count += 1
+        group, self._queue = self._queue[:count], self._queue[count:]
+        return group
+
+    def _write_group(self, group: list[PendingWrite]) -> None:
+        """Make the group durable with one sync, then visible, then answer."""
+        unanswered = list(group)
+        try:
+            ready = self._log_group(unanswered)
+            for write, refs in ready:
+                outcome = self._append(write.batch, refs, write.arrival_ms)
+                unanswered.remove(write)
+                write.finish(outcome)
+        except StorageError as error:
+            for write in unanswered:
+                write.finish(error)
+        except Exception as error:
+            # A bug must not end the writer, or every later request would wait for ever.
+            logger.exception("write failed shard=%d", self.number)
+            for write in unanswered:
+                write.finish(StorageError(f"internal error: {error!r}"))
+
+    def _log_group(self, unanswered: list[PendingWrite]) -> list[tuple[PendingWrite, Int32s]]:
+        """Resolve and log the group; corrupt batches are answered here and left out."""
+        ready = []
+        for write in list(unanswered):
+            try:
+                ready.append((write, self.table.resolve(write.batch, write.tenant.number)))
+            except CorruptBatch as error:
+                unanswered.remove(write)
+                write.finish(error)
+        self._make_room()
+        for write, refs in ready:
+            if refs.max(initial=-1) >= 0:
+                batch = write.batch
+                self.wal.append(batch.kind, write.arrival_ms, write.tenant.name, batch.payload)
+        self.wal.sync()
+        return ready
+
+    def _make_room(self) -> None:
+        if self._active.fullness < 1:
+            return
+        if self._sealing is not None:
+            self._sealing.join(SEAL_WAIT_SECONDS)
+        if self._frozen is not None:
+            raise Overloaded(
+                f"the head of shard {self.number} is full while another is being sealed; it holds "
+                f"at most {self._options.head_samples_max} samples (storage.head.max-samples)"
+            )
+        self._start_seal()
+
+    def _append(self, batch: Batch, refs: Int32s, arrival_ms: int) -> Outcome:
+        options = self._options
+        oldest, newest = accepted_times(options, arrival_ms)
+        with self.lock:
+            appended = self._active.append(refs, batch, oldest, newest)
+        rejects = (
+            *series_rejects(batch, refs, options),
+            *sample_rejects(batch, appended, oldest, newest, options),
+            *histogram_rejects(batch),
+        )
+        refused = sum(reject.count for reject in rejects) - batch.histogram_count
+        return Outcome(batch.sample_count - refused, rejects)
+
+    # Sealing.
+
+    def _seal_is_due(self) -> bool:
+        head = self._active
+        if self._frozen is not None or head.sample_count == 0:
+            return False
+        # Staggered, so that shards which were opened together do not all seal at once.
+        age_max = self._options.head_age_ms * (1 + self.number / (2 * self._options.shards))
+        return head.fullness >= SEAL_FULLNESS or now_ms() - head.opened_ms >= age_max
+
+    def _start_seal(self) -> None:
+        try:
+            position = self.wal.rotate()
+        except StorageError as error:
+            logger.error("seal not started shard=%d error=%r", self.number, str(error))
+            return
+        head = self.freeze()
+        self._sealing = threading.Thread(
+            target=self._seal, args=(head, position), name=f"seal-{self.number}", daemon=True
+        )
+        self._sealing.start()
+
+    def _seal(self, head: Head, position: int) -> None:
+        """Seal until it works: the samples are safe in the log meanwhile."""
+        assert self._sealer is not None, "BUG: the shard was not started"
+        while True:
+            try:
+                segment = self._sealer(self.number, self.table, head, position)
+                break
+            except Exception:
+                logger.exception("seal failed, will be tried again shard=%d", self.number)
+                if self._stopping:
+                    return
+                time.sleep(SEAL_RETRY_SECONDS)
+        self.thaw(segment)
+        self.wal.truncate(position)
+
+
+def accepted_times(options: StorageOptions, arrival_ms: int) -> tuple[int, int]:
+    """The oldest and newest timestamp accepted from a request that came at arrival_ms.
+
+    The smallest int64 itself stands for "never" and is not accepted.
+    """
+    if options.retention_ms == 0:
+        return int(INT64.min) + 1, int(INT64.max)
+    return arrival_ms - options.retention_ms, arrival_ms + options.creation_grace_period_ms
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,31 @@
+"""Tenant names: the unit of isolation, as requests state it.
+
+A tenant needs no set-up, so every text that becomes a tenant passes through here. The rules are
+those of the systems whose header is accepted: 1 to 150 of `0-9A-Za-z!-_.*'()`, neither `.` nor
+`..`, so that a name is also safe as a part of a path.
+"""
+
+import re
+from typing import Final
+
+from storage.errors import TenantError
+
+DEFAULT_TENANT: Final = "default"
+TENANT_LENGTH_MAX: Final = 150
+
+_ALLOWED = re.compile(rf"[0-9A-Za-z!\-_.*'()]{{1,{TENANT_LENGTH_MAX}}}")
+_RULE = f"allowed are 1 to {TENANT_LENGTH_MAX} of 0-9A-Za-z!-_.*'() and neither . nor .."
+
+
+def parse_tenant(text: str) -> str:
+    """The tenant that `text` names. Raises TenantError."""
+    if _ALLOWED.fullmatch(text) is None or text in (".", ".."):
+        raise TenantError(f"invalid tenant {_shorten(text)}; {_RULE}")
+    return text
+
+
+def _shorten(text: str) -> str:
+    """The text quoted for a message that may go to a log, cut where it is too long."""
+    if len(text) <= TENANT_LENGTH_MAX:
+        return ascii(text)
+    return f"{ascii(text[:20])}... of {len(text)} characters"
