@@ -27,7 +27,7 @@ class Duck:
                 "python_enable_replacements": "false",
             },
         )
-        self._instance.execute("SET parquet_metadata_cache = true")
+        self._instance.execute("SET GLOBAL parquet_metadata_cache = true")
         self._instance.execute("SET lock_configuration = true")
         self._local = threading.local()
 

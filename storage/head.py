@@ -33,6 +33,7 @@ from storage.series_table import SeriesTable
 
 # 32 samples keep the waste of short-lived series small; 128 gained nothing at read or append.
 CHUNK_SIZE = 32
+SPARE_CHUNKS = 64
 # The samples of the requests that are written together; a request may not have more.
 GROUP_SAMPLES_MAX = 4_000_000
 
@@ -54,7 +55,7 @@ class Head:
         self._table = table
         self._samples_max = options.head_samples_max
         # Each series may leave its newest chunk nearly empty, hence twice the chunks.
-        self._chunks_max = 2 * (options.head_samples_max // CHUNK_SIZE) + 1
+        self._chunks_max = 2 * (options.head_samples_max // CHUNK_SIZE) + SPARE_CHUNKS
         # A head below its limits has room for one more group of writes, whatever is in it.
         chunks = self._chunks_max + GROUP_SAMPLES_MAX
         side = self._samples_max + GROUP_SAMPLES_MAX

@@ -1,7 +1,8 @@
 """The series tables of segments: which series there are, and which have samples in a time range.
 
-A series stands in every segment that has samples of it. Its labels are read once, from the newest
-of these; its range of times and newest value are put together from all.
+A series stands in every segment that has samples of it. Its range of times is put together from all
+of these; its labels and newest value are read from the one that has its newest sample. Values pass
+through no aggregate: DuckDB's may give another NaN than they got.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,19 +21,18 @@ from storage.segment import SegmentMeta
 
 BATCH_ROWS = 65_536
 
-# The newest value goes by the newest time, and by the older segment where two have that time.
+# holder: the segment with the newest sample, and the older one where two have that time.
 SUMMARY_SQL = """
     SELECT series_id,
            min(min_ts) AS min_ts,
            max(max_ts) AS max_ts,
-           arg_max(last_value, (max_ts, -(file_index::BIGINT))) AS last_value,
-           max(file_index) AS newest
+           arg_max(file_index, (max_ts, -(file_index::BIGINT))) AS holder
     FROM read_parquet([{files}])
     GROUP BY series_id
     ORDER BY series_id
 """
-LABELS_SQL = """
-    SELECT series_id, tenant, labels
+SERIES_SQL = """
+    SELECT series_id, tenant, labels, last_value
     FROM read_parquet({file})
     SEMI JOIN wanted USING (series_id)
     ORDER BY series_id
@@ -56,18 +56,18 @@ class SeriesReader:
     def read(self, segments: Sequence[SegmentMeta]) -> Iterator[pa.Table]:
         """Every series of the segments (oldest first) once, in tables of bounded size.
 
-        Columns: series_id, tenant, labels (a map), min_ts, max_ts, last_value, where the value is
+        Columns: series_id, tenant, labels (a map), last_value, min_ts, max_ts, where the value is
         the one at max_ts. Ids ascend within a table, not from one to the next.
         """
         if not segments:
             return
         summary = self._query(SUMMARY_SQL.format(files=self._files(segments)))
-        newest = summary["newest"].to_numpy()
+        holders = summary["holder"].to_numpy()
         for position, segment in enumerate(segments):
-            rows = np.flatnonzero(newest == position)
+            rows = np.flatnonzero(holders == position)
             for start in range(0, len(rows), BATCH_ROWS):
                 part = summary.take(pa.array(rows[start : start + BATCH_ROWS]))
-                yield self._with_labels(part, segment)
+                yield self._describe(part, segment)
 
     def in_range(self, segments: Sequence[SegmentMeta], start_ms: int, end_ms: int) -> Int64s:
         """The ids of series that may have samples in [start_ms, end_ms], ascending.
@@ -82,15 +82,15 @@ class SeriesReader:
         ids: Int64s = self._query(sql, start_ms, end_ms)["series_id"].to_numpy()
         return ids
 
-    def _with_labels(self, summary: pa.Table, segment: SegmentMeta) -> pa.Table:
+    def _describe(self, summary: pa.Table, segment: SegmentMeta) -> pa.Table:
         wanted = summary.select(["series_id"])
-        sql = LABELS_SQL.format(file=quoted(self._directory / segment.ulid / SERIES_FILE))
-        labels = self._query(sql, wanted=wanted)
-        if not labels["series_id"].equals(summary["series_id"]):
+        sql = SERIES_SQL.format(file=quoted(self._directory / segment.ulid / SERIES_FILE))
+        series = self._query(sql, wanted=wanted)
+        if not series["series_id"].equals(summary["series_id"]):
             raise FormatError(f"the series table of segment {segment.ulid} names a series twice")
-        for name in ("min_ts", "max_ts", "last_value"):
-            labels = labels.append_column(name, summary[name])
-        return labels
+        for name in ("min_ts", "max_ts"):
+            series = series.append_column(name, summary[name])
+        return series
 
     def _files(self, segments: Sequence[SegmentMeta]) -> str:
         return ", ".join(quoted(self._directory / s.ulid / SERIES_FILE) for s in segments)

@@ -2,8 +2,11 @@
 
 Positions are half-open byte offsets [start, end) into the UTF-8 text of the query. A tree is never
 changed after parsing: what planning finds out is kept beside it, by node identity.
-Durations are integer milliseconds. A duration *expression* (`[5m * 2]`, `offset step()`) is kept as a
-tree in the `*_expr` field and resolved by `api.promql.plan`, because it may depend on the query's step.
+Durations are integer milliseconds. A duration *expression* (`[5m * 2]`, `offset step()`) is kept as
+a tree in the `*_expr` field and resolved by `api.promql.plan`, because it may depend on the query's
+step.
+
+Trees may be deeper than Python may recurse. The type of a node is therefore fixed when it is made.
 """
 
 from __future__ import annotations
@@ -67,20 +70,28 @@ class StringLiteral(Node):
 @dataclass(slots=True, eq=False)
 class Paren(Node):
     expr: Node
+    _type: ValueType = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._type = self.expr.type
 
     @property
     def type(self) -> ValueType:
-        return self.expr.type
+        return self._type
 
 
 @dataclass(slots=True, eq=False)
 class Unary(Node):
     op: str  # "+" or "-"
     expr: Node
+    _type: ValueType = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._type = self.expr.type
 
     @property
     def type(self) -> ValueType:
-        return self.expr.type
+        return self._type
 
 
 @dataclass(slots=True, eq=False)
@@ -106,11 +117,15 @@ class Binary(Node):
     rhs: Node
     return_bool: bool = False
     matching: VectorMatching | None = None  # set exactly if both sides are vectors
+    _type: ValueType = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        are_scalars = self.lhs.type is ValueType.SCALAR and self.rhs.type is ValueType.SCALAR
+        self._type = ValueType.SCALAR if are_scalars else ValueType.VECTOR
 
     @property
     def type(self) -> ValueType:
-        both = (self.lhs.type, self.rhs.type)
-        return ValueType.SCALAR if both == (ValueType.SCALAR, ValueType.SCALAR) else ValueType.VECTOR
+        return self._type
 
 
 @dataclass(slots=True, eq=False)
@@ -141,8 +156,8 @@ class Call(Node):
 class DurationExpr(Node):
     """Arithmetic over durations: numbers (seconds), step(), range(), min_of(), max_of().
 
-    op: + - * / % ^ step range min_of max_of, or "" for a literal kept in `value` (seconds).
-    A unary sign has lhs None. wrapped: it stood in parentheses.
+    op: + - * / % ^ step range min_of max_of, or "" for a literal kept in `value` (seconds;
+    is_duration: written as one). A unary sign has lhs None. wrapped: it stood in parentheses.
     """
 
     op: str
@@ -150,6 +165,7 @@ class DurationExpr(Node):
     rhs: DurationExpr | None = None
     value: float = 0.0
     wrapped: bool = False
+    is_duration: bool = False
 
     @property
     def type(self) -> ValueType:
@@ -161,12 +177,14 @@ class Shift:
     """The modifiers that move a selector or subquery in time.
 
     at_ms: the fixed time of `@ 123.4`; at_edge: "start" or "end" for `@ start()` and `@ end()`.
+    offset_sign: 1 or -1 if a literal offset was written, were it less than a millisecond.
     """
 
     offset_ms: int = 0
     offset_expr: DurationExpr | None = None
     at_ms: int | None = None
     at_edge: str = ""
+    offset_sign: int = 0
 
 
 @dataclass(slots=True, eq=False)

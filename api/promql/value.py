@@ -1,8 +1,8 @@
 """The values that an expression evaluates to, over all steps of the query at once.
 
-A vector is a label frame with float64[series, step] and a presence mask: NaN is a value, and absence
-is the mask. A row may be present at no step; such rows are dropped before an answer leaves the
-engine. An instant query has exactly one step.
+A vector is a label frame with float64[series, step] and a presence mask: NaN is a value, and
+absence is the mask. A row may be present at no step; such rows are dropped before an answer leaves
+the engine. An instant query has exactly one step.
 """
 
 from __future__ import annotations
@@ -25,11 +25,20 @@ class String:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """values: float64[labels.rows, steps]; present: bool of the same shape."""
+    """values: float64[labels.rows, steps], C-contiguous; present: bool of the same shape.
+
+    Values where `present` is false mean nothing and are never read.
+    drop_name: the rows whose metric name goes away at the end of the query (delayed name removal);
+    None: no row's.
+    """
 
     labels: LabelFrame
     values: Float64s
     present: Bools
+    drop_name: Bools | None = None
+
+
+Value = Scalar | String | Vector
 
 
 @dataclass(frozen=True, slots=True)

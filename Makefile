@@ -1,0 +1,56 @@
+# The verbs of the house; developers and CI use the same ones. `make` alone lists them.
+#
+# Everything is installed into .venv, made on first use. PYTHON names another interpreter,
+# ARGS adds flags to `make run`, ONCE=1 makes the demo stop by itself.
+
+PYTHON ?= python3
+ARGS ?=
+ONCE ?=
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check bench peers
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make run     serve on http://127.0.0.1:9009 with data in ./data (ARGS="--flag=value ...")
+run: $(INSTALLED)
+	exec $(BIN)/cupola serve $(ARGS)
+
+#: make demo    Cupola and three real agents; prints queries, runs till Ctrl-C (ONCE=1: one round)
+demo: $(INSTALLED) peers
+	$(BIN)/python -m compose.demo $(if $(ONCE),--once)
+
+#: make test    check, then all tests
+test: check peers
+	$(BIN)/pytest
+
+#: make check   style, types and the import law
+check: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+#: make bench   Cupola beside VictoriaMetrics and Prometheus on the same data
+bench: $(INSTALLED)
+	$(BIN)/python load-tests/bench.py $(ARGS)
+
+# Real agents for the demo and the tests. Without them the demo stops and those tests are skipped.
+peers:
+	@{ command -v prometheus && command -v prometheus-node-exporter; } >/dev/null \
+	    || .ci/packages prometheus prometheus-node-exporter \
+	    || echo "prometheus and prometheus-node-exporter cannot be installed from here:" \
+	            "tests with real agents will be skipped" >&2
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || .ci/packages python3-venv \
+	    || { echo "Python cannot make virtual environments: install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable . --group dev
+	@touch $@

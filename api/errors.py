@@ -1,0 +1,87 @@
+"""From an exception to Prometheus' errorType and HTTP status.
+
+The API's own operating errors, one tree:
+
+    ApiError
+    +-- BadData              a parameter or header is missing or wrong    bad_data
+    +-- Unavailable          too many requests, or not ready              unavailable
+
+Errors of the engine and of storage are mapped by the table in `classify`. What is not in it is a
+bug: it is logged, and the client only learns that there was one.
+"""
+
+from dataclasses import dataclass
+
+from api.promql.errors import QueryError
+from storage import errors as storage_errors
+
+# Of Prometheus 3; `unavailable` differs: 500 would tell clients that asking again is pointless.
+STATUS_OF_KIND = {
+    "bad_data": 400,
+    "execution": 422,
+    "canceled": 499,
+    "timeout": 503,
+    "unavailable": 503,
+    "internal": 500,
+}
+
+
+class ApiError(Exception):
+    """Base of the errors that the API itself raises. `kind` is the errorType."""
+
+    kind = "internal"
+
+
+class BadData(ApiError):
+    """The request cannot be understood; str() is the text for the client."""
+
+    kind = "bad_data"
+
+
+class Unavailable(ApiError):
+    """The request was not even begun; it may succeed later."""
+
+    kind = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a client is told about an error."""
+
+    kind: str
+    text: str
+
+    @property
+    def status(self) -> int:
+        return STATUS_OF_KIND[self.kind]
+
+
+def invalid_parameter(name: str, cause: object) -> BadData:
+    return BadData(f'invalid parameter "{name}": {cause}')
+
+
+def classify(error: Exception) -> Failure:
+    """The failure that an exception stands for; `internal` for one that nobody foresaw."""
+    match error:
+        case ApiError():
+            return Failure(error.kind, str(error))
+        case QueryError() if error.kind == "bad_data":
+            return Failure("bad_data", str(invalid_parameter("query", error)))
+        case QueryError():
+            return Failure(error.kind, str(error))
+        case storage_errors.TenantError():
+            return Failure("bad_data", str(error))
+        case storage_errors.LimitExceeded():
+            return Failure("execution", str(error))
+        case storage_errors.QueryStopped():
+            return Failure("timeout", str(error))
+        case storage_errors.Overloaded():
+            return Failure("unavailable", str(error))
+        case storage_errors.StorageError():
+            return Failure("internal", str(error))
+    return Failure("internal", "internal error; the server's log has the details")
+
+
+def is_foreseen(error: Exception) -> bool:
+    """Whether an error needs no traceback in the log."""
+    return isinstance(error, ApiError | QueryError | storage_errors.StorageError)

@@ -1,0 +1,221 @@
+"""The aggregation operators: rows are grouped by labels once, then folded step by step.
+
+Eight operators keep a running state per group and step (`Accumulator`), so that their input can
+come in blocks and never has to be one matrix. Their order of operations is the order of the rows.
+The others need all rows of a step at once; those that keep samples of their input are in `ranking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from api.promql import vector_kernels as kernels
+from api.promql.context import Context
+from api.promql.errors import ExecutionError
+from api.promql.go_format import format_f, format_g, quote
+from api.promql.label_functions import is_label_name
+from api.promql.nodes import Aggregate
+from api.promql.ranking import limit_ratio, limitk, rank
+from api.promql.value import Scalar, String, Vector
+from storage.labels import METRIC_NAME, LabelFrame, group_rows
+from storage.samples import Bools, Float64s, Int32s, Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The groups that by() or without() makes of the rows of a vector.
+
+    number: the group of each row, in the order of their first rows; labels: one row per group;
+    drop_name: the marks of the groups, where the metric name is among their labels.
+    """
+
+    number: Int64s
+    labels: LabelFrame
+    drop_name: Bools | None
+
+    @property
+    def count(self) -> int:
+        return self.labels.rows
+
+
+def make_groups(node: Aggregate, labels: LabelFrame, drop_name: Bools | None = None) -> Groups:
+    names = grouping_names(node, labels)
+    number, first = labels.group(names)
+    columns = {name: labels.column(name)[first] for name in names}
+    marks = drop_name[first] if drop_name is not None and METRIC_NAME in names else None
+    return Groups(number, LabelFrame(labels.symbols, len(first), columns), marks)
+
+
+def grouping_names(node: Aggregate, labels: LabelFrame) -> tuple[str, ...]:
+    """The labels that the result keeps."""
+    if not node.without:
+        return node.grouping
+    return tuple(name for name in labels.names if name not in (*node.grouping, METRIC_NAME))
+
+
+class _State:
+    """The running state of one accumulating operator, all arrays [groups, steps].
+
+    What value and extra hold is up to the operator's kernel; count is the number of values seen,
+    and switched marks averages that have become running means.
+    """
+
+    def __init__(self, shape: tuple[int, int], start: float) -> None:
+        self.value = np.full(shape, start)
+        self.extra = np.zeros(shape)
+        self.count = np.zeros(shape, np.int64)
+        self.switched = np.zeros(shape, np.bool_)
+
+
+def _sum(state: _State) -> Float64s:
+    return state.value + state.extra
+
+
+def _avg(state: _State) -> Float64s:
+    sums = state.value / state.count + state.extra / state.count
+    return np.where(state.switched, state.value + state.extra, sums)
+
+
+def _value(state: _State) -> Float64s:
+    return state.value
+
+
+def _count(state: _State) -> Float64s:
+    return state.count.astype(np.float64)
+
+
+def _one(state: _State) -> Float64s:
+    return np.ones(state.count.shape)
+
+
+def _stdvar(state: _State) -> Float64s:
+    return state.value / state.count
+
+
+def _stddev(state: _State) -> Float64s:
+    return np.sqrt(state.value / state.count)
+
+
+# Operator -> (kernel that adds rows, start of `value`, what the finished state amounts to).
+# A sum starts as -0 because -0 + x is x for every x, the zeros included.
+ACCUMULATING: dict[str, tuple[Callable[..., None], float, Callable[[_State], Float64s]]] = {
+    "sum": (kernels.add_sums, -0.0, _sum),
+    "avg": (kernels.add_means, -0.0, _avg),
+    "min": (kernels.add_minima, np.nan, _value),
+    "max": (kernels.add_maxima, np.nan, _value),
+    "count": (kernels.add_counts, 0.0, _count),
+    "group": (kernels.add_counts, 0.0, _one),
+    "stdvar": (kernels.add_variances, 0.0, _stdvar),
+    "stddev": (kernels.add_variances, 0.0, _stddev),
+}
+
+
+class Accumulator:
+    """One of the operators of ACCUMULATING over rows that arrive in blocks, in order."""
+
+    def __init__(
+        self,
+        context: Context,
+        node: Aggregate,
+        labels: LabelFrame,
+        drop_name: Bools | None = None,
+    ) -> None:
+        """labels and drop_name are those of all rows that will be added."""
+        self._groups = make_groups(node, labels, drop_name)
+        self._add, start, self._finish = ACCUMULATING[node.op]
+        shape = (self._groups.count, len(context.steps))
+        context.charge(shape[0] * shape[1])
+        self._state = _State(shape, start)
+
+    def add(self, first_row: int, values: Float64s, present: Bools) -> None:
+        """Add the cells of the rows from first_row on."""
+        state = self._state
+        number = self._groups.number[first_row : first_row + len(values)]
+        self._add(number, values, present, state.value, state.extra, state.count, state.switched)
+
+    def finish(self) -> Vector:
+        """One row per group. Nothing can be added afterwards."""
+        with np.errstate(all="ignore"):
+            values = self._finish(self._state)
+        present = self._state.count > 0
+        return Vector(self._groups.labels, values, present, self._groups.drop_name)
+
+
+def aggregate(
+    context: Context, node: Aggregate, vector: Vector, param: Scalar | String | None
+) -> Vector:
+    """The value of an aggregation whose operand and parameter have been evaluated."""
+    if node.op in ACCUMULATING:
+        accumulator = Accumulator(context, node, vector.labels, vector.drop_name)
+        accumulator.add(0, vector.values, vector.present)
+        return accumulator.finish()
+    if node.op == "count_values":
+        assert isinstance(param, String)
+        return _count_values(context, node, vector, param.text)
+    assert isinstance(param, Scalar)
+    if node.op == "quantile":
+        return _quantile(context, node, vector, param.values)
+    groups = make_groups(node, vector.labels)
+    match node.op:
+        case "limitk":
+            return limitk(context, groups.number, groups.count, vector, param.values)
+        case "limit_ratio":
+            return limit_ratio(context, node, groups.number, vector, param.values)
+        case "topk" | "bottomk":
+            return rank(context, node.op, groups.number, groups.count, vector, param.values)
+    raise AssertionError(f"BUG: unknown aggregation {node.op}")
+
+
+def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) -> Vector:
+    warn_quantiles(context, node, q)
+    groups = make_groups(node, vector.labels, vector.drop_name)
+    rows, offsets = kernels.rows_by_group(groups.number, groups.count)
+    values, present = kernels.group_quantiles(rows, offsets, vector.values, vector.present, q)
+    return Vector(groups.labels, values, present, groups.drop_name)
+
+
+def warn_quantiles(context: Context, node: Aggregate, q: Float64s) -> None:
+    """Warn of parameters out of [0, 1]: of NaN, the largest above and the smallest below."""
+    at = node.param or node
+    numbers = q[~np.isnan(q)]
+    wrong = [np.nan] if len(numbers) < len(q) else []
+    wrong += [numbers.max()] if (numbers > 1).any() else []
+    wrong += [numbers.min()] if (numbers < 0).any() else []
+    for value in wrong:
+        context.warn(f"quantile value should be between 0 and 1, got {format_g(float(value))}", at)
+
+
+def _count_values(context: Context, node: Aggregate, vector: Vector, label: str) -> Vector:
+    """How many rows of a group have the same value, one result row for each value."""
+    if not is_label_name(label):
+        raise ExecutionError(f"invalid label name {quote(label)}")
+    rows, steps = np.nonzero(vector.present)
+    codes = _value_codes(vector)
+    names = [name for name in grouping_names(node, vector.labels) if name != label]
+    number, first_row = vector.labels.group(names)
+    keys = np.stack((number[rows].astype(np.int32), codes), axis=1)
+    if node.without and label in node.grouping:
+        keys[:, 1] = 0
+    cell_group, first_cell = group_rows(keys)
+    groups, step_count = len(first_cell), len(context.steps)
+    context.charge(groups * step_count)
+    counts = kernels.count_cells(cell_group, steps, groups, step_count)
+    source = first_row[keys[first_cell, 0]]
+    columns = {name: vector.labels.column(name)[source] for name in names}
+    columns[label] = keys[first_cell, 1]
+    labels = LabelFrame(vector.labels.symbols, groups, columns)
+    marks = None
+    if vector.drop_name is not None and METRIC_NAME in names:
+        marks = vector.drop_name[source]
+    return Vector(labels, counts.astype(np.float64), counts > 0, marks)
+
+
+def _value_codes(vector: Vector) -> Int32s:
+    """The symbol of the text of each present value, in row-major order."""
+    distinct, numbers = kernels.number_values(vector.values, vector.present)
+    symbols = vector.labels.symbols
+    codes = [symbols.code(format_f(value)) for value in distinct.tolist()]
+    return np.array(codes, np.int32)[numbers]

@@ -1,0 +1,231 @@
+"""The binary operators: arithmetic, comparisons and set operators over scalars and vectors.
+
+Values are computed for all steps at once; which rows meet is worked out in `matching`. A comparison
+without `bool` filters: it keeps the value of its left side, or of its vector side if the other is a
+scalar, and takes away presence.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from api.promql.context import Context
+from api.promql.errors import ExecutionError
+from api.promql.matching import (
+    Pairing,
+    Side,
+    add_fillers,
+    check_many_side,
+    check_one_side,
+    check_unique_results,
+    concat,
+    fold_one_side,
+    match_groups,
+    pair_rows,
+)
+from api.promql.names import NAME_LABELS, drop_metric_name, merge_equal_rows, names_are_constant
+from api.promql.nodes import Binary, Card, VectorMatching
+from api.promql.value import Scalar, Vector
+from api.promql.vector_kernels import present_groups
+from storage.labels import LabelFrame, empty_frame
+from storage.samples import Bools, Float64s, Int64s
+
+ARITHMETIC: dict[str, np.ufunc] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "%": np.fmod,
+    "^": np.power,
+    "atan2": np.arctan2,
+}
+COMPARISONS: dict[str, np.ufunc] = {
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">": np.greater,
+    "<": np.less,
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+}
+SET_OPERATORS = ("and", "or", "unless")
+TRIM_OPERATORS = ("</", ">/")
+
+
+def evaluate_binary(
+    context: Context, node: Binary, lhs: Scalar | Vector, rhs: Scalar | Vector
+) -> Scalar | Vector:
+    """The value of `lhs op rhs`. With a scalar on one side a row depends on the same row only."""
+    if isinstance(lhs, Vector) and isinstance(rhs, Vector):
+        return _of_vectors(context, node, lhs, rhs)
+    if isinstance(lhs, Vector):
+        assert isinstance(rhs, Scalar)
+        return _with_scalar(context, node, lhs, rhs.values, scalar_first=False)
+    if isinstance(rhs, Vector):
+        return _with_scalar(context, node, rhs, lhs.values, scalar_first=True)
+    return _of_scalars(node, lhs.values, rhs.values)
+
+
+def compute(op: str, a: Float64s, b: Float64s, out: Float64s | None = None) -> Float64s:
+    """An arithmetic operator over arrays, IEEE 754 without complaints; into `out` if given."""
+    with np.errstate(all="ignore"):
+        result: Float64s = ARITHMETIC[op](a, b, out=out)
+    return result
+
+
+def compare(op: str, a: Float64s, b: Float64s) -> Bools:
+    with np.errstate(all="ignore"):
+        result: Bools = COMPARISONS[op](a, b)
+    return result
+
+
+def _of_scalars(node: Binary, a: Float64s, b: Float64s) -> Scalar:
+    if node.op in ARITHMETIC:
+        return Scalar(compute(node.op, a, b))
+    if node.op in COMPARISONS:
+        return Scalar(compare(node.op, a, b).astype(np.float64))
+    raise ExecutionError(f'operator "{node.op}" not allowed for Scalar operations')
+
+
+def _with_scalar(
+    context: Context, node: Binary, vector: Vector, scalar: Float64s, *, scalar_first: bool
+) -> Vector:
+    a, b = (scalar, vector.values) if scalar_first else (vector.values, scalar)
+    if node.op in TRIM_OPERATORS:
+        return _no_histograms(context, node, vector)
+    if node.op in ARITHMETIC:
+        result = Vector(vector.labels, compute(node.op, a, b), vector.present, vector.drop_name)
+        return drop_metric_name(context, result)
+    holds = compare(node.op, a, b)
+    if node.return_bool:
+        result = Vector(vector.labels, holds.astype(np.float64), vector.present, vector.drop_name)
+        return drop_metric_name(context, result)
+    return Vector(vector.labels, vector.values, vector.present & holds, vector.drop_name)
+
+
+def _no_histograms(context: Context, node: Binary, vector: Vector) -> Vector:
+    """Trimming buckets off a float: nothing is left but the info."""
+    if vector.present.any():
+        context.info(
+            "incompatible sample types encountered for binary operator "
+            f'"{node.op}": float {node.op} float',
+            node,
+        )
+    steps = vector.values.shape[1]
+    return Vector(
+        empty_frame(vector.labels.symbols), np.zeros((0, steps)), np.zeros((0, steps), np.bool_)
+    )
+
+
+def _of_vectors(context: Context, node: Binary, lhs: Vector, rhs: Vector) -> Vector:
+    matching = node.matching or VectorMatching()
+    if node.op in SET_OPERATORS:
+        return _of_sets(node.op, lhs, rhs, matching)
+    swapped = matching.card is Card.ONE_TO_MANY
+    many, one = (rhs, lhs) if swapped else (lhs, rhs)
+    many_group, one_group, groups = match_groups(many.labels, one.labels, matching)
+    many_side, one_side = Side(many, many_group), Side(one, one_group)
+    check_one_side(many, one_side, groups, matching)
+    if not (matching.fill_left is None and matching.fill_right is None):
+        many_side, one_side = add_fillers(many_side, one_side, groups, matching)
+    if matching.card is Card.ONE_TO_ONE:
+        met = present_groups(one_side.group, groups, one_side.vector.present)
+        check_many_side(many_side, met, groups)
+    one_side = fold_one_side(one_side, matching.include)
+    pairing = pair_rows(many_side.group, one_side.group, groups)
+    context.check()
+    return _combine(context, node, many_side, one_side, pairing)
+
+
+def _combine(context: Context, node: Binary, many: Side, one: Side, pairing: Pairing) -> Vector:
+    """Compute the pairs, and join those that have the same labels."""
+    matching = node.matching or VectorMatching()
+    context.charge(3 * len(pairing.many) * many.vector.values.shape[1])
+    a, there = _gather(many.vector, pairing.many)
+    b, there_too = _gather(one.vector, pairing.one)
+    # A gathered matrix is nobody else's; a second one would cost more than the operator.
+    scratch = next(
+        (own for own, side in ((a, many), (b, one)) if own is not side.vector.values), None
+    )
+    if matching.card is Card.ONE_TO_MANY:
+        a, b = b, a
+    present = there & there_too
+    keep = present
+    if node.op in ARITHMETIC:
+        values = compute(node.op, a, b, scratch)
+    elif node.op in TRIM_OPERATORS:
+        return _no_histograms(context, node, Vector(many.vector.labels, a, present))
+    else:
+        holds = compare(node.op, a, b)
+        values = holds.astype(np.float64) if node.return_bool else a
+        keep = present if node.return_bool else present & holds
+    labels = _result_labels(context, node, many, one, pairing)
+    marks = None
+    if node.return_bool and context.features.delayed_name_removal:
+        marks = np.ones(labels.rows, np.bool_)
+    result = Vector(labels, values, keep, marks)
+    if _stays_distinct(context, node, many, pairing):
+        return result
+    if matching.card is not Card.ONE_TO_ONE:
+        label_group, first = labels.group(labels.names)
+        check_unique_results(many.group[pairing.many], label_group, len(first), present)
+    return merge_equal_rows(result)
+
+
+def _gather(vector: Vector, rows: Int64s) -> tuple[Float64s, Bools]:
+    """The cells of the given rows; the vector's own arrays if these are all rows in order."""
+    if _are_all(rows, len(vector.values)):
+        return vector.values, vector.present
+    return vector.values[rows], vector.present[rows]
+
+
+def _are_all(rows: Int64s, count: int) -> bool:
+    """Whether `rows` is 0, 1, ... count - 1."""
+    return len(rows) == count and bool((rows == np.arange(count)).all())
+
+
+def _drops_name(context: Context, node: Binary) -> bool:
+    return node.op in ARITHMETIC or (node.return_bool and not context.features.delayed_name_removal)
+
+
+def _result_labels(
+    context: Context, node: Binary, many: Side, one: Side, pairing: Pairing
+) -> LabelFrame:
+    """The labels of each pair: those of the many side, as operator and matching change them."""
+    matching = node.matching or VectorMatching()
+    labels = many.vector.labels
+    if not _are_all(pairing.many, labels.rows):
+        labels = labels.take(pairing.many)
+    if _drops_name(context, node):
+        labels = labels.drop(NAME_LABELS)
+    if matching.card is Card.ONE_TO_ONE:
+        labels = labels.keep(matching.labels) if matching.on else labels.drop(matching.labels)
+    for name in matching.include:
+        labels = labels.with_column(name, one.vector.labels.column(name)[pairing.one])
+    return labels
+
+
+def _stays_distinct(context: Context, node: Binary, many: Side, pairing: Pairing) -> bool:
+    """Whether it is clear, without comparing them, that all pairs have different labels."""
+    matching = node.matching or VectorMatching()
+    if matching.card is Card.ONE_TO_ONE:
+        groups = many.group[pairing.many]
+        return len(np.unique(groups)) == len(groups)
+    if not (np.diff(pairing.many) > 0).all():
+        return False
+    labels = many.vector.labels
+    if _drops_name(context, node) and not names_are_constant(labels):
+        return False
+    return not any(labels.column(name).any() for name in matching.include)
+
+
+def _of_sets(op: str, lhs: Vector, rhs: Vector, matching: VectorMatching) -> Vector:
+    left_group, right_group, groups = match_groups(lhs.labels, rhs.labels, matching)
+    if op == "or":
+        met = present_groups(left_group, groups, lhs.present)[right_group]
+        others = Vector(rhs.labels, rhs.values, rhs.present & ~met, rhs.drop_name)
+        if not others.present.any():
+            return lhs
+        return merge_equal_rows(concat(lhs, others))
+    met = present_groups(right_group, groups, rhs.present)[left_group]
+    present = lhs.present & (met if op == "and" else ~met)
+    return Vector(lhs.labels, lhs.values, present, lhs.drop_name)

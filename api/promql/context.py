@@ -1,0 +1,98 @@
+"""What every operator of a query can ask: its steps, its limits, and where its annotations go.
+
+Contexts of one query share a budget and the annotations; the context of a subquery or of a
+step-invariant part has other steps. All of it belongs to the one thread that evaluates the query.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from api.options import EngineOptions
+from api.promql.annotations import Annotations
+from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
+from api.promql.features import Features
+from api.promql.nodes import Node
+from storage.labels import Symbols
+from storage.samples import Int64s
+
+
+class Budget:
+    """The time and the samples that one query may use."""
+
+    def __init__(
+        self, samples_max: int, timeout_ms: int, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        """The time runs from now on."""
+        self._samples_max = samples_max
+        self._deadline = time.monotonic() + timeout_ms / 1000
+        self._cancelled = cancelled
+        self.held = 0
+        self.peak = 0
+
+    def check(self) -> None:
+        """Raise QueryCanceled or QueryTimeout if the query has to stop."""
+        if self._cancelled():
+            raise QueryCanceled("query was canceled in expression evaluation")
+        if time.monotonic() > self._deadline:
+            raise QueryTimeout("query timed out in expression evaluation (limit: query.timeout)")
+
+    def charge(self, samples: int) -> None:
+        """Count samples as held; raise TooManySamples above the limit."""
+        self.held += samples
+        self.peak = max(self.peak, self.held)
+        if self.held > self._samples_max:
+            raise TooManySamples(
+                "query processing would load too many samples into memory in query execution "
+                f"(limit: query.max-samples={self._samples_max})"
+            )
+
+    def release_to(self, held: int) -> None:
+        """Forget what was charged since `held` was read."""
+        self.held = held
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One evaluation of a query.
+
+    steps: the evaluation times in ms, int64, ascending; start_ms, end_ms, step_ms and is_range are
+    those of the whole query, in subqueries too (step_ms is 0 for an instant query).
+    """
+
+    steps: Int64s
+    start_ms: int
+    end_ms: int
+    step_ms: int
+    is_range: bool
+    symbols: Symbols
+    features: Features
+    options: EngineOptions
+    budget: Budget
+    annotations: Annotations
+
+    def at_steps(self, steps: Int64s) -> Context:
+        """The same query at other evaluation times."""
+        return replace(self, steps=steps)
+
+    def warn(self, text: str, node: Node) -> None:
+        """Note a warning; text is without "PromQL warning: " and without position."""
+        self.annotations.warn(text, node)
+
+    def info(self, text: str, node: Node) -> None:
+        """Note an info; text is without "PromQL info: " and without position."""
+        self.annotations.info(text, node)
+
+    def check(self) -> None:
+        """Raise if the query is out of time or cancelled; to be called between blocks of work."""
+        self.budget.check()
+
+    def charge(self, samples: int) -> None:
+        """Count samples about to be held; raises TooManySamples.
+
+        The evaluator charges every operator's arguments and result itself; call this before making
+        something larger than both.
+        """
+        self.budget.charge(samples)

@@ -1,0 +1,272 @@
+"""The query engine: text -> tree -> plan -> select -> evaluate -> result.
+
+All reads of a query are made before its evaluation starts; the evaluation computes on memory only.
+The engine is synchronous and safe to use from many threads; each query is evaluated by the thread
+that asks, helped by a few threads that all queries share.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from api.options import EngineOptions
+from api.promql.annotations import Annotations
+from api.promql.context import Budget, Context
+from api.promql.errors import BadQuery, ExecutionError, QueryTimeout, TooManySamples
+from api.promql.evaluator import Evaluator
+from api.promql.features import Features
+from api.promql.names import finish_names
+from api.promql.nodes import MatrixSelector, Node, Subquery, ValueType
+from api.promql.over_time import fresh_between, samples_of_cells
+from api.promql.parser import parse
+from api.promql.plan import Frame, Plan, make_plan, without_parens
+from api.promql.queryable import Queryable, Selection
+from api.promql.value import Matrix, Result, Scalar, Value, Vector
+from storage.errors import LimitExceeded, QueryStopped
+from storage.labels import LabelFrame, one_row
+from storage.samples import Int64s, Samples
+
+PARSED_QUERIES_MAX = 512
+# Longer texts are parsed each time: a tree takes about a hundred times the room of its text.
+PARSED_QUERY_CHARS_MAX = 8192
+QUEUE_POLL_SECONDS = 0.05
+TYPE_NAMES = {ValueType.MATRIX: "range vector", ValueType.STRING: "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """What one query asks for beside its text; None stands for the engine's setting."""
+
+    lookback_ms: int | None = None
+    timeout_ms: int | None = None
+    cancelled: Callable[[], bool] = lambda: False
+
+
+class Engine:
+    """Evaluates queries under common limits. close() ends its threads."""
+
+    def __init__(self, options: EngineOptions, features: Features | None = None) -> None:
+        self.options = options
+        self.features = features or Features()
+        self._slots = threading.BoundedSemaphore(options.max_concurrency)
+        self._executor = ThreadPoolExecutor(options.threads, thread_name_prefix="promql")
+        self._parse_cached = lru_cache(PARSED_QUERIES_MAX)(self._parse_text)
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def instant_query(
+        self,
+        queryable: Queryable,
+        text: str,
+        time_ms: int,
+        *,
+        lookback_ms: int | None = None,
+        timeout_ms: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Result:
+        """The value of a query at one time. Raises QueryError of any kind."""
+        query = _Query(text, time_ms, time_ms, 0, is_range=False)
+        return self._run(queryable, query, QueryLimits(lookback_ms, timeout_ms, cancelled))
+
+    def range_query(
+        self,
+        queryable: Queryable,
+        text: str,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        *,
+        lookback_ms: int | None = None,
+        timeout_ms: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Result:
+        """The values of a query at start, start + step, ... up to end. Raises QueryError."""
+        if step_ms <= 0:
+            raise BadQuery("zero or negative query resolution step widths are not accepted")
+        if end_ms < start_ms:
+            raise BadQuery("end timestamp must not be before start time")
+        query = _Query(text, start_ms, end_ms, step_ms, is_range=True)
+        return self._run(queryable, query, QueryLimits(lookback_ms, timeout_ms, cancelled))
+
+    def parse(self, text: str) -> Node:
+        """The tree of a query under this engine's features. Raises ParseError."""
+        if len(text) > PARSED_QUERY_CHARS_MAX:
+            return self._parse_text(text)
+        return self._parse_cached(text)
+
+    def _parse_text(self, text: str) -> Node:
+        return parse(text, self.features)
+
+    def _run(self, queryable: Queryable, query: _Query, limits: QueryLimits) -> Result:
+        timeout_ms = self.options.timeout_ms
+        if limits.timeout_ms is not None:
+            timeout_ms = min(timeout_ms, limits.timeout_ms)
+        budget = Budget(self.options.max_samples, timeout_ms, limits.cancelled)
+        root = self.parse(query.text)
+        if query.is_range and root.type in TYPE_NAMES:
+            raise BadQuery(
+                f'invalid expression type "{TYPE_NAMES[root.type]}" for range query, '
+                "must be Scalar or instant Vector"
+            )
+        with self._slot(budget), _known_errors(self.options.max_depth):
+            return self._evaluate(queryable, query, root, limits.lookback_ms, budget)
+
+    @contextmanager
+    def _slot(self, budget: Budget) -> Iterator[None]:
+        """One of the query.max-concurrency places; waits for it as long as the query may take."""
+        while not self._slots.acquire(timeout=QUEUE_POLL_SECONDS):
+            budget.check()
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def _evaluate(
+        self,
+        queryable: Queryable,
+        query: _Query,
+        root: Node,
+        lookback_ms: int | None,
+        budget: Budget,
+    ) -> Result:
+        lookback_ms = lookback_ms or self.options.lookback_delta_ms
+        frame = Frame(
+            start_ms=query.start_ms,
+            end_ms=query.end_ms,
+            step_ms=query.step_ms,
+            lookback_ms=lookback_ms,
+            subquery_step_ms=self.options.default_evaluation_interval_ms,
+            depth_max=self.options.max_depth,
+        )
+        plan = make_plan(root, frame)
+        context = Context(
+            steps=query.steps(budget),
+            start_ms=query.start_ms,
+            end_ms=query.end_ms,
+            step_ms=query.step_ms,
+            is_range=query.is_range,
+            symbols=queryable.symbols,
+            features=self.features,
+            options=self.options,
+            budget=budget,
+            annotations=Annotations(query.text.encode("utf-8", "surrogateescape")),
+        )
+        selections = _select_all(queryable, plan, budget)
+        evaluator = Evaluator(plan, selections, lookback_ms, self._executor)
+        value = _finished(evaluator, context, root)
+        annotations = context.annotations
+        return Result(
+            value, context.steps, query.is_range, annotations.warnings(), annotations.infos()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What is asked, and when; an instant query starts and ends at one time, with step 0."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    step_ms: int
+    is_range: bool
+
+    def steps(self, budget: Budget) -> Int64s:
+        if not self.is_range:
+            return np.array([self.start_ms], np.int64)
+        held = budget.held
+        budget.charge((self.end_ms - self.start_ms) // self.step_ms + 1)
+        budget.release_to(held)
+        return np.arange(self.start_ms, self.end_ms + 1, self.step_ms, dtype=np.int64)
+
+
+@contextmanager
+def _known_errors(depth_max: int) -> Iterator[None]:
+    """Turn the storage's errors, and a nesting that Python cannot follow, into query errors."""
+    try:
+        yield
+    except LimitExceeded as error:
+        raise TooManySamples(str(error)) from error
+    except QueryStopped as error:
+        raise QueryTimeout(str(error)) from error
+    except RecursionError as error:
+        raise ExecutionError(
+            f"expression is nested too deep to evaluate (limit: query.max-depth={depth_max})"
+        ) from error
+
+
+def _select_all(queryable: Queryable, plan: Plan, budget: Budget) -> list[Selection]:
+    selections = []
+    for select in plan.selects:
+        budget.check()
+        selections.append(queryable.select(select.matchers, select.start_ms, select.end_ms))
+    return selections
+
+
+def _finished(evaluator: Evaluator, context: Context, root: Node) -> Value | Matrix:
+    """The value of the whole query, as it leaves the engine."""
+    node = without_parens(root)
+    if isinstance(node, MatrixSelector):
+        return _matrix_of_selector(evaluator, context, node)
+    if isinstance(node, Subquery):
+        return _matrix_of_subquery(evaluator, context, node)
+    value = evaluator.evaluate(node, context)
+    if isinstance(value, Scalar) and context.is_range:
+        present = np.ones((1, len(context.steps)), np.bool_)
+        return Vector(one_row(context.symbols), value.values.reshape(1, -1), present)
+    if not isinstance(value, Vector):
+        return value
+    vector = _without_empty_rows(finish_names(context, value))
+    return _take(vector, vector.labels.order()) if context.is_range else vector
+
+
+def _without_empty_rows(vector: Vector) -> Vector:
+    used = vector.present.any(axis=1)
+    return vector if used.all() else _take(vector, np.flatnonzero(used))
+
+
+def _take(vector: Vector, rows: Int64s) -> Vector:
+    return Vector(vector.labels.take(rows), vector.values[rows], vector.present[rows])
+
+
+def _matrix_of_selector(evaluator: Evaluator, context: Context, node: MatrixSelector) -> Matrix:
+    """The samples of a range selector at the one step of an instant query."""
+    selection = evaluator.selection(node.selector)
+    span = evaluator.plan.spans[node]
+    end_ms = int(span.ends(context.steps)[0])
+    samples = selection.read(0, selection.labels.rows)
+    context.charge(len(samples))
+    fresh = fresh_between(samples, end_ms - span.range_ms + 1, end_ms)
+    return _matrix(selection.labels, fresh)
+
+
+def _matrix_of_subquery(evaluator: Evaluator, context: Context, node: Subquery) -> Matrix:
+    span = evaluator.plan.spans[node]
+    ends = span.ends(context.steps)
+    context.charge(span.grid_size(ends))
+    grid = span.grid(ends)
+    inner = evaluator.evaluate(node.expr, context.at_steps(grid))
+    assert isinstance(inner, Vector), "BUG: a subquery over no vector"
+    vector = finish_names(context, inner)
+    return _matrix(vector.labels, samples_of_cells(vector.values, vector.present, grid))
+
+
+def _matrix(labels: LabelFrame, samples: Samples) -> Matrix:
+    """The series that have samples, sorted by their labels."""
+    used = np.flatnonzero(np.diff(samples.offsets))
+    kept = labels.take(used)
+    order = used[kept.order()]
+    lengths = np.diff(samples.offsets)[order]
+    offsets = np.zeros(len(order) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    starts = np.repeat(samples.offsets[:-1][order] - offsets[:-1], lengths)
+    positions = starts + np.arange(offsets[-1])
+    columns = Samples(offsets, samples.timestamps[positions], samples.values[positions])
+    return Matrix(labels.take(order), columns)

@@ -1,0 +1,372 @@
+"""The evaluation of a planned query: one method per kind of node.
+
+The storage has been read before (`selections`), so nothing here waits. What depends on single rows
+only is kept as `Rows` and computed in blocks, straight into an aggregation where one is above it;
+everything else is a whole `Value`. Chains of binary and unary operators are walked in a loop; other
+nesting recurses, and the plan has bounded its depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from api.promql import sample_kernels
+from api.promql.absence import absence
+from api.promql.aggregation import Accumulator, aggregate
+from api.promql.binary import evaluate_binary
+from api.promql.context import Context
+from api.promql.errors import ExecutionError
+from api.promql.functions import CALLS, ROW_LOCAL
+from api.promql.names import drop_metric_name
+from api.promql.nodes import (
+    Aggregate,
+    Binary,
+    Call,
+    MatrixSelector,
+    Node,
+    NumberLiteral,
+    Paren,
+    StringLiteral,
+    Subquery,
+    Unary,
+    ValueType,
+    VectorSelector,
+)
+from api.promql.over_time import FUNCTIONS as RANGE_FUNCTIONS
+from api.promql.over_time import Windows, empty_cells
+from api.promql.plan import Plan, without_parens
+from api.promql.queryable import Selection
+from api.promql.range_calls import RangeCall
+from api.promql.rows import Block, Rows, Stage
+from api.promql.signatures import ANCHORED_FUNCTIONS, SMOOTHED_FUNCTIONS
+from api.promql.value import Scalar, String, Value, Vector
+from storage.labels import empty_frame
+from storage.samples import Bools
+
+ACCUMULATED = frozenset(("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"))
+# Functions that this engine knows by name only, until native histograms and metadata arrive.
+UNSUPPORTED = frozenset(("info", "start_timestamp"))
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Evaluates the nodes of one plan; selections has what was read for each of plan.selects."""
+
+    plan: Plan
+    selections: Sequence[Selection]
+    lookback_ms: int
+    executor: Executor | None = None
+
+    def evaluate(self, node: Node, context: Context) -> Value:
+        """The whole value of a node at the context's steps; counted as held from here on."""
+        held = context.budget.held
+        value = self._whole(self._open(node, context))
+        context.budget.release_to(held)
+        context.charge(_cells_of(value))
+        return value
+
+    def selection(self, node: VectorSelector) -> Selection:
+        """What was read for a selector; possibly more than its own times."""
+        if node.anchored or node.smoothed:
+            _refuse("anchored and smoothed selectors")
+        return self.selections[self.plan.select_of[node]]
+
+    def _open(self, node: Node, context: Context) -> Rows | Value:
+        """The value of a node, or the rows it can be computed from."""
+        node = without_parens(node)
+        context.check()
+        if len(context.steps) == 0 and node.type is ValueType.VECTOR:
+            return Vector(empty_frame(context.symbols), *empty_cells(0, 0))
+        if self._is_one_step(node, context):
+            return self._spread(node, context)
+        match node:
+            case NumberLiteral(value=number):
+                return Scalar(np.full(len(context.steps), number))
+            case StringLiteral(value=text):
+                return String(text)
+            case VectorSelector():
+                return self._selector(node, context)
+            case Unary():
+                return self._unary(node, context)
+            case Binary():
+                return self._binary_chain(node, context)
+            case Aggregate():
+                return self._aggregate(node, context)
+            case Call():
+                return self._call(node, context)
+        raise AssertionError(f"BUG: {type(node).__name__} evaluated as an instant value")
+
+    def _is_one_step(self, node: Node, context: Context) -> bool:
+        literal = isinstance(node, NumberLiteral | StringLiteral)
+        return len(context.steps) > 1 and not literal and node in self.plan.invariant
+
+    def _spread(self, node: Node, context: Context) -> Value:
+        """A node that is the same at every step, evaluated at the first."""
+        value = self.evaluate(node, context.at_steps(context.steps[:1]))
+        count = len(context.steps)
+        if isinstance(value, Scalar):
+            return Scalar(np.repeat(value.values, count))
+        assert isinstance(value, Vector), "BUG: a string is not spread over steps"
+        context.charge(value.labels.rows * count)
+        values = np.repeat(value.values, count, axis=1)
+        present = np.repeat(value.present, count, axis=1)
+        return replace(value, values=values, present=present)
+
+    def _whole(self, opened: Rows | Value) -> Value:
+        """Compute all blocks of rows into one vector."""
+        if not isinstance(opened, Rows):
+            return opened
+        rows = opened.labels.rows
+        whole: Vector | None = None
+        for first, block in opened.blocks():
+            if whole is None:
+                whole = replace(block, labels=opened.full_labels(block))
+                if block.labels.rows == rows:
+                    break
+                opened.context.charge(rows * block.values.shape[1])
+                values, present = empty_cells(rows, block.values.shape[1])
+                marks = None if block.drop_name is None else np.empty(rows, np.bool_)
+                whole = Vector(whole.labels, values, present, marks)
+            end = first + block.labels.rows
+            whole.values[first:end], whole.present[first:end] = block.values, block.present
+            if whole.drop_name is not None:
+                whole.drop_name[first:end] = block.drop_name
+        assert whole is not None, "BUG: rows without a block"
+        return whole
+
+    def _then(self, opened: Rows | Value, stage: Stage) -> Rows | Vector:
+        """Apply a stage: block by block later if that is possible, or to the whole vector now."""
+        if isinstance(opened, Rows) and opened.stays_distinct:
+            opened.stages.append(stage)
+            return opened
+        vector = self._whole(opened)
+        assert isinstance(vector, Vector), "BUG: a stage over something that is no vector"
+        return stage(vector)
+
+    def _rows(self, node: VectorSelector, context: Context) -> tuple[Selection, Rows]:
+        """The selection of a selector, and rows that still lack their leaf."""
+        selection = self.selection(node)
+        return selection, Rows(context, selection.labels, _no_leaf, self.executor)
+
+    def _selector(
+        self, node: VectorSelector, context: Context, *, timestamps: bool = False
+    ) -> Rows:
+        """The newest value (or its time in seconds) of each series at each step."""
+        selection, rows = self._rows(node, context)
+        times = self.plan.spans[node].ends(context.steps)
+        latest = sample_kernels.latest_timestamps if timestamps else sample_kernels.latest_values
+
+        def leaf(first_row: int, end_row: int) -> Block:
+            samples = selection.read(first_row, end_row)
+            values, present = empty_cells(samples.series_count, len(times))
+            latest(
+                samples.offsets,
+                samples.timestamps,
+                samples.values,
+                times,
+                self.lookback_ms,
+                values,
+                present,
+            )
+            return Block(values, present, len(samples))
+
+        rows.leaf = leaf
+        return rows
+
+    def _unary(self, node: Unary, context: Context) -> Rows | Value:
+        """A run of signs at once: they are as many as the text is long."""
+        inner: Node = node
+        minuses = 0
+        while isinstance(inner, Unary | Paren):
+            minuses += isinstance(inner, Unary) and inner.op == "-"
+            inner = inner.expr
+        opened = self._open(inner, context)
+        if minuses == 0:
+            return opened
+        if isinstance(opened, Scalar):
+            return Scalar(-opened.values) if minuses % 2 else opened
+
+        def negate(vector: Vector) -> Vector:
+            values = -vector.values if minuses % 2 else vector.values
+            return drop_metric_name(context, replace(vector, values=values))
+
+        return self._then(opened, negate)
+
+    def _binary_chain(self, node: Binary, context: Context) -> Rows | Value:
+        """Left operands are followed in a loop: a sum may have thousands of terms."""
+        chain = [node]
+        left = without_parens(node.lhs)
+        while isinstance(left, Binary) and not self._is_one_step(left, context):
+            chain.append(left)
+            left = without_parens(left.lhs)
+        held = context.budget.held
+        value = self._open(left, context)
+        for binary in reversed(chain):
+            value = self._binary(binary, value, context)
+            context.budget.release_to(held)
+            context.charge(0 if isinstance(value, Rows) else _cells_of(value))
+        return value
+
+    def _binary(self, node: Binary, lhs: Rows | Value, context: Context) -> Rows | Value:
+        types = (node.lhs.type, node.rhs.type)
+        if types == (ValueType.VECTOR, ValueType.SCALAR):
+            scalar = _scalar(self.evaluate(node.rhs, context))
+            return self._then(
+                lhs, lambda vector: _cells(evaluate_binary(context, node, vector, scalar), vector)
+            )
+        left = self._whole(lhs)
+        if types == (ValueType.SCALAR, ValueType.VECTOR):
+            scalar = _scalar(left)
+            return self._then(
+                self._open(node.rhs, context),
+                lambda vector: _cells(evaluate_binary(context, node, scalar, vector), vector),
+            )
+        context.charge(_cells_of(left) if isinstance(lhs, Rows) else 0)
+        right = self.evaluate(node.rhs, context)
+        assert not isinstance(left, String), "BUG: an operator over a string"
+        assert not isinstance(right, String), "BUG: an operator over a string"
+        return evaluate_binary(context, node, left, right)
+
+    def _aggregate(self, node: Aggregate, context: Context) -> Vector:
+        param = None if node.param is None else self.evaluate(node.param, context)
+        assert not isinstance(param, Vector), "BUG: an aggregation's parameter is a vector"
+        opened = self._open(node.expr, context)
+        if node.op not in ACCUMULATED or not isinstance(opened, Rows):
+            vector = self._whole(opened)
+            assert isinstance(vector, Vector), "BUG: an aggregation over no vector"
+            return aggregate(context, node, vector, param)
+        accumulator = None
+        for first_row, block in opened.blocks():
+            if accumulator is None:
+                accumulator = Accumulator(context, node, opened.full_labels(block))
+            accumulator.add(first_row, block.values, block.present)
+        assert accumulator is not None, "BUG: rows without a block"
+        return accumulator.finish()
+
+    def _call(self, node: Call, context: Context) -> Rows | Value:
+        if node.func in UNSUPPORTED:
+            _refuse(f"{node.func}()")
+        if node.func == "absent":
+            found = self._found(self._open(node.args[0], context))
+            return absence(context, node.args[0], found)
+        if node.func == "timestamp":
+            return self._timestamp(node, context)
+        if node.func == "absent_over_time":
+            found = self._found(self._range_call(node, context))
+            return absence(context, node.args[0], found)
+        if node.func in RANGE_FUNCTIONS:
+            return self._range_call(node, context)
+        if node.func in ROW_LOCAL:
+            return self._row_local_call(node, context)
+        args = [self.evaluate(arg, context) for arg in node.args]
+        return CALLS[node.func](context, node, args)
+
+    def _row_local_call(self, node: Call, context: Context) -> Rows | Value:
+        """A function of one vector, row by row; its other arguments are scalars."""
+        types = [arg.type for arg in node.args]
+        if types.count(ValueType.VECTOR) != 1:
+            return CALLS[node.func](context, node, [self.evaluate(a, context) for a in node.args])
+        at = types.index(ValueType.VECTOR)
+        args: list[Value] = [
+            self.evaluate(arg, context) for i, arg in enumerate(node.args) if i != at
+        ]
+
+        def apply(vector: Vector) -> Vector:
+            value = CALLS[node.func](context, node, [*args[:at], vector, *args[at:]])
+            return _cells(value, vector)
+
+        return self._then(self._open(node.args[at], context), apply)
+
+    def _timestamp(self, node: Call, context: Context) -> Rows | Vector:
+        """The time of the samples of a selector; of anything else, the time of the step."""
+        argument = without_parens(node.args[0])
+        if isinstance(argument, VectorSelector):
+            rows = self._selector(argument, context, timestamps=True)
+            return self._then(rows, lambda vector: drop_metric_name(context, vector))
+        seconds = context.steps / 1000
+
+        def apply(vector: Vector) -> Vector:
+            values = np.broadcast_to(seconds, vector.values.shape).copy()
+            return drop_metric_name(context, replace(vector, values=values))
+
+        return self._then(self._open(argument, context), apply)
+
+    def _range_call(self, node: Call, context: Context) -> Rows | Vector:
+        ranges = [without_parens(arg) for arg in node.args]
+        at = next(i for i, arg in enumerate(ranges) if arg.type is ValueType.MATRIX)
+        argument = ranges[at]
+        params = [self.evaluate(arg, context) for i, arg in enumerate(ranges) if i != at]
+        arrays = [np.ascontiguousarray(p.values) for p in params if isinstance(p, Scalar)]
+        span = self.plan.spans[argument]
+        windows = Windows(context.steps, span.ends(context.steps), span.range_ms)
+        call = RangeCall(context, node, argument, windows, arrays)
+        if isinstance(argument, Subquery):
+            context.charge(span.grid_size(windows.ends))
+            grid = span.grid(windows.ends)
+            inner = self._open(argument.expr, context.at_steps(grid))
+            opened = self._then(inner, lambda vector: call.of_subquery(vector, grid))
+            if isinstance(opened, Rows):
+                opened.move_to(context)
+        else:
+            assert isinstance(argument, MatrixSelector), "BUG: a range that is no selector"
+            _check_extension(argument.selector, node.func)
+            selection, opened = self._rows(argument.selector, context)
+            opened.leaf = lambda first, end: call.of_selection(selection, first, end)
+        return self._then(opened, call.finish)
+
+    def _found(self, opened: Rows | Value) -> Bools:
+        """Where any row is present, bool[steps]."""
+        if isinstance(opened, Rows):
+            found = np.zeros(len(opened.context.steps), np.bool_)
+            for _, block in opened.blocks():
+                found |= block.present.any(axis=0)
+            return found
+        assert isinstance(opened, Vector), "BUG: the absence of something that is no vector"
+        found = np.zeros(opened.present.shape[1], np.bool_)
+        return np.any(opened.present, axis=0, out=found)
+
+
+def _no_leaf(first_row: int, end_row: int) -> Block:
+    raise AssertionError("BUG: rows were read before they had a leaf")
+
+
+def _cells_of(value: Value) -> int:
+    """How many samples a value counts as."""
+    if isinstance(value, String):
+        return 0
+    return int(value.values.size)
+
+
+def _scalar(value: Value) -> Scalar:
+    assert isinstance(value, Scalar), "BUG: a scalar expression gave no scalar"
+    return value
+
+
+def _cells(value: Value, source: Vector) -> Vector:
+    """The result of a row-local operator; no rows at all stand for all of them absent."""
+    assert isinstance(value, Vector), "BUG: a row-local operator gave no vector"
+    if value.labels.rows == source.labels.rows:
+        return value
+    assert value.labels.rows == 0, f"BUG: {value.labels.rows} rows of {source.labels.rows}"
+    return replace(source, present=np.zeros_like(source.present))
+
+
+def _check_extension(selector: VectorSelector, func: str) -> None:
+    """Refuse an anchored or smoothed range for a function that has no use for it."""
+    for kind, used, allowed in (
+        ("anchored", selector.anchored, ANCHORED_FUNCTIONS),
+        ("smoothed", selector.smoothed, SMOOTHED_FUNCTIONS),
+    ):
+        if used and func not in allowed:
+            names = ", ".join(allowed)
+            raise ExecutionError(
+                f"{kind} modifier can only be used with: {names} - not with {func}"
+            )
+
+
+def _refuse(what: str) -> None:
+    raise ExecutionError(f"{what} are not supported by this version")

@@ -1,0 +1,266 @@
+"""What a query will need, found out before anything is read: times, selects, invariant parts.
+
+A plan is made from a tree and the steps of the query and is kept beside the tree, by node identity.
+Walking is iterative, so a tree of any depth gets either a plan or an error that names the limit.
+
+Invariants:
+* Every selector has a Span with its resolved durations, and belongs to one Select.
+* Two selectors with the same matchers share a Select if their time bounds touch.
+* A node in `invariant` has the same value at every step, at whatever step it is evaluated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from api.promql.duration_values import resolve_duration
+from api.promql.errors import ExecutionError
+from api.promql.nodes import (
+    Aggregate,
+    Binary,
+    Call,
+    DurationExpr,
+    MatrixSelector,
+    Node,
+    NumberLiteral,
+    Paren,
+    Shift,
+    StringLiteral,
+    Subquery,
+    Unary,
+    VectorSelector,
+)
+from storage.labels import Matcher
+from storage.samples import Int64s
+
+# Functions of the evaluation time itself: never the same at all steps.
+TIME_FUNCTIONS = frozenset(
+    (
+        *("day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month"),
+        *("year", "time", "timestamp", "predict_linear", "start", "end", "range", "step"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a selector or subquery looks, seen from a step: all durations resolved, in ms.
+
+    at_ms: the fixed time, or None; range_ms: 0 for an instant selector; step_ms: of a subquery.
+    """
+
+    offset_ms: int
+    at_ms: int | None = None
+    range_ms: int = 0
+    step_ms: int = 0
+
+    def ends(self, steps: Int64s) -> Int64s:
+        """The newest time seen from each step; the windows are (end - range_ms, end]."""
+        if self.at_ms is None:
+            return steps - self.offset_ms
+        return np.full(len(steps), self.at_ms - self.offset_ms, np.int64)
+
+    def grid(self, ends: Int64s) -> Int64s:
+        """The steps of a subquery with these windows: multiples of step_ms, the same for all."""
+        if self.grid_size(ends) == 0:
+            return ends[:0]
+        first = first_multiple_after(int(ends[0]) - self.range_ms, self.step_ms)
+        return np.arange(first, int(ends[-1]) + 1, self.step_ms, dtype=np.int64)
+
+    def grid_size(self, ends: Int64s) -> int:
+        """How many steps grid() has."""
+        if len(ends) == 0:
+            return 0
+        first = first_multiple_after(int(ends[0]) - self.range_ms, self.step_ms)
+        return max(0, (int(ends[-1]) - first) // self.step_ms + 1)
+
+
+@dataclass(slots=True)
+class Select:
+    """One read of the storage; both bounds are inclusive."""
+
+    matchers: tuple[Matcher, ...]
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """spans and selects are keyed by node; select_of gives a number into selects."""
+
+    root: Node
+    spans: dict[Node, Span] = field(default_factory=dict)
+    selects: list[Select] = field(default_factory=list)
+    select_of: dict[VectorSelector, int] = field(default_factory=dict)
+    invariant: set[Node] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The evaluation of a whole query: its steps, and the defaults that times depend on."""
+
+    start_ms: int
+    end_ms: int
+    step_ms: int
+    lookback_ms: int
+    subquery_step_ms: int
+    depth_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A node still to be visited, and the evaluation times it will be asked for."""
+
+    node: Node
+    first_ms: int
+    last_ms: int
+    depth: int
+
+
+def make_plan(root: Node, frame: Frame) -> Plan:
+    """Raises BadQuery for durations that are not allowed, ExecutionError above the depth limit."""
+    plan = Plan(root)
+    bounds: list[tuple[VectorSelector, int, int]] = []
+    order: list[Node] = []
+    waiting = [_Visit(root, frame.start_ms, frame.end_ms, 1)]
+    while waiting:
+        visit = waiting.pop()
+        order.append(visit.node)
+        if visit.depth > frame.depth_max:
+            raise ExecutionError(
+                f"expression is nested more than {frame.depth_max} deep (limit: query.max-depth)"
+            )
+        waiting.extend(_children_visits(plan, visit, frame))
+        if isinstance(visit.node, VectorSelector):
+            bounds.append(_bounds(plan, visit, frame))
+    _share_selects(plan, bounds)
+    for node in reversed(order):
+        if _is_invariant(plan, node):
+            plan.invariant.add(node)
+    return plan
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The expressions directly below a node; a matrix selector has its vector selector."""
+    match node:
+        case Paren(expr=expr) | Unary(expr=expr) | Subquery(expr=expr):
+            return (expr,)
+        case Binary(lhs=lhs, rhs=rhs):
+            return (lhs, rhs)
+        case Aggregate(expr=expr, param=param):
+            return (expr,) if param is None else (expr, param)
+        case Call(args=args):
+            return args
+        case MatrixSelector(selector=selector):
+            return (selector,)
+    return ()
+
+
+def without_parens(node: Node) -> Node:
+    while isinstance(node, Paren):
+        node = node.expr
+    return node
+
+
+def first_multiple_after(time_ms: int, step_ms: int) -> int:
+    return (time_ms // step_ms + 1) * step_ms
+
+
+def _children_visits(plan: Plan, visit: _Visit, frame: Frame) -> list[_Visit]:
+    """The visits below; depth grows only where the evaluation recurses."""
+    node, first_ms, last_ms, depth = visit.node, visit.first_ms, visit.last_ms, visit.depth + 1
+    match node:
+        case Paren() | Unary():
+            depth = visit.depth
+        case Binary(lhs=lhs, rhs=rhs):
+            left = _Visit(lhs, first_ms, last_ms, visit.depth)
+            return [left, _Visit(rhs, first_ms, last_ms, depth)]
+        case MatrixSelector():
+            _span_of_matrix(plan, node, frame)
+        case Subquery():
+            span = _span_of_subquery(plan, node, frame)
+            first_ms, last_ms = _edges(span, first_ms, last_ms)
+            first_ms = first_multiple_after(first_ms - span.range_ms, span.step_ms)
+    return [_Visit(child, first_ms, last_ms, depth) for child in children(node)]
+
+
+def _edges(span: Span, first_ms: int, last_ms: int) -> tuple[int, int]:
+    if span.at_ms is not None:
+        first_ms = last_ms = span.at_ms
+    return first_ms - span.offset_ms, last_ms - span.offset_ms
+
+
+def _shifted(shift: Shift, frame: Frame, range_ms: int = 0, step_ms: int = 0) -> Span:
+    offset_ms = shift.offset_ms
+    if shift.offset_expr is not None:
+        offset_ms = _resolve(shift.offset_expr, frame, may_be_negative=True)
+    at_ms = shift.at_ms
+    if shift.at_edge:
+        at_ms = frame.start_ms if shift.at_edge == "start" else frame.end_ms
+    return Span(offset_ms, at_ms, range_ms, step_ms)
+
+
+def _resolve(expr: DurationExpr, frame: Frame, *, may_be_negative: bool = False) -> int:
+    return resolve_duration(
+        expr,
+        step_ms=frame.step_ms,
+        range_ms=frame.end_ms - frame.start_ms,
+        may_be_negative=may_be_negative,
+    )
+
+
+def _span_of_matrix(plan: Plan, node: MatrixSelector, frame: Frame) -> None:
+    range_ms = node.range_ms
+    if node.range_expr is not None:
+        range_ms = _resolve(node.range_expr, frame)
+    plan.spans[node] = _shifted(node.selector.shift, frame, range_ms)
+    plan.spans[node.selector] = plan.spans[node]
+
+
+def _span_of_subquery(plan: Plan, node: Subquery, frame: Frame) -> Span:
+    range_ms, step_ms = node.range_ms, node.step_ms
+    if node.range_expr is not None:
+        range_ms = _resolve(node.range_expr, frame)
+    if node.step_expr is not None:
+        step_ms = _resolve(node.step_expr, frame)
+    span = _shifted(node.shift, frame, range_ms, step_ms or frame.subquery_step_ms)
+    plan.spans[node] = span
+    return span
+
+
+def _bounds(plan: Plan, visit: _Visit, frame: Frame) -> tuple[VectorSelector, int, int]:
+    """The times of the samples that a selector can return; both inclusive."""
+    node = visit.node
+    assert isinstance(node, VectorSelector)
+    if node not in plan.spans:
+        plan.spans[node] = _shifted(node.shift, frame)
+    span = plan.spans[node]
+    first_ms, last_ms = _edges(span, visit.first_ms, visit.last_ms)
+    first_ms -= (span.range_ms or frame.lookback_ms) - 1
+    return node, first_ms, max(first_ms, last_ms)
+
+
+def _share_selects(plan: Plan, bounds: list[tuple[VectorSelector, int, int]]) -> None:
+    latest: dict[tuple[Matcher, ...], int] = {}
+    for node, start_ms, end_ms in sorted(bounds, key=lambda bound: bound[1]):
+        number = latest.get(node.matchers)
+        if number is not None and start_ms <= plan.selects[number].end_ms + 1:
+            select = plan.selects[number]
+            select.end_ms = max(select.end_ms, end_ms)
+        else:
+            number = latest[node.matchers] = len(plan.selects)
+            plan.selects.append(Select(node.matchers, start_ms, end_ms))
+        plan.select_of[node] = number
+
+
+def _is_invariant(plan: Plan, node: Node) -> bool:
+    match node:
+        case NumberLiteral() | StringLiteral():
+            return True
+        case VectorSelector() | MatrixSelector() | Subquery():
+            return plan.spans[node].at_ms is not None
+        case Call(func=func) if func in TIME_FUNCTIONS:
+            return False
+    return all(child in plan.invariant for child in children(node))

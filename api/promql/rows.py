@@ -1,0 +1,152 @@
+"""Vectors that are computed block by block: a selector, and what is done to each of its rows.
+
+As long as a row of a result depends on the same row of its input only, nothing forces the whole
+[series, steps] matrix into memory. `Rows` holds such a chain unevaluated: a leaf that reads a block
+of series, and stages that each turn a block into the next. Blocks are computed by a few threads
+(the kernels release the GIL) and are handed out in the order of the rows, so results do not depend
+on the number of threads.
+
+Invariants:
+* A block's frame has the name labels only; the full labels are worked out once, for all rows.
+* A chain of stages is run in blocks only if dropping the metric name cannot make rows equal.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+
+from api.promql.context import Context
+from api.promql.names import NAME_LABELS, names_are_constant
+from api.promql.value import Vector
+from storage.labels import LabelFrame
+from storage.samples import Bools, Float64s
+
+# A block's matrix is to stay near the processor.
+BLOCK_CELLS = 1 << 18
+BLOCK_ROWS_MAX = 1 << 14
+# Samples read at once, 16 bytes each; what the first, small block finds sets the size of the next.
+BLOCK_SAMPLES = 1 << 21
+FIRST_BLOCK_ROWS = 1 << 8
+
+Stage = Callable[[Vector], Vector]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The cells of rows [first_row, first_row + rows) before any stage, and the samples read."""
+
+    values: Float64s
+    present: Bools
+    samples: int
+
+
+Leaf = Callable[[int, int], Block]
+
+
+@dataclass(slots=True)
+class Rows:
+    """labels: those of the leaf, one row per series. Owned by the one operator that uses it.
+
+    stays_distinct: whether stages may be run in blocks; width: the most steps that a stage has.
+    """
+
+    context: Context
+    labels: LabelFrame
+    leaf: Leaf
+    executor: Executor | None = None
+    stages: list[Stage] = field(default_factory=list)
+    stays_distinct: bool = field(init=False)
+    width: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        delayed = self.context.features.delayed_name_removal
+        self.stays_distinct = delayed or names_are_constant(self.labels)
+        self.width = len(self.context.steps)
+
+    def move_to(self, context: Context) -> None:
+        """Go on at other steps: the last stage has changed the steps of its blocks."""
+        self.context = context
+        self.width = max(self.width, len(context.steps))
+
+    def blocks(self) -> Iterator[tuple[int, Vector]]:
+        """(first row, block) in the order of the rows; at least one, empty if there are no rows.
+
+        The blocks' labels are the name labels only: full_labels makes the real ones.
+        """
+        if self.labels.rows == 0:
+            yield 0, self._compute(0, 0)[0]
+            return
+        waiting: deque[tuple[int, Future[tuple[Vector, int]]]] = deque()
+        size, next_row, started = self._first_size(), 0, False
+        while next_row < self.labels.rows or waiting:
+            while self._may_start(waiting, next_row, started):
+                end = min(next_row + size, self.labels.rows)
+                waiting.append((next_row, self._start(next_row, end)))
+                next_row = end
+            first_row, future = waiting.popleft()
+            block, samples = self._finish(future)
+            started = True
+            size = self._next_size(block.labels.rows, samples)
+            yield first_row, block
+
+    def _may_start(
+        self, waiting: deque[tuple[int, Future[tuple[Vector, int]]]], row: int, started: bool
+    ) -> bool:
+        """One block alone at first, to learn its size; then as many as there are threads."""
+        if row >= self.labels.rows:
+            return False
+        ahead = self.context.options.threads if started and self.executor is not None else 1
+        return len(waiting) < ahead
+
+    def _start(self, first_row: int, end_row: int) -> Future[tuple[Vector, int]]:
+        self.context.check()
+        held = self.context.budget.held
+        self.context.charge((end_row - first_row) * self.width)
+        self.context.budget.release_to(held)
+        alone = first_row == 0 and end_row == self.labels.rows
+        if self.executor is not None and not alone:
+            return self.executor.submit(self._compute, first_row, end_row)
+        future: Future[tuple[Vector, int]] = Future()
+        future.set_result(self._compute(first_row, end_row))
+        return future
+
+    def _finish(self, future: Future[tuple[Vector, int]]) -> tuple[Vector, int]:
+        block, samples = future.result()
+        held = self.context.budget.held
+        self.context.charge(samples + block.values.size)
+        self.context.budget.release_to(held)
+        return block, samples
+
+    def _first_size(self) -> int:
+        return min(FIRST_BLOCK_ROWS, self._next_size(1, 0))
+
+    def _next_size(self, rows: int, samples: int) -> int:
+        """The rows of a block such that neither its cells nor its samples are too many."""
+        by_cells = BLOCK_CELLS // max(1, self.width)
+        by_samples = BLOCK_SAMPLES * rows // max(1, samples)
+        return max(1, min(BLOCK_ROWS_MAX, by_cells, by_samples))
+
+    def _compute(self, first_row: int, end_row: int) -> tuple[Vector, int]:
+        block = self.leaf(first_row, end_row)
+        vector = Vector(self._stub(first_row, end_row), block.values, block.present)
+        for stage in self.stages:
+            vector = stage(vector)
+        return vector, block.samples
+
+    def _stub(self, first_row: int, end_row: int) -> LabelFrame:
+        columns = {name: self.labels.column(name)[first_row:end_row] for name in NAME_LABELS}
+        return LabelFrame(self.labels.symbols, end_row - first_row, columns)
+
+    def full_labels(self, block: Vector) -> LabelFrame:
+        """The labels of all rows, given any block: stages drop the name of all rows or of none."""
+        if not self.stages or self.context.features.delayed_name_removal:
+            return self.labels
+        gone = [
+            name
+            for name in NAME_LABELS
+            if self.labels.column(name).any() and not block.labels.column(name).any()
+        ]
+        return self.labels.drop(gone) if gone and block.labels.rows else self.labels

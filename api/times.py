@@ -1,0 +1,111 @@
+"""Times, durations and numbers as the HTTP API writes them, read the way Go reads them.
+
+A time is float seconds or RFC 3339; a duration is float seconds or a Prometheus duration such as
+`1h30m`. Inside they are integers: milliseconds for times, nanoseconds for durations, because a step
+is checked against the limits before it is rounded.
+"""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+# The outermost times of Prometheus' API; a lookback or an offset fits between them and int64.
+MIN_TIME_MS: Final = -9_223_309_901_257_974_000
+MAX_TIME_MS: Final = 9_223_309_901_257_974_999
+_BOUNDARY_TIMES = {
+    "-292273086-05-16T16:47:06Z": MIN_TIME_MS,
+    "292277025-08-18T07:12:54.999999999Z": MAX_TIME_MS,
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
+)
+
+SECOND_NS: Final = 1_000_000_000
+_UNITS_NS = {
+    "y": 365 * 86_400 * SECOND_NS,
+    "w": 7 * 86_400 * SECOND_NS,
+    "d": 86_400 * SECOND_NS,
+    "h": 3_600 * SECOND_NS,
+    "m": 60 * SECOND_NS,
+    "s": SECOND_NS,
+    "ms": 1_000_000,
+}
+_DURATION = re.compile("".join(rf"(?:([0-9]+){unit})?" for unit in _UNITS_NS))
+_DURATION_NS_MAX = (1 << 63) - 1
+
+
+def parse_float(text: str) -> float | None:
+    """The number, or None where Go's ParseFloat fails: at spaces, signed NaN, overflow, ..."""
+    if text != text.strip() or not text.isascii() or text[:1] in "+-" and text[1:].lower() == "nan":
+        return None
+    try:
+        number = float.fromhex(text) if _is_hex(text) else float(text)
+    except (ValueError, OverflowError):
+        return None
+    overflowed = math.isinf(number) and any(c.isdigit() for c in text)
+    return None if overflowed else number
+
+
+def _is_hex(text: str) -> bool:
+    return text.lstrip("+-")[:2].lower() == "0x" and "p" in text.lower()
+
+
+def parse_time_ms(text: str) -> int:
+    """Raises ValueError. Times beyond Prometheus' own bounds become those bounds."""
+    seconds = parse_float(text)
+    if seconds is not None and not math.isnan(seconds):
+        return _clamp(seconds)
+    if text in _BOUNDARY_TIMES:
+        return _BOUNDARY_TIMES[text]
+    time_ms = _parse_rfc3339(text)
+    if time_ms is None:
+        raise ValueError(f"cannot parse {quote(text)} to a valid timestamp")
+    return time_ms
+
+
+def _clamp(seconds: float) -> int:
+    """Milliseconds of float seconds, rounded half away from zero."""
+    if abs(seconds) >= MAX_TIME_MS / 1000:
+        return MAX_TIME_MS if seconds > 0 else MIN_TIME_MS
+    fraction, whole = math.modf(seconds)
+    milliseconds = math.floor(abs(fraction) * 1000 + 0.5)
+    return int(whole) * 1000 + (milliseconds if fraction >= 0 else -milliseconds)
+
+
+def _parse_rfc3339(text: str) -> int | None:
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        return None
+    *fields, fraction, sign, hours, minutes = match.groups()
+    try:
+        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+        zone = timezone(-offset if sign == "-" else offset)
+        time = datetime(*map(int, fields), tzinfo=zone)  # type: ignore[misc,arg-type]
+    except ValueError:
+        return None
+    milliseconds = int((fraction or "0")[:3].ljust(3, "0"))
+    return (time - _EPOCH) // timedelta(milliseconds=1) + milliseconds
+
+
+def parse_duration_ns(text: str) -> int:
+    """Raises ValueError. May be negative, as float seconds may."""
+    seconds = parse_float(text)
+    if seconds is not None and not math.isnan(seconds):
+        if abs(seconds * SECOND_NS) > _DURATION_NS_MAX:
+            raise ValueError(f"cannot parse {quote(text)} to a valid duration. It overflows int64")
+        return int(seconds * SECOND_NS)
+    match = _DURATION.fullmatch(text) if text else None
+    if match is not None:
+        counts = zip(match.groups(), _UNITS_NS.values(), strict=True)
+        duration_ns = sum(int(count or 0) * unit_ns for count, unit_ns in counts)
+        if duration_ns <= _DURATION_NS_MAX:
+            return duration_ns
+    raise ValueError(f"cannot parse {quote(text)} to a valid duration")
+
+
+def quote(text: str) -> str:
+    """The text in double quotes, escaped, for a message."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in escaped) + '"'

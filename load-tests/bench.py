@@ -1,0 +1,209 @@
+"""The benchmark: the same data into Cupola, VictoriaMetrics and Prometheus, then the same queries.
+
+One server at a time, each with a fresh data directory on the same disk: all bodies through 4 and
+then 8 connections, after the last of these the queries, and for Cupola the size of sealed real
+scrapes. Prints Markdown tables. The exit code is 0 if every server took everything and the answers
+agree, whether or not the targets were reached.
+
+    python load-tests/bench.py [--quick] [--servers LIST] [--output FILE]
+"""
+
+import argparse
+import contextlib
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+import disk
+import queries
+import report
+from bodies import Corpus, Shape, build_corpus
+from machine import machine_facts
+from report import Ingest, Measured
+from sender import Result, Spec
+from servers import PROGRAMS, Program, Server, ServerError, is_installed, running
+
+QUICK_SHAPE = Shape(series=10_000, scrapes=24)
+SEND_TIMEOUT_S = 600.0
+SENDER_START_S = 60.0
+
+
+def say(text: str) -> None:
+    """Progress, on standard error."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+
+def send(server: Server, corpus: Corpus, connections: int) -> Result:
+    """Push the corpus from another process. Raises ServerError if it could not be sent."""
+    spec = Spec(
+        port=server.port,
+        path="/api/v1/write",
+        file=corpus.path,
+        offsets=corpus.offsets,
+        slices=corpus.slices,
+        connections=connections,
+        timeout_s=SEND_TIMEOUT_S,
+    )
+    path = server.directory / "send.json"
+    path.write_text(json.dumps(asdict(spec)))
+    script = Path(__file__).with_name("sender.py")
+    # run() kills the sender if it is interrupted or late.
+    done = subprocess.run(
+        [sys.executable, str(script), str(path)],
+        capture_output=True,
+        text=True,
+        timeout=SEND_TIMEOUT_S + SENDER_START_S,
+        check=False,
+        start_new_session=True,
+    )
+    if done.returncode:
+        raise ServerError(done.stderr.strip())
+    return Result(**json.loads(done.stdout))
+
+
+def ingest(server: Server, corpus: Corpus, connections: int) -> Ingest:
+    before_s = server.cpu_s()
+    sent = send(server, corpus, connections)
+    run = Ingest(
+        connections,
+        corpus.series,
+        corpus.samples,
+        sent,
+        server.cpu_s() - before_s,
+        server.rss_peak_bytes(),
+    )
+    title = f"{server.program.title}, {connections} connections"
+    say(f"{title}: {run.per_second:,.0f} samples/s, {run.refused} requests refused")
+    return run
+
+
+def measure(program: Program, work: Path, corpus: Corpus, connections: Sequence[int]) -> Measured:
+    """All runs of one server; a failure ends up in the result, so that the others still run."""
+    measured = Measured(program)
+    try:
+        for count in connections:
+            with running(program, work / program.name) as server:
+                measured.ingests.append(ingest(server, corpus, count))
+                if count == connections[-1]:
+                    measured.visible_s = queries.wait_visible(server, corpus)
+                    measured.answers = queries.measure(server, corpus, queries.query_set())
+                    measured.rss_peak_bytes = server.rss_peak_bytes()
+    except (ServerError, queries.QueryError, OSError, subprocess.TimeoutExpired) as error:
+        measured.error = f"{type(error).__name__}: {error}"
+        say(f"{program.title}: {measured.error}")
+    return measured
+
+
+def measure_disk(program: Program, work: Path) -> disk.DiskUse | None:
+    """Bytes a sample of sealed real scrapes; None if they are not there or were not sealed."""
+    data = disk.scrapes_directory()
+    if data is None:
+        say("no recorded scrapes (set CUPOLA_SHARED): bytes a sample not measured")
+        return None
+    corpus = disk.build_scrapes(work, data)
+    try:
+        with running(program, work / "disk", flags=disk.seal_flags(corpus)) as server:
+            ingest(server, corpus, 1)
+            use = disk.wait_sealed(server, corpus)
+    except (ServerError, OSError, subprocess.TimeoutExpired) as error:
+        say(f"bytes a sample: {type(error).__name__}: {error}")
+        return None
+    if use is None:
+        say(f"nothing sealed within {disk.SEAL_TIMEOUT_S:.0f} s: bytes a sample not measured")
+    return use
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    names = [program.name for program in PROGRAMS]
+    parser.add_argument("--quick", action="store_true", help="10 k series x 24 scrapes")
+    parser.add_argument("--servers", default=",".join(names), help="comma-separated, of these")
+    parser.add_argument("--connections", default="4,8", help="comma-separated counts")
+    parser.add_argument("--output", type=Path, help="Markdown file the report is written into")
+    parser.add_argument(
+        "--work-dir",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "cupola-bench",
+        help="where bodies and data directories are; on the disk to be measured",
+    )
+    arguments = parser.parse_args()
+    unknown = set(arguments.servers.split(",")) - set(names)
+    if unknown:
+        parser.error(f"unknown server {', '.join(sorted(unknown))}; known are {', '.join(names)}")
+    arguments.connections = [int(count) for count in arguments.connections.split(",")]
+    if not all(1 <= count <= 256 for count in arguments.connections):
+        parser.error("--connections: counts from 1 to 256")
+    return arguments
+
+
+def chosen_programs(names: str) -> list[Program]:
+    chosen = [program for program in PROGRAMS if program.name in names.split(",")]
+    for program in chosen:
+        if not is_installed(program):
+            say(f"{program.title} is left out: {program.command[0]} is not installed")
+    return [program for program in chosen if is_installed(program)]
+
+
+def report_lines(
+    results: report.Results, use: disk.DiskUse | None, corpus: Corpus, facts: Sequence[str]
+) -> list[str]:
+    query_set = queries.query_set()
+    intro = (
+        f"{corpus.series:,} series, {corpus.samples:,} samples, "
+        f"{len(corpus.offsets) - 1:,} bodies, "
+        f"{corpus.raw_bytes / corpus.samples:.0f} bytes a sample, "
+        f"{corpus.compressed_bytes / corpus.samples:.0f} compressed. "
+        f"Medians of {queries.REPEATS} after one warm-up; range queries have {queries.STEPS} steps."
+    )
+    command = f"`python load-tests/bench.py {shlex.join(sys.argv[1:])}`".replace(" `", "`")
+    lines = [f"Command: {command}", "", *facts, intro, "", *report.ingest_table(results)]
+    if report.OURS in results:
+        lines += report.ratio_table(results)
+    lines += report.query_table(results, query_set)
+    if report.OURS in results:
+        lines += report.disk_table(use)
+        lines += report.target_table(report.targets(results, use))
+    problems = report.disagreements(results, query_set)
+    return [*lines, *(f"PROBLEM: {problem}" for problem in problems)]
+
+
+def interrupted(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, interrupted)
+    arguments.work_dir.mkdir(parents=True, exist_ok=True)
+    programs = chosen_programs(arguments.servers)
+    if not programs:
+        return 1
+    facts = machine_facts(arguments.work_dir, programs)
+    corpus = build_corpus(arguments.work_dir, QUICK_SHAPE if arguments.quick else Shape())
+    results = {
+        program.name: measure(program, arguments.work_dir, corpus, arguments.connections)
+        for program in programs
+    }
+    use = None
+    if report.OURS in results and not results[report.OURS].error:
+        use = measure_disk(results[report.OURS].program, arguments.work_dir)
+    lines = report_lines(results, use, corpus, facts)
+    sys.stdout.write("\n".join(lines) + "\n")
+    if arguments.output:
+        report.write_into(arguments.output, lines)
+    return 1 if report.disagreements(results, queries.query_set()) else 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
+    sys.stderr.write("interrupted; everything started was stopped\n")
+    sys.exit(130)

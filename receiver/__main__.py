@@ -1,0 +1,7 @@
+"""The program as `python -m receiver`."""
+
+import sys
+
+from receiver.cli import main
+
+sys.exit(main())

@@ -1,0 +1,114 @@
+"""The command line: serve, and check-config.
+
+Exit codes: 0 all went well, 1 it did not, 2 the command line or the configuration is wrong. The
+flags are the settings, by the same names; nothing is imported that a command does not need.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from receiver.config import Config, ConfigError, Setting, load, settings
+from receiver.kinds import render
+from receiver.logs import set_up_logging
+from receiver.version import program_version
+
+logger = logging.getLogger(__name__)
+
+METAVARS = {
+    "text": "TEXT",
+    "integer": "N",
+    "bytes": "SIZE",
+    "duration": "DURATION",
+    "flag": "true|false",
+    "list": "LIST",
+}
+EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. Wrong arguments exit from here with 2."""
+    options = make_parser().parse_args(arguments)
+    if options.command == "check-config":
+        return check_config(Path(options.file))
+    given = {name: value for name, value in vars(options).items() if name in settings()}
+    return serve(Path(options.config) if options.config else None, given)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cupola",
+        description="A Prometheus remote-write receiver with a global PromQL view.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"cupola {program_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serving = commands.add_parser(
+        "serve", help="receive, store and answer queries", allow_abbrev=False
+    )
+    serving.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
+    for setting in settings().values():
+        add_flag(serving, setting)
+    checking = commands.add_parser(
+        "check-config", help="say what is wrong with a configuration file", allow_abbrev=False
+    )
+    checking.add_argument("file", metavar="FILE")
+    return parser
+
+
+def add_flag(parser: argparse.ArgumentParser, setting: Setting) -> None:
+    """Declare the flag of a setting; absent flags leave no trace in the result."""
+    choices = setting.allowed if setting.kind == "text" else None
+    default = render(setting.kind, setting.default) or "none"
+    parser.add_argument(
+        f"--{setting.name}",
+        dest=setting.name,
+        metavar="|".join(choices) if choices else METAVARS[setting.kind],
+        nargs="?" if setting.kind == "flag" else None,
+        const="true" if setting.kind == "flag" else None,
+        default=argparse.SUPPRESS,
+        help=f"{setting.help} Default: {default}.".replace("%", "%%"),
+    )
+
+
+def check_config(path: Path) -> int:
+    """Say whether the file would be accepted."""
+    from receiver.server import check
+
+    try:
+        check(load(path))
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_FAILURE
+    sys.stdout.write(f"{path}: ok\n")
+    return EXIT_OK
+
+
+def serve(path: Path | None, flags: dict[str, object]) -> int:
+    """Serve until a signal ends the program."""
+    try:
+        config = load(path, flags)
+    except ConfigError as error:
+        return refuse(error)
+    set_up_logging(config.program.log_level, config.program.log_format)
+    return run_server(config)
+
+
+def run_server(config: Config) -> int:
+    # The server brings numba and DuckDB with it, which takes a second.
+    from receiver import server
+
+    try:
+        return server.serve(config)
+    except ConfigError as error:
+        return refuse(error)
+    except OSError as error:
+        logger.error("cannot serve address=%s error=%r", config.web.listen_address, str(error))
+        return EXIT_FAILURE
+
+
+def refuse(error: ConfigError) -> int:
+    sys.stderr.write(f"cupola: {error}\n")
+    return EXIT_USAGE

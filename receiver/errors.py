@@ -1,0 +1,65 @@
+"""The operating errors of the receiver, and how errors of a write become HTTP answers.
+
+    WriteError
+    +-- UnsupportedMedia     a content type or encoding that is not decoded        415
+    +-- TooLarge             more bytes or samples than one request may have       413
+    +-- CorruptBody          not what the headers say it is                        400
+    +-- Busy                 a bound on what is in flight is reached               503
+    +-- SlowBody             the body did not arrive in time                       503
+
+A sender drops what is answered by 4xx and sends again what is answered by 5xx: 503 stands for
+everything that may succeed later, 4xx for what never can. 429 and 409 are never used, because
+Prometheus drops the data of both by default.
+"""
+
+from storage.errors import CorruptBatch, LimitExceeded, StorageError, TenantError
+
+
+class WriteError(Exception):
+    """Base of the receiver's errors; str() is the text for the sender."""
+
+    status = 400
+    reason = "invalid"
+
+
+class UnsupportedMedia(WriteError):
+    """The body's type or encoding is not one that can be decoded."""
+
+    status = 415
+    reason = "unsupported_media"
+
+
+class TooLarge(WriteError, ValueError):
+    """The request is larger than the limit named in the text."""
+
+    status = 413
+    reason = "too_large"
+
+
+class CorruptBody(WriteError, ValueError):
+    """The body cannot be decoded; nothing of it was kept."""
+
+    reason = "corrupt"
+
+
+class Busy(WriteError):
+    """Too much is in flight; the text names the limit."""
+
+    status = 503
+    reason = "busy"
+
+
+class SlowBody(WriteError):
+    """The sender took longer than allowed to send the body."""
+
+    status = 503
+    reason = "slow_body"
+
+
+def status_of(error: WriteError | StorageError) -> int:
+    """The HTTP status that answers a write request which failed as a whole."""
+    if isinstance(error, WriteError):
+        return error.status
+    if isinstance(error, TenantError | CorruptBatch | LimitExceeded):
+        return 400
+    return 503 if error.retryable else 500

@@ -1,0 +1,112 @@
+"""The database as seen by requests: not there yet, open, or closed.
+
+Opening may take minutes, because the log is replayed. It happens in a thread while the program
+already listens, so that senders and probes are told to wait instead of being refused.
+
+Invariants:
+* Until the database is open, and after it was closed, every use raises NotReady.
+* The database is closed once, by close().
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from enum import Enum
+
+from storage.batch import Batch, Outcome
+from storage.database import Database
+from storage.errors import Overloaded
+from storage.querier import EmptyQuerier, StorageQuerier
+
+
+class NotReady(Overloaded):
+    """The database is being opened or closed."""
+
+    reason = "not_ready"
+
+
+class State(Enum):
+    """Where the database is in its life; the value is the text for people."""
+
+    NEW = "not yet being opened"
+    OPENING = "being opened"
+    OPEN = "open"
+    FAILED = "not to be opened"
+    CLOSED = "closed"
+
+
+class LateDatabase:
+    """A database that is opened in the background. Belongs to one event loop."""
+
+    def __init__(self, open_database: Callable[[], Database]) -> None:
+        self._open_database = open_database
+        self._database: Database | None = None
+        self._thread = threading.Thread(target=self._open, name="open-database", daemon=True)
+        self._done = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.state = State.NEW
+        self.error: Exception | None = None
+
+    def start(self) -> None:
+        """Begin to open; from the thread of the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self.state = State.OPENING
+        self._thread.start()
+
+    async def opened(self) -> None:
+        """Wait until the database is open. Raises what opening raised."""
+        await self._done.wait()
+        if self.error is not None:
+            raise self.error
+
+    async def append(self, tenant: str, batch: Batch, arrival_ms: int) -> Outcome:
+        """Database.append. Raises NotReady too."""
+        try:
+            database = self._ready()
+        except NotReady:
+            batch.release()
+            raise
+        return await database.append(tenant, batch, arrival_ms)
+
+    def querier(
+        self, tenant: str, *, replica_labels: tuple[str, ...], dedup: bool
+    ) -> StorageQuerier | EmptyQuerier:
+        """Database.querier. Raises NotReady too."""
+        return self._ready().querier(tenant, replica_labels=replica_labels, dedup=dedup)
+
+    async def close(self, timeout_s: float) -> bool:
+        """Close the database, waiting for one that is being opened; False if that took too long."""
+        if self.state is State.OPENING:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._done.wait()
+            except TimeoutError:
+                return False
+        database, self._database = self._database, None
+        self.state = State.CLOSED
+        if database is not None:
+            await asyncio.to_thread(database.close)
+        return True
+
+    def _ready(self) -> Database:
+        if self._database is None:
+            raise NotReady(f"the database is {self.state.value}")
+        return self._database
+
+    def _open(self) -> None:
+        result: Database | Exception
+        try:
+            result = self._open_database()
+        except Exception as error:  # whatever it is, it is raised again by opened()
+            result = error
+        assert self._loop is not None, "BUG: start() was not called"
+        self._loop.call_soon_threadsafe(self._settle, result)
+
+    def _settle(self, result: Database | Exception) -> None:
+        if isinstance(result, Exception):
+            self.error = result
+            self.state = State.FAILED
+        else:
+            self._database = result
+            self.state = State.OPEN
+        self._done.set()

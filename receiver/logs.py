@@ -1,0 +1,66 @@
+"""The form of the program's log: one line for each message, as logfmt or JSON, on standard error.
+
+By the custom of the house a message is a constant phrase followed by key=value pairs; in logfmt the
+phrase becomes msg="..." and the pairs stay as they are.
+"""
+
+import json
+import logging
+import re
+import time
+
+_PAIRS = re.compile(r"(?P<phrase>.*?)(?P<pairs>(?: [a-z_]+=.*)?)", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
+
+class LogfmtFormatter(logging.Formatter):
+    """ts=... level=... logger=... msg="..." key=value"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        match = _PAIRS.fullmatch(record.getMessage())
+        assert match is not None, "BUG: the pattern matches every text"
+        line = (
+            f"ts={timestamp(record)} level={record.levelname.lower()} logger={record.name} "
+            f"msg={json.dumps(match['phrase'])}{match['pairs']}"
+        )
+        if record.exc_info:
+            line += f" exception={json.dumps(self.formatException(record.exc_info))}"
+        return _CONTROL.sub(escape, line)
+
+
+class JsonFormatter(logging.Formatter):
+    """The same as an object: ts, level, logger, msg, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "ts": timestamp(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "msg": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def timestamp(record: logging.LogRecord) -> str:
+    """UTC, with milliseconds."""
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{seconds}.{int(record.msecs):03d}Z"
+
+
+def escape(match: re.Match[str]) -> str:
+    """A control character as an escape: no message can begin a line of its own."""
+    return ascii(match[0])[1:-1]
+
+
+def set_up_logging(level: str, form: str) -> None:
+    """Send all messages from `level` on to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if form == "json" else LogfmtFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # These libraries tell of every compiled function and every migration step at this level.
+    for chatty in ("numba", "alembic", "asyncio"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

@@ -1,0 +1,114 @@
+"""The start-up settings of the program and of the receiver: `web.`, `write.` and `dedup.`.
+
+Loading this module loads neither numba nor DuckDB.
+"""
+
+from dataclasses import dataclass
+
+from storage.options import GIB, MIB, MINUTE_MS, setting
+
+SECOND_MS = 1_000
+# What the decoder itself can do, whatever is configured: bodies once acknowledged must still be
+# readable from the log after a setting was lowered.
+DECODED_BYTES_CEILING = 1 * GIB
+# What a head has room for at the end of its arrays (storage.head.GROUP_SAMPLES_MAX).
+REQUEST_SAMPLES_CEILING = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramOptions:
+    """Settings without a prefix."""
+
+    features: tuple[str, ...] = setting(
+        "enable-feature",
+        "list",
+        (),
+        "Features of the query language to switch on, by Prometheus' names; all means every one.",
+    )
+    log_level: str = setting(
+        "log.level",
+        "text",
+        "info",
+        "Least severe messages to log.",
+        allowed=("debug", "info", "warning", "error"),
+    )
+    log_format: str = setting(
+        "log.format", "text", "logfmt", "Form of the log's lines.", allowed=("logfmt", "json")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """Settings under `web.`."""
+
+    listen_address: str = setting(
+        "listen-address",
+        "text",
+        "127.0.0.1:9009",
+        "Host and port to serve on; :9009 and 0.0.0.0:9009 mean every address of the machine.",
+    )
+    shutdown_timeout_ms: int = setting(
+        "shutdown-timeout",
+        "duration",
+        30 * SECOND_MS,
+        "How long requests may take to finish when the program is asked to stop.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """Settings under `write.`."""
+
+    body_bytes_max: int = setting(
+        "max-body-bytes",
+        "bytes",
+        32 * MIB,
+        "Size of the largest request body as it is sent; above it the answer is 413.",
+        allowed=(1, DECODED_BYTES_CEILING),
+    )
+    decoded_bytes_max: int = setting(
+        "max-decoded-bytes",
+        "bytes",
+        32 * MIB,
+        "Size of the largest request body once uncompressed; above it the answer is 413.",
+        allowed=(1, DECODED_BYTES_CEILING),
+    )
+    request_samples_max: int = setting(
+        "max-samples-per-request",
+        "integer",
+        1_000_000,
+        "Samples, and also series, that one request may hold; above it the answer is 413.",
+        allowed=(1, REQUEST_SAMPLES_CEILING),
+    )
+    inflight_bytes_max: int = setting(
+        "max-inflight-bytes",
+        "bytes",
+        256 * MIB,
+        "Bytes of bodies, compressed and uncompressed, held at a time; above it the answer is 503.",
+        allowed=(1, 1 << 50),
+    )
+    inflight_requests_max: int = setting(
+        "max-inflight-requests",
+        "integer",
+        4_000,
+        "Write requests handled at a time; above it the answer is 503.",
+        allowed=(1, 1 << 40),
+    )
+    read_timeout_ms: int = setting(
+        "read-timeout",
+        "duration",
+        MINUTE_MS,
+        "How long a sender may take to send a body; above it the answer is 503. 0: no limit.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DedupOptions:
+    """Settings under `dedup.`."""
+
+    replica_labels: tuple[str, ...] = setting(
+        "replica-labels",
+        "list",
+        ("prometheus_replica", "__replica__"),
+        "Labels that tell replicas apart; queries see series that are equal without them as one.",
+    )

@@ -1,0 +1,188 @@
+"""The composition root: every part of the program is made and wired here, and nowhere else.
+
+    registry -> database (opened in the background) -> write handler -> engine -> query API
+
+`build_app` reads as the architecture; `serve` runs the app until a signal or a failure ends it.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+
+import uvloop
+from aiohttp import web
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
+
+from api.cors import Cors
+from api.metrics import ApiMetrics
+from api.promql.engine import Engine
+from api.promql.features import Features, parse_features
+from api.promql.warm_up import warm_up
+from api.routes import Api, add_routes
+from receiver.config import Config, ConfigError
+from receiver.late_database import LateDatabase, State
+from receiver.listen_address import bind, parse_listen_address
+from receiver.metrics import ReceiverMetrics
+from receiver.probes import Probes
+from receiver.remote_write import WriteDecoder, limits_of, warm_decoder
+from receiver.version import program_version
+from receiver.write_handler import WriteHandler
+from storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+DATABASE = web.AppKey("database", LateDatabase)
+
+
+def build_app(config: Config) -> web.Application:
+    """The whole program as an application, not yet started. Raises ConfigError."""
+    features = check(config)
+    registry = CollectorRegistry()
+    metrics = ReceiverMetrics(registry)
+    ProcessCollector(namespace="cupola", registry=registry)
+    metrics.build_info.labels(program_version()).set(1)
+    decoder = WriteDecoder()
+    database = LateDatabase(lambda: Database.open(config.storage, decoder.decode, registry))
+    write_decoder = decoder.with_limits(limits_of(config.write))
+    write_handler = WriteHandler(database, write_decoder, config.write, metrics)
+    engine = Engine(config.query, features)
+    api = Api(
+        database,
+        engine,
+        ApiMetrics(registry),
+        config.api,
+        replica_labels=config.dedup.replica_labels,
+    )
+    app = web.Application()
+    app[DATABASE] = database
+    write_handler.add_routes(app)
+    Probes(registry, database).add_routes(app)
+    add_routes(app, api)
+    shutdown_timeout_s = config.web.shutdown_timeout_ms / 1000
+    app.cleanup_ctx.append(lambda _: run_engine(engine))
+    app.cleanup_ctx.append(lambda _: run_write_handler(write_handler))
+    app.cleanup_ctx.append(lambda _: run_database(database, metrics, shutdown_timeout_s))
+    app.cleanup_ctx.append(lambda _: run_warm_up(engine, decoder, write_handler, metrics))
+    return app
+
+
+def check(config: Config) -> Features:
+    """What can be found wrong without touching data or network. Raises ConfigError."""
+    try:
+        Cors(config.api.cors_origin)
+        return parse_features(config.program.features)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+async def run_engine(engine: Engine) -> AsyncIterator[None]:
+    yield
+    await asyncio.to_thread(engine.close)
+
+
+async def run_write_handler(handler: WriteHandler) -> AsyncIterator[None]:
+    yield
+    handler.close()
+
+
+async def run_database(
+    database: LateDatabase, metrics: ReceiverMetrics, shutdown_timeout_s: float
+) -> AsyncIterator[None]:
+    metrics.ready.set_function(lambda: database.state is State.OPEN)
+    database.start()
+    yield
+    if not await database.close(shutdown_timeout_s):
+        logger.warning(
+            "database still being opened, left as it is seconds=%.0f", shutdown_timeout_s
+        )
+
+
+async def run_warm_up(
+    engine: Engine, decoder: WriteDecoder, handler: WriteHandler, metrics: ReceiverMetrics
+) -> AsyncIterator[None]:
+    """Compile or load the kernels in a thread that nobody waits for."""
+    loop = asyncio.get_running_loop()
+
+    def decoder_is_warm() -> None:
+        handler.kernels_warm = True
+
+    def warm() -> None:
+        started = time.monotonic()
+        try:
+            warm_decoder(decoder)
+            loop.call_soon_threadsafe(decoder_is_warm)
+            warm_up(engine)
+        except RuntimeError as error:  # the engine was closed, or the loop: the program is ending
+            logger.info("kernels not warmed error=%r", str(error))
+            return
+        metrics.kernels_warm.set(1)
+        logger.info("kernels warm seconds=%.1f", time.monotonic() - started)
+
+    threading.Thread(target=warm, name="warm-up", daemon=True).start()
+    yield
+
+
+def serve(config: Config) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. Raises ConfigError, or OSError if the address
+    cannot be had."""
+    check(config)
+    # When a counter was made is of no use to anyone, and would double the number of series.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    listener = bind(*parse_listen_address(config.web.listen_address))
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code, clean = runner.run(serve_until_stopped(config, listener))
+    if not clean:
+        # A thread is still replaying the log. It cannot be stopped and has acknowledged nothing:
+        # what is on disk is what a power cut would leave.
+        logging.shutdown()
+        os._exit(code)
+    return code
+
+
+async def serve_until_stopped(config: Config, listener: socket.socket) -> tuple[int, bool]:
+    """(exit code, whether nothing is left running)."""
+    app = build_app(config)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        # Bodies are decoded here; their encoding is refused before, where it is not known.
+        auto_decompress=False,
+        shutdown_timeout=config.web.shutdown_timeout_ms / 1000,
+    )
+    await runner.setup()
+    stop = asyncio.Event()
+    on_signals(stop.set)
+    await web.SockSite(runner, listener).start()
+    host, port = listener.getsockname()[:2]
+    logger.info("listening address=%s port=%d version=%s", host, port, program_version())
+    code = await wait_for_end(app[DATABASE], stop)
+    logger.info("stopping")
+    await runner.cleanup()
+    clean = app[DATABASE].state is not State.OPENING
+    logger.info("stopped code=%d", code)
+    return code, clean
+
+
+def on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+async def wait_for_end(database: LateDatabase, stop: asyncio.Event) -> int:
+    """Wait for the signal, or for the failure to open; the exit code."""
+    stopped = asyncio.ensure_future(stop.wait())
+    opened = asyncio.ensure_future(database.opened())
+    await asyncio.wait((stopped, opened), return_when=asyncio.FIRST_COMPLETED)
+    if opened.done() and opened.exception() is not None:
+        logger.error("database cannot be opened error=%r", str(opened.exception()))
+        stopped.cancel()
+        return 1
+    opened.cancel()
+    await stopped
+    return 0

@@ -1,0 +1,258 @@
+"""The scanner of remote write 1.0 bodies: protobuf wire bytes to columns, as a kernel.
+
+One pass over the bytes notes where the labels of each series lie and writes the samples into
+columns. Labels are not looked into: the bytes of a known series are recognised by their hash, those
+of a new one are checked when it is registered (storage). The message is
+
+    WriteRequest  timeseries = 1, metadata = 3
+    TimeSeries    labels = 1, samples = 2, exemplars = 3, histograms = 4
+    Sample        value = 1 (fixed64), timestamp = 2 (varint)
+
+Invariants:
+* No byte outside buffer[:size] is read: a length is compared, unsigned, with what is left before it
+  is used, and a varint ends with its message or after 10 bytes.
+* A field is taken by its number and must have the wire type of the schema; unknown fields are
+  skipped by wire type; group wire types and field numbers outside 1..2^29-1 are refused.
+* A repeated scalar of a sample keeps its last value, a missing one is 0.
+"""
+
+import numpy as np
+
+from storage.batch import Bytes, UInt64s
+from storage.kernel import kernel, kernel_part
+from storage.samples import Int64s
+from storage.words import Place, load_byte, load_word, store_word
+
+# How a scan may end; tally[POSITION] says where. Messages are in SCAN_ERRORS.
+SCANNED = 0
+TRUNCATED = 1
+VARINT_TOO_LONG = 2
+WRONG_WIRE_TYPE = 3
+LENGTH_TOO_LARGE = 4
+FIELD_NUMBER = 5
+
+SCAN_ERRORS = {
+    TRUNCATED: "the message ends inside a field",
+    VARINT_TOO_LONG: "a varint is longer than 64 bits",
+    WRONG_WIRE_TYPE: "a field has a wire type that it cannot have",
+    LENGTH_TOO_LARGE: "a length goes beyond the end of its message",
+    FIELD_NUMBER: "a field number is outside of 1 to 536870911",
+}
+
+VARINT, FIXED64, LENGTH, FIXED32 = (np.uint64(number) for number in (0, 1, 2, 5))
+FIELD_NUMBER_MAX = np.uint64((1 << 29) - 1)
+SERIES_FIELD, METADATA_FIELD = np.uint64(1), np.uint64(3)
+LABEL_FIELD, SAMPLE_FIELD, EXEMPLAR_FIELD, HISTOGRAM_FIELD = (np.uint64(n) for n in range(1, 5))
+SHORT_LABEL_TAG = LABEL_FIELD << np.uint64(3) | LENGTH
+VALUE_FIELD, TIMESTAMP_FIELD = np.uint64(1), np.uint64(2)
+
+# The places of a tally, int64[TALLY_SIZE]: what a scan found. Counts go on beyond the length of
+# the columns, so that a caller whose columns were too short knows the size they need.
+SERIES, SAMPLES, HISTOGRAMS, EXEMPLARS, METADATA, POSITION = range(6)
+TALLY_SIZE = 6
+
+
+@kernel_part
+def read_varint(base: Place, start: Place, end: Place) -> tuple[np.uint64, Place]:
+    """A varint and the place behind it, or (0, minus the error)."""
+    if start >= end:
+        return np.uint64(0), -TRUNCATED
+    value = load_byte(base, start)
+    if value < np.uint64(0x80):
+        return value, start + 1
+    value &= np.uint64(0x7F)
+    shift = np.uint64(7)
+    for place in range(start + 1, end):
+        byte = load_byte(base, place)
+        if shift == np.uint64(63) and byte > np.uint64(1):
+            return np.uint64(0), -VARINT_TOO_LONG
+        value |= (byte & np.uint64(0x7F)) << shift
+        if byte < np.uint64(0x80):
+            return value, place + 1
+        shift += np.uint64(7)
+    return np.uint64(0), -TRUNCATED
+
+
+@kernel_part
+def read_tag(base: Place, start: Place, end: Place) -> tuple[np.uint64, np.uint64, Place]:
+    """(field number, wire type, place behind) of a tag, or (0, 0, minus the error)."""
+    tag, place = read_varint(base, start, end)
+    if place < 0:
+        return np.uint64(0), np.uint64(0), place
+    number = tag >> np.uint64(3)
+    if number == np.uint64(0) or number > FIELD_NUMBER_MAX:
+        return np.uint64(0), np.uint64(0), -FIELD_NUMBER
+    return number, tag & np.uint64(7), place
+
+
+@kernel_part
+def read_length(base: Place, start: Place, end: Place) -> tuple[Place, Place]:
+    """(first place, end) of what a length prefix announces, or (0, minus the error)."""
+    length, place = read_varint(base, start, end)
+    if place < 0:
+        return 0, place
+    if length > np.uint64(end - place):
+        return 0, -LENGTH_TOO_LARGE
+    return place, place + np.int64(length)
+
+
+@kernel_part
+def skip_field(base: Place, start: Place, end: Place, wire_type: np.uint64) -> Place:
+    """The place behind a field's value, or minus the error."""
+    if wire_type == LENGTH:
+        return read_length(base, start, end)[1]
+    if wire_type == VARINT:
+        return read_varint(base, start, end)[1]
+    if wire_type == FIXED64:
+        return start + 8 if end - start >= 8 else -TRUNCATED
+    if wire_type == FIXED32:
+        return start + 4 if end - start >= 4 else -TRUNCATED
+    return -WRONG_WIRE_TYPE
+
+
+@kernel_part
+def scan_sample(base: Place, start: Place, end: Place) -> tuple[np.uint64, np.int64, Place, Place]:
+    """(value bits, timestamp, error, place of the error) of the sample message at start:end."""
+    bits = np.uint64(0)
+    timestamp = np.uint64(0)
+    place = start
+    while place < end:
+        number, wire_type, after = read_tag(base, place, end)
+        if after > 0 and number == VALUE_FIELD and wire_type == FIXED64:
+            if end - after >= 8:
+                bits = load_word(base, after)
+                after += 8
+            else:
+                after = -TRUNCATED
+        elif after > 0 and number == TIMESTAMP_FIELD and wire_type == VARINT:
+            timestamp, after = read_varint(base, after, end)
+        elif after > 0 and number <= TIMESTAMP_FIELD:
+            after = -WRONG_WIRE_TYPE
+        elif after > 0:
+            after = skip_field(base, after, end, wire_type)
+        if after < 0:
+            return bits, np.int64(timestamp), -after, place
+        place = after
+    return bits, np.int64(timestamp), SCANNED, place
+
+
+@kernel_part
+def skip_short_labels(base: Place, start: Place, end: Place) -> Place:
+    """The place behind the run of label fields of fewer than 128 bytes that begins at start."""
+    place: Place = start
+    while end - place >= 2 and load_byte(base, place) == SHORT_LABEL_TAG:
+        length = load_byte(base, place + 1)
+        if length >= np.uint64(0x80) or place + 2 + np.int64(length) > end:
+            break
+        place += 2 + np.int64(length)
+    return place
+
+
+@kernel_part
+def scan_series(
+    base: Place,
+    start: Place,
+    end: Place,
+    timestamps: Place,
+    value_bits: Place,
+    sample: Place,
+    capacity: Place,
+) -> tuple[Place, Place, Place, Place, Place, Place, Place]:
+    """Scan the time series message at start:end; timestamps and value_bits are addresses.
+
+    Returns (error, its place, label start, label end, samples so far, exemplars, histograms).
+    """
+    label_start = label_end = start
+    exemplars = histograms = 0
+    place = skip_short_labels(base, start, end)
+    label_end = place
+    while place < end:
+        number, wire_type, after = read_tag(base, place, end)
+        first = after
+        if after > 0 and number > HISTOGRAM_FIELD:
+            after = skip_field(base, after, end, wire_type)
+        elif after > 0 and wire_type == LENGTH:
+            first, after = read_length(base, after, end)
+        elif after > 0:
+            after = -WRONG_WIRE_TYPE
+        if after < 0:
+            return -after, place, label_start, label_end, sample, exemplars, histograms
+        if number == LABEL_FIELD:
+            if label_end == start:
+                label_start = place
+            label_end = after
+        elif number == SAMPLE_FIELD:
+            bits, timestamp, error, error_place = scan_sample(base, first, after)
+            if error != SCANNED:
+                return error, error_place, label_start, label_end, sample, exemplars, histograms
+            if sample < capacity:
+                store_word(timestamps, 8 * sample, np.uint64(timestamp))
+                store_word(value_bits, 8 * sample, bits)
+            sample += 1
+        elif number == EXEMPLAR_FIELD:
+            exemplars += 1
+        elif number == HISTOGRAM_FIELD:
+            histograms += 1
+        place = after
+    return SCANNED, place, label_start, label_end, sample, exemplars, histograms
+
+
+@kernel
+def scan_write_request(
+    buffer: Bytes,
+    size: Place,
+    label_start: Int64s,
+    label_end: Int64s,
+    sample_offsets: Int64s,
+    timestamps: Int64s,
+    value_bits: UInt64s,
+    tally: Int64s,
+) -> Place:
+    """Scan buffer[:size] into the columns and the tally; returns SCANNED or an error.
+
+    Columns too short are filled as far as they go. sample_offsets has one place more than
+    label_start and label_end; the columns are contiguous.
+    """
+    base = buffer.ctypes.data
+    series_capacity = min(len(label_start), len(label_end), len(sample_offsets) - 1)
+    timestamps_at = timestamps.ctypes.data
+    values_at = value_bits.ctypes.data
+    capacity = min(len(timestamps), len(value_bits))
+    tally[:] = 0
+    sample_offsets[0] = 0
+    series = 0
+    sample: Place = 0
+    place: Place = 0
+    while place < size:
+        number, wire_type, after = read_tag(base, place, size)
+        first = after
+        known = number in (SERIES_FIELD, METADATA_FIELD)
+        if after > 0 and not known:
+            after = skip_field(base, after, size, wire_type)
+        elif after > 0 and wire_type == LENGTH:
+            first, after = read_length(base, after, size)
+        elif after > 0:
+            after = -WRONG_WIRE_TYPE
+        if after < 0:
+            tally[POSITION] = place
+            return -after
+        if number == SERIES_FIELD:
+            error, error_place, labels_from, labels_to, sample, exemplars, histograms = scan_series(
+                base, first, after, timestamps_at, values_at, sample, capacity
+            )
+            if error != SCANNED:
+                tally[POSITION] = error_place
+                return error
+            if series < series_capacity:
+                label_start[series] = labels_from
+                label_end[series] = labels_to
+                sample_offsets[series + 1] = sample
+            series += 1
+            tally[EXEMPLARS] += exemplars
+            tally[HISTOGRAMS] += histograms
+        elif number == METADATA_FIELD:
+            tally[METADATA] += 1
+        place = after
+    tally[SERIES] = series
+    tally[SAMPLES] = sample
+    return SCANNED

@@ -1,0 +1,189 @@
+"""The write endpoint: the story of one remote write request.
+
+Invariants:
+* A 204 is sent only after the database has made every sample of the request durable.
+* Of a request with bad samples the good ones are kept; the answer is 400 and says why.
+* Nothing in a request can cause a 5xx: 503 means that the same request may succeed later.
+* A batch that was handed to the database is released by the database, since it may still be read
+  when this handler has been cancelled.
+"""
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from receiver.admission import Admission, Ticket, retry_after_s
+from receiver.errors import CorruptBody, SlowBody, TooLarge, WriteError, status_of
+from receiver.metrics import ReceiverMetrics
+from receiver.options import WriteOptions
+from receiver.remote_write import WriteDecoder, kind_of_body
+from storage.batch import Batch, Outcome
+from storage.errors import StorageError
+from storage.tenant import DEFAULT_TENANT, parse_tenant
+
+log = logging.getLogger(__name__)
+
+PATHS = ("/api/v1/write", "/api/v1/push", "/api/v1/receive")
+PREFIXES = ("", "/prometheus")
+TENANT_HEADERS = ("X-Scope-OrgID", "THANOS-TENANT")
+# Decoding this much takes about a millisecond; more would hold up the other connections.
+INLINE_BYTES_MAX = 1 << 20
+DECODE_THREADS = 2
+# Senders read the first 1,024 bytes of an answer; what is longer is for people.
+ANSWER_CHARS_MAX = 4_096
+
+
+class WriteDatabase(Protocol):
+    """Where batches go."""
+
+    async def append(self, tenant: str, batch: Batch, arrival_ms: int) -> Outcome:
+        """Make the batch durable and visible, and release it when its buffers are read no more,
+        which may be later than the cancellation of this call."""
+        ...
+
+
+class WriteHandler:
+    """Serves write requests with one database."""
+
+    def __init__(
+        self,
+        database: WriteDatabase,
+        decoder: WriteDecoder,
+        options: WriteOptions,
+        metrics: ReceiverMetrics,
+    ) -> None:
+        self._database = database
+        self._decoder = decoder
+        self._options = options
+        self._metrics = metrics
+        self._admission = Admission(options)
+        self._threads = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
+        # Until the kernels are compiled, decoding may take seconds and is kept off the event loop.
+        self.kernels_warm = False
+        metrics.watch(self._admission)
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve every write path; other methods than POST get 405."""
+        for prefix in PREFIXES:
+            for path in PATHS:
+                app.router.add_post(prefix + path, self.post)
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Answer one write request."""
+        arrived = time.monotonic()
+        tenant = ""
+        try:
+            tenant = tenant_of(request.headers)
+            with self._admission.ticket() as ticket:
+                response = await self._write(tenant, request, ticket)
+        except (WriteError, StorageError) as error:
+            self._metrics.failures.labels(error.reason).inc()
+            response = failure_response(error)
+            log.warning(
+                "write failed tenant=%s code=%d error=%r", tenant, response.status, str(error)
+            )
+        self._metrics.requests.labels(str(response.status)).inc()
+        self._metrics.request_seconds.observe(time.monotonic() - arrived)
+        return response
+
+    async def _write(self, tenant: str, request: web.Request, ticket: Ticket) -> web.Response:
+        headers = request.headers
+        kind = kind_of_body(headers.get("Content-Type"), headers.get("Content-Encoding"))
+        payload = await self._read_body(request, ticket)
+        arrival_ms = time.time_ns() // 1_000_000
+        batch = await self._decode(kind, payload, ticket)
+        self._count(batch)
+        if not batch.sample_count and not batch.histogram_count:
+            batch.release()
+            return web.Response(status=204)
+        outcome = await self._database.append(tenant, batch, arrival_ms)
+        if not outcome.rejects:
+            return web.Response(status=204)
+        text = reject_text(outcome)
+        log.warning("samples refused tenant=%s answer=%r", tenant, text)
+        return web.Response(status=400, text=text)
+
+    async def _read_body(self, request: web.Request, ticket: Ticket) -> bytes:
+        """The whole body. Raises TooLarge, SlowBody, CorruptBody or Busy."""
+        announced = request.content_length
+        if announced is not None:
+            self._check_body_size(announced)
+        timeout_ms = self._options.read_timeout_ms
+        try:
+            async with asyncio.timeout(timeout_ms / 1000 if timeout_ms else None):
+                return await self._read_chunks(request, ticket)
+        except TimeoutError as error:
+            raise SlowBody(
+                f"the body did not arrive within {timeout_ms} ms (write.read-timeout)"
+            ) from error
+        except web.RequestPayloadError as error:
+            raise CorruptBody(f"corrupt body: {error}") from error
+
+    async def _read_chunks(self, request: web.Request, ticket: Ticket) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := await request.content.readany():
+            size += len(chunk)
+            self._check_body_size(size)
+            ticket.add(len(chunk))
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _check_body_size(self, size: int) -> None:
+        allowed = self._options.body_bytes_max
+        if size > allowed:
+            raise TooLarge(
+                f"body of {size} bytes or more; allowed are {allowed} (write.max-body-bytes)"
+            )
+
+    async def _decode(self, kind: int, payload: bytes, ticket: Ticket) -> Batch:
+        size = self._decoder.check_declared(payload)
+        ticket.add(size)
+        if self.kernels_warm and size <= INLINE_BYTES_MAX:
+            return self._decoder.decode(kind, payload)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._decoder.decode, kind, payload)
+
+    def _count(self, batch: Batch) -> None:
+        metrics = self._metrics
+        metrics.body_bytes.inc(len(batch.payload))
+        metrics.decoded_bytes.inc(len(batch.buffer))
+        if batch.exemplar_count:
+            metrics.ignored.labels("exemplar").inc(batch.exemplar_count)
+        if batch.metadata_count:
+            metrics.ignored.labels("metadata").inc(batch.metadata_count)
+
+
+def tenant_of(headers: CIMultiDictProxy[str]) -> str:
+    """The tenant that a request names, or the default one. Raises TenantError."""
+    for name in TENANT_HEADERS:
+        text = headers.get(name)
+        if text is not None:
+            return parse_tenant(text)
+    return DEFAULT_TENANT
+
+
+def failure_response(error: WriteError | StorageError) -> web.Response:
+    """The answer to a request of which nothing was kept."""
+    status = status_of(error)
+    response = web.Response(status=status, text=f"{error}\n"[:ANSWER_CHARS_MAX])
+    if status == 503:
+        response.headers["Retry-After"] = str(retry_after_s())
+    return response
+
+
+def reject_text(outcome: Outcome) -> str:
+    """What was refused and why: all reasons and the first example in the first line, because some
+    senders log no more than that."""
+    reasons = ", ".join(f"{reject.reason} {reject.count}" for reject in outcome.rejects)
+    first, *others = (reject.message for reject in outcome.rejects)
+    lines = [f"{reasons}: {first}", *others, f"{outcome.accepted} samples were accepted"]
+    return ("\n".join(lines) + "\n")[:ANSWER_CHARS_MAX]

@@ -1,0 +1,62 @@
+"""The tables of the catalog, as the newest migration leaves them.
+
+Times are ms since 1970. Nothing here is particular to SQLite, so that another database can hold the
+same tables. A change of this module goes together with a migration; a test compares the two.
+"""
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
+
+# Version of the layout of the whole data directory, not of these tables: those have migrations.
+DATA_FORMAT_VERSION = 1
+
+# Constraints have names, because a later migration can only change what has one.
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# Facts about the data directory that are fixed when it is made.
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+# id: counted from 1, part of every series id of the tenant, so never given twice.
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(150), nullable=False, unique=True),
+    Column("shard", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+)
+
+# number: the order in which segments were registered; of equal samples the older segment's counts.
+segments = Table(
+    "segments",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("ulid", String(26), nullable=False, unique=True),
+    Column("shard", Integer, nullable=False, index=True),
+    Column("min_ms", BigInteger, nullable=False),
+    Column("max_ms", BigInteger, nullable=False),
+    Column("samples", BigInteger, nullable=False),
+    Column("series", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("resolution_ms", BigInteger, nullable=False),
+)
+
+# first_file: the first log file of the shard whose records are not in segments.
+log_positions = Table(
+    "log_positions",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("first_file", BigInteger, nullable=False),
+)

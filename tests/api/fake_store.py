@@ -1,0 +1,116 @@
+"""A store in memory, and a running API over it, for tests of the HTTP API."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from aiohttp import ClientSession, web
+from prometheus_client import CollectorRegistry
+
+from api.http_options import ApiOptions
+from api.metrics import ApiMetrics
+from api.options import EngineOptions
+from api.promql.engine import Engine
+from api.routes import Api, add_routes
+from storage.labels import LabelFrame, Matcher
+from tests.memory_store import MemoryStore
+
+NOW_MS = 1_435_781_451_781
+
+
+class FakeQuerier(MemoryStore):
+    """One tenant's series with the label queries of the API's port."""
+
+    def series(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> LabelFrame:
+        found = {}
+        for matchers in matcher_sets or [()]:
+            selection = self.select(matchers, start_ms, end_ms)
+            for row, samples in enumerate(selection.series):
+                labelset = selection.labels.labelset(row)
+                if samples:
+                    found[tuple(labelset.items())] = labelset
+        return LabelFrame.from_dicts(self.symbols, list(found.values()))
+
+    def label_names(self, *selection: Any) -> list[str]:
+        return list(self.series(*selection).names)
+
+    def label_values(self, name: str, *selection: Any) -> list[str]:
+        labels = self.series(*selection)
+        values = {labels.labelset(row).get(name, "") for row in range(labels.rows)} - {""}
+        return sorted(values, key=str.encode)
+
+
+class FakeStore:
+    """Queriers by tenant; asked: what queriers were asked for."""
+
+    def __init__(self) -> None:
+        self.tenants: dict[str, FakeQuerier] = {}
+        self.asked: list[tuple[str, tuple[str, ...], bool]] = []
+
+    def tenant(self, name: str = "default") -> FakeQuerier:
+        return self.tenants.setdefault(name, FakeQuerier())
+
+    def querier(self, tenant: str, *, replica_labels: tuple[str, ...], dedup: bool) -> FakeQuerier:
+        self.asked.append((tenant, replica_labels, dedup))
+        return self.tenant(tenant)
+
+
+class Running:
+    """An API that serves `store`, and a client of it."""
+
+    def __init__(self, port: int, store: FakeStore, registry: CollectorRegistry) -> None:
+        self.port = port
+        self.store = store
+        self.registry = registry
+        self.client = ClientSession(f"http://127.0.0.1:{port}")
+
+    async def get(self, path: str, **params: Any) -> tuple[int, Any]:
+        """Status and JSON of an answer."""
+        async with self.client.get(f"/api/v1/{path}", params=params) as response:
+            return response.status, await response.json()
+
+    def sample(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+def run_api(
+    test: Callable[[Running], Awaitable[None]],
+    *,
+    engine: Any = None,
+    options: ApiOptions | None = None,
+    engine_options: EngineOptions | None = None,
+    fill: Callable[[FakeStore], None] = lambda store: None,
+    handler_cancellation: bool = False,
+) -> None:
+    """Run a test against an API over a fresh store."""
+
+    async def run() -> None:
+        store = FakeStore()
+        fill(store)
+        registry = CollectorRegistry()
+        real = None if engine else Engine(engine_options or EngineOptions(threads=1))
+        api = Api(
+            store,
+            engine or real,
+            ApiMetrics(registry),
+            options,
+            replica_labels=("replica",),
+            now_ms=lambda: NOW_MS,
+        )
+        app = web.Application()
+        add_routes(app, api)
+        runner = web.AppRunner(app, handler_cancellation=handler_cancellation, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        running = Running(runner.addresses[0][1], store, registry)
+        try:
+            async with running.client:
+                await test(running)
+        finally:
+            await runner.cleanup()
+        if real is not None:
+            real.close()
+
+    asyncio.run(run())

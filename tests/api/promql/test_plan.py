@@ -1,0 +1,180 @@
+"""Resolved times, shared selects and step invariance."""
+
+import numpy as np
+import pytest
+
+from api.promql.errors import BadQuery, ExecutionError
+from api.promql.features import ALL_FEATURES
+from api.promql.nodes import Call, MatrixSelector, Node, Subquery, VectorSelector
+from api.promql.parser import parse
+from api.promql.plan import Frame, Plan, Span, children, make_plan
+
+FRAME = Frame(
+    start_ms=1_000_000,
+    end_ms=1_600_000,
+    step_ms=60_000,
+    lookback_ms=300_000,
+    subquery_step_ms=60_000,
+    depth_max=100,
+)
+
+
+def planned(text: str) -> Plan:
+    return make_plan(parse(text, ALL_FEATURES), FRAME)
+
+
+def first(plan: Plan, kind: type[Node]) -> Node:
+    waiting = [plan.root]
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, kind):
+            return node
+        waiting.extend(children(node))
+    raise AssertionError(f"no {kind.__name__}")
+
+
+@pytest.mark.parametrize(
+    ("text", "start_ms", "end_ms"),
+    [
+        ("x", 700_001, 1_600_000),
+        ("x offset 1m", 640_001, 1_540_000),
+        ("x offset -1m", 760_001, 1_660_000),
+        ("x @ 50", -249_999, 50_000),
+        ("x @ 50 offset 10s", -259_999, 40_000),
+        ("x @ start()", 700_001, 1_000_000),
+        ("x @ end()", 1_300_001, 1_600_000),
+        ("rate(x[2m])", 880_001, 1_600_000),
+        ("rate(x[2m] offset 1m)", 820_001, 1_540_000),
+        # 1000s - 10m = 400s; the first multiple of 1m above it is 420s.
+        ("max_over_time(x[10m:1m])", 120_001, 1_600_000),
+        ("max_over_time(rate(x[2m])[10m:1m])", 300_001, 1_600_000),
+        ("max_over_time(x[10m:])", 120_001, 1_600_000),
+        ("max_over_time(x[10m:1m] offset 5m)", -179_999, 1_300_000),
+        ("max_over_time(x[10m:1m] @ 1200)", 360_001, 1_200_000),
+        ("max_over_time((x @ 1500)[10m:1m])", 1_200_001, 1_500_000),
+    ],
+)
+def test_a_select_covers_what_its_selector_may_return(
+    text: str, start_ms: int, end_ms: int
+) -> None:
+    (select,) = planned(text).selects
+    assert (select.start_ms, select.end_ms) == (start_ms, end_ms)
+
+
+@pytest.mark.parametrize(
+    ("text", "selects"),
+    [
+        ("x + x", 1),
+        ("x + y", 2),
+        ("rate(x[1m]) / rate(x[10m])", 1),
+        ('x{a="1"} + x{a="1"}', 1),
+        ('x{a="1"} + x{a!="1"}', 2),
+        ("x - x offset 10m", 1),
+        ("x - x offset 1d", 2),
+        ("1 + 1", 0),
+    ],
+)
+def test_equal_selectors_share_a_select_if_their_times_touch(text: str, selects: int) -> None:
+    assert len(planned(text).selects) == selects
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x", False),
+        ("x @ 10", True),
+        ("x @ end()", True),
+        ("1 + 2", True),
+        ("time()", False),
+        ("sum(rate(x[5m] @ 10))", True),
+        ("topk(scalar(x), y @ 10)", False),
+        ("x @ 10 + y", False),
+        ("predict_linear(x[5m] @ 10, 60)", False),
+        ("timestamp(x @ 10)", False),
+        ("-(x @ 10)", True),
+        ("sum_over_time(x[5m:1m] @ 10)", True),
+        ("sum_over_time((x @ 10)[5m:1m])", False),
+        ("vector(1)", True),
+    ],
+)
+def test_step_invariance(text: str, expected: bool) -> None:
+    plan = planned(text)
+    assert (plan.root in plan.invariant) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "range_ms"),
+    [
+        ("rate(x[step()])", 60_000),
+        ("rate(x[range()])", 600_000),
+        ("rate(x[5m * 2])", 600_000),
+        ("rate(x[max_of(step(), 5m) + 1])", 301_000),
+        ("rate(x[(1m + 30s) / 4])", 22_500),
+        ("rate(x[2^3])", 8_000),
+        ("rate(x[-(-60)])", 60_000),
+        ("rate(x[90 % 60])", 30_000),
+    ],
+)
+def test_a_duration_expression_is_resolved(text: str, range_ms: int) -> None:
+    plan = planned(text)
+    assert plan.spans[first(plan, MatrixSelector)].range_ms == range_ms
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rate(x[step() - 1m])", "duration must be greater than 0"),
+        ("rate(x[1m / (step() - step())])", "division by zero"),
+        ("rate(x[5m % (step() - step())])", "modulo by zero"),
+        ("rate(x[step()^step()])", "out of range"),
+        ("x offset (step()^step())", "out of range"),
+    ],
+)
+def test_a_duration_that_is_none_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(BadQuery, match=rf"^[0-9]+:[0-9]+: .*{message}"):
+        planned(text)
+
+
+def test_offset_may_be_negative() -> None:
+    plan = planned("x offset (0 - step())")
+    assert plan.spans[first(plan, VectorSelector)].offset_ms == -60_000
+
+
+def test_a_subquery_without_step_gets_the_default() -> None:
+    plan = planned("sum_over_time(x[10m:])")
+    assert plan.spans[first(plan, Subquery)].step_ms == FRAME.subquery_step_ms
+
+
+@pytest.mark.parametrize(
+    ("ends", "range_ms", "step_ms", "grid"),
+    [
+        ([100], 50, 20, [60, 80, 100]),  # left-open: 50 < 60
+        ([100], 60, 20, [60, 80, 100]),  # left-open: 40 is out
+        ([100, 150], 30, 50, [100, 150]),
+        ([0], 50, 20, [-40, -20, 0]),
+        ([-10], 15, 20, [-20]),
+        ([10], 5, 20, []),
+        ([], 5, 20, []),
+    ],
+)
+def test_the_grid_of_a_subquery_is_aligned_to_its_step(
+    ends: list[int], range_ms: int, step_ms: int, grid: list[int]
+) -> None:
+    span = Span(0, range_ms=range_ms, step_ms=step_ms)
+    times = np.array(ends, np.int64)
+    assert span.grid(times).tolist() == grid
+    assert span.grid_size(times) == len(grid)
+
+
+def test_chains_are_not_deep_and_nesting_is() -> None:
+    planned("+".join(["x"] * 3000))
+    planned("-" * 3000 + "x")
+    planned("abs(" * 90 + "x" + ")" * 90)
+    with pytest.raises(ExecutionError, match=r"query\.max-depth"):
+        planned("abs(" * 101 + "x" + ")" * 101)
+
+
+def test_children_of_every_node() -> None:
+    root = parse('label_replace(x, "a", "b", "c", "d")', ALL_FEATURES)
+    assert isinstance(root, Call)
+    assert children(root) == root.args

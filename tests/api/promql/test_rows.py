@@ -1,0 +1,129 @@
+"""Rows in blocks: their sizes, their order, their labels."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from api.options import EngineOptions
+from api.promql import rows as module
+from api.promql.annotations import Annotations
+from api.promql.context import Budget, Context
+from api.promql.errors import QueryTimeout, TooManySamples
+from api.promql.features import Features
+from api.promql.names import drop_metric_name
+from api.promql.rows import Block, Rows
+from storage.labels import LabelFrame, Symbols
+
+
+def make_rows(
+    count: int,
+    *,
+    steps: int = 2,
+    samples_per_row: int = 1,
+    samples_max: int = 1 << 40,
+    names: tuple[str, ...] = ("x",),
+    delayed: bool = False,
+) -> Rows:
+    """Row i has the value i at all steps."""
+    context = Context(
+        steps=np.arange(steps, dtype=np.int64),
+        start_ms=0,
+        end_ms=steps - 1,
+        step_ms=1,
+        is_range=True,
+        symbols=Symbols(),
+        features=Features(delayed_name_removal=delayed),
+        options=EngineOptions(threads=3),
+        budget=Budget(samples_max, 10_000),
+        annotations=Annotations(b""),
+    )
+    labelsets = [{"__name__": names[i % len(names)], "i": str(i)} for i in range(count)]
+    labels = LabelFrame.from_dicts(context.symbols, labelsets)
+
+    def leaf(first: int, end: int) -> Block:
+        values = np.repeat(np.arange(first, end, dtype=float)[:, None], steps, axis=1)
+        return Block(values, np.ones(values.shape, np.bool_), (end - first) * samples_per_row)
+
+    return Rows(context, labels, leaf)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_BLOCK_ROWS", 4)
+    monkeypatch.setattr(module, "BLOCK_ROWS_MAX", 10)
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+@pytest.mark.usefixtures("small_blocks")
+def test_blocks_come_in_the_order_of_the_rows(threads: int) -> None:
+    rows = make_rows(37)
+    rows.executor = ThreadPoolExecutor(threads) if threads else None
+    blocks = list(rows.blocks())
+    assert [first for first, _ in blocks] == [0, 4, 14, 24, 34]
+    values = np.concatenate([block.values[:, 0] for _, block in blocks])
+    assert values.tolist() == list(range(37))
+    if rows.executor is not None:
+        rows.executor.shutdown()
+
+
+def test_no_rows_are_one_empty_block() -> None:
+    ((first, block),) = make_rows(0).blocks()
+    assert (first, block.labels.rows, block.values.shape) == (0, 0, (0, 2))
+
+
+def test_the_samples_found_set_the_size_of_the_next_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FIRST_BLOCK_ROWS", 4)
+    monkeypatch.setattr(module, "BLOCK_SAMPLES", 700)
+    sizes = [block.labels.rows for _, block in make_rows(20, samples_per_row=100).blocks()]
+    assert sizes == [4, 7, 7, 2]
+
+
+def test_wide_rows_come_one_by_one() -> None:
+    rows = make_rows(3, steps=module.BLOCK_CELLS * 2)
+    assert [block.labels.rows for _, block in rows.blocks()] == [1, 1, 1]
+
+
+def test_a_block_is_charged_before_it_is_made() -> None:
+    rows = make_rows(3, steps=1000, samples_max=999)
+    rows.leaf = lambda first, end: pytest.fail("computed in spite of the limit")
+    with pytest.raises(TooManySamples):
+        list(rows.blocks())
+
+
+def test_time_is_checked_between_blocks() -> None:
+    rows = make_rows(3)
+    rows.context.budget._deadline = 0.0
+    with pytest.raises(QueryTimeout):
+        list(rows.blocks())
+
+
+@pytest.mark.parametrize(
+    ("names", "delayed", "distinct"),
+    [(("x",), False, True), (("x", "y"), False, False), (("x", "y"), True, True)],
+)
+def test_mixed_names_stay_distinct_only_if_names_go_at_the_end(
+    names: tuple[str, ...], *, delayed: bool, distinct: bool
+) -> None:
+    assert make_rows(4, names=names, delayed=delayed).stays_distinct == distinct
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_labels_of_all_rows_follow_what_stages_did_to_a_block() -> None:
+    rows = make_rows(12)
+    assert rows.full_labels(next(rows.blocks())[1]).names == ("__name__", "i")
+    rows.stages.append(lambda vector: drop_metric_name(rows.context, vector))
+    labels = rows.full_labels(next(rows.blocks())[1])
+    assert labels.names == ("i",)
+    assert labels.rows == 12
+
+
+def test_stages_run_in_their_order_at_their_own_steps() -> None:
+    rows = make_rows(2)
+    context = rows.context.at_steps(np.arange(5, dtype=np.int64))
+    rows.move_to(context)
+    assert rows.width == 5
+    rows.move_to(context.at_steps(context.steps[:1]))
+    assert rows.width == 5

@@ -1,0 +1,43 @@
+"""PromQL test scripts: our own, which all pass, and the shared ones, of which a part does."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from api.promql.engine import Engine
+from tests.promqltest_runner import FEATURES, OPTIONS, run_script
+
+OWN = sorted((Path(__file__).parent / "testdata").glob("*.test"))
+_ROOT = Path(__file__).parents[3]
+SHARED = Path(os.environ.get("CUPOLA_SHARED", _ROOT.parent / "shared")) / "conformance" / "promql"
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
+def test_own_script_passes(path: Path) -> None:
+    outcomes = list(run_script(path.name, path.read_text()))
+    assert outcomes, f"{path.name} has no evals"
+    problems = [f"{o.name} {o.text}: {o.problem}" for o in outcomes if o.problem != ""]
+    assert not problems, "\n".join(problems)
+
+
+# What these scripts test is refused until later versions: the failures are those refusals.
+REFUSED = {"extended_vectors", "info"}
+# Evals of the shared scripts (and the instant ones as range queries) that pass, at the least.
+PASSED_MIN = 1230
+
+
+def test_shared_scripts_pass_but_for_what_is_refused() -> None:
+    if not SHARED.is_dir():
+        pytest.skip(f"no shared test scripts in {SHARED}: set CUPOLA_SHARED")
+    engine = Engine(OPTIONS, FEATURES)
+    passed, problems = 0, []
+    for path in sorted(SHARED.glob("*.test")):
+        for outcome in run_script(path.name, path.read_text(), engine):
+            passed += outcome.problem == ""
+            refused = path.stem in REFUSED and "not supported" in (outcome.problem or "")
+            if outcome.problem and not refused:
+                problems.append(f"{outcome.name} {outcome.text}: {outcome.problem}")
+    engine.close()
+    assert not problems, "\n".join(problems)
+    assert passed >= PASSED_MIN

@@ -1,0 +1,263 @@
+"""Tests of request parameters: what is read, and Prometheus' texts for what cannot be."""
+
+from typing import Any
+
+import pytest
+
+from api.errors import BadData
+from api.params import (
+    Params,
+    QueryParams,
+    RangeParams,
+    ReplicaParams,
+    check_metadata_limits,
+    instant_time_ms,
+    limit_of,
+    parse_selector,
+    query_params,
+    range_params,
+    replica_params,
+    series_params,
+    tenant_of,
+    unescape_label_name,
+)
+from api.times import MAX_TIME_MS, MIN_TIME_MS
+from storage.errors import TenantError
+from storage.labels import Matcher
+
+
+def params(**values: Any) -> Params:
+    return Params({name: [value] for name, value in values.items()})
+
+
+def test_the_form_comes_before_the_url() -> None:
+    got = Params.parse("query=a&match[]=1&x=", b"query=b&match%5B%5D=2&match%5B%5D=3+4%2B")
+    assert got.first("query") == "b"
+    assert got.all("match[]") == ["2", "3 4+", "1"]
+    assert got.first("x") == got.first("nothing") == ""
+    assert got.all("nothing") == []
+
+
+def test_bytes_that_are_not_utf8_are_kept() -> None:
+    assert Params.parse("query=%ff").first("query") == "\udcff"
+    assert Params.parse("", b"query=\xff%C3%BC").first("query") == "\udcff\xfc"
+
+
+def test_too_many_fields_are_refused() -> None:
+    assert Params.parse("a&" * 4 + "a", fields_max=5).first("a") == ""
+    with pytest.raises(BadData, match="api.max-form-fields allows 5"):
+        Params.parse("a&a&a", b"a&a&a", fields_max=5)
+
+
+@pytest.mark.parametrize(
+    ("headers", "tenant"),
+    [
+        ({}, "default"),
+        ({"X-Scope-OrgID": "a"}, "a"),
+        ({"THANOS-TENANT": "b"}, "b"),
+        ({"X-Scope-OrgID": "a", "THANOS-TENANT": "b"}, "a"),
+    ],
+)
+def test_tenants(headers: dict[str, str], tenant: str) -> None:
+    assert tenant_of(headers) == tenant
+
+
+def test_several_or_bad_tenants_are_refused() -> None:
+    with pytest.raises(BadData, match=r'X-Scope-OrgID names several tenants \("a\|b"\)'):
+        tenant_of({"X-Scope-OrgID": "a|b"})
+    with pytest.raises(TenantError, match="invalid tenant ''"):
+        tenant_of({"X-Scope-OrgID": "", "THANOS-TENANT": "b"})
+
+
+def test_query_params() -> None:
+    nothing = QueryParams("", 0, None, None, False, ReplicaParams(True, None))
+    assert query_params(params()) == nothing
+    given = params(
+        query="up", limit="5", timeout="1m30s", lookback_delta="10", stats="all", dedup="false"
+    )
+    want = QueryParams("up", 5, 90_000, 10_000, True, ReplicaParams(False, None))
+    assert query_params(given) == want
+    assert query_params(params(lookback_delta="0")).lookback_ms is None
+    assert query_params(params(lookback_delta="-5")).lookback_ms is None
+    assert query_params(params(timeout="0.0001")).timeout_ms == 0
+
+
+def test_replica_labels_are_repeated() -> None:
+    got = replica_params(Params({"replicaLabels[]": ["a", "", "b"], "dedup": ["1"]}))
+    assert got == ReplicaParams(True, ("a", "b"))
+
+
+def test_range_params() -> None:
+    got = range_params(params(start="0", end="1970-01-01T00:01:00Z", step="15s"))
+    assert got == RangeParams(0, 60_000, 15_000)
+    assert range_params(params(start="1", end="1", step="0.001")) == RangeParams(1_000, 1_000, 1)
+    got = range_params(params(start="0", end="11000", step="1"))
+    assert (got.end_ms - got.start_ms) // got.step_ms + 1 == 11_001
+
+
+def test_the_time_of_an_instant_query() -> None:
+    assert instant_time_ms(params(), now_ms=7) == 7
+    assert instant_time_ms(params(time="4"), now_ms=7) == 4_000
+
+
+def test_series_params() -> None:
+    got = series_params(params())
+    assert got.selection == ((), MIN_TIME_MS, MAX_TIME_MS)
+    assert got.limit == 0
+    values = {"match[]": ["up", '{a="b"}'], "start": ["1"], "end": ["2"]}
+    got = series_params(Params(values), required=True)
+    assert got.selection == (
+        ((Matcher("__name__", "=", "up"),), (Matcher("a", "=", "b"),)),
+        1_000,
+        2_000,
+    )
+
+
+TEXTS = [
+    (range_params, {}, 'invalid parameter "start": cannot parse "" to a valid timestamp'),
+    (
+        range_params,
+        {"start": "0"},
+        'invalid parameter "end": cannot parse "" to a valid timestamp',
+    ),
+    (
+        range_params,
+        {"start": "1", "end": "0", "step": "1"},
+        'invalid parameter "end": end timestamp must not be before start time',
+    ),
+    (
+        range_params,
+        {"start": "0", "end": "1"},
+        'invalid parameter "step": cannot parse "" to a valid duration',
+    ),
+    *(
+        (
+            range_params,
+            {"start": "0", "end": "1", "step": step},
+            'invalid parameter "step": zero or negative query resolution step widths are not '
+            "accepted. Try a positive integer",
+        )
+        for step in ("0", "-1", "0s", "0.0009")
+    ),
+    *(
+        (
+            range_params,
+            {"start": start, "end": end, "step": step},
+            "exceeded maximum resolution of 11,000 points per timeseries. "
+            "Try decreasing the query resolution (?step=XX)",
+        )
+        for start, end, step in (("0", "11001", "1"), ("-1e300", "1e300", "1h"))
+    ),
+    (
+        lambda p: instant_time_ms(p, now_ms=0),
+        {"time": "x"},
+        "invalid parameter \"time\": invalid time value for 'time': "
+        'cannot parse "x" to a valid timestamp',
+    ),
+    (
+        query_params,
+        {"timeout": "x"},
+        'invalid parameter "timeout": cannot parse "x" to a valid duration',
+    ),
+    (
+        query_params,
+        {"lookback_delta": "x"},
+        'error parsing lookback delta duration: cannot parse "x" to a valid duration',
+    ),
+    (
+        query_params,
+        {"limit": "x"},
+        'invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax',
+    ),
+    (limit_of, {"limit": "-1"}, 'invalid parameter "limit": limit must be non-negative'),
+    (query_params, {"dedup": "x"}, 'invalid parameter "dedup": cannot parse "x" to a boolean'),
+    (
+        series_params,
+        {"end": "x"},
+        "invalid parameter \"end\": invalid time value for 'end': "
+        'cannot parse "x" to a valid timestamp',
+    ),
+    (check_metadata_limits, {"limit": "x"}, "limit must be a number"),
+    (check_metadata_limits, {"limit_per_metric": "1.5"}, "limit_per_metric must be a number"),
+]
+
+
+@pytest.mark.parametrize(("read", "values", "text"), TEXTS)
+def test_texts_of_errors(read: Any, values: dict[str, str], text: str) -> None:
+    with pytest.raises(BadData) as caught:
+        read(params(**values))
+    assert str(caught.value) == text
+
+
+def test_negative_limits_of_metadata_are_allowed() -> None:
+    check_metadata_limits(params(limit="-1", limit_per_metric="-1"))
+
+
+EMPTY = "match[] must contain at least one non-empty matcher"
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("{}", EMPTY),
+        ('{a=~".*"}', EMPTY),
+        ('{__name__=""}', EMPTY),
+        ("up{", "1:4: parse error: unexpected end of input inside braces"),
+        ("up[5m]", '"up[5m]" is no series selector'),
+        ("up offset 5m", '"up offset 5m" is no series selector'),
+        ("up @ 0", '"up @ 0" is no series selector'),
+        ("up @ start()", '"up @ start()" is no series selector'),
+        ("sum(up)", '"sum(up)" is no series selector'),
+        ("1", '"1" is no series selector'),
+    ],
+)
+def test_no_selectors(text: str, error: str) -> None:
+    with pytest.raises(BadData) as caught:
+        parse_selector(text)
+    assert str(caught.value) == error
+    for required, want in ((True, f'invalid parameter "match[]": {error}'), (False, error)):
+        with pytest.raises(BadData) as caught:
+            series_params(Params({"match[]": ["up", text]}), required=required)
+        assert str(caught.value) == want
+
+
+def test_selectors() -> None:
+    assert parse_selector('{__name__!=""}') == (Matcher("__name__", "!=", ""),)
+    assert set(parse_selector('up{a="b",c=~"d.*"}')) == {
+        Matcher("__name__", "=", "up"),
+        Matcher("a", "=", "b"),
+        Matcher("c", "=~", "d.*"),
+    }
+
+
+def test_series_have_to_be_selected_where_it_is_required() -> None:
+    with pytest.raises(BadData, match=r"^no match\[\] parameter provided$"):
+        series_params(params(), required=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("job", "job"),
+        ("service.name", "service.name"),
+        ("_2e_", "_2e_"),
+        ("U__service_2e_name", "service.name"),
+        ("U__a__b", "a_b"),
+        ("U___2E__1f600_", ".\U0001f600"),
+        ("U__a_b", "U__a_b"),
+        ("U__a_", "U__a_"),
+        ("U__a_zz_", "U__a_zz_"),
+        ("U__a_d800_", "U__a_d800_"),
+        ("U__a_110000_", "U__a_110000_"),
+        ("U__a_0000041_", "U__a_0000041_"),
+        ("ünï", "ünï"),
+    ],
+)
+def test_label_names_in_paths(text: str, name: str) -> None:
+    assert unescape_label_name(text) == name
+
+
+@pytest.mark.parametrize("text", ["", "a\udcff", "U__"])
+def test_no_label_names(text: str) -> None:
+    with pytest.raises(BadData, match="^invalid label name: "):
+        unescape_label_name(text)

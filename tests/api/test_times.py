@@ -1,0 +1,132 @@
+"""Tests of times, durations and numbers in parameters, some against Go's own answers."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from api.times import (
+    MAX_TIME_MS,
+    MIN_TIME_MS,
+    parse_duration_ns,
+    parse_float,
+    parse_time_ms,
+    quote,
+)
+
+SHARED = Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[3] / "shared"))
+GOLDEN = SHARED / "conformance" / "go_format_golden.json"
+
+
+def golden(key: str) -> list[dict[str, str]]:
+    if not GOLDEN.exists():
+        pytest.skip(f"no reference data at {GOLDEN}; set CUPOLA_SHARED")
+    cases: list[dict[str, str]] = json.loads(GOLDEN.read_text())[key]
+    return cases
+
+
+def test_numbers_are_read_as_go_reads_them() -> None:
+    for case in golden("parse_float"):
+        got = parse_float(case["s"])
+        if case["err"]:
+            assert got is None, case
+        else:
+            assert got is not None, case
+            want = float(case["v"])
+            assert math.isnan(got) if math.isnan(want) else got == want, case
+
+
+@pytest.mark.parametrize(
+    "text", ["+nan", "-nan", "1 2", "\u0661", "0x1p99999", "1__0", "--1", "e", "0x", "+", "é"]
+)
+def test_no_numbers(text: str) -> None:
+    assert parse_float(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "time_ms"),
+    [
+        ("0", 0),
+        ("4", 4_000),
+        ("1435781451.781", 1_435_781_451_781),
+        ("1795208776.5819428", 1_795_208_776_582),
+        ("-0.5", -500),
+        ("-1.0006", -1_001),
+        ("0.0004", 0),
+        ("1e3", 1_000_000),
+        ("1e300", MAX_TIME_MS),
+        ("-1e300", MIN_TIME_MS),
+        ("+Inf", MAX_TIME_MS),
+        ("1700000000000", 1_700_000_000_000_000),
+        ("9223372036854775", MAX_TIME_MS),
+        ("2015-07-01T20:10:51.781Z", 1_435_781_451_781),
+        ("2015-07-01T20:10:51.7819999Z", 1_435_781_451_781),
+        ("2015-07-01T22:10:51+02:00", 1_435_781_451_000),
+        ("2015-07-01T18:10:51.5-02:00", 1_435_781_451_500),
+        ("1969-12-31T23:59:59.999Z", -1),
+        ("0001-01-01T00:00:00Z", -62_135_596_800_000),
+        ("9999-12-31T23:59:59.999999999Z", 253_402_300_799_999),
+        ("-292273086-05-16T16:47:06Z", MIN_TIME_MS),
+        ("292277025-08-18T07:12:54.999999999Z", MAX_TIME_MS),
+    ],
+)
+def test_times(text: str, time_ms: int) -> None:
+    assert parse_time_ms(text) == time_ms
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "now",
+        "NaN",
+        "2015-07-01",
+        "2015-07-01 20:10:51Z",
+        "2015-07-01T20:10:51",
+        "2015-13-01T20:10:51Z",
+        "2015-02-30T20:10:51Z",
+        "2015-07-01T20:10:51+99:00",
+        "0000-01-01T00:00:00Z",
+        "1e400",
+    ],
+)
+def test_no_times(text: str) -> None:
+    with pytest.raises(ValueError, match=f'^cannot parse "{text}'.replace("+", r"\+")) as caught:
+        parse_time_ms(text)
+    assert str(caught.value).endswith("to a valid timestamp")
+
+
+def test_durations_are_read_as_go_reads_them() -> None:
+    for case in golden("durations"):
+        if not case["err"]:
+            assert parse_duration_ns(case["s"]) == int(case["ns"]), case
+        elif parse_float(case["s"]) is None:
+            with pytest.raises(ValueError, match="to a valid duration$"):
+                parse_duration_ns(case["s"])
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_ns"),
+    [
+        ("15", 15 * 10**9),
+        ("0.0005", 500_000),
+        ("-5", -5 * 10**9),
+        ("1e-9", 1),
+        ("1h30m", 54 * 10**11),
+    ],
+)
+def test_durations(text: str, duration_ns: int) -> None:
+    assert parse_duration_ns(text) == duration_ns
+
+
+def test_a_duration_beyond_int64_is_refused() -> None:
+    with pytest.raises(ValueError, match='cannot parse "1e10" to a valid duration. It overflows'):
+        parse_duration_ns("1e10")
+    with pytest.raises(ValueError, match='cannot parse "Inf"'):
+        parse_duration_ns("Inf")
+
+
+def test_a_quoted_text_is_printable() -> None:
+    assert quote('a"b\\c\n\udcff') == '"a\\"b\\\\c\\n\\udcff"'

@@ -1,0 +1,112 @@
+"""The report computes its ratios and verdicts from what was measured."""
+
+from pathlib import Path
+
+import pytest
+from disk import DiskUse
+from queries import Answer, query_set
+from report import (
+    BEGIN,
+    END,
+    Ingest,
+    Measured,
+    disagreements,
+    disk_table,
+    ingest_table,
+    number,
+    query_table,
+    ratio_table,
+    table,
+    target_table,
+    targets,
+    write_into,
+)
+from sender import Result
+from servers import PROGRAMS
+
+SECONDS = {"cupola": 1.0, "victoria-metrics": 3.0, "prometheus": 7.0}
+QUERIES = query_set()
+
+
+def measured(name: str, *, statuses: dict[str, int] | None = None) -> Measured:
+    seconds = SECONDS[name]
+    program = next(program for program in PROGRAMS if program.name == name)
+    sent = Result(seconds, seconds / 10, 0.1, 60, statuses or {"204": 60})
+    run = Ingest(4, 100, 6_000, sent, seconds * 2, int(seconds * 1e8))
+    answers = [Answer({"a": {1.0: 2.0}}, [seconds / 200] * 3) for _ in QUERIES]
+    return Measured(program, [run], 0.0, answers, int(seconds * 1e8))
+
+
+def results() -> dict[str, Measured]:
+    return {name: measured(name) for name in SECONDS}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.123, "0.12"), (12.34, "12.3"), (123.4, "123"), (1234567, "1,234,567")],
+)
+def test_number(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_table_pads_its_columns() -> None:
+    assert table(["a", "bb"], [["ccc", "d"]]) == [
+        "| a   | bb |",
+        "| --- | -: |",
+        "| ccc |  d |",
+        "",
+    ]
+
+
+def test_ingest_figures() -> None:
+    run = measured("cupola").ingests[0]
+    assert run.per_second == 6_000
+    assert run.known_per_second == pytest.approx(5_900 / 0.9)
+    assert run.refused == 0
+
+
+def test_targets_compare_with_the_right_server() -> None:
+    use = DiskUse(1, 1_000, 10, {"samples.parquet": 500, "meta.json": 200})
+    found = targets(results(), use)
+    assert [(target.got, target.met) for target in found] == [
+        ("3.00x", True),
+        ("7.00x", False),
+        ("0.33x", True),
+        ("5.00 ms", True),
+        ("0.70", False),
+        ("0.14x", True),
+    ]
+    assert "MISSED" in "\n".join(target_table(found))
+
+
+def test_what_was_not_measured_is_said() -> None:
+    alone = {"cupola": measured("cupola")}
+    assert [target.met for target in targets(alone, None)] == [None, None, None, True, None, None]
+    assert "not measured" in disk_table(None)[0]
+    for lines in (ingest_table(alone), ratio_table(alone), query_table(alone, QUERIES)):
+        assert len(lines) > 2
+
+
+def test_agreeing_servers_have_no_problems() -> None:
+    assert disagreements(results(), QUERIES) == []
+
+
+def test_problems_are_named() -> None:
+    found = results()
+    found["victoria-metrics"] = measured("victoria-metrics", statuses={"204": 59, "400": 1})
+    found["prometheus"].answers[1] = Answer({"b": {}}, [1.0])
+    found["cupola"].error = "it fell over"
+    texts = disagreements(found, QUERIES)
+    assert len(texts) == 3
+    assert "fell over" in texts[0]
+    assert "1 requests refused" in texts[1]
+    assert "1 rows against 1" in texts[2]
+
+
+def test_the_report_goes_between_the_markers(tmp_path: Path) -> None:
+    path = tmp_path / "x.md"
+    write_into(path, ["new"])
+    assert path.read_text() == f"{BEGIN}\n\nnew\n{END}\n"
+    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_into(path, ["newer"])
+    assert path.read_text() == f"before\n{BEGIN}\n\nnewer\n{END}\nafter\n"

@@ -1,0 +1,39 @@
+"""Brute-force twins of the segment kernels, over plain lists of (id, time, bits) rows.
+
+Imports no DuckDB: hypothesis keeps the lambdas here, and with them this module, until the end of the
+process, when DuckDB would complain of objects still alive.
+"""
+
+from hypothesis import strategies as st
+
+Row = tuple[int, int, int]
+
+
+def strictly_ascending(ids: list[int], offsets: list[int], timestamps: list[int]) -> bool:
+    rows = [
+        (i, timestamps[k]) for i, a, b in zip(ids, offsets, offsets[1:], strict=False)
+        for k in range(a, b)
+    ]  # fmt: skip
+    return rows == sorted(set(rows)) and list(ids) == sorted(set(ids))
+
+
+def select(segments: list[list[Row]], ids: list[int], start: int, end: int) -> list[list[Row]]:
+    """Per wanted id the rows within [start, end], in time order; earlier segments win."""
+    out = []
+    for wanted in ids:
+        found: dict[int, Row] = {}
+        for rows in segments:
+            for row in rows:
+                if row[0] == wanted and start <= row[1] <= end:
+                    found.setdefault(row[1], row)
+        out.append([found[time] for time in sorted(found)])
+    return out
+
+
+def segment_rows(
+    ids: st.SearchStrategy[int], times: st.SearchStrategy[int], min_size: int = 0
+) -> st.SearchStrategy[list[Row]]:
+    """Sorted rows of one segment, with any bits as values."""
+    return st.dictionaries(
+        st.tuples(ids, times), st.integers(0, 2**64 - 1), min_size=min_size, max_size=30
+    ).map(lambda found: sorted((i, t, bits) for (i, t), bits in found.items()))

@@ -1,0 +1,108 @@
+"""The whole program in one process, over a real data directory."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from receiver.config import ConfigError, build
+from receiver.server import DATABASE, build_app, check
+from tests.write_bodies import HEADERS, encode
+
+
+def play(directory: Path, scenario: Callable[[TestClient], Awaitable[None]], **more: str) -> None:
+    """Run a scenario against the program."""
+    config = build({"storage.path": str(directory), "storage.shards": "1"} | more)
+
+    async def main() -> None:
+        app = build_app(config)
+        server = TestServer(app)
+        await server.start_server(auto_decompress=False)
+        async with TestClient(server) as client:
+            await app[DATABASE].opened()
+            await scenario(client)
+
+    asyncio.run(main())
+
+
+async def ask(client: TestClient, query: str, tenant: str = "default") -> list[object]:
+    headers = {"X-Scope-OrgID": tenant}
+    async with client.get("/api/v1/query", params={"query": query}, headers=headers) as response:
+        assert response.status == 200, await response.text()
+        return [row["value"][1] for row in (await response.json())["data"]["result"]]
+
+
+def test_what_is_written_is_answered_and_outlives_a_restart(tmp_path: Path) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    body = encode([({"__name__": "up", "job": "a"}, [(now_ms - 1_000, 5.0)])])
+
+    async def write(client: TestClient) -> None:
+        headers = HEADERS | {"X-Scope-OrgID": "t1"}
+        async with client.post("/api/v1/write", data=body, headers=headers) as response:
+            assert response.status == 204, await response.text()
+        assert await ask(client, "up", "t1") == ["5"]
+        assert await ask(client, "up", "t2") == []
+
+    async def read(client: TestClient) -> None:
+        assert await ask(client, "up * 2", "t1") == ["10"]
+
+    play(tmp_path, write)
+    play(tmp_path, read)
+
+
+def test_replicas_are_one_by_the_configured_labels(tmp_path: Path) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    series = [({"__name__": "up", "r": replica}, [(now_ms, 1.0)]) for replica in "ab"]
+
+    async def scenario(client: TestClient) -> None:
+        async with client.post("/api/v1/write", data=encode(series), headers=HEADERS) as response:
+            assert response.status == 204
+        assert await ask(client, "count(up)") == ["1"]
+
+    play(tmp_path, scenario, **{"dedup.replica-labels": "r"})
+
+
+def test_bad_samples_are_refused_by_name_and_good_ones_kept(tmp_path: Path) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    series = [({"__name__": "up"}, [(now_ms, 1.0)]), ({"job": "no name"}, [(now_ms, 1.0)])]
+
+    async def scenario(client: TestClient) -> None:
+        async with client.post("/api/v1/write", data=encode(series), headers=HEADERS) as response:
+            assert response.status == 400
+            assert (await response.text()).startswith("label_invalid 1: ")
+        assert await ask(client, "up") == ["1"]
+
+    play(tmp_path, scenario)
+
+
+def test_the_program_watches_itself(tmp_path: Path) -> None:
+    async def scenario(client: TestClient) -> None:
+        async with client.get("/-/ready") as response:
+            assert response.status == 200
+        async with client.get("/metrics") as response:
+            text = await response.text()
+        names = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+        assert {"cupola_ready", "cupola_series", "cupola_process_cpu_seconds_total"} <= names
+        assert not [name for name in names if not name.startswith("cupola_")]
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"enable-feature": "no-such"}, "unknown feature 'no-such'"),
+        ({"api.cors-origin": "("}, "api.cors-origin"),
+    ],
+)
+def test_what_only_the_parts_know_is_checked_too(values: dict[str, str], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        check(build(values))
+
+
+def test_features_are_switched_on() -> None:
+    assert check(build({"enable-feature": "promql-experimental-functions"})).experimental_functions
+    assert check(build({"enable-feature": "all"})).type_and_unit_labels

@@ -1,0 +1,197 @@
+"""The writer of a shard: groups, failures of the log, limits of queue and head."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.batch import Batch, Outcome
+from storage.duck import Duck
+from storage.errors import CorruptBatch, LogFailed, Overloaded, StorageError
+from storage.head import Head
+from storage.segment import SegmentMeta
+from storage.segment_reader import FooterCache, SegmentReader
+from storage.segment_series import SeriesReader
+from storage.series_table import SeriesTable
+from storage.shard import PendingWrite, Sealer, Shard, ShardFiles, Tenant, accepted_times
+from storage.wal import Wal
+from tests.batches import batch_of, field, label, raw_batch, series_of
+from tests.databases import options, series
+
+TENANT = Tenant("t", 1, 0)
+Answer = Outcome | StorageError
+
+
+class SlowSealer:
+    """Seals nothing until it is let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.calls = 0
+
+    def __call__(
+        self, shard: int, table: SeriesTable, head: Head, position: int
+    ) -> SegmentMeta | None:
+        self.calls += 1
+        assert self.go.wait(30)
+        return None
+
+
+def no_seal(shard: int, table: SeriesTable, head: Head, position: int) -> None:
+    """A sealer for heads that are never sealed."""
+
+
+@contextmanager
+def started(path: Path, sealer: Sealer = no_seal, **changes: Any) -> Iterator[Shard]:
+    duck = Duck(memory_bytes=1 << 28, threads=1, temporary=path / "tmp")
+    files = ShardFiles(
+        wal=Wal.open(path / "wal", first_file=1),
+        samples=SegmentReader(path, FooterCache()),
+        series=SeriesReader(duck, path),
+        segments=(),
+        log_position=1,
+    )
+    shard = Shard(0, options(path, **changes), files)
+    shard.start(sealer)
+    try:
+        yield shard
+    finally:
+        shard.stop()
+        duck.close()
+
+
+def submit(shard: Shard, *batches: Batch) -> list[Answer]:
+    """Submit all at once and wait for the answers, in their order."""
+    answers: list[Answer | None] = [None] * len(batches)
+    done = threading.Semaphore(0)
+
+    def finisher(position: int) -> Any:
+        def finish(answer: Answer) -> None:
+            answers[position] = answer
+            done.release()
+
+        return finish
+
+    for position, batch in enumerate(batches):
+        shard.submit(PendingWrite(TENANT, batch, 0, finisher(position)))
+    for _ in batches:
+        assert done.acquire(timeout=30)
+    return [answer for answer in answers if answer is not None]
+
+
+def up(*times: int) -> Batch:
+    return batch_of([series("up", [(t, 1.0) for t in times])])
+
+
+def test_a_group_is_answered_one_by_one(tmp_path: Path) -> None:
+    with started(tmp_path) as shard:
+        damaged = raw_batch(series_of(label(b"__name__", b"up"), field(1, b"\x0a\x05ab")))
+        answers = submit(shard, up(1), damaged, up(2, 3))
+        assert answers[0] == Outcome(1)
+        assert isinstance(answers[1], CorruptBatch)
+        assert answers[2] == Outcome(2)
+        assert [record.tenant for record in shard.wal.replay(1)] == ["t", "t"]
+
+
+def test_a_batch_with_nothing_to_keep_is_not_logged(tmp_path: Path) -> None:
+    with started(tmp_path) as shard:
+        (answer,) = submit(shard, raw_batch(series_of(label(b"a", b"1"))))
+        assert isinstance(answer, Outcome)
+        assert answer.accepted == 0
+        assert list(shard.wal.replay(1)) == []
+
+
+def test_a_failed_sync_is_final_and_nothing_becomes_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "broken disk")
+
+    with started(tmp_path) as shard:
+        assert submit(shard, up(1)) == [Outcome(1)]
+        with monkeypatch.context() as patched:
+            patched.setattr("os.fdatasync", fail)
+            assert isinstance(submit(shard, up(2))[0], LogFailed)
+        assert isinstance(submit(shard, up(3))[0], LogFailed)
+        assert shard.head_samples == 1
+
+
+def test_an_unexpected_failure_does_not_end_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with started(tmp_path) as shard:
+        with monkeypatch.context() as patched:
+            patched.setattr(shard.table, "resolve", lambda *_: 1 / 0)
+            (answer,) = submit(shard, up(1))
+        assert isinstance(answer, StorageError)
+        assert "ZeroDivisionError" in str(answer)
+        assert submit(shard, up(2)) == [Outcome(1)]
+    assert "write failed" in caplog.text
+
+
+def test_a_full_head_asks_to_come_again_and_takes_writes_after_the_seal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.shard.SEAL_WAIT_SECONDS", 0.01)
+    sealer = SlowSealer()
+    with started(tmp_path, sealer, head_samples_max=20) as shard:
+        answers: list[Answer] = []
+        while not answers or isinstance(answers[-1], Outcome):
+            answers += submit(shard, up(*range(10 * len(answers), 10 * len(answers) + 10)))
+            assert len(answers) < 20
+        assert isinstance(answers[-1], Overloaded)
+        assert "storage.head.max-samples" in str(answers[-1])
+        assert sealer.calls == 1
+        assert len(shard.view().heads) == 2
+        sealer.go.set()
+        monkeypatch.setattr("storage.shard.SEAL_WAIT_SECONDS", 30)
+        assert submit(shard, up(1000)) == [Outcome(1)]
+
+
+def test_a_seal_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.shard.SEAL_RETRY_SECONDS", 0.01)
+    sealed = threading.Event()
+    tries = []
+
+    def sealer(shard: int, table: SeriesTable, head: Head, position: int) -> None:
+        tries.append(position)
+        if len(tries) < 3:
+            raise OSError(28, "no space")
+        sealed.set()
+
+    with started(tmp_path, sealer, head_samples_max=20) as shard:
+        submit(shard, up(*range(15)))
+        assert sealed.wait(30)
+        assert len(tries) == 3
+        assert len(set(tries)) == 1
+
+
+def test_the_queue_has_a_limit_and_a_stopped_shard_takes_nothing(tmp_path: Path) -> None:
+    limit = r"storage\.write-queue\.max-requests"
+    with started(tmp_path, queue_requests_max=0) as shard, pytest.raises(Overloaded, match=limit):
+        submit(shard, up(1))
+    with pytest.raises(Overloaded, match="stopping"):
+        submit(shard, up(1))
+
+
+def test_an_old_head_is_sealed(tmp_path: Path) -> None:
+    sealed = threading.Event()
+
+    def sealer(shard: int, table: SeriesTable, head: Head, position: int) -> None:
+        sealed.set()
+
+    with started(tmp_path, sealer, head_age_ms=1) as shard:
+        submit(shard, up(1))
+        assert sealed.wait(30)
+
+
+def test_accepted_times(tmp_path: Path) -> None:
+    kept = options(tmp_path, retention_ms=100, creation_grace_period_ms=10)
+    assert accepted_times(kept, 1000) == (900, 1010)
+    low, high = accepted_times(options(tmp_path), 1000)
+    assert (low, high) == (-(1 << 63) + 1, (1 << 63) - 1)

@@ -1,0 +1,92 @@
+"""What users can set, call or read is documented: settings, flags, metrics, routes, errors."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from compose.processes import free_ports
+from compose.scene import cupola_server
+from receiver.cli import make_parser
+from receiver.config import Config, Setting, settings
+from receiver.kinds import render
+from receiver.server import build_app
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def sections(page: str) -> dict[str, str]:
+    """The text under each heading of a page, on one line."""
+    parts = re.split(r"^#+ (.+)$", (DOCS / page).read_text(), flags=re.MULTILINE)
+    return {
+        heading: " ".join(text.split())
+        for heading, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+@pytest.mark.parametrize("setting", settings().values(), ids=settings())
+def test_setting_has_its_section(setting: Setting) -> None:
+    section = sections("configuration.md").get(setting.name)
+    assert section is not None, f"docs/configuration.md has no heading {setting.name}"
+    assert setting.help in section
+    default = render(setting.kind, setting.default) or "none"
+    assert f"Kind: {setting.kind}. Default: `{default}`." in section
+    if setting.kind == "text" and setting.allowed:
+        assert all(f"`{value}`" in section for value in setting.allowed)
+
+
+def test_configuration_documents_only_settings_that_exist() -> None:
+    page = (DOCS / "configuration.md").read_text()
+    assert set(re.findall(r"^### (.+)$", page, re.MULTILINE)) == set(settings())
+
+
+def flags() -> Iterator[str]:
+    """Every flag of every command, those that are settings aside."""
+    for action in make_parser()._actions:
+        yield from action.option_strings
+        if isinstance(action.choices, dict):
+            for command, parser in action.choices.items():
+                yield command
+                for inner in parser._actions:
+                    yield from (f for f in inner.option_strings if f[2:] not in settings())
+
+
+def test_commands_and_flags_are_documented() -> None:
+    section = sections("configuration.md")["Command line"]
+    assert not [flag for flag in flags() if not re.search(rf"`[^`]*{flag}\b", section)]
+
+
+def test_metrics_are_documented_and_no_others(tmp_path: Path) -> None:
+    (port,) = free_ports(0)
+    with cupola_server(tmp_path, port=port).start() as server:
+        server.wait_ready()
+        with urllib.request.urlopen(f"{server.url}/metrics", timeout=10) as response:
+            exposed = response.read().decode()
+    families = text_string_to_metric_families(exposed)
+    # A counter's _created and _total are one metric to the reader.
+    served = {f.name + ("_total" if f.type == "counter" else "") for f in families}
+    served = {name for name in served if not name.endswith("_created")}
+    page = (DOCS / "metrics.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == served
+    assert not [name for name in served if not name.startswith("cupola_")]
+
+
+def routes() -> set[str]:
+    """METHOD /path of every route; the twins under /prometheus, HEAD and OPTIONS aside."""
+    return {
+        f"{route.method} {route.resource.canonical.removeprefix('/prometheus')}"
+        for route in build_app(Config()).router.routes()
+        if route.resource is not None and route.method not in ("HEAD", "OPTIONS")
+    }
+
+
+def test_routes_are_documented_and_no_others() -> None:
+    page = (DOCS / "http.md").read_text()
+    rows = re.findall(r"^\| ([A-Z, ]+) \| `(/\S*)`", page, re.MULTILINE)
+    documented = {f"{method} {path}" for methods, path in rows for method in methods.split(", ")}
+    assert documented == routes()

@@ -1,0 +1,178 @@
+"""Properties of the source text itself: sizes, docstrings, names, links.
+
+A rule nobody runs is a wish. What is measured here is what .github/CONTRIBUTING.md asks for.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("receiver", "storage", "api")
+PROGRAMS = ("compose", "load-tests")
+FUNCTION_LINES_MAX = 70
+FILE_LINES_MAX = 600
+PARAMETERS_MAX = 5
+
+# Modules that have no test module of their own name, each with the reason.
+UNTESTED_BY_NAME: dict[str, str] = {
+    "receiver/__main__.py": "three lines; tests/receiver/test_cli.py runs it",
+}
+
+# Words that mean unfinished work, and paths that exist on one machine only.
+BANNED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|/(home|root|Users|work)/")
+TEXT_SUFFIXES = {".py", ".md", ".toml", ".yml", ".yaml", ".json", ".ini", ""}
+
+
+def python_files(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+SOURCES = python_files(*PACKAGES, *PROGRAMS)
+TREES = {path: ast.parse(path.read_text()) for path in SOURCES + python_files("tests")}
+every_source = pytest.mark.parametrize("path", SOURCES, ids=named)
+every_python_file = pytest.mark.parametrize("path", list(TREES), ids=named)
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+@every_python_file
+def test_files_and_functions_are_small(path: Path) -> None:
+    lines = len(path.read_text().splitlines())
+    assert lines <= FILE_LINES_MAX, f"{named(path)} has {lines} lines"
+    long = {
+        f.name: length
+        for f in functions(TREES[path])
+        if (length := (f.end_lineno or 0) - f.lineno + 1) > FUNCTION_LINES_MAX
+    }
+    assert not long, f"{named(path)}: functions over {FUNCTION_LINES_MAX} lines: {long}"
+
+
+@every_source
+def test_functions_take_few_arguments_by_position(path: Path) -> None:
+    many = {
+        f.name: len(f.args.posonlyargs + f.args.args)
+        for f in functions(TREES[path])
+        if not is_kernel(f) and positional_count(f) > PARAMETERS_MAX
+    }
+    assert not many, f"{named(path)}: over {PARAMETERS_MAX} positional parameters: {many}"
+
+
+def positional_count(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    names = [a.arg for a in function.args.posonlyargs + function.args.args]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def is_kernel(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Kernels are exempt: compiled code takes its columns one by one."""
+    return any(
+        "kernel" in ast.unparse(d) or "njit" in ast.unparse(d) for d in function.decorator_list
+    )
+
+
+@every_python_file
+def test_modules_and_classes_say_what_they_are(path: Path) -> None:
+    tree = TREES[path]
+    assert ast.get_docstring(tree), f"{named(path)} has no module docstring"
+    silent = [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and not ast.get_docstring(node)
+        and not is_plain_data(node)
+    ]
+    assert not silent, f"{named(path)}: classes without docstring: {silent}"
+
+
+def is_plain_data(node: ast.ClassDef) -> bool:
+    """A kind of a documented base, or a dataclass of one field: its name says it."""
+    fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
+    is_dataclass = any("dataclass" in ast.unparse(d) for d in node.decorator_list)
+    return is_dataclass and (bool(node.bases) or len(fields) <= 1)
+
+
+@every_source
+def test_nothing_prints(path: Path) -> None:
+    calls = [
+        node.lineno
+        for node in ast.walk(TREES[path])
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+    ]
+    assert not calls, f"{named(path)}: print in lines {calls}"
+
+
+@every_source
+def test_no_drawer_for_everything(path: Path) -> None:
+    parts = {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
+    assert not parts & {"common", "utils", "util", "helpers", "misc"}, named(path)
+
+
+@pytest.mark.parametrize("path", python_files(*PACKAGES), ids=named)
+def test_every_module_has_a_test_module(path: Path) -> None:
+    source = path.relative_to(ROOT)
+    expected = Path("tests") / source.parent / f"test_{source.name}"
+    excused = source.name == "__init__.py" or "migrations" in source.parts
+    if str(source) in UNTESTED_BY_NAME:
+        assert not (ROOT / expected).exists(), f"{source} has a test module: strike it off the list"
+    elif not excused:
+        assert (ROOT / expected).exists(), f"{expected} is missing"
+
+
+def test_tests_are_no_packages() -> None:
+    """An __init__.py under tests/ would hide the package of the same name."""
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+def text_files() -> list[Path]:
+    folders = [ROOT / name for name in (*PACKAGES, *PROGRAMS, "tests", "docs", ".ci", ".github")]
+    found = [p for folder in folders for p in folder.rglob("*") if "__pycache__" not in p.parts]
+    found += [path for path in ROOT.iterdir() if path.name not in ("LICENSE", ".git")]
+    return sorted(p for p in found if p.is_file() and p.suffix in TEXT_SUFFIXES)
+
+
+def test_no_banned_words() -> None:
+    found = [
+        f"{named(path)}:{number}: {line.strip()}"
+        for path in text_files()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if BANNED.search(line) and path != Path(__file__)
+    ]
+    assert not found, "\n".join(found)
+
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", [p for p in text_files() if p.suffix == ".md"], ids=named)
+def test_local_links_resolve(path: Path) -> None:
+    text = CODE_BLOCK.sub("", path.read_text())
+    for target in LINK.findall(text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        place, _, anchor = target.partition("#")
+        linked = (path.parent / place).resolve() if place else path
+        assert linked.exists(), f"{named(path)}: {target} does not exist"
+        if anchor and linked.suffix == ".md":
+            assert anchor in anchors(linked), f"{named(path)}: no heading for {target}"
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", CODE_BLOCK.sub("", path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
