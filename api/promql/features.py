@@ -43,12 +43,12 @@ def parse_features(names: Iterable[str]) -> Features:
 
     Raises ValueError for a name that is not in FEATURE_FLAGS.
     """
-    enabled: dict[str, bool] = {}
+    enabled: set[str] = set()
     for name in names:
-        if name == "all":
-            return ALL_FEATURES
-        if name not in FEATURE_FLAGS:
+        if name not in FEATURE_FLAGS and name != "all":
             allowed = ", ".join((*FEATURE_FLAGS, "all"))
             raise ValueError(f"unknown feature {name!r}; allowed are {allowed}")
-        enabled[FEATURE_FLAGS[name]] = True
-    return Features(**enabled)
+        enabled.add(name)
+    if "all" in enabled:
+        return ALL_FEATURES
+    return Features(**{FEATURE_FLAGS[name]: True for name in enabled})

@@ -91,6 +91,8 @@ class _Open:
 
 
 class _Parser:
+    """One parse. What is open or waiting is on the stack; the counts say how much of it is open."""
+
     def __init__(self, source: bytes, features: Features) -> None:
         self._tokens = TokenStream(source)
         self._features = features

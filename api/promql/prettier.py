@@ -28,11 +28,13 @@ def prettify(node: Node, *, line_bytes_max: int = LINE_BYTES_MAX) -> str:
 
 
 class _Formatter:
+    """One formatting. `_is_after_sign`: the next text belongs on the line of the sign before it."""
+
     def __init__(self, root: Node, line_bytes_max: int) -> None:
         self._root = root
         self._line_bytes_max = line_bytes_max
         self._texts = _Texts(root)
-        self._lines: list[str] = []
+        self._output: list[str] = []
         self._is_after_sign = False
 
     def format(self) -> str:
@@ -41,13 +43,13 @@ class _Formatter:
         while stack:
             item = stack.pop()
             if isinstance(item, str):
-                self._lines.append(item)
+                self._output.append(item)
                 continue
             node, level = item
             if level > DEPTH_MAX:
                 raise BadQuery(f"expression is nested more than {DEPTH_MAX} deep, the limit")
             stack.extend(reversed(self._split(node, level)))
-        return "".join(self._lines)
+        return "".join(self._output)
 
     def _split(self, node: Node, level: int) -> list[str | tuple[Node, int]]:
         """What a node consists of at this level."""

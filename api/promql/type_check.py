@@ -52,6 +52,8 @@ def check_types(root: Node, source: bytes) -> None:
 
 
 class _Check:
+    """The check of one tree, node by node."""
+
     def __init__(self, source: bytes) -> None:
         self._source = source
         # Selectors that may match everything, by identity: the second argument of info().
