@@ -20,7 +20,7 @@ from api.promql.label_functions import is_label_name
 from api.promql.nodes import Aggregate
 from api.promql.ranking import limit_ratio, limitk, rank
 from api.promql.value import Scalar, String, Vector
-from storage.labels import METRIC_NAME, LabelFrame, group_rows
+from storage.labels import METRIC_NAME, LabelFrame
 from storage.samples import Bools, Float64s, Int32s, Int64s
 
 
@@ -158,14 +158,14 @@ def aggregate(
     assert isinstance(param, Scalar)
     if node.op == "quantile":
         return _quantile(context, node, vector, param.values)
-    groups = make_groups(node, vector.labels)
+    number = make_groups(node, vector.labels).number
     match node.op:
         case "limitk":
-            return limitk(context, groups.number, groups.count, vector, param.values)
+            return limitk(context, number, vector, param.values)
         case "limit_ratio":
-            return limit_ratio(context, node, groups.number, vector, param.values)
+            return limit_ratio(context, node, number, vector, param.values)
         case "topk" | "bottomk":
-            return rank(context, node.op, groups.number, groups.count, vector, param.values)
+            return rank(context, number, vector, param.values, largest=node.op == "topk")
     raise AssertionError(f"BUG: unknown aggregation {node.op}")
 
 
@@ -192,21 +192,20 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
     """How many rows of a group have the same value, one result row for each value."""
     if not is_label_name(label):
         raise ExecutionError(f"invalid label name {quote(label)}")
-    rows, steps = np.nonzero(vector.present)
-    codes = _value_codes(vector)
     names = [name for name in grouping_names(node, vector.labels) if name != label]
     number, first_row = vector.labels.group(names)
-    keys = np.stack((number[rows].astype(np.int32), codes), axis=1)
+    rows, steps = np.nonzero(vector.present)
+    codes = _value_codes(vector)
     if node.without and label in node.grouping:
-        keys[:, 1] = 0
-    cell_group, first_cell = group_rows(keys)
-    groups, step_count = len(first_cell), len(context.steps)
-    context.charge(groups * step_count)
-    counts = kernels.count_cells(cell_group, steps, groups, step_count)
-    source = first_row[keys[first_cell, 0]]
+        codes = np.zeros(len(codes), np.int32)
+    words = (number[rows] << 32 | codes).astype(np.uint64)
+    pairs, cell_pair = kernels.number_words(words)
+    context.charge(len(pairs) * len(context.steps))
+    counts = kernels.count_cells(cell_pair, steps, len(pairs), len(context.steps))
+    source = first_row[(pairs >> 32).astype(np.int64)]
     columns = {name: vector.labels.column(name)[source] for name in names}
-    columns[label] = keys[first_cell, 1]
-    labels = LabelFrame(vector.labels.symbols, groups, columns)
+    columns[label] = (pairs & 0xFFFFFFFF).astype(np.int32)
+    labels = LabelFrame(vector.labels.symbols, len(pairs), columns)
     marks = None
     if vector.drop_name is not None and METRIC_NAME in names:
         marks = vector.drop_name[source]
@@ -214,8 +213,11 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
 
 
 def _value_codes(vector: Vector) -> Int32s:
-    """The symbol of the text of each present value, in row-major order."""
-    distinct, numbers = kernels.number_values(vector.values, vector.present)
+    """The symbol of the text of each present value, in row-major order.
+
+    Values are told apart by their bits first: zeros by their sign, NaN by its payload.
+    """
+    distinct, numbers = kernels.number_words(vector.values[vector.present].view(np.uint64))
     symbols = vector.labels.symbols
-    codes = [symbols.code(format_f(value)) for value in distinct.tolist()]
-    return np.array(codes, np.int32)[numbers]
+    texts = map(format_f, distinct.view(np.float64).tolist())
+    return np.array([symbols.code(text) for text in texts], np.int32)[numbers]

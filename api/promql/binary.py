@@ -23,7 +23,7 @@ from api.promql.matching import (
     match_groups,
     pair_rows,
 )
-from api.promql.names import NAME_LABELS, drop_metric_name, merge_equal_rows, names_are_constant
+from api.promql.names import NAME_LABELS, drop_metric_name, is_constant, merge_equal_rows
 from api.promql.nodes import Binary, Card, VectorMatching
 from api.promql.value import Scalar, Vector
 from api.promql.vector_kernels import present_groups
@@ -207,15 +207,21 @@ def _result_labels(
 def _stays_distinct(context: Context, node: Binary, many: Side, pairing: Pairing) -> bool:
     """Whether it is clear, without comparing them, that all pairs have different labels."""
     matching = node.matching or VectorMatching()
+    labels = many.vector.labels
+    told_apart_by: tuple[str, ...] = NAME_LABELS
     if matching.card is Card.ONE_TO_ONE:
         groups = many.group[pairing.many]
-        return len(np.unique(groups)) == len(groups)
-    if not (np.diff(pairing.many) > 0).all():
-        return False
-    labels = many.vector.labels
-    if _drops_name(context, node) and not names_are_constant(labels):
-        return False
-    return not any(labels.column(name).any() for name in matching.include)
+        distinct = len(np.unique(groups)) == len(groups)
+        # Groups differ in the labels matched by; the result has these but for the name labels.
+        told_apart_by = NAME_LABELS[1:]
+        if matching.on:
+            told_apart_by = tuple(name for name in NAME_LABELS if name in matching.labels)
+    else:
+        changed = any(labels.column(name).any() for name in matching.include)
+        distinct = not changed and bool((np.diff(pairing.many) > 0).all())
+    if not distinct or not _drops_name(context, node):
+        return distinct
+    return all(is_constant(labels.column(name)) for name in told_apart_by)
 
 
 def _of_sets(op: str, lhs: Vector, rhs: Vector, matching: VectorMatching) -> Vector:

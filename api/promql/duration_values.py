@@ -23,10 +23,7 @@ def resolve_duration(
         raise BadQuery(f"{expr.start}:{expr.end}: duration must be greater than 0")
     if not abs(seconds) <= SECONDS_MAX:
         raise BadQuery(f"{expr.start}:{expr.end}: duration is out of range")
-    duration_ms = int(seconds * 1000)
-    if duration_ms == 0 and not may_be_negative:
-        raise BadQuery(f"{expr.start}:{expr.end}: duration must be at least 1ms")
-    return duration_ms
+    return int(seconds * 1000)
 
 
 def _evaluate(root: DurationExpr, step: float, query_range: float) -> float:

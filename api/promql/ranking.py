@@ -21,13 +21,14 @@ from storage.samples import Bools, Float64s, Int64s
 _INT64_BOUND = 2.0**63
 
 
-def rank(
-    context: Context, op: str, number: Int64s, groups: int, vector: Vector, k: Float64s
-) -> Vector:
-    """topk or bottomk: the k largest or smallest values of each group, NaN last."""
+def rank(context: Context, number: Int64s, vector: Vector, k: Float64s, *, largest: bool) -> Vector:
+    """topk or bottomk: the k largest or smallest values of each group, NaN last.
+
+    number: the group of each row.
+    """
     counts = _counts(k, vector.labels.rows)
-    sign = 1.0 if op == "topk" else -1.0
-    rows, offsets = kernels.rows_by_group(number, groups)
+    sign = 1.0 if largest else -1.0
+    rows, offsets = kernels.rows_by_group(number, number.max(initial=-1) + 1)
     chosen = kernels.select_largest(rows, offsets, vector.values, vector.present, counts, sign)
     if len(context.steps) != 1:
         return _keep(vector, chosen)
@@ -37,10 +38,10 @@ def rank(
     return take_rows(_keep(vector, chosen), order[chosen[order, 0]])
 
 
-def limitk(context: Context, number: Int64s, groups: int, vector: Vector, k: Float64s) -> Vector:
+def limitk(context: Context, number: Int64s, vector: Vector, k: Float64s) -> Vector:
     """The first k rows of each group that are present."""
     counts = _counts(k, vector.labels.rows)
-    chosen = kernels.select_first(number, groups, vector.present, counts)
+    chosen = kernels.select_first(number, number.max(initial=-1) + 1, vector.present, counts)
     return _in_groups(context, number, _keep(vector, chosen))
 
 

@@ -334,14 +334,14 @@ def select_largest(
             for k in range(steps):
                 if k_max[k] < 1 or not present[row, k]:
                     continue
-                x, n, heap = sign * values[row, k], sizes[k], heaps[k]
+                x, n = sign * values[row, k], sizes[k]
                 if n < k_max[k]:
-                    heap[n], who[k, n] = x, row
-                    sift_up(heap, who[k], n)
+                    heaps[k, n], who[k, n] = x, row
+                    sift_up(heaps[k], who[k], n)
                     sizes[k] += 1
-                elif heap[0] < x or (math.isnan(heap[0]) and not math.isnan(x)):
-                    heap[0], who[k, 0] = x, row
-                    sift_down(heap, who[k], n)
+                elif sinks_below(heaps[k, 0], x) and not math.isnan(x):
+                    heaps[k, 0], who[k, 0] = x, row
+                    sift_down(heaps[k], who[k], n)
         for k in range(steps):
             for n in range(sizes[k]):
                 out[who[k, n], k] = True
@@ -413,41 +413,32 @@ def join_rows(
 
 
 @kernel
-def number_values(values: Float64s, present: Bools) -> tuple[Float64s, Int64s]:
-    """(the distinct present values, the number of each present one in row-major order).
-
-    Values are told apart by their bits: zeros by their sign, and NaN by its payload.
-    """
-    bits = values.view(np.uint64)
-    cells = present.sum()
-    numbers = np.empty(cells, np.int64)
-    distinct = np.empty(cells, np.uint64)
+def number_words(words: UInt64s) -> tuple[UInt64s, Int64s]:
+    """(the distinct words in the order of their first appearance, the number of each word)."""
+    numbers = np.empty(len(words), np.int64)
+    distinct = np.empty(len(words), np.uint64)
     slots = np.full(1024, -1, np.int64)
-    count, at = 0, 0
-    for i in range(bits.shape[0]):
-        for k in range(bits.shape[1]):
-            if not present[i, k]:
-                continue
-            if 2 * count >= len(slots):
-                slots = np.full(4 * len(slots), -1, np.int64)
-                for n in range(count):
-                    slots[find_slot(slots, distinct, distinct[n])] = n
-            slot = find_slot(slots, distinct, bits[i, k])
-            if slots[slot] < 0:
-                slots[slot] = count
-                distinct[count] = bits[i, k]
-                count += 1
-            numbers[at] = slots[slot]
-            at += 1
-    return distinct[:count].copy().view(np.float64), numbers
+    count = 0
+    for i in range(len(words)):
+        if 2 * count >= len(slots):
+            slots = np.full(4 * len(slots), -1, np.int64)
+            for n in range(count):
+                slots[find_slot(slots, distinct, distinct[n])] = n
+        slot = find_slot(slots, distinct, words[i])
+        if slots[slot] < 0:
+            slots[slot] = count
+            distinct[count] = words[i]
+            count += 1
+        numbers[i] = slots[slot]
+    return distinct[:count].copy(), numbers
 
 
 @kernel
-def find_slot(slots: Int64s, distinct: UInt64s, bits: np.uint64) -> int:
-    """The slot of a value in an open-addressing table of numbers, or the free one for it."""
-    mixed = bits * np.uint64(0x9E3779B97F4A7C15)
+def find_slot(slots: Int64s, distinct: UInt64s, word: np.uint64) -> int:
+    """The slot of a word in an open-addressing table of numbers, or the free one for it."""
+    mixed = word * np.uint64(0x9E3779B97F4A7C15)
     slot = np.int64((mixed ^ (mixed >> np.uint64(32))) & np.uint64(len(slots) - 1))
-    while slots[slot] >= 0 and distinct[slots[slot]] != bits:
+    while slots[slot] >= 0 and distinct[slots[slot]] != word:
         slot = (slot + 1) & (len(slots) - 1)
     return int(slot)
 

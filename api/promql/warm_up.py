@@ -1,57 +1,63 @@
-"""Queries over made-up series, so that no real query waits for the compiler.
+"""Compiling the kernels of queries before a query has to wait for them.
 
-The kernels are compiled when they are first called and then cached on disk: with a cold cache that
-takes many seconds. A program runs `warm_up` in a thread when it starts.
+A kernel is compiled at its first call, which takes up to seconds, and is found on disk by later
+processes. Warming up asks an engine a few queries over two series that are made up here.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from api.promql.engine import Engine
 from storage.labels import LabelFrame, Matcher, Symbols
-from storage.samples import Samples
+from storage.samples import STALE_NAN, Samples
 
-# One query for every kernel that common queries reach.
+# Together they call every kernel that dashboards commonly need.
 QUERIES = (
-    "sum by (a) (rate(warm[1m]))",
-    "topk(1, increase(warm[1m]))",
-    "max(delta(warm[1m])) - min(irate(warm[1m]))",
-    "avg by (b) (avg_over_time(warm[1m])) > 0",
-    "count(max_over_time(warm[1m]) + on (a, b) group_left () warm)",
-    "quantile(0.5, warm) or stddev(warm)",
-    "histogram_quantile(0.9, sum by (le) (rate(warm[1m])))",
-    "sum_over_time(rate(warm[1m])[2m:30s])",
-    "sort(last_over_time(warm[1m]))",
+    "sum by (a) (rate(x_total[30s]))",
+    "avg without (a) (x_total) + max(x_total) - min(x_total)",
+    "stddev(x_total) / count(x_total) * group(x_total)",
+    "topk(1, x_total) or bottomk(1, x_total) and x_total unless (x_total > 100)",
+    "quantile(0.5, x_total) or quantile_over_time(0.5, x_total[30s])",
+    "histogram_quantile(0.9, rate(x_total[30s]))",
+    "x_total * on (a) group_left () x_total",
+    "max_over_time(rate(x_total[30s])[1m:10s])",
+    "predict_linear(x_total[30s], 60) or irate(x_total[30s])",
+    "timestamp(x_total) + time() + hour()",
+    'label_replace(x_total, "b", "$1", "a", "(.*)")',
+    'count_values("v", x_total)',
+    "-abs(x_total) > bool 0",
+    '{__name__=~"x_total"} * 1',
 )
-STEP_MS = 15_000
-SAMPLES = 20
 
 
-class MadeUpSeries:
-    """A queryable, and the one selection it gives: two series of a counter."""
+class _Example:
+    """Two series of seven samples each, one of them stale; any selector matches both."""
 
     def __init__(self) -> None:
         self.symbols = Symbols()
-        common = {"__name__": "warm", "a": "x", "b": "1"}
-        labelsets = [common | {"le": "1"}, common | {"b": "2", "le": "+Inf"}]
+        labelsets = [
+            {"__name__": "x_total", "a": "1", "le": "1"},
+            {"__name__": "x_total", "a": "2", "le": "+Inf"},
+        ]
         self.labels = LabelFrame.from_dicts(self.symbols, labelsets)
-
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> "MadeUpSeries":
-        return self
+        timestamps = np.tile(np.arange(7, dtype=np.int64) * 10_000, 2)
+        values = np.arange(14, dtype=np.float64)
+        values[3] = STALE_NAN
+        self._samples = Samples(np.array([0, 7, 14], np.int64), timestamps, values)
 
     def read(self, first_row: int, end_row: int) -> Samples:
-        rows = end_row - first_row
-        times = np.arange(SAMPLES, dtype=np.int64) * STEP_MS
-        return Samples(
-            np.arange(rows + 1, dtype=np.int64) * SAMPLES,
-            np.tile(times, rows),
-            np.tile(times / 1000.0, rows),
-        )
+        return self._samples
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> _Example:
+        return self
 
 
-def warm_up(engine: Engine) -> None:
-    """Compile or load the kernels of common queries. Blocks."""
-    end_ms = (SAMPLES - 1) * STEP_MS
+def warm_up(engine: Engine, stopped: Callable[[], bool] = lambda: False) -> None:
+    """Ask all queries; gives up between two of them once `stopped` says so."""
     for text in QUERIES:
-        engine.range_query(MadeUpSeries(), text, end_ms - 4 * STEP_MS, end_ms, STEP_MS)
+        if stopped():
+            return
+        engine.range_query(_Example(), text, 30_000, 60_000, 10_000)
