@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from api import json_kernels
 from api.json_kernels import Bytes
 from api.promql.value import Matrix, Result, Scalar, String, Vector
-from storage.labels import LabelFrame
+from storage.labels import LabelFrame, Symbols
 from storage.samples import Float64s, Int32s, Int64s, Samples
 
 ANNOTATIONS_MAX = 10
@@ -288,3 +288,15 @@ def _type_name(value: Scalar | String | Vector | Matrix, is_range: bool) -> byte
     if isinstance(value, Vector):
         return b"matrix" if is_range else b"vector"
     return type(value).__name__.lower().encode()
+
+
+def warm_encoder() -> None:
+    """Compile or load the kernels, so that no answer waits for the compiler. Blocks."""
+    symbols = Symbols()
+    labels = LabelFrame.from_dicts(symbols, [{"a": "b"}, {}])
+    values = np.array([[0.5], [1 / 3]])
+    vector = Vector(labels, values, np.ones(values.shape, np.bool_))
+    for _ in encode_result(Result(vector, np.zeros(1, np.int64), is_range=True)):
+        pass
+    for _ in encode_labelsets(labels, limit=0):
+        pass

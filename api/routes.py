@@ -69,7 +69,7 @@ def add_routes(app: web.Application, api: Api) -> None:
             endpoint = api.server.endpoint(path, handler)
             for method in methods:
                 app.router.add_route(method, f"{prefix}/{path}", endpoint)
-        app.router.add_route("OPTIONS", f"{prefix}/{{path:.*}}", api.server.preflight)
+            app.router.add_route("OPTIONS", f"{prefix}/{path}", api.server.preflight)
 
     async def close(_: web.Application) -> None:
         api.pool.close()

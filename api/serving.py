@@ -87,6 +87,16 @@ class Server:
         """The posted form; b"" for any other content, as Go does. Raises BadData."""
         if request.content_type != FORM_TYPE:
             return b""
+        try:
+            async with asyncio.timeout(self._timeout_ms / 1000):
+                return await self._read_body(request)
+        except TimeoutError:
+            raise BadData(
+                "error parsing form values: the form did not arrive within "
+                f"query.timeout={self._timeout_ms} ms"
+            ) from None
+
+    async def _read_body(self, request: web.Request) -> bytes:
         parts: list[bytes] = []
         size = 0
         async for part in request.content.iter_any():
