@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import CancelledError
 
 import uvloop
 from aiohttp import web
@@ -107,6 +108,7 @@ async def run_warm_up(
 ) -> AsyncIterator[None]:
     """Compile or load the kernels in a thread that nobody waits for."""
     loop = asyncio.get_running_loop()
+    ending = threading.Event()
 
     def decoder_is_warm() -> None:
         handler.kernels_warm = True
@@ -116,15 +118,19 @@ async def run_warm_up(
         try:
             warm_decoder(decoder)
             loop.call_soon_threadsafe(decoder_is_warm)
-            warm_up(engine)
-        except RuntimeError as error:  # the engine was closed, or the loop: the program is ending
-            logger.info("kernels not warmed error=%r", str(error))
+            warm_up(engine, ending.is_set)
+        except (CancelledError, RuntimeError) as error:
+            # The engine or the loop was closed under it: the program is ending.
+            logger.info("kernels not warmed error=%r", error)
+            return
+        if ending.is_set():
             return
         metrics.kernels_warm.set(1)
         logger.info("kernels warm seconds=%.1f", time.monotonic() - started)
 
     threading.Thread(target=warm, name="warm-up", daemon=True).start()
     yield
+    ending.set()
 
 
 def serve(config: Config) -> int:
@@ -135,17 +141,18 @@ def serve(config: Config) -> int:
     disable_created_metrics()  # type: ignore[no-untyped-call]
     listener = bind(*parse_listen_address(config.web.listen_address))
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        code, clean = runner.run(serve_until_stopped(config, listener))
-    if not clean:
-        # A thread is still replaying the log. It cannot be stopped and has acknowledged nothing:
-        # what is on disk is what a power cut would leave.
+        code = runner.run(serve_until_stopped(config, listener))
+    if any(thread.daemon for thread in threading.enumerate()):
+        # A thread is still compiling kernels, or replaying the log because opening took longer than
+        # we may wait. It has acknowledged nothing, and what is on disk is what a power cut would
+        # leave; but it would trip over an interpreter that is taken down under it.
         logging.shutdown()
         os._exit(code)
     return code
 
 
-async def serve_until_stopped(config: Config, listener: socket.socket) -> tuple[int, bool]:
-    """(exit code, whether nothing is left running)."""
+async def serve_until_stopped(config: Config, listener: socket.socket) -> int:
+    """The exit code."""
     app = build_app(config)
     runner = web.AppRunner(
         app,
@@ -163,9 +170,8 @@ async def serve_until_stopped(config: Config, listener: socket.socket) -> tuple[
     code = await wait_for_end(app[DATABASE], stop)
     logger.info("stopping")
     await runner.cleanup()
-    clean = app[DATABASE].state is not State.OPENING
     logger.info("stopped code=%d", code)
-    return code, clean
+    return code
 
 
 def on_signals(stop: Callable[[], None]) -> None:
