@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import encoding
+from api import encoding, json_kernels
 from api.encoding import (
     Notes,
     encode_data,
@@ -268,3 +268,24 @@ def test_plain_data_and_texts() -> None:
 )
 def test_scalars_never_have_an_exponent(value: float, plain: str) -> None:
     assert format_plain(value).decode() == plain
+
+
+@pytest.mark.skipif(not hasattr(json_kernels.write_series, "signatures"), reason="JIT is off")
+def test_warm_kernels_fit_every_answer() -> None:
+    encoding.warm_encoder()
+    kernels = (json_kernels.write_series, json_kernels.write_labelsets, json_kernels.label_bytes)
+    compiled = [list(kernel.signatures) for kernel in kernels]
+    labels = frame([{"a": "1"}, {"a": "2", "b": "3"}])
+    samples = Samples(np.array([0, 1, 2]), np.array([0, 1]), np.array([0.5, 1.0]))
+    for array in (samples.offsets, samples.timestamps, samples.values):
+        array.flags.writeable = False
+    for result in (
+        instant(Matrix(labels, samples)),
+        instant(vector([{}], [1 / 3])),
+        instant(vector([], [])),
+        ranged(vector([{"a": "b"}], [[1, 2]], [[True, False]]), [0, 1]),
+        ranged(Vector(labels, np.ones((2, 2), order="F"), np.ones((2, 2), np.bool_)), [0, 1]),
+    ):
+        text(result)
+    b"".join(encode_labelsets(labels, limit=1))
+    assert [list(kernel.signatures) for kernel in kernels] == compiled

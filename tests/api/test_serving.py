@@ -94,6 +94,22 @@ def test_a_form_that_is_too_long_is_refused() -> None:
     run_api(check, options=ApiOptions(form_bytes_max=100))
 
 
+def test_a_form_that_does_not_arrive_is_refused() -> None:
+    async def check(running: Running) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(
+            b"POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\nquery"
+        )
+        answer = await reader.readuntil(b"}")
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"did not arrive within query.timeout=100 ms" in answer
+        writer.close()
+        await writer.wait_closed()
+
+    run_api(check, engine=FakeEngine(None, timeout_ms=100))
+
+
 def test_other_content_than_a_form_is_not_read() -> None:
     async def check(running: Running) -> None:
         url = "/api/v1/query?query=1"

@@ -133,6 +133,13 @@ def test_lookback_can_be_given_per_query(engine: Engine, store: MemoryStore) -> 
     assert rows(longer) == [({"__name__": "y", "b": "1"}, [7.0])]
 
 
+def test_a_range_of_less_than_a_millisecond_is_empty(engine: Engine, store: MemoryStore) -> None:
+    for text in ("rate(x[1m * 0.000001])", "x[1m * 0.000001]", "count_over_time(x[1m / 1e9:])"):
+        value = engine.instant_query(store, text, 6 * MINUTE).value
+        assert isinstance(value, Vector | Matrix)
+        assert value.labels.rows == 0
+
+
 def test_annotations_have_their_place(engine: Engine, store: MemoryStore) -> None:
     result = engine.instant_query(store, "sum(\n  rate(x[5m]))", 6 * MINUTE)
     assert result.warnings == ()

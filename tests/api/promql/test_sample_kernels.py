@@ -48,15 +48,15 @@ def test_latest_equals_its_twin(all_series: list[Window], times: list[int]) -> N
                 assert not present[i, k]
             else:
                 assert present[i, k]
-                assert values[i, k] == found[1] or (math.isnan(found[1]) and math.isnan(values[i, k]))
+                assert values[i, k] == found[1] or (
+                    math.isnan(found[1]) and math.isnan(values[i, k])
+                )
                 assert seconds[i, k] == found[0] / 1000
 
 
 @settings(max_examples=80, deadline=None)
 @given(all_series=st.lists(SERIES, max_size=4), start=st.integers(0, 60), length=st.integers(0, 60))
-def test_fresh_samples_equal_their_twin(
-    all_series: list[Window], start: int, length: int
-) -> None:
+def test_fresh_samples_equal_their_twin(all_series: list[Window], start: int, length: int) -> None:
     samples = columns(all_series)
     fresh = fresh_between(samples, start, start + length)
     expected = [

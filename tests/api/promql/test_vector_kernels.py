@@ -79,8 +79,8 @@ def test_join_rows(rows: list[tuple[int, list[bool]]]) -> None:
     st.floats(0, 1) | st.sampled_from([-0.5, 1.5, math.nan]),
 )
 def test_quantile_of(values: list[float], q: float) -> None:
-    got = kernels.quantile_of(np.array(values), q)
-    assert show(got) == show(naive_quantile(values, q))
+    got, expected = kernels.quantile_of(np.array(values), q), naive_quantile(values, q)
+    assert got == expected or (math.isnan(got) and math.isnan(expected))
 
 
 def test_quantile_of_nothing() -> None:
@@ -138,23 +138,15 @@ def test_select_rank(values: list[int], rank: int) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([0.0, -0.0, 1.0, math.nan, math.inf]), st.booleans()), max_size=12
-    )
-)
-def test_number_values(cells: list[tuple[float, bool]]) -> None:
-    cells = cells[: len(cells) // 2 * 2]
-    values = np.array([value for value, _ in cells]).reshape(-1, 2)
-    present = np.array([there for _, there in cells], np.bool_).reshape(-1, 2)
-    distinct, numbers = kernels.number_values(values, present)
-    shown = [show(value) for value in distinct]
-    assert len(set(shown)) == len(shown)
-    assert [shown[n] for n in numbers] == [show(value) for value, there in cells if there]
+@given(st.lists(st.sampled_from([0, 1, 2, 1 << 63, (1 << 64) - 1]), max_size=12))
+def test_number_words(words: list[int]) -> None:
+    distinct, numbers = kernels.number_words(np.array(words, np.uint64))
+    assert distinct.tolist() == list(dict.fromkeys(words))
+    assert distinct[numbers].tolist() == words
 
 
-def test_number_values_grows() -> None:
-    values = np.arange(5000.0).reshape(-1, 10) % 3000
-    distinct, numbers = kernels.number_values(values, np.ones(values.shape, np.bool_))
+def test_number_words_grows() -> None:
+    words = np.arange(5000, dtype=np.uint64) % 3000
+    distinct, numbers = kernels.number_words(words)
     assert distinct.tolist() == list(range(3000))
-    assert (distinct[numbers] == values.ravel()).all()
+    assert (distinct[numbers] == words).all()
