@@ -29,7 +29,7 @@ REQUEST_PAUSE_S = 0.04
 RETRY_PAUSE_S = 0.1
 FLAGS = (
     "--storage.shards=2",
-    "--storage.head.max-samples=40000",
+    "--storage.head.max-samples=12000",
 )
 
 
