@@ -20,6 +20,9 @@ from storage.samples import Int32s, Int64s
 
 METRIC_NAME = "__name__"
 OVERLAY_CODE_MIN = 1 << 30
+NO_CODE = -1
+# Label names of one query that are told apart without sorting.
+DISTINCT_SLOTS = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class LabelFrame:
         if self._names is None:
             found = {name for name, codes in self._columns.items() if codes.any()}
             if self._pairs is not None:
-                stored = set(self.symbols.texts(np.unique(self._pairs.names)))
+                stored = set(self.symbols.texts(distinct_codes(self._pairs.names)))
                 found |= stored - self._hidden - set(self._columns)
             self._names = tuple(sorted(found, key=label_sort_key))
         return self._names
@@ -161,8 +164,15 @@ class LabelFrame:
     def matrix(self, names: Sequence[str]) -> Int32s:
         """The columns of `names` side by side, int32[rows, len(names)], row-major."""
         out = np.zeros((self.rows, len(names)), np.int32)
+        wanted = np.full(len(names), NO_CODE, np.int32)
         for i, name in enumerate(names):
-            out[:, i] = self.column(name)
+            if name in self._columns:
+                out[:, i] = self._columns[name]
+            elif name not in self._hidden:
+                wanted[i] = self.symbols.code(name)
+        if self._pairs is not None and (wanted != NO_CODE).any():
+            pairs = self._pairs
+            scatter_columns(pairs.offsets, pairs.names, pairs.values, wanted, out)
         return out
 
     def take(self, rows: Int64s) -> LabelFrame:
@@ -287,6 +297,54 @@ def scatter_column(
             if names[k] == name_code:
                 out[i] = values[k]
                 break
+
+
+@kernel
+def scatter_columns(
+    offsets: Int64s, names: Int32s, values: Int32s, wanted: Int32s, out: Int32s
+) -> None:
+    """out[i, c] = the value code that series i has for name wanted[c]; untouched where none.
+
+    Pairs and wanted names mostly come in the same order, so the search for a name goes on from
+    the one found before.
+    """
+    width = len(wanted)
+    for i in range(len(offsets) - 1):
+        at = 0
+        for k in range(offsets[i], offsets[i + 1]):
+            for step in range(width):
+                column = at + step
+                if column >= width:
+                    column -= width
+                if wanted[column] == names[k]:
+                    out[i, column] = values[k]
+                    at = column + 1
+                    break
+
+
+def distinct_codes(codes: Int32s) -> Int32s:
+    """The distinct codes of a column that has few of them, in any order."""
+    found = np.empty(DISTINCT_SLOTS // 2, np.int32)
+    count = find_distinct(codes, found)
+    return found[:count] if count >= 0 else np.unique(codes)
+
+
+@kernel
+def find_distinct(codes: Int32s, found: Int32s) -> int:
+    """Write the distinct codes to `found`; returns how many, or -1 if they do not fit."""
+    slots = np.full(DISTINCT_SLOTS, -1, np.int32)
+    count = 0
+    for i in range(len(codes)):
+        slot = (codes[i] * 40503) & (DISTINCT_SLOTS - 1)
+        while slots[slot] >= 0 and slots[slot] != codes[i]:
+            slot = (slot + 1) & (DISTINCT_SLOTS - 1)
+        if slots[slot] < 0:
+            if count == len(found):
+                return -1
+            slots[slot] = codes[i]
+            found[count] = codes[i]
+            count += 1
+    return count
 
 
 @kernel

@@ -12,6 +12,7 @@ from storage.labels import (
     LabelPairs,
     Matcher,
     Symbols,
+    distinct_codes,
     empty_frame,
     group_rows,
     one_row,
@@ -59,6 +60,10 @@ def test_operations_do_as_on_dictionaries(sets: list[dict[str, str]], data: st.D
         assert dicts(frame.take(np.array(rows, np.int64))) == [sets[row] for row in rows]
         taken = frame.drop(gone).take(np.array(rows, np.int64))
         assert dicts(taken) == [kept[row] for row in rows]
+        matrix = frame.matrix(["é", "absent", "A"])
+        for row, labels in enumerate(sets):
+            texts = [labels.get(name, "") for name in ("é", "absent", "A")]
+            assert frame.symbols.texts(matrix[row]) == texts
         codes = np.full(frame.rows, frame.symbols.code("new"), np.int32)
         assert dicts(frame.with_column("b", codes)) == [s | {"b": "new"} for s in sets]
 
@@ -105,6 +110,16 @@ def test_symbols_are_equal_exactly_if_their_texts_are() -> None:
     assert symbols.code("c") == symbols.code("c") == OVERLAY_CODE_MIN
     assert symbols.code("d") == OVERLAY_CODE_MIN + 1
     assert symbols.texts([0, 2, OVERLAY_CODE_MIN, OVERLAY_CODE_MIN + 1]) == ["", "b", "c", "d"]
+
+
+@given(st.lists(st.integers(0, 50), max_size=40))
+def test_distinct_codes(codes: list[int]) -> None:
+    assert sorted(distinct_codes(np.array(codes, np.int32)).tolist()) == sorted(set(codes))
+
+
+def test_many_distinct_codes() -> None:
+    codes = np.arange(100_000, dtype=np.int32)
+    assert distinct_codes(codes).tolist() == codes.tolist()
 
 
 def test_small_frames() -> None:

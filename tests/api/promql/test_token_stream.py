@@ -25,7 +25,7 @@ def test_tokens_are_lexed_only_when_looked_at() -> None:
 
 def test_closing_end_follows_what_can_end_an_expression() -> None:
     tokens = TokenStream(b"(a ) + 5m")
-    ends = []
+    ends: list[int] = []
     while len(ends) < 5:
         tokens.take()
         ends.append(tokens.closing_end)
