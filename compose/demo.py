@@ -268,6 +268,7 @@ def run(directory: Path, *, once: bool) -> int:
         for server in demo.servers:
             stack.enter_context(server.start())
         say(f"cupola listens on {demo.cupola.url}; its files are in {directory}")
+        say("waiting for all to be ready; the first run compiles kernels, for a minute or so")
         for server in demo.servers:
             server.wait_ready()
         agents = [server.name for server in demo.servers if server is not demo.cupola]

@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).resolve().parent.parent
+# The first start on a machine compiles kernels, which other work may slow down.
+START_TIMEOUT_S = 180.0
 LOG_TAIL_BYTES = 4_000
 
 
@@ -67,7 +69,7 @@ class Server:
         assert self._process is not None, f"BUG: {self.name} was never started"
         return self._process.pid
 
-    def wait_ready(self, timeout_s: float = 60.0) -> Server:
+    def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> Server:
         """Wait for 200 from the ready path. Raises ServerError if it ends or time runs out."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:

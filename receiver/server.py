@@ -20,10 +20,11 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from api.cors import Cors
+from api.encoding import warm_encoder
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
-from api.promql.warm_up import warm_up
+from api.promql.warm_up import warm_up as warm_queries
 from api.routes import Api, add_routes
 from receiver.config import Config, ConfigError
 from receiver.late_database import LateDatabase, State
@@ -34,6 +35,7 @@ from receiver.remote_write import WriteDecoder, limits_of, warm_decoder
 from receiver.version import program_version
 from receiver.write_handler import WriteHandler
 from storage.database import Database
+from storage.warm_up import warm_up as warm_storage
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +120,9 @@ async def run_warm_up(
         try:
             warm_decoder(decoder)
             loop.call_soon_threadsafe(decoder_is_warm)
-            warm_up(engine, ending.is_set)
+            warm_storage()
+            warm_queries(engine, ending.is_set)
+            warm_encoder()
         except (CancelledError, RuntimeError) as error:
             # The engine or the loop was closed under it: the program is ending.
             logger.info("kernels not warmed error=%r", error)

@@ -96,9 +96,9 @@ def spacing(timestamps: Int64s, k: int) -> np.int64:
     """The distance of sample k to its nearer neighbour; NO_MS for a single sample."""
     near = NO_MS
     if k > 0:
-        near = min(near, timestamps[k] - timestamps[k - 1])
+        near = min(near, np.int64(timestamps[k] - timestamps[k - 1]))
     if k + 1 < len(timestamps):
-        near = min(near, timestamps[k + 1] - timestamps[k])
+        near = min(near, np.int64(timestamps[k + 1] - timestamps[k]))
     return near
 
 
@@ -122,9 +122,10 @@ def fill_holes(
             b += 1
         for k in range(fill_start, b):
             interval = spacing(b_times, k)
+            if interval == NO_MS and len(a_times) > 0:
+                interval = spacing(a_times, min(a, len(a_times) - 1))
             if interval == NO_MS:
-                interval = spacing(a_times, min(a, len(a_times) - 1)) if len(a_times) > 0 else 0
-                interval = 0 if interval == NO_MS else interval
+                interval = np.int64(0)
             if not begins and not ends:
                 hole = 2 * (a_times[a] - a_times[a - 1]) > 3 * interval
             elif ends and not begins:

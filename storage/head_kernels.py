@@ -6,7 +6,7 @@ one, so that 0 means none.
 """
 
 from storage.batch import UInt64s
-from storage.kernel import kernel
+from storage.kernel import kernel, kernel_part
 from storage.samples import Int32s, Int64s
 
 # What can happen to a sample; positions in the counts and examples of append_samples.
@@ -56,47 +56,51 @@ def append_samples(
             continue
         for k in range(sample_offsets[i], sample_offsets[i + 1]):
             t = timestamps[k]
-            reason = -1
-            if t < oldest_ms:
-                reason = TOO_OLD
-            elif t > newest_ms:
-                reason = TOO_FAR_IN_FUTURE
-            elif t == last_ms[ref] and bits[k] != last_bits[ref]:
-                reason = CONFLICT
+            repeated = t == last_ms[ref]
+            reason = refusal(t, oldest_ms, newest_ms, repeated and bits[k] != last_bits[ref])
             if reason >= 0:
                 if counts[reason] == 0:
                     examples[reason] = k
                 counts[reason] += 1
                 continue
-            if t == last_ms[ref]:
+            if repeated:
                 continue
             chunk = current[ref] - 1
             if t < last_ms[ref]:
-                known = False
-                if chunk >= 0:
-                    for f in range(fill[ref]):
-                        if chunk_times[chunk, f] == t:
-                            known = True
-                            break
-                if not known:
+                if chunk < 0 or not in_chunk(chunk_times, chunk, fill[ref], t):
                     side = state[SIDE_SAMPLES]
-                    side_refs[side] = ref
-                    side_times[side] = t
-                    side_bits[side] = bits[k]
+                    side_refs[side], side_times[side], side_bits[side] = ref, t, bits[k]
                     state[SIDE_SAMPLES] = side + 1
                 continue
-            last_ms[ref] = t
-            last_bits[ref] = bits[k]
+            last_ms[ref], last_bits[ref] = t, bits[k]
             if chunk < 0 or fill[ref] == size:
                 previous[state[CHUNKS_USED]] = chunk + 1
                 chunk = state[CHUNKS_USED]
                 state[CHUNKS_USED] = chunk + 1
-                current[ref] = chunk + 1
-                fill[ref] = 0
+                current[ref], fill[ref] = chunk + 1, 0
             chunk_times[chunk, fill[ref]] = t
             chunk_bits[chunk, fill[ref]] = bits[k]
             fill[ref] += 1
             state[SAMPLES] += 1
+
+
+@kernel_part
+def refusal(t: int, oldest_ms: int, newest_ms: int, conflicts: bool) -> int:
+    """Why a sample is refused, or -1."""
+    if t < oldest_ms:
+        return TOO_OLD
+    if t > newest_ms:
+        return TOO_FAR_IN_FUTURE
+    return CONFLICT if conflicts else -1
+
+
+@kernel_part
+def in_chunk(chunk_times: Int64s, chunk: int, used: int, t: int) -> bool:
+    """Whether a chunk's first `used` samples have one at t."""
+    found = False
+    for f in range(used):
+        found = found or chunk_times[chunk, f] == t
+    return found
 
 
 @kernel

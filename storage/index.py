@@ -11,7 +11,7 @@ Invariants:
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import re2
@@ -90,7 +90,7 @@ class TenantIndex:
         codes = self._column(code, refs)
         if matcher.op in ("=", "!="):
             wanted = self._table.symbols.find(matcher.value)
-            equal = codes == wanted
+            equal: Bools = codes == wanted
             return equal if matcher.op == "=" else ~equal
         passes: Bools = allowed_codes(self._table, matcher, codes)[codes]
         return passes
@@ -111,18 +111,16 @@ class TenantIndex:
 
 
 def allowed_codes(table: SeriesTable, matcher: Matcher, codes: Int32s) -> Bools:
-    """For each code up to the largest of `codes`: does its text pass? Only codes that occur
+    """For each code up to the largest of `codes`: does its text pass? Only those that occur
     count."""
     occurs = np.zeros(int(codes.max(initial=0)) + 1, np.bool_)
     mark_codes(codes, occurs)
     distinct = np.flatnonzero(occurs)
-    pattern = re2.compile(f"^(?s:{matcher.value})$")
+    found = regex_test(matcher.value)
     negative = matcher.op == "!~"
     text = table.symbols.text
     allowed = np.zeros(len(occurs), np.bool_)
-    allowed[distinct] = [
-        (pattern.search(text(code)) is not None) != negative for code in distinct.tolist()
-    ]
+    allowed[distinct] = [found(text(code)) != negative for code in distinct.tolist()]
     return allowed
 
 
@@ -130,8 +128,22 @@ def matches_text(matcher: Matcher, text: str) -> bool:
     """Whether one value passes a matcher."""
     if matcher.op in ("=", "!="):
         return (text == matcher.value) == (matcher.op == "=")
-    found = re2.compile(f"^(?s:{matcher.value})$").search(text) is not None
-    return found == (matcher.op == "=~")
+    return regex_test(matcher.value)(text) == (matcher.op == "=~")
+
+
+def regex_test(pattern: str) -> Callable[[str], bool]:
+    """Whether a text matches the whole pattern; the dot matches newlines, too."""
+    anchored = f"^(?s:{pattern})$"
+    try:
+        compiled = re2.compile(anchored)
+    except UnicodeEncodeError:
+        # A query may name bytes that are no UTF-8. They match nothing that is stored, but the
+        # rest of the pattern may.
+        options = re2.Options()
+        options.encoding = re2.Options.Encoding.LATIN1
+        raw = re2.compile(anchored.encode("utf-8", "surrogateescape"), options)
+        return lambda text: raw.search(text.encode()) is not None
+    return lambda text: compiled.search(text) is not None
 
 
 @kernel

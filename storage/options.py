@@ -52,12 +52,14 @@ class StorageOptions:
         "integer",
         4,
         "Number of shards of a new data directory; an existing one keeps the number it has.",
+        (1, 1024),
     )
     head_samples_max: int = setting(
         "head.max-samples",
         "integer",
         32_000_000,
         "Samples a shard's head may hold; from half of it on the head is sealed.",
+        (1, 1 << 32),
     )
     head_age_ms: int = setting(
         "head.max-age",
@@ -66,36 +68,60 @@ class StorageOptions:
         "Age at which a head is sealed into a segment; staggered between the shards.",
     )
     series_max: int = setting(
-        "max-series", "integer", 10_000_000, "Series one shard may know within the retention."
+        "max-series",
+        "integer",
+        10_000_000,
+        "Series one shard may know within the retention.",
+        (1, 1 << 30),
     )
     symbol_bytes_max: int = setting(
         "max-symbol-bytes",
         "bytes",
         4 * GIB,
         "Length of all distinct label names and values of a shard together.",
+        (1 << 10, 1 << 40),
     )
     tenants_max: int = setting(
-        "max-tenants", "integer", 10_000, "Tenants a data directory may have."
+        "max-tenants", "integer", 10_000, "Tenants a data directory may have.", (1, 65_535)
     )
     labels_per_series_max: int = setting(
-        "max-labels-per-series", "integer", 128, "Labels a series may have, __name__ included."
+        "max-labels-per-series",
+        "integer",
+        128,
+        "Labels a series may have, __name__ included.",
+        (1, 100_000),
     )
     label_bytes_max: int = setting(
-        "max-label-bytes", "bytes", 64 * 1024, "Length of the longest label name or value."
+        "max-label-bytes",
+        "bytes",
+        64 * 1024,
+        "Length of the longest label name or value.",
+        (1, 1 << 30),
     )
     queue_requests_max: int = setting(
         "write-queue.max-requests",
         "integer",
         1_000,
         "Write requests that may wait for one shard; above it the answer is 503.",
+        (1, 1 << 20),
     )
     select_series_max: int = setting(
-        "select.max-series", "integer", 2_000_000, "Series one selector may match."
+        "select.max-series", "integer", 2_000_000, "Series one selector may match.", (1, 1 << 30)
     )
     select_samples_max: int = setting(
-        "select.max-samples", "integer", 200_000_000, "Samples one selector may read from disk."
+        "select.max-samples",
+        "integer",
+        200_000_000,
+        "Samples one selector may read from disk.",
+        (1, 1 << 40),
     )
     duckdb_memory_bytes: int = setting(
-        "duckdb.memory-limit", "bytes", 1 * GIB, "Memory DuckDB may use to seal and read segments."
+        "duckdb.memory-limit",
+        "bytes",
+        1 * GIB,
+        "Memory DuckDB may use to seal and read segments.",
+        (64 * MIB, 1 << 50),
     )
-    duckdb_threads: int = setting("duckdb.threads", "integer", 2, "Threads DuckDB may use.")
+    duckdb_threads: int = setting(
+        "duckdb.threads", "integer", 2, "Threads DuckDB may use.", (1, 1024)
+    )

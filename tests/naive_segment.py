@@ -1,7 +1,6 @@
 """Brute-force twins of the segment kernels, over plain lists of (id, time, bits) rows.
 
-Imports no DuckDB: hypothesis keeps the lambdas here, and with them this module, until the end of the
-process, when DuckDB would complain of objects still alive.
+The rows are drawn by `segment_rows`.
 """
 
 from hypothesis import strategies as st

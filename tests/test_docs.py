@@ -16,6 +16,7 @@ from receiver.cli import make_parser
 from receiver.config import Config, Setting, settings
 from receiver.kinds import render
 from receiver.server import build_app
+from storage.rejects import REASONS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -36,8 +37,11 @@ def test_setting_has_its_section(setting: Setting) -> None:
     assert setting.help in section
     default = render(setting.kind, setting.default) or "none"
     assert f"Kind: {setting.kind}. Default: `{default}`." in section
-    if setting.kind == "text" and setting.allowed:
-        assert all(f"`{value}`" in section for value in setting.allowed)
+    if setting.kind == "text":
+        assert all(f"`{value}`" in section for value in setting.allowed or ())
+    elif setting.allowed:
+        least, most = (render(setting.kind, value) for value in setting.allowed)
+        assert f"Allowed: `{least}` to `{most}`." in section
 
 
 def test_configuration_documents_only_settings_that_exist() -> None:
@@ -74,6 +78,12 @@ def test_metrics_are_documented_and_no_others(tmp_path: Path) -> None:
     page = (DOCS / "metrics.md").read_text()
     assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == served
     assert not [name for name in served if not name.startswith("cupola_")]
+
+
+def test_reasons_for_refusing_samples_are_documented_and_no_others() -> None:
+    page = (DOCS / "operating.md").read_text()
+    table = page[page.index("| reason |") :].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(REASONS)
 
 
 def routes() -> set[str]:

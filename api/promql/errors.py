@@ -1,12 +1,12 @@
 """The errors of the query engine, one tree:
 
-    QueryError
-    +-- ParseError           the text is no valid expression      bad_data
-    +-- BadQuery             valid, but cannot be asked so        bad_data
-    +-- ExecutionError       the evaluation failed                execution
-    |   +-- TooManySamples   over the sample limit                execution
-    +-- QueryTimeout         out of time                          timeout
-    +-- QueryCanceled        the client went away                 canceled
+QueryError
++-- ParseError           the text is no valid expression      bad_data
++-- BadQuery             valid, but cannot be asked so        bad_data
++-- ExecutionError       the evaluation failed                execution
+|   +-- TooManySamples   over the sample limit                execution
++-- QueryTimeout         out of time                          timeout
++-- QueryCanceled        the client went away                 canceled
 """
 
 

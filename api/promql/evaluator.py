@@ -242,7 +242,10 @@ class Evaluator:
         accumulator = None
         for first_row, block in opened.blocks():
             if accumulator is None:
-                accumulator = Accumulator(context, node, opened.full_labels(block))
+                # What only looks at single rows marks all of them or none.
+                marked = block.drop_name is not None and bool(block.drop_name.all())
+                marks = np.ones(opened.labels.rows, np.bool_) if marked else None
+                accumulator = Accumulator(context, node, opened.full_labels(block), marks)
             accumulator.add(first_row, block.values, block.present)
         assert accumulator is not None, "BUG: rows without a block"
         return accumulator.finish()

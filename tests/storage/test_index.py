@@ -68,6 +68,10 @@ def test_matching_does_as_its_twin(
         ("!~", "a", "ab", True),
         ("=~", "a|b.*", "bcd", True),
         ("=~", "", "", True),
+        ("=~", "\udcff", "a", False),
+        ("=~", "a|\udcff", "a", True),
+        ("!~", "\udcff", "a", True),
+        ("=", "\udcff", "a", False),
     ],
 )
 def test_one_value(op: str, value: str, text: str, expected: bool) -> None:

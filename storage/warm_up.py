@@ -1,0 +1,80 @@
+"""Compiling the kernels of storage before a request has to wait for them.
+
+A kernel is compiled at its first call, which takes up to seconds, and is found on disk by later
+processes. Warming up writes two replicas of a series to a head of its own, and reads them back in
+the ways that queries and seals do.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from storage.batch import Batch
+from storage.dedup import dedup
+from storage.head import Head, sealed_samples
+from storage.index import TenantIndex
+from storage.labels import LabelFrame, Matcher, Symbols
+from storage.merge import merge_all
+from storage.options import StorageOptions
+from storage.samples import Int64s
+from storage.segment_kernels import strictly_ascending
+from storage.segment_reader import cut_runs, join_runs, merge
+from storage.series_table import SeriesTable
+
+SMALL = replace(
+    StorageOptions(), series_max=64, head_samples_max=1024, symbol_bytes_max=1 << 16, retention_ms=0
+)
+# Two Label messages each: the metric name and the replica.
+SERIES = [b"\x0a\x0e\x0a\x08__name__\x12\x02up\x0a\x06\x0a\x01r\x12\x01" + r for r in (b"a", b"b")]
+TIMES = (10, 20, 40, 30)  # the last one is out of order
+
+
+def warm_up() -> None:
+    """Call every kernel of writing, reading and sealing once. Blocks; touches no files."""
+    table = SeriesTable(SMALL)
+    head = Head(SMALL, table, 0)
+    batch = example_batch()
+    for _ in range(2):
+        head.append(table.resolve(batch, 1), batch, -100, 100)
+    refs = TenantIndex(table, 1).match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")])
+    labels = TenantIndex(table, 1).frame(refs, Symbols(table.symbols))
+    read_back(head, refs, labels)
+    read_sealed(head, table, refs)
+
+
+def example_batch() -> Batch:
+    ends = np.cumsum([len(labels) for labels in SERIES])
+    return Batch(
+        kind=0,
+        payload=b"",
+        buffer=np.frombuffer(b"".join(SERIES), np.uint8).copy(),
+        label_start=ends - len(SERIES[0]),
+        label_end=ends,
+        hash_low=np.array([1, 2], np.uint64),
+        hash_high=np.array([3, 4], np.uint64),
+        sample_offsets=np.array([0, len(TIMES), 2 * len(TIMES)]),
+        timestamps=np.array(TIMES * 2, np.int64),
+        values=np.arange(2 * len(TIMES), dtype=np.float64),
+    )
+
+
+def read_back(head: Head, refs: Int64s, labels: LabelFrame) -> None:
+    """What a query with replica dedup does."""
+    found = head.snapshot(refs).between(0, 100)
+    found.counts()
+    samples = merge_all(found.sources(0, len(refs)), len(refs))
+    dedup(samples, np.array([0, 2]))
+    labels.group(labels.names)
+    labels.take(labels.order()).column("r")
+
+
+def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
+    """What sealing, and reading two segments with equal samples, do."""
+    sealed = sealed_samples(head, refs)
+    ids = table.ids[refs]
+    strictly_ascending(ids, sealed.offsets, sealed.timestamps)
+    rows = (np.repeat(ids, np.diff(sealed.offsets)), sealed.timestamps, sealed.values)
+    bits = rows[2].view(np.uint64)
+    found = (rows[0], rows[1], bits)
+    runs = [cut_runs(found, ids, 0, (0, 100), lambda samples: None) for _ in range(2)]
+    merge(join_runs(runs), len(ids))

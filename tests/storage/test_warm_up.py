@@ -1,0 +1,29 @@
+"""Warming up calls the kernels on the way of a sample; what it computes is of no interest."""
+
+from __future__ import annotations
+
+from storage import dedup, head_kernels, labels, merge, segment_kernels, series_kernels, symbols
+from storage.warm_up import warm_up
+
+KERNELS = (
+    head_kernels.append_samples,
+    head_kernels.copy_chunks,
+    head_kernels.count_chunks,
+    head_kernels.select_side,
+    series_kernels.find_raw,
+    series_kernels.read_labels,
+    series_kernels.find_or_add_labelsets,
+    symbols.intern_spans,
+    labels.group_rows,
+    labels.scatter_columns,
+    merge.merge_sorted,
+    dedup.dedup_groups,
+    segment_kernels.find_runs,
+    segment_kernels.merge_runs,
+)
+
+
+def test_kernels_are_compiled_afterwards() -> None:
+    warm_up()
+    for kernel in KERNELS:
+        assert kernel.signatures, f"{kernel} was not called"  # type: ignore[attr-defined]
