@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 from api.cors import Cors
 from api.encoding import warm_encoder
 from api.metrics import ApiMetrics
+from api.options import EngineOptions
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
 from api.promql.warm_up import warm_up as warm_queries
@@ -120,9 +121,7 @@ async def run_warm_up(
         try:
             warm_decoder(decoder)
             loop.call_soon_threadsafe(decoder_is_warm)
-            warm_storage()
-            warm_queries(engine, ending.is_set)
-            warm_encoder()
+            warm_reads_and_writes(engine, ending.is_set)
         except (CancelledError, RuntimeError) as error:
             # The engine or the loop was closed under it: the program is ending.
             logger.info("kernels not warmed error=%r", error)
@@ -135,6 +134,21 @@ async def run_warm_up(
     threading.Thread(target=warm, name="warm-up", daemon=True).start()
     yield
     ending.set()
+
+
+def warm_reads_and_writes(engine: Engine, stopped: Callable[[], bool]) -> None:
+    """Compile or load the kernels behind the decoder. Blocks."""
+    warm_storage()
+    warm_queries(engine, stopped)
+    warm_encoder()
+
+
+def compile_kernels() -> None:
+    """Compile all kernels now, so that the first start of an installation finds them on disk."""
+    engine = Engine(EngineOptions(), parse_features([]))
+    warm_decoder(WriteDecoder())
+    warm_reads_and_writes(engine, lambda: False)
+    engine.close()
 
 
 def serve(config: Config) -> int:

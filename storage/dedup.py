@@ -16,6 +16,7 @@ import numpy as np
 from storage.batch import UInt64s
 from storage.kernel import kernel
 from storage.samples import STALE_NAN_BITS, Int64s, Samples
+from storage.segment_kernels import first_at_least
 
 STALE = np.uint64(STALE_NAN_BITS)
 # A replica without a sample for this long is not alive: the lookback of PromQL.
@@ -170,13 +171,17 @@ def final_markers(
                 if other == m:
                     continue
                 low, high = offsets[other], offsets[other + 1]
-                at = low + np.searchsorted(timestamps[low:high], t, side="right") - 1
+                at = first_at_least(timestamps, low, high, t + 1) - 1
                 if at >= low and bits[at] != STALE and timestamps[at] > t - SILENT_MS:
                     alive = True
             if not alive:
-                markers[count] = t
+                # Sorted in by hand: they are few, and compiling a sort takes seconds.
+                place = count
+                while place > 0 and markers[place - 1] > t:
+                    markers[place] = markers[place - 1]
+                    place -= 1
+                markers[place] = t
                 count += 1
-    markers[:count].sort()
     return count
 
 
