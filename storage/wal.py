@@ -2,7 +2,8 @@
 
 A log is a directory of numbered log files; a log file is a run of records (docs/formats/wal.md).
 `append` only remembers a record, `sync` writes all that were remembered and makes them durable, so
-that requests which wait together share one sync. The log belongs to one thread at a time.
+that requests which wait together share one sync. The log belongs to one thread at a time, except
+for `truncate` and `size_bytes`, which other threads may call meanwhile.
 
 Invariants:
 * A record is durable after the `sync` that follows its `append` has returned, and not before.
@@ -15,6 +16,7 @@ Invariants:
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
@@ -83,8 +85,13 @@ class Wal:
 
     def size_bytes(self, from_file: int = 0) -> int:
         """Bytes on disk in the log files from `from_file` on."""
-        numbers = [n for n in log_file_numbers(self._directory) if n >= from_file]
-        return sum((self._directory / log_file_name(n)).stat().st_size for n in numbers)
+        total = 0
+        for number in log_file_numbers(self._directory):
+            # A truncate may be under way in another thread.
+            with contextlib.suppress(FileNotFoundError):
+                if number >= from_file:
+                    total += (self._directory / log_file_name(number)).stat().st_size
+        return total
 
     def append(self, kind: int, arrival_ms: int, tenant: str, payload: bytes) -> None:
         """Remember a record for the next sync. The payload is kept, not copied, until then.

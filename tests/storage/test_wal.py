@@ -92,6 +92,13 @@ def test_rotate_and_truncate(wal: Wal) -> None:
     assert list(wal.replay(1)) == RECORDS[3:]
 
 
+def test_size_while_files_are_deleted(wal: Wal, monkeypatch: pytest.MonkeyPatch) -> None:
+    append_all(wal, RECORDS)
+    size = wal.size_bytes()
+    monkeypatch.setattr(wal_module, "log_file_numbers", lambda _: [0, 1])
+    assert wal.size_bytes() == size
+
+
 def test_open_deletes_files_before_the_first(tmp_path: Path) -> None:
     wal, _ = opened(tmp_path)
     append_all(wal, RECORDS[:3])
