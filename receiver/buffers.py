@@ -36,6 +36,7 @@ class DecodeBuffers:
         "hash_low",
         "label_end",
         "label_start",
+        "nbytes",
         "sample_offsets",
         "tally",
         "timestamps",
@@ -53,9 +54,13 @@ class DecodeBuffers:
         self.timestamps: Int64s = np.empty(1 << 10, np.int64)
         self.value_bits: UInt64s = np.empty(1 << 10, np.uint64)
 
+        self.nbytes = self._count_bytes()
+
     def reserve_body(self, size: int) -> None:
         """Make room for `size` bytes."""
-        self.body = grown(self.body, size)
+        if size > len(self.body):
+            self.body = grown(self.body, size)
+            self.nbytes = self._count_bytes()
 
     def reserve_columns(self, series: int, samples: int) -> None:
         """Make room for so many series and samples."""
@@ -66,10 +71,11 @@ class DecodeBuffers:
         self.sample_offsets = grown(self.sample_offsets, len(self.label_start) + 1)
         self.timestamps = grown(self.timestamps, samples)
         self.value_bits = grown(self.value_bits, samples)
+        self.nbytes = self._count_bytes()
 
-    @property
-    def nbytes(self) -> int:
-        return sum(getattr(self, name).nbytes for name in self.__slots__)
+    def _count_bytes(self) -> int:
+        """What all arrays take. Kept in nbytes, because it is asked for twice a request."""
+        return sum(getattr(self, name).nbytes for name in self.__slots__ if name != "nbytes")
 
 
 class Lease:

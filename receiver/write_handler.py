@@ -117,6 +117,8 @@ class WriteHandler:
         if announced is not None:
             self._check_body_size(announced)
         timeout_ms = self._options.read_timeout_ms
+        if request.content.is_eof():  # all of it came with the head: no clock is needed
+            timeout_ms = 0
         try:
             async with asyncio.timeout(timeout_ms / 1000 if timeout_ms else None):
                 return await self._read_chunks(request, ticket)

@@ -90,6 +90,8 @@ def sample_rejects(
     batch: Batch, appended: Appended, oldest_ms: int, newest_ms: int, options: StorageOptions
 ) -> list[Reject]:
     """Rejects of single samples, one per reason."""
+    if not appended.counts.any():
+        return []
     rules = {
         TOO_OLD: f"older than {oldest_ms} ms (storage.retention={options.retention_ms} ms)",
         TOO_FAR_IN_FUTURE: (

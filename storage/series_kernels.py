@@ -38,34 +38,43 @@ def find_raw(
     low: UInt64s,
     high: UInt64s,
     tenant: int,
-    keys_low: UInt64s,
-    keys_high: UInt64s,
-    key_refs: Int32s,
+    slots: Int32s,
+    entries_low: UInt64s,
+    entries_high: UInt64s,
+    entry_refs: Int32s,
+    count: int,
     refs: Int32s,
     missed: Int64s,
 ) -> int:
     """refs[i] = the series of raw hash i; the positions of unknown ones go to `missed`.
 
-    key_refs holds ref + 1, 0 marks a free slot. Returns the number missed.
+    Entries 0..count-1 are in the order in which they came, slots holds entry + 1. Senders repeat
+    their series in the same order, so the entry after the one found before is tried first: that
+    walks through memory in order, where a probe of the slots would miss the cache each time.
+    Returns the number missed.
     """
-    mask = np.int64(len(key_refs) - 1)
+    mask = np.int64(len(slots) - 1)
     mix_low = np.uint64(tenant) * TENANT_MIX_LOW
     mix_high = np.uint64(tenant) * TENANT_MIX_HIGH
-    count = 0
+    missing = 0
+    guess = np.int64(0)
     for i in range(len(low)):
         a = low[i] ^ mix_low
         b = high[i] + mix_high
-        slot = np.int64(a) & mask
-        refs[i] = -1
-        while key_refs[slot] != 0:
-            if keys_low[slot] == a and keys_high[slot] == b:
-                refs[i] = key_refs[slot] - 1
-                break
-            slot = (slot + 1) & mask
-        if refs[i] < 0:
-            missed[count] = i
-            count += 1
-    return count
+        if guess >= count or entries_low[guess] != a or entries_high[guess] != b:
+            slot = np.int64(a) & mask
+            guess = np.int64(slots[slot]) - 1
+            while guess >= 0 and (entries_low[guess] != a or entries_high[guess] != b):
+                slot = (slot + 1) & mask
+                guess = np.int64(slots[slot]) - 1
+        if guess < 0:
+            refs[i] = -1
+            missed[missing] = i
+            missing += 1
+        else:
+            refs[i] = entry_refs[guess]
+        guess += 1
+    return missing
 
 
 @kernel
@@ -75,15 +84,19 @@ def add_raw(
     tenant: int,
     items: Int64s,
     refs: Int32s,
-    keys_low: UInt64s,
-    keys_high: UInt64s,
-    key_refs: Int32s,
+    slots: Int32s,
+    entries_low: UInt64s,
+    entries_high: UInt64s,
+    entry_refs: Int32s,
+    count: int,
 ) -> int:
-    """Enter raw hashes `items` whose refs are known (>= 0). Returns how many were added."""
-    mask = np.int64(len(key_refs) - 1)
+    """Enter raw hashes `items` whose refs are known (>= 0), in their order; returns the new count.
+
+    The caller has made room. A hash that occurs twice among the items is entered once.
+    """
+    mask = np.int64(len(slots) - 1)
     mix_low = np.uint64(tenant) * TENANT_MIX_LOW
     mix_high = np.uint64(tenant) * TENANT_MIX_HIGH
-    added = 0
     for k in range(len(items)):
         i = items[k]
         if refs[i] < 0:
@@ -91,36 +104,18 @@ def add_raw(
         a = low[i] ^ mix_low
         b = high[i] + mix_high
         slot = np.int64(a) & mask
-        while key_refs[slot] != 0 and not (keys_low[slot] == a and keys_high[slot] == b):
+        known = False
+        while slots[slot] != 0 and not known:
+            entry = slots[slot] - 1
+            known = entries_low[entry] == a and entries_high[entry] == b
             slot = (slot + 1) & mask
-        if key_refs[slot] == 0:
-            keys_low[slot] = a
-            keys_high[slot] = b
-            key_refs[slot] = refs[i] + 1
-            added += 1
-    return added
-
-
-@kernel
-def move_raw(
-    from_low: UInt64s,
-    from_high: UInt64s,
-    from_refs: Int32s,
-    keys_low: UInt64s,
-    keys_high: UInt64s,
-    key_refs: Int32s,
-) -> None:
-    """Copy one raw table into a larger, empty one."""
-    mask = np.int64(len(key_refs) - 1)
-    for i in range(len(from_refs)):
-        if from_refs[i] == 0:
-            continue
-        slot = np.int64(from_low[i]) & mask
-        while key_refs[slot] != 0:
-            slot = (slot + 1) & mask
-        keys_low[slot] = from_low[i]
-        keys_high[slot] = from_high[i]
-        key_refs[slot] = from_refs[i]
+        if not known:
+            entries_low[count] = a
+            entries_high[count] = b
+            entry_refs[count] = refs[i]
+            count += 1
+            slots[slot] = count
+    return count
 
 
 @kernel_part

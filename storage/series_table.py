@@ -30,7 +30,6 @@ from storage.series_kernels import (
     count_labels_of,
     find_or_add_labelsets,
     find_raw,
-    move_raw,
     read_labels,
 )
 from storage.symbols import FIRST_SLOTS, SymbolTable, fill_slots
@@ -75,7 +74,7 @@ class SeriesTable:
         self._metrics: dict[tuple[int, int], list[int]] = {}  # (tenant, name) -> [metric, next]
         self._metric_counts: dict[int, int] = {}
         self._raw_count = 0
-        self._reset_raw(FIRST_SLOTS)
+        self._reset_raw()
 
     def __len__(self) -> int:
         return int(self._state[0])
@@ -95,8 +94,8 @@ class SeriesTable:
         refs = np.empty(batch.series_count, np.int32)
         missed = np.empty(batch.series_count, np.int64)
         count = find_raw(
-            batch.hash_low, batch.hash_high, tenant,
-            self._raw_low, self._raw_high, self._raw_refs, refs, missed,
+            batch.hash_low, batch.hash_high, tenant, self._raw_slots,
+            self._raw_low, self._raw_high, self._raw_refs, self._raw_count, refs, missed,
         )  # fmt: skip
         if count:
             self._register(batch, tenant, missed[:count], refs)
@@ -273,25 +272,30 @@ class SeriesTable:
         """Enter label bytes into the raw table. It is a cache: when senders fill it with ever
         new spellings of known series, it is emptied."""
         if self._raw_count + len(items) > 2 * len(self) + RAW_ENTRIES_SPARE:
-            self._reset_raw(FIRST_SLOTS)
-        if 2 * (self._raw_count + len(items)) > len(self._raw_refs):
-            self._grow_raw(self._raw_count + len(items))
-        self._raw_count += add_raw(
-            batch.hash_low, batch.hash_high, tenant, items, refs,
-            self._raw_low, self._raw_high, self._raw_refs,
+            self._reset_raw()
+        self._grow_raw(self._raw_count + len(items))
+        self._raw_count = add_raw(
+            batch.hash_low, batch.hash_high, tenant, items, refs, self._raw_slots,
+            self._raw_low, self._raw_high, self._raw_refs, self._raw_count,
         )  # fmt: skip
 
-    def _reset_raw(self, size: int) -> None:
-        self._raw_low: UInt64s = np.zeros(size, np.uint64)
-        self._raw_high: UInt64s = np.zeros(size, np.uint64)
-        self._raw_refs: Int32s = np.zeros(size, np.int32)
+    def _reset_raw(self) -> None:
+        self._raw_slots: Int32s = np.zeros(FIRST_SLOTS, np.int32)
+        self._raw_low: UInt64s = np.zeros(FIRST_SLOTS // 2, np.uint64)
+        self._raw_high: UInt64s = np.zeros(FIRST_SLOTS // 2, np.uint64)
+        self._raw_refs: Int32s = np.zeros(FIRST_SLOTS // 2, np.int32)
         self._raw_count = 0
 
     def _grow_raw(self, count: int) -> None:
-        low, high, refs, known = self._raw_low, self._raw_high, self._raw_refs, self._raw_count
-        size = len(refs)
-        while size < 2 * count:
+        """Make room for `count` entries; slots are at most half full."""
+        size = len(self._raw_refs)
+        if count <= size:
+            return
+        while size < count:
             size *= 2
-        self._reset_raw(size)
-        self._raw_count = known
-        move_raw(low, high, refs, self._raw_low, self._raw_high, self._raw_refs)
+        added = size - len(self._raw_refs)
+        self._raw_low = np.concatenate([self._raw_low, np.zeros(added, np.uint64)])
+        self._raw_high = np.concatenate([self._raw_high, np.zeros(added, np.uint64)])
+        self._raw_refs = np.concatenate([self._raw_refs, np.zeros(added, np.int32)])
+        self._raw_slots = np.zeros(2 * size, np.int32)
+        fill_slots(self._raw_low, self._raw_count, self._raw_slots)
