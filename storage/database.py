@@ -31,7 +31,7 @@ from storage.recovery import recover_shard
 from storage.rejects import histogram_rejects
 from storage.retention import Retention
 from storage.sealing import seal_head
-from storage.segment import SegmentMeta, clean_directory
+from storage.segment import SegmentMeta, clean_directory, missing_segments
 from storage.segment_reader import FooterCache, SegmentReader
 from storage.segment_series import SeriesReader
 from storage.segment_writer import SegmentWriter
@@ -185,7 +185,14 @@ class Database:
         directory = segments_directory(self._path, number)
         make_directory(directory)
         segments = self._catalog.segments(number)
-        clean_directory(directory, {segment.ulid for segment in segments})
+        known = {segment.ulid for segment in segments}
+        missing = missing_segments(directory, known)
+        if missing:
+            raise FormatError(
+                f"{directory} lacks {len(missing)} of the {len(known)} segments that the catalog "
+                f"knows, the first is {missing[0]}; put them back from a copy"
+            )
+        clean_directory(directory, known)
         position = self._catalog.log_position(number)
         files = ShardFiles(
             wal=Wal.open(

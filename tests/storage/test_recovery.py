@@ -94,3 +94,13 @@ def test_log_and_catalog_must_belong_together(tmp_path: Path) -> None:
         catalog.execute("DELETE FROM tenants")
     with pytest.raises(FormatError, match="which the catalog does not know"), opened(tmp_path):
         pass
+
+
+def test_a_segment_that_is_gone_is_told(tmp_path: Path) -> None:
+    with opened(tmp_path) as database:
+        write_all(database)
+    with opened(tmp_path, head_samples_max=30):
+        pass
+    shutil.rmtree(next(segments_directory(tmp_path, 0).iterdir()))
+    with pytest.raises(FormatError, match="lacks 1 of the"), opened(tmp_path):
+        pass
