@@ -163,6 +163,10 @@ class LabelFrame:
 
     def matrix(self, names: Sequence[str]) -> Int32s:
         """The columns of `names` side by side, int32[rows, len(names)], row-major."""
+        if len(set(names)) < len(names):  # the kernel finds each name once
+            once = list(dict.fromkeys(names))
+            repeated: Int32s = self.matrix(once)[:, [once.index(name) for name in names]]
+            return np.ascontiguousarray(repeated)
         out = np.zeros((self.rows, len(names)), np.int32)
         wanted = np.full(len(names), NO_CODE, np.int32)
         for i, name in enumerate(names):

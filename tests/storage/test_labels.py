@@ -60,9 +60,10 @@ def test_operations_do_as_on_dictionaries(sets: list[dict[str, str]], data: st.D
         assert dicts(frame.take(np.array(rows, np.int64))) == [sets[row] for row in rows]
         taken = frame.drop(gone).take(np.array(rows, np.int64))
         assert dicts(taken) == [kept[row] for row in rows]
-        matrix = frame.matrix(["é", "absent", "A"])
+        asked = ["é", "absent", "A", "é"]
+        matrix = frame.matrix(asked)
         for row, labels in enumerate(sets):
-            texts = [labels.get(name, "") for name in ("é", "absent", "A")]
+            texts = [labels.get(name, "") for name in asked]
             assert frame.symbols.texts(matrix[row]) == texts
         codes = np.full(frame.rows, frame.symbols.code("new"), np.int32)
         assert dicts(frame.with_column("b", codes)) == [s | {"b": "new"} for s in sets]
