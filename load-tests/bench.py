@@ -27,9 +27,10 @@ import queries
 import report
 from bodies import Corpus, Shape, build_corpus
 from machine import machine_facts
+from processors import machine_busy_s, others_share
 from report import Ingest, Measured
 from sender import Result, Spec
-from servers import PROGRAMS, Program, Server, ServerError, is_installed, running
+from servers import PROGRAMS, Program, Server, ServerError, is_installed, log_tail, running
 
 QUICK_SHAPE = Shape(series=10_000, scrapes=24)
 SEND_TIMEOUT_S = 600.0
@@ -93,13 +94,29 @@ def measure(program: Program, work: Path, corpus: Corpus, connections: Sequence[
             with running(program, work / program.name) as server:
                 measured.ingests.append(ingest(server, corpus, count))
                 if count == connections[-1]:
-                    measured.visible_s = queries.wait_visible(server, corpus)
-                    measured.answers = queries.measure(server, corpus, queries.query_set())
-                    measured.rss_peak_bytes = server.rss_peak_bytes()
-    except (ServerError, queries.QueryError, OSError, subprocess.TimeoutExpired) as error:
+                    ask_queries(server, corpus, measured)
+    except (ServerError, OSError, subprocess.TimeoutExpired) as error:
         measured.error = f"{type(error).__name__}: {error}"
         say(f"{program.title}: {measured.error}")
     return measured
+
+
+def ask_queries(server: Server, corpus: Corpus, measured: Measured) -> None:
+    """Wait for all samples, ask the queries, and note how busy the machine was meanwhile.
+
+    Raises ServerError, with the end of the server's log, if samples do not become visible.
+    """
+    try:
+        queries.wait_visible(server, corpus)
+    except queries.QueryError as error:
+        raise ServerError(f"{error}; its log ends with: {log_tail(server)}") from error
+    busy_s, start_s = machine_busy_s(), time.perf_counter()
+    ours_s = server.cpu_s() + time.process_time()
+    measured.answers = queries.measure(server, corpus, queries.query_set())
+    ours_s = server.cpu_s() + time.process_time() - ours_s
+    wall_s = time.perf_counter() - start_s
+    measured.others_share = others_share(machine_busy_s() - busy_s, ours_s, wall_s)
+    measured.rss_peak_bytes = server.rss_peak_bytes()
 
 
 def measure_disk(program: Program, work: Path) -> disk.DiskUse | None:
@@ -172,7 +189,8 @@ def report_lines(
         lines += report.disk_table(use)
         lines += report.target_table(report.targets(results, use))
     problems = report.disagreements(results, query_set)
-    return [*lines, *(f"PROBLEM: {problem}" for problem in problems)]
+    lines += [f"PROBLEM: {problem}" for problem in problems]
+    return lines + [f"NOT TO BE TRUSTED: {text}" for text in report.noise(results)]
 
 
 def interrupted(_signal: int, _frame: FrameType | None) -> None:

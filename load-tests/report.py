@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from disk import DiskUse
+from processors import others_share
 from queries import Answer, Query, difference
 from sender import Result
 from servers import PROGRAMS, Program
@@ -13,6 +14,7 @@ BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 OURS, VICTORIA, PROMETHEUS = "cupola", "victoria-metrics", "prometheus"
 TITLES = {program.name: program.title for program in PROGRAMS}
 MIB = 1 << 20
+OTHERS_SHARE_MAX = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class Ingest:
         return (self.samples - self.series) / (self.sent.wall_s - self.sent.first_round_s)
 
     @property
+    def others_share(self) -> float:
+        """What other processes took of the machine meanwhile."""
+        ours_s = self.cpu_s + self.sent.cpu_s
+        return others_share(self.sent.busy_s, ours_s, self.sent.wall_s)
+
+    @property
     def refused(self) -> int:
         """Requests not answered 2xx."""
         return sum(n for status, n in self.sent.statuses.items() if not status.startswith("2"))
@@ -43,13 +51,14 @@ class Ingest:
 
 @dataclass(slots=True)
 class Measured:
-    """Everything measured on one server. rss_peak_bytes: after the queries of its last run."""
+    """Everything measured on one server. rss_peak_bytes: after the queries of its last run;
+    others_share: what other processes took of the machine during the queries."""
 
     program: Program
     ingests: list[Ingest] = field(default_factory=list)
-    visible_s: float = 0.0
     answers: list[Answer] = field(default_factory=list)
     rss_peak_bytes: int = 0
+    others_share: float = 0.0
     error: str = ""
 
 
@@ -93,7 +102,7 @@ def ratio(ours: float | None, theirs: float | None) -> str:
 
 def ingest_table(results: Results) -> list[str]:
     header = ["ingest", "conns", "wall s", "samples/s", "after 1st scrape", "CPU s"]
-    header += ["peak RSS MiB", "refused", "sender CPU s"]
+    header += ["peak RSS MiB", "refused", "sender CPU s", "others' CPU"]
     rows = [
         [
             measured.program.title,
@@ -105,6 +114,7 @@ def ingest_table(results: Results) -> list[str]:
             number(run.rss_peak_bytes / MIB),
             str(run.refused),
             number(run.sent.cpu_s),
+            f"{run.others_share:.0%}",
         ]
         for measured in results.values()
         for run in measured.ingests
@@ -190,6 +200,18 @@ def disagreements(results: Results, queries: Sequence[Query]) -> list[str]:
             if text not in ("yes", "rows", "-"):
                 kind = "range" if query.is_range else "instant"
                 found.append(f"Cupola and {TITLES[name]} on {kind} {query.expression}: {text}")
+    return found
+
+
+def noise(results: Results) -> list[str]:
+    """The measurements that other processes had a noticeable part in."""
+    found = []
+    for measured in results.values():
+        shares = [(f"{run.connections} connections", run.others_share) for run in measured.ingests]
+        for phase, share in [*shares, ("queries", measured.others_share)]:
+            if share > OTHERS_SHARE_MAX:
+                title = f"{measured.program.title}, {phase}"
+                found.append(f"{title}: other processes took {share:.0%} of the machine")
     return found
 
 

@@ -18,6 +18,8 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from processors import machine_busy_s
+
 ANSWER_BYTES_MAX = 1 << 20
 RECEIVE_BYTES = 1 << 16
 ERROR_TEXT_CHARS = 300
@@ -38,11 +40,13 @@ class Spec:
 
 @dataclass(slots=True)
 class Result:
-    """What happened. first_round_s: until every slice's first body was answered."""
+    """What happened. first_round_s: until every slice's first body was answered; busy_s: processor
+    seconds of the whole machine meanwhile."""
 
     wall_s: float = 0.0
     first_round_s: float = 0.0
     cpu_s: float = 0.0
+    busy_s: float = 0.0
     requests: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     first_error: str = ""
@@ -129,7 +133,8 @@ class Sender:
         connections = [Connection(self.spec.port) for _ in range(self.spec.connections)]
         for connection in connections:
             self.selector.register(connection.socket, selectors.EVENT_READ, connection)
-        cpu_start, start = time.process_time(), time.perf_counter()
+        busy_start, cpu_start = machine_busy_s(), time.process_time()
+        start = time.perf_counter()
         try:
             for connection in connections:
                 self.send_next(connection)
@@ -140,6 +145,7 @@ class Sender:
                 connection.socket.close()
         self.result.wall_s = time.perf_counter() - start
         self.result.cpu_s = time.process_time() - cpu_start
+        self.result.busy_s = machine_busy_s() - busy_start
         self.result.statuses = {str(status): n for status, n in sorted(self.statuses.items())}
         return self.result
 

@@ -22,12 +22,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from processors import process_cpu_s
+
 START_TIMEOUT_S = 300.0  # kernels are compiled at the very first start
 STOP_TIMEOUT_S = 120.0
 POLL_S = 0.05
 LOG_TAIL_CHARS = 2_000
 CHECKOUT = Path(__file__).resolve().parents[1]
-SYSTEM_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class ServerError(Exception):
@@ -62,9 +63,7 @@ class Server:
 
     def cpu_s(self) -> float:
         """Processor seconds used so far, user and system, all threads."""
-        text = Path(f"/proc/{self.process.pid}/stat").read_text()
-        fields = text.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / SYSTEM_TICKS
+        return process_cpu_s(self.process.pid)
 
     def rss_peak_bytes(self) -> int:
         """The most memory the process ever had resident."""

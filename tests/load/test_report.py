@@ -13,6 +13,7 @@ from report import (
     disagreements,
     disk_table,
     ingest_table,
+    noise,
     number,
     query_table,
     ratio_table,
@@ -28,13 +29,13 @@ SECONDS = {"cupola": 1.0, "victoria-metrics": 3.0, "prometheus": 7.0}
 QUERIES = query_set()
 
 
-def measured(name: str, *, statuses: dict[str, int] | None = None) -> Measured:
+def measured(name: str, *, statuses: dict[str, int] | None = None, busy_s: float = 0.0) -> Measured:
     seconds = SECONDS[name]
     program = next(program for program in PROGRAMS if program.name == name)
-    sent = Result(seconds, seconds / 10, 0.1, 60, statuses or {"204": 60})
+    sent = Result(seconds, seconds / 10, 0.1, busy_s, 60, statuses or {"204": 60})
     run = Ingest(4, 100, 6_000, sent, seconds * 2, int(seconds * 1e8))
     answers = [Answer({"a": {1.0: 2.0}}, [seconds / 200] * 3) for _ in QUERIES]
-    return Measured(program, [run], 0.0, answers, int(seconds * 1e8))
+    return Measured(program, [run], answers, int(seconds * 1e8))
 
 
 def results() -> dict[str, Measured]:
@@ -101,6 +102,18 @@ def test_problems_are_named() -> None:
     assert "fell over" in texts[0]
     assert "1 requests refused" in texts[1]
     assert "1 rows against 1" in texts[2]
+
+
+def test_noise_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    found = results()
+    assert noise(found) == []
+    found["cupola"] = measured("cupola", busy_s=2.0 + 0.1 + 0.5)
+    found["prometheus"].others_share = 0.5
+    assert noise(found) == [
+        "Cupola, 4 connections: other processes took 25% of the machine",
+        "Prometheus, queries: other processes took 50% of the machine",
+    ]
 
 
 def test_the_report_goes_between_the_markers(tmp_path: Path) -> None:
