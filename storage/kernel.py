@@ -23,3 +23,18 @@ def kernel_part(function: F) -> F:
     Its arguments should be numbers: handing arrays on costs reference counts in every call.
     """
     return cast(F, njit(cache=True, nogil=True, forceinline=True)(function))
+
+
+def float_kernel(function: F) -> F:
+    """Like kernel, for arithmetic: division by zero is IEEE 754's and raises nothing.
+
+    The check that an exception needs would also keep a loop from being vectorized. Integers have no
+    result of a division by zero: do not divide them here.
+    """
+    return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def float_kernel_part(function: F) -> F:
+    """Like kernel_part, with the arithmetic of float_kernel."""
+    decorated = njit(cache=True, nogil=True, forceinline=True, error_model="numpy")(function)
+    return cast(F, decorated)

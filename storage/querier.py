@@ -90,10 +90,16 @@ class StorageQuerier:
         self._replica_labels = tuple(replica_labels)
         self.symbols = Symbols(shard.table.symbols)
 
+    @property
+    def counters_differ(self) -> bool:
+        """Dedup treats counters as it treats everything else."""
+        return False
+
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
     ) -> StoredSelection | DedupSelection:
-        """Raises LimitExceeded if more series or samples match than storage.select.max-* allow."""
+        """The series that pass all matchers; the hint `counter` changes nothing. Raises
+        LimitExceeded if more series or samples match than storage.select.max-* allow."""
         view = self._shard.view()
         refs = self._match(matchers)
         labels = self._index.frame(refs, self.symbols)
@@ -191,7 +197,13 @@ class EmptyQuerier:
     def __init__(self) -> None:
         self.symbols = Symbols()
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> StoredSelection:
+    @property
+    def counters_differ(self) -> bool:
+        return False
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+    ) -> StoredSelection:
         return StoredSelection(empty_frame(self.symbols), empty_samples(0), ())
 
     def label_names(

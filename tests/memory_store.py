@@ -40,19 +40,25 @@ class MemorySelection:
 class MemoryStore:
     """Series in the order in which they were first written; a queryable for any number of queries.
 
-    selects: the (matchers, start, end) of all selects so far.
+    selects: the (matchers, start, end) of all selects so far; hints: were they for
+    counters?
     """
 
     def __init__(self) -> None:
         self._series: dict[LabelSet, dict[int, float]] = {}
         self.selects: list[tuple[tuple[Matcher, ...], int, int]] = []
+        self.hints: list[bool] = []
+        self.counters_differ = False
         self.symbols = Symbols()
 
     def write(self, labels: dict[str, str], samples: Iterable[tuple[int, float]]) -> None:
         key = tuple(sorted(labels.items()))
         self._series.setdefault(key, {}).update(samples)
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> MemorySelection:
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+    ) -> MemorySelection:
+        self.hints.append(counter)
         self.selects.append((tuple(matchers), start_ms, end_ms))
         found = [
             (dict(key), samples)

@@ -232,3 +232,81 @@ FUNCTIONS: dict[str, Callable[[Window, int, int], float | None]] = {
     "ts_of_max_over_time": per_window(lambda w: time_of_extreme(w, lambda a, b: a > b)),
     "ts_of_min_over_time": per_window(lambda w: time_of_extreme(w, lambda a, b: a < b)),
 }
+
+
+# --- anchored and smoothed ranges: a window reaches beyond (start, end] as far as they look -------
+
+
+def between(a: tuple[int, float], b: tuple[int, float], time: int, *, counter: bool) -> float:
+    """The value on the line from one sample to the next."""
+    first, second = a[1], b[1]
+    if counter and second < first:
+        first = 0.0
+    return first + (second - first) * float(time - a[0]) / float(b[0] - a[0])
+
+
+def edges(
+    window: Window, start: int, end: int, *, smoothed: bool, counter: bool
+) -> tuple[float, float, Window] | None:
+    """(value at the start, value at the end, samples between), or None if there is no value."""
+    before = [s for s in window if s[0] <= start]
+    behind = [s for s in window if s[0] >= end]
+    inside = [s for s in window if start < s[0] < end]
+    if not smoothed:
+        behind = behind[:1]
+        if not inside and not behind:
+            return None
+        first = before[-1] if before else (inside + behind)[0]
+        last = behind[0] if behind else inside[-1]
+        return first[1], last[1], inside
+    after_start, before_end = inside + behind, before[-1:] + inside
+    if not after_start or not (before_end or behind):
+        return None
+    left = after_start[0][1]
+    if before:
+        left = before[-1][1]
+        if before[-1][0] < start:
+            left = between(before[-1], after_start[0], start, counter=counter)
+    right = before_end[-1][1] if before_end else behind[0][1]
+    if behind:
+        right = behind[0][1]
+        if behind[0][0] > end and before_end:
+            right = between(before_end[-1], behind[0], end, counter=counter)
+    return left, right, inside
+
+
+def extended_change(
+    window: Window, start: int, end: int, *, smoothed: bool, counter: bool, per_second: bool
+) -> float | None:
+    if smoothed and all(t > end for t, _ in window):
+        return None
+    found = edges(window, start, end, smoothed=smoothed, counter=counter)
+    if found is None:
+        return None
+    left, right, inside = found
+    change = right - left
+    if counter:
+        lost, before = 0.0, left
+        for value in [v for _, v in inside] + [right]:
+            if value < before:
+                lost += before
+            before = value
+        change += lost
+    return change / ((end - start) / 1000) if per_second else change
+
+
+def anchored(window: Window, start: int) -> Window:
+    """The samples after the start with the one before; empty if there is none after."""
+    inside = [s for s in window if s[0] > start]
+    return [s for s in window if s[0] <= start][-1:] + inside if inside else []
+
+
+def smoothed_value(samples: Window, time: int, lookback_ms: int) -> float | None:
+    """Between the samples around a time; the last one if none follows."""
+    before = [s for s in samples if time - lookback_ms < s[0] <= time]
+    behind = [s for s in samples if time < s[0] <= time + lookback_ms]
+    if not before:
+        return None
+    if before[-1][0] == time or not behind:
+        return before[-1][1]
+    return between(before[-1], behind[0], time, counter=False)

@@ -371,7 +371,7 @@ def naive_bucket_quantile(q: float, buckets: Sequence[tuple[float, float]]) -> f
     if at == 0 and bounds[0] <= 0:
         return bounds[0]
     start, below = (bounds[at - 1], counts[at - 1]) if at else (0.0, 0.0)
-    return start + (bounds[at] - start) * ((rank - below) / (counts[at] - below))
+    return start + (bounds[at] - start) * divide(rank - below, counts[at] - below)
 
 
 def naive_bucket_fraction(
@@ -405,6 +405,15 @@ def naive_buckets(buckets: Sequence[tuple[float, float]]) -> tuple[list[float], 
     for bound, count in sorted(buckets, key=lambda bucket: bucket[0]):
         counts[bound] = counts[bound] + count if bound in counts else count
     return list(counts), list(counts.values())
+
+
+def divide(a: float, b: float) -> float:
+    """IEEE 754 division."""
+    if b != 0:
+        return a / b
+    if a == 0 or math.isnan(a):
+        return math.nan
+    return math.copysign(math.inf, a) * math.copysign(1.0, b)
 
 
 def naive_almost_equal(a: float, b: float) -> bool:

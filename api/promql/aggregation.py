@@ -28,25 +28,48 @@ from storage.samples import Bools, Float64s, Int32s, Int64s
 class Groups:
     """The groups that by() or without() makes of the rows of a vector.
 
-    number: the group of each row, in the order of their first rows; labels: one row per group;
-    drop_name: the marks of the groups, where the metric name is among their labels.
+    number: the group of each row, in the order of their first rows; labels: one row per group.
     """
 
     number: Int64s
     labels: LabelFrame
-    drop_name: Bools | None
 
     @property
     def count(self) -> int:
         return self.labels.rows
 
 
-def make_groups(node: Aggregate, labels: LabelFrame, drop_name: Bools | None = None) -> Groups:
+def make_groups(node: Aggregate, labels: LabelFrame) -> Groups:
     names = grouping_names(node, labels)
     number, first = labels.group(names)
     columns = {name: labels.column(name)[first] for name in names}
-    marks = drop_name[first] if drop_name is not None and METRIC_NAME in names else None
-    return Groups(number, LabelFrame(labels.symbols, len(first), columns), marks)
+    return Groups(number, LabelFrame(labels.symbols, len(first), columns))
+
+
+class _Marks:
+    """Which groups lose their metric name at the end: those with a marked row at their last step.
+
+    Without the name among the labels that groups are made by there is nothing to lose.
+    """
+
+    def __init__(self, groups: Groups, drop_name: Bools | None) -> None:
+        self._number = groups.number
+        named = drop_name is not None and bool(groups.labels.column(METRIC_NAME).any())
+        self._rows = drop_name if named else None
+        self._latest = np.full(groups.count, -1, np.int64)
+        self._marks = np.zeros(groups.count, np.bool_)
+
+    def add(self, first_row: int, present: Bools) -> None:
+        """Look at the rows from first_row on."""
+        if self._rows is None:
+            return
+        rows = slice(first_row, first_row + len(present))
+        kernels.mark_groups(
+            self._number[rows], self._rows[rows], present, self._latest, self._marks
+        )
+
+    def finish(self) -> Bools | None:
+        return None if self._rows is None else self._marks
 
 
 def grouping_names(node: Aggregate, labels: LabelFrame) -> tuple[str, ...]:
@@ -124,7 +147,8 @@ class Accumulator:
         drop_name: Bools | None = None,
     ) -> None:
         """labels and drop_name are those of all rows that will be added."""
-        self._groups = make_groups(node, labels, drop_name)
+        self._groups = make_groups(node, labels)
+        self._marks = _Marks(self._groups, drop_name)
         self._add, start, self._finish = ACCUMULATING[node.op]
         shape = (self._groups.count, len(context.steps))
         context.charge(shape[0] * shape[1])
@@ -135,13 +159,14 @@ class Accumulator:
         state = self._state
         number = self._groups.number[first_row : first_row + len(values)]
         self._add(number, values, present, state.value, state.extra, state.count, state.switched)
+        self._marks.add(first_row, present)
 
     def finish(self) -> Vector:
         """One row per group. Nothing can be added afterwards."""
         with np.errstate(all="ignore"):
             values = self._finish(self._state)
         present = self._state.count > 0
-        return Vector(self._groups.labels, values, present, self._groups.drop_name)
+        return Vector(self._groups.labels, values, present, self._marks.finish())
 
 
 def aggregate(
@@ -171,10 +196,12 @@ def aggregate(
 
 def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) -> Vector:
     warn_quantiles(context, node, q)
-    groups = make_groups(node, vector.labels, vector.drop_name)
+    groups = make_groups(node, vector.labels)
+    marks = _Marks(groups, vector.drop_name)
+    marks.add(0, vector.present)
     rows, offsets = kernels.rows_by_group(groups.number, groups.count)
     values, present = kernels.group_quantiles(rows, offsets, vector.values, vector.present, q)
-    return Vector(groups.labels, values, present, groups.drop_name)
+    return Vector(groups.labels, values, present, marks.finish())
 
 
 def warn_quantiles(context: Context, node: Aggregate, q: Float64s) -> None:

@@ -21,6 +21,7 @@ from api.promql.annotations import Annotations
 from api.promql.context import Budget, Context
 from api.promql.errors import BadQuery, ExecutionError, QueryTimeout, TooManySamples
 from api.promql.evaluator import Evaluator
+from api.promql.extended import extend_samples, extension_of
 from api.promql.features import Features
 from api.promql.names import finish_names
 from api.promql.nodes import MatrixSelector, Node, Subquery, ValueType
@@ -145,6 +146,7 @@ class Engine:
             lookback_ms=lookback_ms,
             subquery_step_ms=self.options.default_evaluation_interval_ms,
             depth_max=self.options.max_depth,
+            counters_differ=queryable.counters_differ,
         )
         plan = make_plan(root, frame)
         context = Context(
@@ -206,7 +208,10 @@ def _select_all(queryable: Queryable, plan: Plan, budget: Budget) -> list[Select
     selections = []
     for select in plan.selects:
         budget.check()
-        selections.append(queryable.select(select.matchers, select.start_ms, select.end_ms))
+        selection = queryable.select(
+            select.matchers, select.start_ms, select.end_ms, counter=select.counter
+        )
+        selections.append(selection)
     return selections
 
 
@@ -243,6 +248,10 @@ def _matrix_of_selector(evaluator: Evaluator, context: Context, node: MatrixSele
     end_ms = int(span.ends(context.steps)[0])
     samples = selection.read(0, selection.labels.rows)
     context.charge(len(samples))
+    extension = extension_of(node.selector, evaluator.lookback_ms)
+    if extension is not None:
+        extended = extend_samples(samples, end_ms, span.range_ms, extension)
+        return _matrix(selection.labels, extended)
     fresh = fresh_between(samples, end_ms - span.range_ms + 1, end_ms)
     return _matrix(selection.labels, fresh)
 

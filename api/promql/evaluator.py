@@ -20,7 +20,10 @@ from api.promql.aggregation import Accumulator, aggregate
 from api.promql.binary import evaluate_binary
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
+from api.promql.extended import check_function, extension_of, smooth_values
 from api.promql.functions import CALLS, ROW_LOCAL
+from api.promql.info import enrich
+from api.promql.info_selector import info_selector
 from api.promql.names import drop_metric_name
 from api.promql.nodes import (
     Aggregate,
@@ -37,19 +40,18 @@ from api.promql.nodes import (
     VectorSelector,
 )
 from api.promql.over_time import FUNCTIONS as RANGE_FUNCTIONS
-from api.promql.over_time import Windows, empty_cells
+from api.promql.over_time import Windows, empty_cells, fresh_samples
 from api.promql.plan import Plan, without_parens
 from api.promql.queryable import Selection
 from api.promql.range_calls import RangeCall
 from api.promql.rows import Block, Rows, Stage
-from api.promql.signatures import ANCHORED_FUNCTIONS, SMOOTHED_FUNCTIONS
 from api.promql.value import Scalar, String, Value, Vector
 from storage.labels import empty_frame
 from storage.samples import Bools
 
 ACCUMULATED = frozenset(("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"))
-# Functions that this engine knows by name only, until native histograms and metadata arrive.
-UNSUPPORTED = frozenset(("info", "start_timestamp"))
+# Functions that this engine knows by name only, until start timestamps are stored.
+UNSUPPORTED = frozenset(("start_timestamp",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,8 @@ class Evaluator:
         context.charge(_cells_of(value))
         return value
 
-    def selection(self, node: VectorSelector) -> Selection:
-        """What was read for a selector; possibly more than its own times."""
-        if node.anchored or node.smoothed:
-            _refuse("anchored and smoothed selectors")
+    def selection(self, node: Node) -> Selection:
+        """What was read for a selector, or for a call of info(); possibly more than its times."""
         return self.selections[self.plan.select_of[node]]
 
     def _open(self, node: Node, context: Context) -> Rows | Value:
@@ -88,8 +88,8 @@ class Evaluator:
                 return Scalar(np.full(len(context.steps), number))
             case StringLiteral(value=text):
                 return String(text)
-            case VectorSelector():
-                return self._selector(node, context)
+            case VectorSelector(smoothed=smoothed):
+                return self._smoothed(node, context) if smoothed else self._newest(node, context)
             case Unary():
                 return self._unary(node, context)
             case Binary():
@@ -147,14 +147,12 @@ class Evaluator:
         assert isinstance(vector, Vector), "BUG: a stage over something that is no vector"
         return stage(vector)
 
-    def _rows(self, node: VectorSelector, context: Context) -> tuple[Selection, Rows]:
+    def _rows(self, node: Node, context: Context) -> tuple[Selection, Rows]:
         """The selection of a selector, and rows that still lack their leaf."""
         selection = self.selection(node)
         return selection, Rows(context, selection.labels, _no_leaf, self.executor)
 
-    def _selector(
-        self, node: VectorSelector, context: Context, *, timestamps: bool = False
-    ) -> Rows:
+    def _newest(self, node: Node, context: Context, *, timestamps: bool = False) -> Rows:
         """The newest value (or its time in seconds) of each series at each step."""
         selection, rows = self._rows(node, context)
         times = self.plan.spans[node].ends(context.steps)
@@ -173,6 +171,18 @@ class Evaluator:
                 present,
             )
             return Block(values, present, len(samples))
+
+        rows.leaf = leaf
+        return rows
+
+    def _smoothed(self, node: VectorSelector, context: Context) -> Rows:
+        """The value of each series at each step, interpolated between its samples."""
+        selection, rows = self._rows(node, context)
+        times = self.plan.spans[node].ends(context.steps)
+
+        def leaf(first_row: int, end_row: int) -> Block:
+            samples = fresh_samples(selection.read(first_row, end_row))
+            return Block(*smooth_values(samples, times, self.lookback_ms), len(samples))
 
         rows.leaf = leaf
         return rows
@@ -252,12 +262,14 @@ class Evaluator:
 
     def _call(self, node: Call, context: Context) -> Rows | Value:
         if node.func in UNSUPPORTED:
-            _refuse(f"{node.func}()")
+            raise ExecutionError(f"{node.func}() is not supported by this version")
         if node.func == "absent":
             found = self._found(self._open(node.args[0], context))
             return absence(context, node.args[0], found)
         if node.func == "timestamp":
             return self._timestamp(node, context)
+        if node.func == "info":
+            return self._info(node, context)
         if node.func == "absent_over_time":
             found = self._found(self._range_call(node, context))
             return absence(context, node.args[0], found)
@@ -288,7 +300,7 @@ class Evaluator:
         """The time of the samples of a selector; of anything else, the time of the step."""
         argument = without_parens(node.args[0])
         if isinstance(argument, VectorSelector):
-            rows = self._selector(argument, context, timestamps=True)
+            rows = self._newest(argument, context, timestamps=True)
             return self._then(rows, lambda vector: drop_metric_name(context, vector))
         seconds = context.steps / 1000
 
@@ -297,6 +309,12 @@ class Evaluator:
             return drop_metric_name(context, replace(vector, values=values))
 
         return self._then(self._open(argument, context), apply)
+
+    def _info(self, node: Call, context: Context) -> Vector:
+        base = self.evaluate(node.args[0], context)
+        info = self._whole(self._newest(node, context, timestamps=True))
+        assert isinstance(base, Vector) and isinstance(info, Vector), "BUG: info() of no vector"
+        return enrich(context, base, info, info_selector(node))
 
     def _range_call(self, node: Call, context: Context) -> Rows | Vector:
         ranges = [without_parens(arg) for arg in node.args]
@@ -316,9 +334,10 @@ class Evaluator:
                 opened.move_to(context)
         else:
             assert isinstance(argument, MatrixSelector), "BUG: a range that is no selector"
-            _check_extension(argument.selector, node.func)
+            check_function(argument.selector, node.func)
+            extension = extension_of(argument.selector, self.lookback_ms)
             selection, opened = self._rows(argument.selector, context)
-            opened.leaf = lambda first, end: call.of_selection(selection, first, end)
+            opened.leaf = lambda first, end: call.of_selection(selection, first, end, extension)
         return self._then(opened, call.finish)
 
     def _found(self, opened: Rows | Value) -> Bools:
@@ -350,26 +369,11 @@ def _scalar(value: Value) -> Scalar:
 
 
 def _cells(value: Value, source: Vector) -> Vector:
-    """The result of a row-local operator; no rows at all stand for all of them absent."""
+    """The result of a row-local operator; no rows at all stand for all of them absent.
+
+    There may be fewer rows than before if rows became equal by losing their names.
+    """
     assert isinstance(value, Vector), "BUG: a row-local operator gave no vector"
-    if value.labels.rows == source.labels.rows:
-        return value
-    assert value.labels.rows == 0, f"BUG: {value.labels.rows} rows of {source.labels.rows}"
-    return replace(source, present=np.zeros_like(source.present))
-
-
-def _check_extension(selector: VectorSelector, func: str) -> None:
-    """Refuse an anchored or smoothed range for a function that has no use for it."""
-    for kind, used, allowed in (
-        ("anchored", selector.anchored, ANCHORED_FUNCTIONS),
-        ("smoothed", selector.smoothed, SMOOTHED_FUNCTIONS),
-    ):
-        if used and func not in allowed:
-            names = ", ".join(allowed)
-            raise ExecutionError(
-                f"{kind} modifier can only be used with: {names} - not with {func}"
-            )
-
-
-def _refuse(what: str) -> None:
-    raise ExecutionError(f"{what} are not supported by this version")
+    if value.labels.rows == 0 and source.labels.rows > 0:
+        return replace(source, present=np.zeros_like(source.present))
+    return value

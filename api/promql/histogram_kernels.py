@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from storage.kernel import kernel
+from storage.kernel import float_kernel
 from storage.samples import Bools, Float64s, Int64s
 
 # Counts that differ relatively by less are taken as equal: sums of rates are not exact.
@@ -17,7 +17,7 @@ SMALLEST_NORMAL = 2.2250738585072014e-308
 LARGEST = 1.7976931348623157e308
 
 
-@kernel
+@float_kernel
 def almost_equal(a: float, b: float, tolerance: float) -> bool:
     """Whether a and b differ by less than `tolerance` of their sum; zero equals only zero."""
     if a == b:
@@ -29,7 +29,7 @@ def almost_equal(a: float, b: float, tolerance: float) -> bool:
     return difference / min(scale, LARGEST) < tolerance
 
 
-@kernel
+@float_kernel
 def collect_buckets(
     rows: Int64s,
     bounds: Float64s,
@@ -53,7 +53,7 @@ def collect_buckets(
     return n
 
 
-@kernel
+@float_kernel
 def make_monotonic(bounds: Float64s, counts: Float64s, repair: Float64s) -> bool:
     """Raise counts that are below an earlier one; returns whether that was more than noise.
 
@@ -76,7 +76,7 @@ def make_monotonic(bounds: Float64s, counts: Float64s, repair: Float64s) -> bool
     return forced
 
 
-@kernel
+@float_kernel
 def bucket_quantile(q: float, bounds: Float64s, counts: Float64s) -> float:
     """The q-quantile, interpolated within its bucket; counts are monotonic and q is in [0, 1].
 
@@ -104,7 +104,7 @@ def bucket_quantile(q: float, bounds: Float64s, counts: Float64s) -> float:
     return float(start + (bounds[low] - start) * ((rank - below) / (counts[low] - below)))
 
 
-@kernel
+@float_kernel
 def bucket_fraction(lower: float, upper: float, bounds: Float64s, counts: Float64s) -> float:
     """The share of observations between lower and upper, interpolated within buckets."""
     total = counts[-1]
@@ -115,7 +115,7 @@ def bucket_fraction(lower: float, upper: float, bounds: Float64s, counts: Float6
     return float((rank_of(upper, bounds, counts) - rank_of(lower, bounds, counts)) / total)
 
 
-@kernel
+@float_kernel
 def rank_of(value: float, bounds: Float64s, counts: Float64s) -> float:
     """How many observations are at most `value`."""
     below = 0.0
@@ -134,7 +134,7 @@ def rank_of(value: float, bounds: Float64s, counts: Float64s) -> float:
     return float(counts[-1])
 
 
-@kernel
+@float_kernel
 def group_quantiles_of_buckets(
     rows: Int64s,
     offsets: Int64s,
@@ -179,7 +179,7 @@ def group_quantiles_of_buckets(
     return out, out_present, repairs, repaired
 
 
-@kernel
+@float_kernel
 def group_fractions(
     rows: Int64s,
     offsets: Int64s,

@@ -55,7 +55,8 @@ def without_names(vector: Vector) -> Vector:
 
 
 def merge_equal_rows(vector: Vector, before: LabelFrame | None = None) -> Vector:
-    """Join rows with equal labels, in the order of their first row; marks are kept.
+    """Join rows with equal labels, in the order of their first row; the mark is that of the row
+    that is present at the earliest step.
 
     before: labels of the same rows that are known to be distinct, and differ from the vector's in
     the name labels only; if those are constant, no two rows can have become equal.
@@ -70,8 +71,18 @@ def merge_equal_rows(vector: Vector, before: LabelFrame | None = None) -> Vector
     values, present = np.zeros(shape), np.zeros(shape, np.bool_)
     if not merge_disjoint_rows(group, vector.values, vector.present, values, present):
         raise ExecutionError(DUPLICATE_LABELSET)
-    marks = None if vector.drop_name is None else vector.drop_name[first]
+    marks = None
+    if vector.drop_name is not None:
+        marks = vector.drop_name[_earliest_rows(group, vector.present)]
     return Vector(vector.labels.take(first), values, present, marks)
+
+
+def _earliest_rows(group: Int64s, present: Bools) -> Int64s:
+    """The row of each group that is present first; any row if none is ever present."""
+    starts = np.where(present.any(axis=1), present.argmax(axis=1), present.shape[1])
+    order = np.lexsort((starts, group))
+    _, at = np.unique(group[order], return_index=True)
+    return order[at]
 
 
 def names_are_constant(labels: LabelFrame) -> bool:

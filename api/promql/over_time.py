@@ -15,6 +15,7 @@ import numpy as np
 from api.promql import range_kernels as kernels
 from api.promql import sample_kernels
 from api.promql.errors import ExecutionError
+from api.promql.rate_kernels import rate_windows
 from storage.samples import Bools, Float64s, Int64s, Samples
 
 Cells = tuple[Float64s, Bools]
@@ -59,7 +60,7 @@ def _reduction(op: int, needed: int = 1) -> RangeFunction:
 def _rate(is_counter: bool, is_rate: bool) -> RangeFunction:
     def apply(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
         out, present = empty_cells(samples.series_count, len(windows.ends))
-        kernels.rate_windows(
+        rate_windows(
             is_counter,
             is_rate,
             samples.offsets,

@@ -4,8 +4,10 @@ A plan is made from a tree and the steps of the query and is kept beside the tre
 Walking is iterative, so a tree of any depth gets either a plan or an error that names the limit.
 
 Invariants:
-* Every selector has a Span with its resolved durations, and belongs to one Select.
-* Two selectors with the same matchers share a Select if their time bounds touch.
+* Every selector has a Span with its resolved durations, and belongs to one Select. So does every
+  call of info(), which reads the info series.
+* Two selectors with the same matchers share a Select if their time bounds touch; where
+  counters differ, only if both or neither of them are for a counter.
 * A node in `invariant` has the same value at every step, at whatever step it is evaluated.
 """
 
@@ -17,6 +19,7 @@ import numpy as np
 
 from api.promql.duration_values import resolve_duration
 from api.promql.errors import ExecutionError
+from api.promql.info_selector import info_selector
 from api.promql.nodes import (
     Aggregate,
     Binary,
@@ -30,6 +33,7 @@ from api.promql.nodes import (
     StringLiteral,
     Subquery,
     Unary,
+    ValueType,
     VectorSelector,
 )
 from storage.labels import Matcher
@@ -42,6 +46,11 @@ TIME_FUNCTIONS = frozenset(
         *("year", "time", "timestamp", "predict_linear", "start", "end", "range", "step"),
     )
 )
+# Functions to which a fall of a value is a reset of a counter.
+COUNTER_FUNCTIONS = frozenset(("rate", "increase", "irate", "resets"))
+
+
+_VECTORS = (ValueType.VECTOR, ValueType.MATRIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +88,12 @@ class Span:
 
 @dataclass(slots=True)
 class Select:
-    """One read of the storage; both bounds are inclusive."""
+    """One read of the storage; both bounds are inclusive. counter: a fall there is a reset."""
 
     matchers: tuple[Matcher, ...]
     start_ms: int
     end_ms: int
+    counter: bool = False
 
 
 @dataclass(slots=True)
@@ -93,7 +103,7 @@ class Plan:
     root: Node
     spans: dict[Node, Span] = field(default_factory=dict)
     selects: list[Select] = field(default_factory=list)
-    select_of: dict[VectorSelector, int] = field(default_factory=dict)
+    select_of: dict[Node, int] = field(default_factory=dict)
     invariant: set[Node] = field(default_factory=set)
 
 
@@ -107,22 +117,28 @@ class Frame:
     lookback_ms: int
     subquery_step_ms: int
     depth_max: int
+    counters_differ: bool = False  # the storage tells counters from other series
 
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """A node still to be visited, and the evaluation times it will be asked for."""
+    """A node still to be visited, and the evaluation times it will be asked for.
+
+    func: the function or aggregation above it, with no binary operator between.
+    """
 
     node: Node
     first_ms: int
     last_ms: int
     depth: int
+    func: str | None = None
 
 
 def make_plan(root: Node, frame: Frame) -> Plan:
     """Raises BadQuery for durations that are not allowed, ExecutionError above the depth limit."""
     plan = Plan(root)
-    bounds: list[tuple[VectorSelector, int, int]] = []
+    wanted: list[tuple[Node, Select]] = []
+    infos: list[_Visit] = []
     order: list[Node] = []
     waiting = [_Visit(root, frame.start_ms, frame.end_ms, 1)]
     while waiting:
@@ -134,8 +150,13 @@ def make_plan(root: Node, frame: Frame) -> Plan:
             )
         waiting.extend(_children_visits(plan, visit, frame))
         if isinstance(visit.node, VectorSelector):
-            bounds.append(_bounds(plan, visit, frame))
-    _share_selects(plan, bounds)
+            wanted.append((visit.node, _select(plan, visit, frame)))
+        elif isinstance(visit.node, Call) and visit.node.func == "info":
+            infos.append(visit)
+    if infos:
+        references = _references(plan, order)
+        wanted += [(visit.node, _info_select(plan, visit, frame, references)) for visit in infos]
+    _share_selects(plan, wanted)
     for node in reversed(order):
         if _is_invariant(plan, node):
             plan.invariant.add(node)
@@ -175,7 +196,7 @@ def _children_visits(plan: Plan, visit: _Visit, frame: Frame) -> list[_Visit]:
         case Paren() | Unary():
             depth = visit.depth
         case Binary(lhs=lhs, rhs=rhs):
-            left = _Visit(lhs, first_ms, last_ms, visit.depth)
+            left = _Visit(lhs, first_ms, last_ms, visit.depth)  # an operator hides what is above
             return [left, _Visit(rhs, first_ms, last_ms, depth)]
         case MatrixSelector():
             _span_of_matrix(plan, node, frame)
@@ -183,7 +204,19 @@ def _children_visits(plan: Plan, visit: _Visit, frame: Frame) -> list[_Visit]:
             span = _span_of_subquery(plan, node, frame)
             first_ms, last_ms = _edges(span, first_ms, last_ms)
             first_ms = first_multiple_after(first_ms - span.range_ms, span.step_ms)
-    return [_Visit(child, first_ms, last_ms, depth) for child in children(node)]
+    func = _func_below(visit)
+    below = node.args[:1] if isinstance(node, Call) and node.func == "info" else children(node)
+    return [_Visit(child, first_ms, last_ms, depth, func) for child in below]
+
+
+def _func_below(visit: _Visit) -> str | None:
+    """What the children of a node have above them."""
+    match visit.node:
+        case Call(func=func):
+            return func
+        case Aggregate(op=op):
+            return op
+    return visit.func
 
 
 def _edges(span: Span, first_ms: int, last_ms: int) -> tuple[int, int]:
@@ -230,28 +263,82 @@ def _span_of_subquery(plan: Plan, node: Subquery, frame: Frame) -> Span:
     return span
 
 
-def _bounds(plan: Plan, visit: _Visit, frame: Frame) -> tuple[VectorSelector, int, int]:
-    """The times of the samples that a selector can return; both inclusive."""
+def _select(plan: Plan, visit: _Visit, frame: Frame) -> Select:
+    """The samples that a selector can return."""
     node = visit.node
     assert isinstance(node, VectorSelector)
     if node not in plan.spans:
         plan.spans[node] = _shifted(node.shift, frame)
     span = plan.spans[node]
     first_ms, last_ms = _edges(span, visit.first_ms, visit.last_ms)
-    first_ms -= (span.range_ms or frame.lookback_ms) - 1
-    return node, first_ms, max(first_ms, last_ms)
+    back_ms = span.range_ms or frame.lookback_ms
+    if span.range_ms and (node.anchored or node.smoothed):
+        back_ms += frame.lookback_ms
+    first_ms -= back_ms - 1
+    if node.smoothed:
+        last_ms += frame.lookback_ms
+    counter = frame.counters_differ and visit.func in COUNTER_FUNCTIONS
+    return Select(node.matchers, first_ms, max(first_ms, last_ms), counter)
 
 
-def _share_selects(plan: Plan, bounds: list[tuple[VectorSelector, int, int]]) -> None:
-    latest: dict[tuple[Matcher, ...], int] = {}
-    for node, start_ms, end_ms in sorted(bounds, key=lambda bound: bound[1]):
-        number = latest.get(node.matchers)
-        if number is not None and start_ms <= plan.selects[number].end_ms + 1:
+def _info_select(
+    plan: Plan, visit: _Visit, frame: Frame, references: dict[Node, Span | None]
+) -> Select:
+    """The samples of the info series that a call of info() needs.
+
+    They are looked up at the time that the call's argument refers to, if it is the same for all of
+    it, and at the time of the step otherwise.
+    """
+    node = visit.node
+    assert isinstance(node, Call)
+    span = plan.spans[node] = references[node.args[0]] or Span(0)
+    first_ms, last_ms = _edges(span, visit.first_ms, visit.last_ms)
+    first_ms -= frame.lookback_ms - 1
+    return Select(info_selector(node).matchers, first_ms, max(first_ms, last_ms))
+
+
+def _references(plan: Plan, order: list[Node]) -> dict[Node, Span | None]:
+    """The offset or fixed time that all selectors below a vector share; None if there is no such.
+
+    order: all nodes, none after its children.
+    """
+    found: dict[Node, Span | None] = {}
+    for node in reversed(order):
+        if isinstance(node, VectorSelector | MatrixSelector):
+            span = plan.spans[node]
+            found[node] = Span(span.offset_ms, span.at_ms)
+            continue
+        below = [
+            found[child] for child in children(node) if child.type in _VECTORS and child in found
+        ]
+        shared = below[0] if below else None
+        if shared is None or not all(other and _is_same_time(shared, other) for other in below):
+            shared = None
+        elif isinstance(node, Subquery) and shared.at_ms is None:
+            outer = plan.spans[node]
+            shared = Span(shared.offset_ms + outer.offset_ms, outer.at_ms)
+        found[node] = shared
+    return found
+
+
+def _is_same_time(a: Span, b: Span) -> bool:
+    if a.at_ms is None or b.at_ms is None:
+        return a.at_ms == b.at_ms and a.offset_ms == b.offset_ms
+    return a.at_ms - a.offset_ms == b.at_ms - b.offset_ms
+
+
+def _share_selects(plan: Plan, wanted: list[tuple[Node, Select]]) -> None:
+    """One select for all that overlap or touch and look at their samples in the same way."""
+    latest: dict[tuple[tuple[Matcher, ...], bool], int] = {}
+    for node, own in sorted(wanted, key=lambda pair: pair[1].start_ms):
+        key = (own.matchers, own.counter)
+        number = latest.get(key)
+        if number is not None and own.start_ms <= plan.selects[number].end_ms + 1:
             select = plan.selects[number]
-            select.end_ms = max(select.end_ms, end_ms)
+            select.end_ms = max(select.end_ms, own.end_ms)
         else:
-            number = latest[node.matchers] = len(plan.selects)
-            plan.selects.append(Select(node.matchers, start_ms, end_ms))
+            number = latest[key] = len(plan.selects)
+            plan.selects.append(own)
         plan.select_of[node] = number
 
 
@@ -263,4 +350,6 @@ def _is_invariant(plan: Plan, node: Node) -> bool:
             return plan.spans[node].at_ms is not None
         case Call(func=func) if func in TIME_FUNCTIONS:
             return False
+        case Call(func="info", args=args):
+            return args[0] in plan.invariant and plan.spans[node].at_ms is not None
     return all(child in plan.invariant for child in children(node))

@@ -35,9 +35,19 @@ class Queryable(Protocol):
         """The symbols that all frames of this query share."""
         ...
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Selection:
+    @property
+    def counters_differ(self) -> bool:
+        """Whether the hint `counter` makes a difference. If not, equal selectors are read once,
+        whatever stands above them."""
+        ...
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+    ) -> Selection:
         """The series that pass all matchers, with their samples of [start_ms, end_ms], both
         inclusive. A matched series may turn out to have no sample there.
+
+        counter: a hint: the samples are for a function to which a fall of a value is a reset.
 
         Raises storage.errors.LimitExceeded if more series or samples match than a limit allows.
         """

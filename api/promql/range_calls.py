@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.promql.context import Context
+from api.promql.extended import FUNCTIONS as EXTENDED_FUNCTIONS
+from api.promql.extended import Extension
 from api.promql.go_format import format_g, quote
 from api.promql.names import drop_metric_name
 from api.promql.nodes import Call, Node
@@ -41,9 +43,15 @@ class RangeCall:
     windows: Windows
     params: list[Float64s]
 
-    def of_selection(self, selection: Selection, first_row: int, end_row: int) -> Block:
+    def of_selection(
+        self, selection: Selection, first_row: int, end_row: int, extension: Extension | None
+    ) -> Block:
+        """extension: of an anchored or smoothed range."""
         samples = fresh_samples(selection.read(first_row, end_row))
-        values, present = FUNCTIONS[self.node.func](samples, self.windows, self.params)
+        if extension is None:
+            values, present = FUNCTIONS[self.node.func](samples, self.windows, self.params)
+        else:
+            values, present = EXTENDED_FUNCTIONS[self.node.func](samples, self.windows, extension)
         return Block(values, present, len(samples))
 
     def of_subquery(self, inner: Vector, grid: Int64s) -> Vector:
@@ -53,12 +61,15 @@ class RangeCall:
         return Vector(inner.labels, values, present, inner.drop_name)
 
     def finish(self, vector: Vector) -> Vector:
-        """Make the annotations and drop the metric name, if the function does."""
+        """Make the annotations and drop the metric name, if the function does.
+
+        Where samples are absent is asked of all series together, whatever their names.
+        """
         if self.node.func in NEED_COUNTER:
             note_non_counters(self.context, self.range_node, vector)
         if self.node.func == "quantile_over_time":
             self._warn_of_quantiles(vector)
-        if self.node.func in KEEP_NAME:
+        if self.node.func in KEEP_NAME or self.node.func == "absent_over_time":
             return vector
         return drop_metric_name(self.context, vector, merge=False)
 

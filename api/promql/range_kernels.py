@@ -9,8 +9,6 @@ The order of floating-point operations is that of Prometheus, so that results ag
 
 import math
 
-import numpy as np
-
 from storage.kernel import kernel
 from storage.samples import Bools, Float64s, Int64s
 
@@ -292,91 +290,6 @@ def reduce_windows(
             if high - low >= needed:
                 out[i, k] = reduce_window(op, timestamps, values, low, high)
                 present[i, k] = True
-
-
-@kernel
-def rate_windows(
-    is_counter: bool,
-    is_rate: bool,
-    offsets: Int64s,
-    timestamps: Int64s,
-    values: Float64s,
-    ends: Int64s,
-    range_ms: int,
-    out: Float64s,
-    present: Bools,
-) -> None:
-    """The extrapolated increase of counters (per second if is_rate), or the difference of gauges.
-
-    Resets are found once per series; a window then adds the values before those inside it, in time
-    order, as if it had looked at each of its samples.
-    """
-    longest = 0
-    for i in range(len(offsets) - 1):
-        longest = max(longest, offsets[i + 1] - offsets[i])
-    resets = np.empty(longest, np.int64)
-    range_seconds = range_ms // 1000 + (range_ms % 1000) * 1_000_000 / 1e9
-    for i in range(len(offsets) - 1):
-        low = high = offsets[i]
-        stop = offsets[i + 1]
-        reset_count = 0
-        if is_counter:
-            for j in range(low + 1, stop):
-                if values[j] < values[j - 1]:
-                    resets[reset_count] = j
-                    reset_count += 1
-        first_reset = 0
-        for k in range(len(ends)):
-            low = skip_until(timestamps, low, stop, ends[k] - range_ms)
-            high = skip_until(timestamps, max(low, high), stop, ends[k])
-            if high - low < 2:
-                continue
-            change = values[high - 1] - values[low]
-            while first_reset < reset_count and resets[first_reset] <= low:
-                first_reset += 1
-            for r in range(first_reset, reset_count):
-                if resets[r] >= high:
-                    break
-                change += values[resets[r] - 1]
-            factor = extrapolation(
-                is_counter, timestamps, low, high, ends[k] - range_ms, ends[k], values[low], change
-            )
-            if is_rate:
-                factor /= range_seconds
-            out[i, k] = change * factor
-            present[i, k] = True
-
-
-@kernel
-def extrapolation(
-    is_counter: bool,
-    timestamps: Int64s,
-    low: int,
-    high: int,
-    window_start: int,
-    window_end: int,
-    first: float,
-    change: float,
-) -> float:
-    """By how much a change between the first and last sample grows when stretched to the window.
-
-    An edge further away than 1.1 average distances is taken as the end of the series, half a
-    distance out; a counter is not stretched to before where it would have been zero.
-    """
-    sampled = float(timestamps[high - 1] - timestamps[low]) / 1000.0
-    average = sampled / (high - low - 1)
-    threshold = average * 1.1
-    to_start = float(timestamps[low] - window_start) / 1000.0
-    to_end = float(window_end - timestamps[high - 1]) / 1000.0
-    if to_start >= threshold:
-        to_start = average / 2
-    if is_counter and change > 0 and first >= 0:
-        to_zero = sampled * (first / change)
-        if to_zero < to_start:
-            to_start = to_zero
-    if to_end >= threshold:
-        to_end = average / 2
-    return (sampled + to_start + to_end) / sampled
 
 
 @kernel

@@ -32,8 +32,8 @@ def rank(context: Context, number: Int64s, vector: Vector, k: Float64s, *, large
     chosen = kernels.select_largest(rows, offsets, vector.values, vector.present, counts, sign)
     if len(context.steps) != 1:
         return _keep(vector, chosen)
-    values = sign * vector.values[:, 0]
     with np.errstate(all="ignore"):
+        values = sign * vector.values[:, 0]
         order = np.lexsort((-values, np.isnan(values), number))
     return take_rows(_keep(vector, chosen), order[chosen[order, 0]])
 

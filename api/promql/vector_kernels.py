@@ -179,6 +179,24 @@ def add_variances(
 
 
 @kernel
+def mark_groups(group: Int64s, marked: Bools, present: Bools, latest: Int64s, marks: Bools) -> None:
+    """marks[g] = whether any row is marked of those that are present at the last step of group g.
+
+    latest: that step of each group so far, -1 at first.
+    """
+    for i in range(present.shape[0]):
+        g = group[i]
+        last = present.shape[1] - 1
+        while last >= 0 and not present[i, last]:
+            last -= 1
+        if last > latest[g]:
+            latest[g] = last
+            marks[g] = marked[i]
+        elif last >= 0 and last == latest[g]:
+            marks[g] |= marked[i]
+
+
+@kernel
 def rows_by_group(group: Int64s, groups: int) -> tuple[Int64s, Int64s]:
     """The rows of every group in order: group g has rows[offsets[g]:offsets[g + 1]]."""
     offsets = np.zeros(groups + 1, np.int64)

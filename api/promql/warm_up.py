@@ -36,6 +36,8 @@ QUERIES = (
 class _Example:
     """Two series of seven samples each, one of them stale; any selector matches both."""
 
+    counters_differ = False
+
     def __init__(self) -> None:
         self.symbols = Symbols()
         labelsets = [
@@ -51,7 +53,9 @@ class _Example:
     def read(self, first_row: int, end_row: int) -> Samples:
         return self._samples
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> _Example:
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+    ) -> _Example:
         return self
 
 

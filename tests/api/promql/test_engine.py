@@ -18,7 +18,7 @@ from api.promql.errors import (
     QueryTimeout,
     TooManySamples,
 )
-from api.promql.features import ALL_FEATURES
+from api.promql.features import ALL_FEATURES, Features
 from api.promql.value import Matrix, Result, Scalar, String, Vector
 from storage.errors import LimitExceeded, QueryStopped, StorageError
 from storage.labels import Matcher
@@ -127,6 +127,17 @@ def test_equal_selectors_are_read_once(engine: Engine, store: MemoryStore) -> No
     assert [(start, end) for _, start, end in store.selects] == [(MINUTE + 1, 6 * MINUTE)]
 
 
+def test_a_store_that_tells_counters_apart_is_told_of_them(
+    engine: Engine, store: MemoryStore
+) -> None:
+    query = "rate(x[1m]) + rate(x[5m]) - x"
+    engine.instant_query(store, query, 6 * MINUTE)
+    store.counters_differ = True
+    engine.instant_query(store, query, 6 * MINUTE)
+    assert store.hints[:1] == [False]
+    assert sorted(store.hints[1:]) == [False, True]
+
+
 def test_lookback_can_be_given_per_query(engine: Engine, store: MemoryStore) -> None:
     assert rows(engine.instant_query(store, "y", 6 * MINUTE)) == []
     longer = engine.instant_query(store, "y", 6 * MINUTE, lookback_ms=7 * MINUTE)
@@ -225,7 +236,9 @@ def test_queries_above_the_concurrency_wait_for_a_place() -> None:
     class Slow(MemoryStore):
         """Holds its query until it is told to let go."""
 
-        def select(self, matchers: Sequence[Matcher], start: int, end: int) -> MemorySelection:
+        def select(
+            self, matchers: Sequence[Matcher], start: int, end: int, *, counter: bool = False
+        ) -> MemorySelection:
             entered.set()
             leave.wait(10)
             return super().select(matchers, start, end)
@@ -250,7 +263,9 @@ def test_errors_of_the_storage_become_query_errors(
     class Failing(MemoryStore):
         """Fails at every select."""
 
-        def select(self, matchers: Sequence[Matcher], start: int, end: int) -> MemorySelection:
+        def select(
+            self, matchers: Sequence[Matcher], start: int, end: int, *, counter: bool = False
+        ) -> MemorySelection:
             raise error("storage.limit: too much")
 
     with pytest.raises(becomes, match="storage.limit: too much"):
@@ -291,7 +306,7 @@ def test_nesting_above_the_limit_names_it(engine: Engine, nested: str) -> None:
         engine.instant_query(MemoryStore(), text, 0)
 
 
-@pytest.mark.parametrize("text", ["info(x)", "rate(x[5m] smoothed)", "x smoothed"])
+@pytest.mark.parametrize("text", ["start_timestamp(x)", "sum(start_timestamp(x))"])
 def test_what_is_not_supported_says_so(text: str, store: MemoryStore) -> None:
     engine = Engine(EngineOptions(), ALL_FEATURES)
     with pytest.raises(ExecutionError, match="not supported"):
@@ -308,6 +323,8 @@ def test_what_is_not_supported_says_so(text: str, store: MemoryStore) -> None:
         "avg(x) + on() group_right() -x * 2",
         "max_over_time(rate(x[2m])[4m:1m])",
         "absent_over_time(x[30s]) or stddev(timestamp(x))",
+        "avg(rate(x[90s] smoothed)) + on () group_right () x smoothed",
+        "sum by (b) (changes(x[1m] anchored))",
     ],
 )
 def test_blocks_and_threads_do_not_change_results(
@@ -324,11 +341,30 @@ def test_blocks_and_threads_do_not_change_results(
         engine.close()
         return result
 
-    whole = ask(Engine(EngineOptions(threads=1)))
+    features = Features(extended_range_selectors=True)
+    whole = ask(Engine(EngineOptions(threads=1), features))
     monkeypatch.setattr("api.promql.rows.FIRST_BLOCK_ROWS", 7)
     monkeypatch.setattr("api.promql.rows.BLOCK_ROWS_MAX", 11)
-    parts = ask(Engine(EngineOptions(threads=threads)))
+    parts = ask(Engine(EngineOptions(threads=threads), features))
     assert repr(rows(parts)) == repr(rows(whole))
+
+
+def test_operators_over_rows_that_lost_their_names_are_evaluated(engine: Engine) -> None:
+    store = MemoryStore()
+    for name, time in (("x", 0), ("y", 10 * MINUTE)):
+        store.write({"__name__": name, "a": "1"}, [(time, 2.0)])
+    text = '1 + ({__name__="x"} or -{__name__="y"} or {__name__="y"})'
+    result = engine.range_query(store, text, 0, 10 * MINUTE, 10 * MINUTE)
+    assert rows(result) == [({"a": "1"}, [3.0, -1.0])]
+
+
+def test_absence_does_not_care_about_names(engine: Engine) -> None:
+    store = MemoryStore()
+    for name in ("x", "y"):
+        store.write({"__name__": name, "a": "1"}, [(0, 1.0)])
+    text = 'absent_over_time({__name__=~"x|y"}[5m])'
+    assert rows(engine.instant_query(store, text, MINUTE)) == []
+    assert rows(engine.instant_query(store, text, 10 * MINUTE)) == [({}, [1.0])]
 
 
 def test_names_that_differ_within_a_selection_are_merged_or_refused(engine: Engine) -> None:

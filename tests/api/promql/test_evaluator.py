@@ -21,8 +21,8 @@ class Watched(MemoryStore):
         super().__init__()
         self.made: list[MemorySelection] = []
 
-    def select(self, matchers, start_ms, end_ms):  # type: ignore[no-untyped-def]
-        self.made.append(super().select(matchers, start_ms, end_ms))
+    def select(self, matchers, start_ms, end_ms, *, counter=False):  # type: ignore[no-untyped-def]
+        self.made.append(super().select(matchers, start_ms, end_ms, counter=counter))
         return self.made[-1]
 
     def reads(self) -> list[tuple[int, int]]:

@@ -1,5 +1,7 @@
 """Resolved times, shared selects and step invariance."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from api.promql.features import ALL_FEATURES
 from api.promql.nodes import Call, MatrixSelector, Node, Subquery, VectorSelector
 from api.promql.parser import parse
 from api.promql.plan import Frame, Plan, Span, children, make_plan
+from storage.labels import Matcher
 
 FRAME = Frame(
     start_ms=1_000_000,
@@ -19,8 +22,8 @@ FRAME = Frame(
 )
 
 
-def planned(text: str) -> Plan:
-    return make_plan(parse(text, ALL_FEATURES), FRAME)
+def planned(text: str, *, counters_differ: bool = False) -> Plan:
+    return make_plan(parse(text, ALL_FEATURES), replace(FRAME, counters_differ=counters_differ))
 
 
 def first(plan: Plan, kind: type[Node]) -> Node:
@@ -52,6 +55,11 @@ def first(plan: Plan, kind: type[Node]) -> Node:
         ("max_over_time(x[10m:1m] offset 5m)", -179_999, 1_300_000),
         ("max_over_time(x[10m:1m] @ 1200)", 360_001, 1_200_000),
         ("max_over_time((x @ 1500)[10m:1m])", 1_200_001, 1_500_000),
+        # The lookback comes on top of the range, and ahead if smoothed.
+        ("rate(x[2m] anchored)", 580_001, 1_600_000),
+        ("rate(x[2m] smoothed)", 580_001, 1_900_000),
+        ("x smoothed", 700_001, 1_900_000),
+        ("x anchored", 700_001, 1_600_000),
     ],
 )
 def test_a_select_covers_what_its_selector_may_return(
@@ -79,6 +87,27 @@ def test_equal_selectors_share_a_select_if_their_times_touch(text: str, selects:
 
 
 @pytest.mark.parametrize(
+    ("text", "counters"),
+    [
+        ("x", [False]),
+        ("rate(x[1m])", [True]),
+        ("sum(rate((x[1m])))", [True]),
+        ("sum(-(x))", [False]),
+        ("delta(x[1m])", [False]),
+        ("resets(x[10m:1m])", [True]),
+        ("resets(abs(x)[10m:1m])", [False]),
+        ("resets((x + 1)[10m:1m])", [False]),
+        ("irate(x[1m]) + increase(x[1m])", [True]),
+        ("rate(x[1m]) + x", [False, True]),
+    ],
+)
+def test_a_select_tells_whether_it_is_for_counters(text: str, counters: list[bool]) -> None:
+    selects = planned(text, counters_differ=True).selects
+    assert sorted(select.counter for select in selects) == counters
+    assert [select.counter for select in planned(text).selects] == [False]
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("x", False),
@@ -95,11 +124,47 @@ def test_equal_selectors_share_a_select_if_their_times_touch(text: str, selects:
         ("sum_over_time(x[5m:1m] @ 10)", True),
         ("sum_over_time((x @ 10)[5m:1m])", False),
         ("vector(1)", True),
+        ("info(x @ 10)", True),
+        ("info(x)", False),
+        ("info(x @ 10 + y @ 20)", False),
+        ("info(x @ 10 + on () vector(1))", False),
     ],
 )
 def test_step_invariance(text: str, expected: bool) -> None:
     plan = planned(text)
     assert (plan.root in plan.invariant) == expected
+
+
+INFO = (Matcher("__name__", "=", "target_info"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("info(x)", Span(0)),
+        ("info(x offset 1m)", Span(60_000)),
+        ("info(rate(x[5m] offset 1m) * x offset 1m)", Span(60_000)),
+        ("info(x @ 50 offset 10s)", Span(10_000, 50_000)),
+        ("info(x @ 50 + x @ 60 offset 10s)", Span(0, 50_000)),
+        ("info(x @ 50 + x)", Span(0)),
+        ("info(x offset 1m or vector(1))", Span(0)),
+        ("info(x offset 1m * scalar(y @ 50))", Span(60_000)),
+        ("info(max_over_time(x[5m:] offset 1m))", Span(60_000)),
+        ("info(max_over_time((x offset 1m)[5m:] offset 1m @ 50))", Span(120_000, 50_000)),
+        ("info(max_over_time((x @ 40)[5m:] @ 50))", Span(0, 40_000)),
+        ("info(info(x offset 1m, {a='1'}))", Span(60_000)),
+        ("info(time() * vector(2))", Span(0)),
+    ],
+)
+def test_info_series_are_looked_up_when_the_argument_is(text: str, span: Span) -> None:
+    plan = planned(text)
+    call = first(plan, Call)
+    assert plan.spans[call] == span
+    select = plan.selects[plan.select_of[call]]
+    assert select.matchers == INFO
+    times = (FRAME.start_ms, FRAME.end_ms) if span.at_ms is None else (span.at_ms, span.at_ms)
+    assert select.start_ms == times[0] - span.offset_ms - FRAME.lookback_ms + 1
+    assert select.end_ms == times[1] - span.offset_ms
 
 
 @pytest.mark.parametrize(

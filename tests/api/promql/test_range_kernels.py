@@ -72,28 +72,3 @@ def test_skip_until_is_above_the_bound(
     positions: int, stop: int, bound: int, expected: int
 ) -> None:
     assert kernels.skip_until(np.array([10, 20, 30]), positions, stop, bound) == expected
-
-
-@pytest.mark.parametrize(
-    ("times", "expected"),
-    [
-        ([0, 50, 100], 1.0),  # samples at both edges
-        ([10, 55, 100], 100 / 90),  # near enough to be stretched to the edge
-        ([60, 80, 100], 50 / 40),  # too far: half a distance of 20
-        ([0, 20, 40], 50 / 40),
-        ([45, 100], 100 / 55),
-        ([50, 60], (10 + 5 + 5) / 10),
-    ],
-)
-def test_extrapolation_of_a_gauge(times: list[int], expected: float) -> None:
-    columns = np.array(times)
-    got = kernels.extrapolation(False, columns, 0, len(times), 0, 100, 1.0, 1.0)
-    assert got == pytest.approx(expected)
-
-
-def test_a_counter_is_not_stretched_to_before_zero() -> None:
-    times = np.array([10_000, 20_000, 30_000])
-    gauge = kernels.extrapolation(False, times, 0, 3, 0, 30_000, 1.0, 20.0)
-    counter = kernels.extrapolation(True, times, 0, 3, 0, 30_000, 1.0, 20.0)
-    assert gauge == pytest.approx(30 / 20)
-    assert counter == pytest.approx(21 / 20)

@@ -1,0 +1,239 @@
+"""Kernels of anchored and smoothed selectors, which look beyond the edges of their windows.
+
+Samples come as CSR columns without stale markers. A window (start, end] is extended by the lookback
+to the left, and to the right as well if it is smoothed: what lies there serves to tell the value at
+the edges. An anchored window takes the sample before an edge as it is; a smoothed one interpolates
+between the samples on both sides of it. Windows never move back, so their edges only move forward.
+
+The order of floating-point operations is that of Prometheus.
+"""
+
+from api.promql.range_kernels import changes_of, resets_of, skip_until
+from storage.kernel import kernel
+from storage.samples import Bools, Float64s, Int64s
+
+
+@kernel
+def interpolate(
+    timestamps: Int64s, values: Float64s, before: int, time: int, is_counter: bool
+) -> float:
+    """The value at `time` on the line from a sample to the next; a counter that falls between them
+    starts from zero."""
+    first, second = float(values[before]), float(values[before + 1])
+    if is_counter and second < first:
+        first = 0.0
+    passed = float(time - timestamps[before])
+    return first + (second - first) * passed / float(timestamps[before + 1] - timestamps[before])
+
+
+@kernel
+def left_value(
+    smoothed: bool, timestamps: Int64s, values: Float64s, first: int, start: int, is_counter: bool
+) -> float:
+    """The value at the left edge of a window whose first sample is `first`."""
+    if smoothed and timestamps[first] < start:
+        return float(interpolate(timestamps, values, first, start, is_counter))
+    return float(values[first])
+
+
+@kernel
+def right_value(
+    smoothed: bool,
+    timestamps: Int64s,
+    values: Float64s,
+    low: int,
+    last: int,
+    end: int,
+    is_counter: bool,
+) -> float:
+    """The value at the right edge of a window whose last sample is `last`, reaching from `low`."""
+    if smoothed and last > low and timestamps[last] > end:
+        return float(interpolate(timestamps, values, last - 1, end, is_counter))
+    return float(values[last])
+
+
+@kernel
+def correction_of(left: float, right: float, values: Float64s, low: int, high: int) -> float:
+    """What a counter lost in resets on its way from left over [low, high) to right."""
+    lost, before = 0.0, left
+    for i in range(low, high):
+        if values[i] < before:
+            lost += before
+        before = values[i]
+    if right < before:
+        lost += before
+    return lost
+
+
+@kernel
+def extended_change(
+    smoothed: bool,
+    is_counter: bool,
+    timestamps: Int64s,
+    values: Float64s,
+    low: int,
+    first: int,
+    last: int,
+    start: int,
+    end: int,
+) -> float:
+    """The difference of the values at both edges, and for counters what resets took away.
+
+    first and last are the samples that tell the values at the edges.
+    """
+    left = left_value(smoothed, timestamps, values, first, start, is_counter)
+    right = right_value(smoothed, timestamps, values, low, last, end, is_counter)
+    change = right - left
+    if is_counter:
+        # The edges have seen the resets before the first and after the last sample inside.
+        inner = first + 1 if timestamps[first] <= start else first
+        inner_end = last if timestamps[last] >= end else last + 1
+        change += correction_of(left, right, values, inner, inner_end)
+    return float(change)
+
+
+@kernel
+def extended_rate_windows(
+    smoothed: bool,
+    is_counter: bool,
+    is_rate: bool,
+    offsets: Int64s,
+    timestamps: Int64s,
+    values: Float64s,
+    ends: Int64s,
+    range_ms: int,
+    lookback_ms: int,
+    out: Float64s,
+    present: Bools,
+) -> None:
+    """The change over each window, per second if is_rate; nothing is extrapolated."""
+    # A window of no length has no change either.
+    divisor = range_ms // 1000 + (range_ms % 1000) * 1_000_000 / 1e9 if range_ms > 0 else 1.0
+    ahead_ms = lookback_ms if smoothed else 0
+    for i in range(len(offsets) - 1):
+        low = inside = behind = high = offsets[i]
+        stop = offsets[i + 1]
+        for k in range(len(ends)):
+            end = ends[k]
+            start = end - range_ms
+            low = skip_until(timestamps, low, stop, start - lookback_ms)
+            inside = skip_until(timestamps, max(low, inside), stop, start)
+            behind = skip_until(timestamps, max(low, behind), stop, end - 1)
+            high = skip_until(timestamps, max(low, high), stop, end + ahead_ms)
+            first = max(low, inside - 1)
+            last = min(high - 1, behind) if smoothed else high - 1
+            if high == low or timestamps[last] <= start:
+                continue
+            if smoothed and timestamps[first] > end:
+                continue
+            change = extended_change(
+                smoothed, is_counter, timestamps, values, low, first, last, start, end
+            )
+            out[i, k] = change / divisor if is_rate else change
+            present[i, k] = True
+
+
+@kernel
+def anchored_count_windows(
+    of_resets: bool,
+    offsets: Int64s,
+    timestamps: Int64s,
+    values: Float64s,
+    ends: Int64s,
+    range_ms: int,
+    lookback_ms: int,
+    out: Float64s,
+    present: Bools,
+) -> None:
+    """How often a value changed, or was reset, in each window, the step from the sample before the
+    window included; windows without a sample of their own have no count."""
+    for i in range(len(offsets) - 1):
+        low = inside = high = offsets[i]
+        stop = offsets[i + 1]
+        for k in range(len(ends)):
+            start = ends[k] - range_ms
+            low = skip_until(timestamps, low, stop, start - lookback_ms)
+            inside = skip_until(timestamps, max(low, inside), stop, start)
+            high = skip_until(timestamps, max(low, high), stop, ends[k])
+            if inside >= high:
+                continue
+            first = max(low, inside - 1)
+            if of_resets:
+                out[i, k] = resets_of(values, first, high)
+            else:
+                out[i, k] = changes_of(values, first, high)
+            present[i, k] = True
+
+
+@kernel
+def smooth_values(
+    offsets: Int64s,
+    timestamps: Int64s,
+    values: Float64s,
+    times: Int64s,
+    lookback_ms: int,
+    out: Float64s,
+    present: Bools,
+) -> None:
+    """The value at each time between the samples around it, or of the last one if none follows.
+
+    Samples count in (time - lookback, time + lookback]; there is no value before the first.
+    """
+    for i in range(len(offsets) - 1):
+        after = offsets[i]
+        stop = offsets[i + 1]
+        for k in range(len(times)):
+            after = skip_until(timestamps, after, stop, times[k])
+            last = after - 1
+            if last < offsets[i] or timestamps[last] <= times[k] - lookback_ms:
+                continue
+            followed = after < stop and timestamps[after] <= times[k] + lookback_ms
+            if timestamps[last] == times[k] or not followed:
+                out[i, k] = values[last]
+            else:
+                out[i, k] = interpolate(timestamps, values, last, times[k], False)
+            present[i, k] = True
+
+
+@kernel
+def extend_samples(
+    smoothed: bool,
+    offsets: Int64s,
+    timestamps: Int64s,
+    values: Float64s,
+    start: int,
+    end: int,
+    out_offsets: Int64s,
+    out_timestamps: Int64s,
+    out_values: Float64s,
+) -> None:
+    """The samples inside one window, between a sample made up at each of its edges.
+
+    The samples given are those of the extended window. The outputs have room for two more samples
+    in each series, and one more offset than there are series.
+    """
+    at = 0
+    out_offsets[0] = 0
+    for i in range(len(offsets) - 1):
+        low, high = offsets[i], offsets[i + 1]
+        out_offsets[i + 1] = at
+        if high == low or timestamps[high - 1] <= start:
+            continue
+        inside = skip_until(timestamps, low, high, start)
+        behind = skip_until(timestamps, low, high, end - 1)
+        first = max(low, inside - 1)
+        last = min(high - 1, behind) if smoothed else high - 1
+        if timestamps[last] <= start:
+            continue
+        out_timestamps[at] = start
+        out_values[at] = left_value(smoothed, timestamps, values, first, start, False)
+        at += 1
+        for j in range(first, last + 1):
+            if start < timestamps[j] < end:
+                out_timestamps[at] = timestamps[j]
+                out_values[at] = values[j]
+                at += 1
+        out_timestamps[at] = end
+        out_values[at] = right_value(smoothed, timestamps, values, low, last, end, False)
+        out_offsets[i + 1] = at + 1
+        at += 1
