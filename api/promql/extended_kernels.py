@@ -8,22 +8,23 @@ between the samples on both sides of it. Windows never move back, so their edges
 The order of floating-point operations is that of Prometheus.
 """
 
+import numpy as np
+
 from api.promql.range_kernels import changes_of, resets_of, skip_until
-from storage.kernel import kernel
+from api.promql.rate_kernels import find_resets
+from storage.kernel import kernel, kernel_part
 from storage.samples import Bools, Float64s, Int64s
 
 
-@kernel
+@kernel_part
 def interpolate(
-    timestamps: Int64s, values: Float64s, before: int, time: int, is_counter: bool
+    before_ms: int, before: float, after_ms: int, after: float, time_ms: int, is_counter: bool
 ) -> float:
-    """The value at `time` on the line from a sample to the next; a counter that falls between them
+    """The value at a time on the line from a sample to the next; a counter that falls between them
     starts from zero."""
-    first, second = float(values[before]), float(values[before + 1])
-    if is_counter and second < first:
-        first = 0.0
-    passed = float(time - timestamps[before])
-    return first + (second - first) * passed / float(timestamps[before + 1] - timestamps[before])
+    if is_counter and after < before:
+        before = 0.0
+    return before + (after - before) * float(time_ms - before_ms) / float(after_ms - before_ms)
 
 
 @kernel
@@ -31,9 +32,11 @@ def left_value(
     smoothed: bool, timestamps: Int64s, values: Float64s, first: int, start: int, is_counter: bool
 ) -> float:
     """The value at the left edge of a window whose first sample is `first`."""
-    if smoothed and timestamps[first] < start:
-        return float(interpolate(timestamps, values, first, start, is_counter))
-    return float(values[first])
+    at, value = timestamps[first], float(values[first])
+    if smoothed and at < start:
+        after = first + 1
+        value = interpolate(at, value, timestamps[after], values[after], start, is_counter)
+    return value
 
 
 @kernel
@@ -47,49 +50,86 @@ def right_value(
     is_counter: bool,
 ) -> float:
     """The value at the right edge of a window whose last sample is `last`, reaching from `low`."""
-    if smoothed and last > low and timestamps[last] > end:
-        return float(interpolate(timestamps, values, last - 1, end, is_counter))
-    return float(values[last])
+    at, value = timestamps[last], float(values[last])
+    if smoothed and last > low and at > end:
+        before = last - 1
+        value = interpolate(timestamps[before], values[before], at, value, end, is_counter)
+    return value
 
 
 @kernel
-def correction_of(left: float, right: float, values: Float64s, low: int, high: int) -> float:
-    """What a counter lost in resets on its way from left over [low, high) to right."""
+def correction_of(
+    left: float, right: float, values: Float64s, low: int, high: int, resets: Int64s
+) -> float:
+    """What a counter lost in resets on its way from left over [low, high) to right.
+
+    resets: the positions of values below the one before that may be in there, in order.
+    """
     lost, before = 0.0, left
-    for i in range(low, high):
-        if values[i] < before:
-            lost += before
-        before = values[i]
+    if low < high:
+        if values[low] < left:
+            lost += left
+        for r in range(len(resets)):
+            if resets[r] >= high:
+                break
+            if resets[r] > low:
+                lost += values[resets[r] - 1]
+        before = values[high - 1]
     if right < before:
         lost += before
     return lost
 
 
 @kernel
-def extended_change(
+def extended_rates(
     smoothed: bool,
     is_counter: bool,
+    divisor: float,
     timestamps: Int64s,
     values: Float64s,
-    low: int,
-    first: int,
-    last: int,
-    start: int,
-    end: int,
-) -> float:
-    """The difference of the values at both edges, and for counters what resets took away.
-
-    first and last are the samples that tell the values at the edges.
-    """
-    left = left_value(smoothed, timestamps, values, first, start, is_counter)
-    right = right_value(smoothed, timestamps, values, low, last, end, is_counter)
-    change = right - left
-    if is_counter:
-        # The edges have seen the resets before the first and after the last sample inside.
-        inner = first + 1 if timestamps[first] <= start else first
-        inner_end = last if timestamps[last] >= end else last + 1
-        change += correction_of(left, right, values, inner, inner_end)
-    return float(change)
+    resets: Int64s,
+    ends: Int64s,
+    range_ms: int,
+    lookback_ms: int,
+    out: Float64s,
+    present: Bools,
+) -> None:
+    """The change over each window of one series, as a share of divisor; nothing is extrapolated."""
+    low = inside = behind = high = passed = 0
+    stop = len(timestamps)
+    ahead_ms = lookback_ms if smoothed else 0
+    for k in range(len(ends)):
+        end = ends[k]
+        start = end - range_ms
+        while low < stop and timestamps[low] <= start - lookback_ms:
+            low += 1
+        inside = max(low, inside)
+        while inside < stop and timestamps[inside] <= start:
+            inside += 1
+        behind = max(low, behind)
+        while behind < stop and timestamps[behind] < end:
+            behind += 1
+        high = max(behind, high)
+        while high < stop and timestamps[high] <= end + ahead_ms:
+            high += 1
+        first = max(low, inside - 1)
+        last = min(high - 1, behind) if smoothed else high - 1
+        if high == low or timestamps[last] <= start:
+            continue
+        if smoothed and timestamps[first] > end:
+            continue
+        left = left_value(smoothed, timestamps, values, first, start, is_counter)
+        right = right_value(smoothed, timestamps, values, low, last, end, is_counter)
+        change = right - left
+        while passed < len(resets) and resets[passed] <= first:
+            passed += 1
+        if is_counter:
+            # The edges have seen the resets before the first and after the last sample inside.
+            inner = first + 1 if timestamps[first] <= start else first
+            inner_end = last if timestamps[last] >= end else last + 1
+            change += correction_of(left, right, values, inner, inner_end, resets[passed:])
+        out[k] = change / divisor
+        present[k] = True
 
 
 @kernel
@@ -106,31 +146,28 @@ def extended_rate_windows(
     out: Float64s,
     present: Bools,
 ) -> None:
-    """The change over each window, per second if is_rate; nothing is extrapolated."""
+    """The change over each window of each series, per second if is_rate."""
     # A window of no length has no change either.
-    divisor = range_ms // 1000 + (range_ms % 1000) * 1_000_000 / 1e9 if range_ms > 0 else 1.0
-    ahead_ms = lookback_ms if smoothed else 0
+    seconds = range_ms // 1000 + (range_ms % 1000) * 1_000_000 / 1e9
+    divisor = seconds if is_rate and range_ms > 0 else 1.0
+    resets = np.empty(len(timestamps), np.int64)
     for i in range(len(offsets) - 1):
-        low = inside = behind = high = offsets[i]
-        stop = offsets[i + 1]
-        for k in range(len(ends)):
-            end = ends[k]
-            start = end - range_ms
-            low = skip_until(timestamps, low, stop, start - lookback_ms)
-            inside = skip_until(timestamps, max(low, inside), stop, start)
-            behind = skip_until(timestamps, max(low, behind), stop, end - 1)
-            high = skip_until(timestamps, max(low, high), stop, end + ahead_ms)
-            first = max(low, inside - 1)
-            last = min(high - 1, behind) if smoothed else high - 1
-            if high == low or timestamps[last] <= start:
-                continue
-            if smoothed and timestamps[first] > end:
-                continue
-            change = extended_change(
-                smoothed, is_counter, timestamps, values, low, first, last, start, end
-            )
-            out[i, k] = change / divisor if is_rate else change
-            present[i, k] = True
+        times = timestamps[offsets[i] : offsets[i + 1]]
+        numbers = values[offsets[i] : offsets[i + 1]]
+        found = find_resets(numbers, resets) if is_counter else 0
+        extended_rates(
+            smoothed,
+            is_counter,
+            divisor,
+            times,
+            numbers,
+            resets[:found],
+            ends,
+            range_ms,
+            lookback_ms,
+            out[i],
+            present[i],
+        )
 
 
 @kernel
@@ -191,7 +228,14 @@ def smooth_values(
             if timestamps[last] == times[k] or not followed:
                 out[i, k] = values[last]
             else:
-                out[i, k] = interpolate(timestamps, values, last, times[k], False)
+                out[i, k] = interpolate(
+                    timestamps[last],
+                    values[last],
+                    timestamps[after],
+                    values[after],
+                    times[k],
+                    False,
+                )
             present[i, k] = True
 
 

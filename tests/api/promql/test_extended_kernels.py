@@ -114,8 +114,7 @@ def test_extended_samples_equal_their_twin(one: Window, end: int, smoothed: bool
 def test_a_counter_that_falls_is_interpolated_from_zero(
     values: tuple[float, float], is_counter: bool, expected: float
 ) -> None:
-    times = np.array([0, 100], np.int64)
-    assert kernels.interpolate(times, np.array(values), 0, 50, is_counter) == expected
+    assert kernels.interpolate(0, values[0], 100, values[1], 50, is_counter) == expected
 
 
 def test_a_window_of_no_length_has_no_change() -> None:
