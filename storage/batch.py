@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.samples import Float64s, Int64s
+from storage.samples import Float64s, Histograms, Int8s, Int32s, Int64s
 
 Bytes = NDArray[np.uint8]
 UInt64s = NDArray[np.uint64]
@@ -27,6 +27,10 @@ class Batch:
     fields, possibly with other fields in between), a keyed 128-bit hash of those bytes, and the
     samples sample_offsets[i]:sample_offsets[i+1]. Timestamps are int64 ms, values keep the bits
     they came with.
+
+    starts, rows, histograms: as in storage.samples.Samples; native histograms stand among the
+    floats of their series, with their sum as value. problems: int8 for each histogram, 0 or why
+    it is refused; None: all are sound.
     """
 
     kind: int
@@ -39,6 +43,10 @@ class Batch:
     sample_offsets: Int64s
     timestamps: Int64s
     values: Float64s
+    starts: Int64s | None = None
+    rows: Int32s | None = None
+    histograms: Histograms | None = None
+    problems: Int8s | None = None
     histogram_count: int = 0  # native histogram samples found and not decoded
     exemplar_count: int = 0
     metadata_count: int = 0
