@@ -6,8 +6,8 @@ Arrow, and label texts are quoted once per block and distinct symbol. Nothing he
 per series in Python.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
@@ -89,10 +89,26 @@ def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[bytes]:
     yield b"]" + Notes(warnings=(TRUNCATED,) if truncated else ()).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The row of `replicas` that each sample of a result came from.
+
+    numbers: [rows, steps] of a vector, read only where a sample is present; [samples] of a matrix.
+    """
+
+    replicas: LabelFrame
+    numbers: Int32s
+
+
 def encode_result(
-    result: Result, *, limit: int = 0, stats: dict[str, Any] | None = None
+    result: Result,
+    *,
+    limit: int = 0,
+    stats: dict[str, Any] | None = None,
+    origins: Origins | None = None,
 ) -> Iterator[bytes]:
-    """The answer to a query. A limit keeps that many series."""
+    """The answer to a query. A limit keeps that many series. With origins, each series also tells
+    the replicas that its points came from; its points are then encoded at once."""
     warnings = result.warnings
     value = result.value
     if isinstance(value, Vector | Matrix) and 0 < limit < value.labels.rows:
@@ -108,25 +124,34 @@ def encode_result(
             yield b"[%s,%s]" % (_seconds(result.steps[0]), dump(value.text))
         case Vector() | Matrix():
             yield b"["
-            yield from encode_blocks(value, result, rows=limit or value.labels.rows)
+            rows = limit or value.labels.rows
+            yield from encode_blocks(value, result, rows=rows, origins=origins)
             yield b"]"
     tail = b"" if stats is None else b',"stats":' + dump(stats)
     yield tail + b"}" + Notes(warnings, result.infos).encode()
 
 
-def encode_blocks(value: Vector | Matrix, result: Result, *, rows: int) -> Iterator[bytes]:
+def encode_blocks(
+    value: Vector | Matrix, result: Result, *, rows: int, origins: Origins | None = None
+) -> Iterator[bytes]:
     """The first `rows` series of a value, with commas between them."""
+    numbers = None if origins is None else origins.numbers
     if isinstance(value, Matrix):
-        single, blocks = False, matrix_blocks(value, rows)
+        single, blocks = False, matrix_blocks(value, rows, numbers)
     else:
-        single, blocks = not result.is_range, vector_blocks(value, result.steps, rows)
+        single, blocks = not result.is_range, vector_blocks(value, result.steps, rows, numbers)
+    replicas = ObjectText.of(None if origins is None else origins.replicas)
     is_first = True
     for block in blocks:
         rows_of_block = np.arange(block.first_row, block.first_row + block.samples.series_count)
         text = LabelText.of(value.labels.take(rows_of_block))
-        encoded = encode_block(text, block, single=single)
+        encoded = encode_block(text, block, replicas, single=single)
         yield encoded[1:].tobytes() if is_first else encoded.tobytes()
         is_first = False
+
+
+def no_origins() -> Int32s:
+    return np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +159,20 @@ class Block:
     """The points of successive series; series i of `samples` is row first_row + i of the value.
 
     continues: the first series has points in the block before; unfinished: the last in the next.
+    origins: the number of each point's replica; empty if replicas are not told, else no series is
+    cut.
     """
 
     first_row: int
     samples: Samples
     continues: bool = False
     unfinished: bool = False
+    origins: Int32s = field(default_factory=no_origins)
 
 
-def vector_blocks(vector: Vector, steps: Int64s, rows: int) -> Iterator[Block]:
+def vector_blocks(
+    vector: Vector, steps: Int64s, rows: int, origins: Int32s | None = None
+) -> Iterator[Block]:
     """The points of the first `rows` rows, in blocks of whole rows."""
     rows_per_block = max(1, min(BLOCK_ROWS, BLOCK_POINTS // max(1, len(steps))))
     for first in range(0, rows, rows_per_block):
@@ -152,11 +182,16 @@ def vector_blocks(vector: Vector, steps: Int64s, rows: int) -> Iterator[Block]:
         offsets = np.zeros(end - first + 1, np.int64)
         np.cumsum(np.count_nonzero(present, axis=1), out=offsets[1:])
         values = vector.values[first:end].reshape(-1)[places]
-        yield Block(first, Samples(offsets, steps[places % len(steps)], values))
+        numbers = no_origins() if origins is None else origins[first:end].reshape(-1)[places]
+        samples = Samples(offsets, steps[places % len(steps)], values)
+        yield Block(first, samples, origins=numbers)
 
 
-def matrix_blocks(matrix: Matrix, rows: int) -> Iterator[Block]:
+def matrix_blocks(matrix: Matrix, rows: int, origins: Int32s | None = None) -> Iterator[Block]:
     """The samples of the first `rows` series, in blocks that may cut a series."""
+    if origins is not None:
+        yield from whole_blocks(matrix, rows, origins)
+        return
     samples = matrix.samples
     first, end = 0, int(samples.offsets[rows])
     while first < end:
@@ -174,7 +209,21 @@ def matrix_blocks(matrix: Matrix, rows: int) -> Iterator[Block]:
         first = cut
 
 
-def encode_block(text: "LabelText", block: Block, *, single: bool) -> Bytes:
+def whole_blocks(matrix: Matrix, rows: int, origins: Int32s) -> Iterator[Block]:
+    """The samples of the first `rows` series, in blocks that cut no series."""
+    samples = matrix.samples
+    row = 0
+    while row < rows:
+        full = int(np.searchsorted(samples.offsets, samples.offsets[row] + BLOCK_POINTS, "right"))
+        end = min(rows, row + BLOCK_ROWS, max(row + 1, full - 1))
+        first, last = samples.offsets[row], samples.offsets[end]
+        offsets = samples.offsets[row : end + 1] - first
+        part = Samples(offsets, samples.timestamps[first:last], samples.values[first:last])
+        yield Block(row, part, origins=origins[first:last])
+        row = end
+
+
+def encode_block(text: "LabelText", block: Block, replicas: "ObjectText", *, single: bool) -> Bytes:
     """The JSON text of a block, with a comma in front of every series that begins in it."""
     samples = block.samples
     mantissas = np.empty(len(samples), np.int64)
@@ -186,6 +235,7 @@ def encode_block(text: "LabelText", block: Block, *, single: bool) -> Bytes:
         text.bytes_max
         + json_kernels.SERIES_BYTES_MAX * samples.series_count
         + json_kernels.POINT_BYTES_MAX * len(samples)
+        + replicas.longest * len(block.origins)
     )
     out = np.empty(size, np.uint8)
     end = json_kernels.write_series(
@@ -197,6 +247,9 @@ def encode_block(text: "LabelText", block: Block, *, single: bool) -> Bytes:
         scales,
         text_offsets,
         texts,
+        np.require(block.origins, np.int32, KERNEL_ARRAY),
+        replicas.starts,
+        replicas.text,
         single,
         block.continues,
         block.unfinished,
@@ -245,6 +298,29 @@ class LabelText:
         return json_kernels.label_bytes(self.ids, self.key_starts, self.token_starts)
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectText:
+    """Label sets as JSON objects, ready to be copied: number i is text[starts[i]:starts[i + 1]]."""
+
+    starts: Int64s
+    text: Bytes
+
+    @classmethod
+    def of(cls, labels: LabelFrame | None) -> "ObjectText":
+        if labels is None:
+            return cls(np.zeros(1, np.int64), np.empty(0, np.uint8))
+        text = LabelText.of(labels)
+        out = np.empty(text.bytes_max + len(text.ids), np.uint8)
+        starts = np.empty(labels.rows + 1, np.int64)
+        json_kernels.write_objects(out, starts, *text.columns)
+        return cls(starts, out)
+
+    @property
+    def longest(self) -> int:
+        """The most bytes that one of them takes, with a comma."""
+        return int(np.diff(self.starts).max(initial=0)) + 1
+
+
 def _quote_all(texts: Sequence[str]) -> tuple[Int64s, Bytes]:
     """The texts as elements of a JSON array: where they start, and the array."""
     blob = np.frombuffer(dump(list(texts)), np.uint8)
@@ -262,11 +338,15 @@ def dump(value: Any) -> bytes:
 
 
 def _replace_escapes(value: Any) -> Any:
-    """The value with its surrogate escapes replaced, in texts and flat lists of texts."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    assert isinstance(value, Iterable), f"BUG: {type(value)} has no JSON text"
-    return [_replace_escapes(element) for element in value]
+    """The value with its surrogate escapes replaced in all texts."""
+    match value:
+        case str():
+            return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        case dict():
+            return {_replace_escapes(k): _replace_escapes(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_replace_escapes(element) for element in value]
+    return value
 
 
 def format_plain(value: float) -> bytes:
@@ -296,7 +376,8 @@ def warm_encoder() -> None:
     labels = LabelFrame.from_dicts(symbols, [{"a": "b"}, {}])
     values = np.array([[0.5], [1 / 3]])
     vector = Vector(labels, values, np.ones(values.shape, np.bool_))
-    for _ in encode_result(Result(vector, np.zeros(1, np.int64), is_range=True)):
+    origins = Origins(labels, np.zeros(values.shape, np.int32))
+    for _ in encode_result(Result(vector, np.zeros(1, np.int64), is_range=True), origins=origins):
         pass
     for _ in encode_labelsets(labels, limit=0):
         pass

@@ -10,26 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.encoding import encode_result
-from api.params import (
-    Params,
-    QueryParams,
-    ReplicaParams,
-    instant_time_ms,
-    query_params,
-    range_params,
-)
+from api.params import Params, QueryParams, instant_time_ms, query_params, range_params
 from api.promql.engine import Engine
+from api.promql.queryable import Queryable
 from api.promql.value import Result
+from api.provenance import check_plain, with_origins
+from api.queriers import QuerierSource
 from api.query_pool import Turn
-from api.store import Querier, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request: its parameters, its tenant and the variable parts of its path."""
+    """A request: its parameters, its tenants (at least one) and the variable parts of its path."""
 
     params: Params
-    tenant: str
+    tenants: tuple[str, ...]
     path: Mapping[str, str]
 
 
@@ -42,19 +37,6 @@ class Job:
 
 
 Handler = Callable[[Call], Job | bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class QuerierSource:
-    """Where the queriers of requests come from. replica_labels: those configured."""
-
-    store: Store
-    replica_labels: tuple[str, ...]
-
-    def querier(self, tenant: str, replicas: ReplicaParams) -> Querier:
-        return self.store.querier(
-            tenant, replica_labels=replicas.labels or self.replica_labels, dedup=replicas.dedup
-        )
 
 
 class QueryHandlers:
@@ -76,7 +58,7 @@ class QueryHandlers:
         params = query_params(call.params)
         time_ms = instant_time_ms(call.params, now_ms=self._now_ms())
 
-        def evaluate(querier: Querier, turn: Turn) -> Result:
+        def evaluate(querier: Queryable, turn: Turn) -> Result:
             return self._engine.instant_query(
                 querier,
                 params.text,
@@ -93,7 +75,7 @@ class QueryHandlers:
         params = query_params(call.params)
         times = range_params(call.params)
 
-        def evaluate(querier: Querier, turn: Turn) -> Result:
+        def evaluate(querier: Queryable, turn: Turn) -> Result:
             return self._engine.range_query(
                 querier,
                 params.text,
@@ -108,14 +90,21 @@ class QueryHandlers:
         return self._job(call, params, evaluate)
 
     def _job(
-        self, call: Call, params: QueryParams, evaluate: Callable[[Querier, Turn], Result]
+        self, call: Call, params: QueryParams, evaluate: Callable[[Queryable, Turn], Result]
     ) -> Job:
+        if params.provenance:
+            check_plain(self._engine.parse(params.text))
+
         def run(turn: Turn) -> Iterator[bytes]:
             started = time.monotonic()
-            querier = self._source.querier(call.tenant, params.replicas)
-            result = evaluate(querier, turn)
+            querier = self._source.querier(call.tenants, params.replicas)
+            origins = None
+            if params.provenance:
+                result, origins = with_origins(querier, lambda read: evaluate(read, turn))
+            else:
+                result = evaluate(querier, turn)
             stats = _timings(turn, time.monotonic() - started) if params.stats else None
-            return encode_result(result, limit=params.limit, stats=stats)
+            return encode_result(result, limit=params.limit, stats=stats, origins=origins)
 
         return Job(run, params.timeout_ms)
 

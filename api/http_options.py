@@ -27,6 +27,13 @@ class ApiOptions:
         MINUTE_MS,
         "How long a client may take to receive one part of a large answer before it is cut off.",
     )
+    federated_tenants_max: int = setting(
+        "max-federated-tenants",
+        "integer",
+        16,
+        "Tenants that one request may read together, named with | between them.",
+        allowed=(1, 1_000),
+    )
     cors_origin: str = setting(
         "cors-origin",
         "text",

@@ -24,7 +24,7 @@ NO_DECIMAL = -1  # the scale of a number that is written from its text
 SCALE_MAX = 4  # prices, percentages and seconds end here; each further try costs 3 ns a number
 MANTISSA_LIMIT = 1e15  # up to 15 digits, a decimal is the shortest text of the float next to it
 POINT_BYTES_MAX = 64  # [ -9223309901257974.999 , "-0.00000123456789012345678" ] and commas
-SERIES_BYTES_MAX = 64  # ,{"metric":{},"values":[]}
+SERIES_BYTES_MAX = 64  # ,{"metric":{},"values":[],"replicas":[]}
 
 POWERS = 10.0 ** np.arange(SCALE_MAX + 1)
 
@@ -36,6 +36,8 @@ def _constant(text: bytes) -> Bytes:
 METRIC = _constant(b',{"metric":')
 VALUE = _constant(b',"value":')
 VALUES = _constant(b',"values":[')
+REPLICA = _constant(b',"replica":')
+REPLICAS = _constant(b',"replicas":[')
 NAN = _constant(b"NaN")
 INF = _constant(b"+Inf")
 
@@ -240,6 +242,24 @@ def write_labelsets(
 
 
 @kernel
+def write_objects(
+    out: Bytes,
+    starts: Int64s,
+    ids: Int32s,
+    key_starts: Int64s,
+    keys: Bytes,
+    token_starts: Int64s,
+    tokens: Bytes,
+) -> None:
+    """The label sets of all rows; row i is out[starts[i]:starts[i + 1]]."""
+    at = 0
+    for row in range(len(ids)):
+        starts[row] = at
+        at = write_labelset(out, at, ids[row], key_starts, keys, token_starts, tokens)
+    starts[len(ids)] = at
+
+
+@kernel
 def write_series(
     out: Bytes,
     ids: Int32s,
@@ -253,6 +273,9 @@ def write_series(
     scales: Int8s,
     text_offsets: Int32s,
     texts: Bytes,
+    origins: Int32s,
+    origin_starts: Int64s,
+    origin_objects: Bytes,
     single: bool,
     continues: bool,
     unfinished: bool,
@@ -260,6 +283,7 @@ def write_series(
     """Series with their points, each with a comma in front; series i has points
     offsets[i]:offsets[i+1].
 
+    origins: for each point, which of the objects tells its replica; empty if that is not told.
     single: each series has one point, written as `value`. continues: the first series was begun in
     an earlier call. unfinished: the last one goes on in a later call.
     """
@@ -294,6 +318,29 @@ def write_series(
             if not single:
                 out[at] = CLOSE
                 at += 1
+            if len(origins) > 0:
+                told = origins[offsets[row] : offsets[row + 1]]
+                at = write_origins(out, at, told, origin_starts, origin_objects, single)
             out[at] = END_BRACE
             at += 1
+    return at
+
+
+@kernel
+def write_origins(
+    out: Bytes, at: int, origins: Int32s, starts: Int64s, objects: Bytes, single: bool
+) -> int:
+    """The replicas of one series' points as a member of its object."""
+    if single:
+        at = copy_text(out, at, REPLICA, 0, len(REPLICA))
+    else:
+        at = copy_text(out, at, REPLICAS, 0, len(REPLICAS))
+    for i in range(len(origins)):
+        if i > 0:
+            out[at] = COMMA
+            at += 1
+        at = copy_text(out, at, objects, starts[origins[i]], starts[origins[i] + 1])
+    if not single:
+        out[at] = CLOSE
+        at += 1
     return at

@@ -7,8 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from api.encoding import encode_data, encode_labelsets, encode_texts
-from api.handlers import Call, Job, QuerierSource
+from api.handlers import Call, Job
 from api.params import SeriesParams, check_metadata_limits, series_params, unescape_label_name
+from api.queriers import QuerierSource
 from api.query_pool import Turn
 from api.store import Querier
 
@@ -63,7 +64,7 @@ class MetadataHandlers:
         return self._build_info
 
     def _querier(self, call: Call, params: SeriesParams) -> Querier:
-        return self._source.querier(call.tenant, params.replicas)
+        return self._source.querier(call.tenants, params.replicas)
 
 
 def build_info() -> dict[str, str]:

@@ -6,7 +6,7 @@ ignored, as clients send those of other systems along. Errors are BadData with P
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from api.errors import BadData, invalid_parameter
@@ -14,7 +14,9 @@ from api.promql.errors import ParseError
 from api.promql.nodes import VectorSelector
 from api.promql.parser import parse
 from api.times import MAX_TIME_MS, MIN_TIME_MS, parse_duration_ns, parse_time_ms, quote
+from storage.dedup_algorithm import Algorithm
 from storage.labels import Matcher
+from storage.options import HOUR_MS
 from storage.tenant import DEFAULT_TENANT, parse_tenant
 
 MS_NS = 1_000_000
@@ -58,10 +60,11 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaParams:
-    """How replicas are shown. labels: those given by the request, or None."""
+    """How replicas are shown. labels, algorithm: those given by the request, or None."""
 
     dedup: bool
     labels: tuple[str, ...] | None
+    algorithm: Algorithm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class QueryParams:
     lookback_ms: int | None
     stats: bool
     replicas: ReplicaParams
+    provenance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,29 +104,34 @@ class SeriesParams:
         return self.matcher_sets, self.start_ms, self.end_ms
 
 
-def tenant_of(headers: Mapping[str, str]) -> str:
-    """The tenant whose data a request asks for. Raises BadData or TenantError."""
+def tenants_of(headers: Mapping[str, str], *, tenants_max: int) -> tuple[str, ...]:
+    """The tenants whose data a request asks for, `a|b`: each once, sorted. Raises BadData or
+    TenantError."""
     for header in TENANT_HEADERS:
         text = headers.get(header)
         if text is None:
             continue
-        if "|" in text:
+        tenants = sorted({parse_tenant(part) for part in text.split("|")})
+        if len(tenants) > tenants_max:
             raise BadData(
-                f"{header} names several tenants ({quote(text)}); a request reads one tenant"
+                f"{header} names {len(tenants)} tenants; api.max-federated-tenants allows "
+                f"{tenants_max}"
             )
-        return parse_tenant(text)
-    return DEFAULT_TENANT
+        return tuple(tenants)
+    return (DEFAULT_TENANT,)
 
 
 def query_params(params: Params) -> QueryParams:
     """The common parameters; raises BadData."""
+    replicas = replica_params(params)
     return QueryParams(
         text=params.first("query"),
         limit=limit_of(params),
         timeout_ms=_duration_ms(params, "timeout", 'invalid parameter "timeout": '),
         lookback_ms=_lookback_ms(params),
         stats=params.first("stats") != "",
-        replicas=replica_params(params),
+        replicas=replicas,
+        provenance=_provenance(params, replicas),
     )
 
 
@@ -174,12 +183,39 @@ def series_params(params: Params, *, required: bool = False) -> SeriesParams:
 
 
 def replica_params(params: Params) -> ReplicaParams:
-    """Thanos' parameters; raises BadData."""
+    """Thanos' parameters, where `dedup` may also name an algorithm; raises BadData."""
     dedup = params.first("dedup")
+    algorithm = None
     if dedup and dedup not in _BOOLEANS:
-        raise invalid_parameter("dedup", f"cannot parse {quote(dedup)} to a boolean")
+        try:
+            algorithm = Algorithm(dedup)
+        except ValueError:
+            allowed = ", ".join([*(algorithm.value for algorithm in Algorithm), "true, false"])
+            cause = f"got {quote(dedup)}; allowed are {allowed}"
+            raise invalid_parameter("dedup", cause) from None
     labels = tuple(label for label in params.all("replicaLabels[]") if label)
-    return ReplicaParams(_BOOLEANS.get(dedup, True), labels or None)
+    return ReplicaParams(_BOOLEANS.get(dedup, True), labels or None, algorithm)
+
+
+def report_params(params: Params, *, now_ms: int) -> SeriesParams:
+    """The selection of a report about replicas: an hour up to now by default; raises BadData."""
+    selected = series_params(params)
+    end_ms = _optional_time_ms(params, "end", now_ms)
+    start_ms = _optional_time_ms(params, "start", end_ms - HOUR_MS)
+    if end_ms < start_ms:
+        raise invalid_parameter("end", "end timestamp must not be before start time")
+    return replace(selected, start_ms=start_ms, end_ms=end_ms)
+
+
+def _provenance(params: Params, replicas: ReplicaParams) -> bool:
+    text = params.first("provenance")
+    if text and text not in _BOOLEANS:
+        raise invalid_parameter("provenance", f"cannot parse {quote(text)} to a boolean")
+    wanted = _BOOLEANS.get(text, False)
+    if wanted and not replicas.dedup:
+        cause = "with dedup=false every series names its replica itself"
+        raise invalid_parameter("provenance", cause)
+    return wanted
 
 
 def limit_of(params: Params) -> int:

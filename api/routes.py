@@ -9,12 +9,14 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from api.handlers import Handler, QuerierSource, QueryHandlers
+from api.handlers import Handler, QueryHandlers
 from api.http_options import ApiOptions
 from api.metadata_handlers import MetadataHandlers
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
+from api.queriers import QuerierSource, ReplicaDefaults
 from api.query_pool import QueryPool
+from api.replica_handlers import ReplicaHandlers
 from api.serving import Server
 from api.store import Store
 
@@ -32,11 +34,11 @@ class Api:
         metrics: ApiMetrics,
         options: ApiOptions | None = None,
         *,
-        replica_labels: tuple[str, ...] = (),
+        replicas: ReplicaDefaults | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         options = options or ApiOptions()
-        source = QuerierSource(store, replica_labels)
+        source = QuerierSource(store, replicas or ReplicaDefaults())
         self.pool = QueryPool(
             concurrency=engine.options.max_concurrency,
             waiting_max=options.waiting_max,
@@ -45,6 +47,7 @@ class Api:
         self.server = Server(options, self.pool, metrics, timeout_ms=engine.options.timeout_ms)
         self.queries = QueryHandlers(source, engine, now_ms=now_ms)
         self.metadata = MetadataHandlers(source)
+        self.replicas = ReplicaHandlers(source, now_ms=now_ms)
 
     def routes(self) -> list[tuple[tuple[str, ...], str, Handler]]:
         """Methods, path below a prefix, and handler of every endpoint.
@@ -59,6 +62,7 @@ class Api:
             (GET_POST, "label/{name}/values", self.metadata.label_values),
             (GET_POST, "metadata", self.metadata.metadata),
             (GET, "status/buildinfo", self.metadata.build_info),
+            (GET, "status/replicas", self.replicas.report),
         ]
 
 

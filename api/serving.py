@@ -18,7 +18,7 @@ from api.errors import BadData, classify, is_foreseen
 from api.handlers import Call, Handler, Job
 from api.http_options import ApiOptions
 from api.metrics import ApiMetrics
-from api.params import Params, tenant_of
+from api.params import Params, tenants_of
 from api.query_pool import QueryPool, Turn
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ class Server:
 
     async def _answer(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         params = await self._read_params(request)
-        call = Call(params, tenant_of(request.headers), request.match_info)
+        tenants = tenants_of(request.headers, tenants_max=self._options.federated_tenants_max)
+        call = Call(params, tenants, request.match_info)
         outcome = handler(call)
         encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
         if isinstance(outcome, bytes):

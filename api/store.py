@@ -5,20 +5,40 @@ in worker threads. Time bounds are milliseconds, both inclusive; they may be as 
 `api.times.MIN_TIME_MS` and `MAX_TIME_MS`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from api.promql.queryable import Queryable
+from api.promql.queryable import Queryable, Selection
+from storage.dedup_algorithm import Algorithm
 from storage.labels import LabelFrame, Matcher
+from storage.replica_report import ReplicaGroup
+from storage.samples import Samples
 
 MatcherSets = Sequence[Sequence[Matcher]]
 
 
+class SourcedSelection(Selection, Protocol):
+    """A selection that can tell which replica its samples came from."""
+
+    def read_origins(self, first_row: int, end_row: int) -> Samples:
+        """What read() gives, with row numbers of replicas() in place of values; stale markers
+        stay."""
+        ...
+
+    def replicas(self) -> LabelFrame:
+        """The labels that tell replicas apart, one row for each replica; at least one row."""
+        ...
+
+
 class Querier(Queryable, Protocol):
-    """What one request may see: one tenant, with its replicas made one or not.
+    """What one request may see: some tenants, with their replicas made one or not.
 
     Several matcher sets select what any of them selects; none at all selects everything.
     """
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+    ) -> SourcedSelection: ...
 
     def label_names(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> list[str]:
         """The label names of the selected series, sorted by bytes, without duplicates."""
@@ -36,10 +56,37 @@ class Querier(Queryable, Protocol):
         ...
 
 
+class TenantQuerier(Querier, Protocol):
+    """What one request may see of one tenant."""
+
+    def replica_report(
+        self,
+        matcher_sets: MatcherSets,
+        start_ms: int,
+        end_ms: int,
+        *,
+        cluster_labels: Sequence[str],
+        stopped: Callable[[], bool],
+    ) -> list[ReplicaGroup]:
+        """What the replicas of the selected series do.
+
+        cluster_labels: tell replicas of equal name apart. Raises storage.errors.LimitExceeded, or
+        QueryStopped once `stopped` says so.
+        """
+        ...
+
+
 class Store(Protocol):
     """Where queriers come from."""
 
-    def querier(self, tenant: str, *, replica_labels: tuple[str, ...], dedup: bool) -> Querier:
+    def querier(
+        self,
+        tenant: str,
+        *,
+        replica_labels: tuple[str, ...],
+        dedup: bool,
+        algorithm: Algorithm = Algorithm.AUTO,
+    ) -> TenantQuerier:
         """A view of one tenant. With dedup, series that are equal without the replica labels are
-        one. A tenant that never wrote has no series."""
+        one, made by the algorithm. A tenant that never wrote has no series."""
         ...

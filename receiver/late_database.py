@@ -15,6 +15,7 @@ from enum import Enum
 
 from storage.batch import Batch, Outcome
 from storage.database import Database
+from storage.dedup_algorithm import Algorithm
 from storage.errors import Overloaded
 from storage.querier import EmptyQuerier, StorageQuerier
 
@@ -69,10 +70,17 @@ class LateDatabase:
         return await database.append(tenant, batch, arrival_ms)
 
     def querier(
-        self, tenant: str, *, replica_labels: tuple[str, ...], dedup: bool
+        self,
+        tenant: str,
+        *,
+        replica_labels: tuple[str, ...],
+        dedup: bool,
+        algorithm: Algorithm = Algorithm.AUTO,
     ) -> StorageQuerier | EmptyQuerier:
         """Database.querier. Raises NotReady too."""
-        return self._ready().querier(tenant, replica_labels=replica_labels, dedup=dedup)
+        return self._ready().querier(
+            tenant, replica_labels=replica_labels, dedup=dedup, algorithm=algorithm
+        )
 
     async def close(self, timeout_s: float) -> bool:
         """Close the database, waiting for one that is being opened; False if that took too long."""

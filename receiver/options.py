@@ -5,6 +5,7 @@ Loading this module loads neither numba nor DuckDB.
 
 from dataclasses import dataclass
 
+from storage.dedup_algorithm import Algorithm
 from storage.options import GIB, MIB, MINUTE_MS, setting
 
 SECOND_MS = 1_000
@@ -111,4 +112,23 @@ class DedupOptions:
         "list",
         ("prometheus_replica", "__replica__"),
         "Labels that tell replicas apart; queries see series that are equal without them as one.",
+    )
+    cluster_labels: tuple[str, ...] = setting(
+        "cluster-labels",
+        "list",
+        ("cluster",),
+        "Labels that tell apart replicas of the same name; used to report on replicas only.",
+    )
+    algorithm: str = setting(
+        "algorithm",
+        "text",
+        "auto",
+        "How one series is made of several replicas, where a query does not say.",
+        allowed=tuple(algorithm.value for algorithm in Algorithm),
+    )
+    tenant_algorithms: tuple[str, ...] = setting(
+        "tenant-algorithms",
+        "list",
+        (),
+        "Algorithms of tenants that are to have another one, each as TENANT=ALGORITHM.",
     )

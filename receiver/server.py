@@ -26,16 +26,22 @@ from api.options import EngineOptions
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
 from api.promql.warm_up import warm_up as warm_queries
+from api.queriers import ReplicaDefaults
 from api.routes import Api, add_routes
 from receiver.config import Config, ConfigError
 from receiver.late_database import LateDatabase, State
 from receiver.listen_address import bind, parse_listen_address
 from receiver.metrics import ReceiverMetrics
+from receiver.options import DedupOptions
 from receiver.probes import Probes
 from receiver.remote_write import WriteDecoder, limits_of, warm_decoder
 from receiver.version import program_version
 from receiver.write_handler import WriteHandler
 from storage.database import Database
+from storage.dedup_algorithm import Algorithm, parse_algorithm
+from storage.errors import TenantError
+from storage.replica_watch import ReplicaLabels
+from storage.tenant import parse_tenant
 from storage.warm_up import warm_up as warm_storage
 
 logger = logging.getLogger(__name__)
@@ -46,22 +52,20 @@ DATABASE = web.AppKey("database", LateDatabase)
 def build_app(config: Config) -> web.Application:
     """The whole program as an application, not yet started. Raises ConfigError."""
     features = check(config)
+    replicas = replica_defaults(config.dedup)
     registry = CollectorRegistry()
     metrics = ReceiverMetrics(registry)
     ProcessCollector(namespace="cupola", registry=registry)
     metrics.build_info.labels(program_version()).set(1)
     decoder = WriteDecoder()
-    database = LateDatabase(lambda: Database.open(config.storage, decoder.decode, registry))
+    watched = ReplicaLabels(replicas.labels, replicas.cluster_labels)
+    database = LateDatabase(
+        lambda: Database.open(config.storage, decoder.decode, registry, watched)
+    )
     write_decoder = decoder.with_limits(limits_of(config.write))
     write_handler = WriteHandler(database, write_decoder, config.write, metrics)
     engine = Engine(config.query, features)
-    api = Api(
-        database,
-        engine,
-        ApiMetrics(registry),
-        config.api,
-        replica_labels=config.dedup.replica_labels,
-    )
+    api = Api(database, engine, ApiMetrics(registry), config.api, replicas=replicas)
     app = web.Application()
     app[DATABASE] = database
     write_handler.add_routes(app)
@@ -78,10 +82,27 @@ def build_app(config: Config) -> web.Application:
 def check(config: Config) -> Features:
     """What can be found wrong without touching data or network. Raises ConfigError."""
     try:
+        replica_defaults(config.dedup)
         Cors(config.api.cors_origin)
         return parse_features(config.program.features)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def replica_defaults(options: DedupOptions) -> ReplicaDefaults:
+    """What the API needs to know of replicas. Raises ConfigError."""
+    tenants: dict[str, Algorithm] = {}
+    for text in options.tenant_algorithms:
+        tenant, sign, name = text.partition("=")
+        try:
+            if not sign or parse_tenant(tenant) in tenants:
+                raise ValueError("one TENANT=ALGORITHM for a tenant is expected")
+            tenants[tenant] = parse_algorithm(name)
+        except (ValueError, TenantError) as error:
+            raise ConfigError(f"dedup.tenant-algorithms: got {text!r}; {error}") from error
+    return ReplicaDefaults(
+        options.replica_labels, options.cluster_labels, Algorithm(options.algorithm), tenants
+    )
 
 
 async def run_engine(engine: Engine) -> AsyncIterator[None]:

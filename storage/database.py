@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from storage.batch import Batch, Decoder, Outcome
 from storage.catalog import Catalog
+from storage.dedup_algorithm import Algorithm
 from storage.duck import Duck
 from storage.errors import FormatError, LimitExceeded, StorageError
 from storage.files import catalog_file, make_directory, segments_directory, wal_directory
@@ -29,6 +30,7 @@ from storage.options import StorageOptions
 from storage.querier import EmptyQuerier, StorageQuerier
 from storage.recovery import recover_shard
 from storage.rejects import histogram_rejects
+from storage.replica_watch import ReplicaLabels, ReplicaWatch
 from storage.retention import Retention
 from storage.sealing import seal_head
 from storage.segment import SegmentMeta, clean_directory, missing_segments
@@ -44,13 +46,19 @@ logger = logging.getLogger(__name__)
 LOCK_FILE = "lock"
 TEMPORARY_DIRECTORY = "tmp"
 UPKEEP_SECONDS = 10.0
+NO_REPLICAS = ReplicaLabels(replica=(), cluster=())
 
 
 class Database:
     """Tenants on shards. append() belongs to an event loop; queriers may be used in any thread."""
 
     def __init__(
-        self, options: StorageOptions, catalog: Catalog, duck: Duck, metrics: StorageMetrics
+        self,
+        options: StorageOptions,
+        catalog: Catalog,
+        duck: Duck,
+        metrics: StorageMetrics,
+        replicas: ReplicaLabels,
     ) -> None:
         """Use open()."""
         self._options = options
@@ -66,13 +74,20 @@ class Database:
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
         self._retention = Retention(options, catalog)
+        self._watch = ReplicaWatch(metrics, replicas)
 
     @classmethod
     def open(
-        cls, options: StorageOptions, decode: Decoder, registry: CollectorRegistry
+        cls,
+        options: StorageOptions,
+        decode: Decoder,
+        registry: CollectorRegistry,
+        replicas: ReplicaLabels = NO_REPLICAS,
     ) -> "Database":
         """Open or make a data directory and recover everything acknowledged. Blocks; may take
-        minutes for a large log. Raises FormatError if the directory cannot be read."""
+        minutes for a large log. Raises FormatError if the directory cannot be read.
+
+        replicas: the labels of the replicas to be watched."""
         path = Path(options.path)
         make_directory(path)
         lock_descriptor = lock_directory(path)
@@ -82,7 +97,7 @@ class Database:
             threads=options.duckdb_threads,
             temporary=path / TEMPORARY_DIRECTORY,
         )
-        database = cls(options, catalog, duck, StorageMetrics(registry))
+        database = cls(options, catalog, duck, StorageMetrics(registry), replicas)
         database._lock_descriptor = lock_descriptor
         database._recover(decode)
         return database
@@ -119,16 +134,21 @@ class Database:
         return self._count(tenant, await answer)
 
     def querier(
-        self, tenant: str, *, replica_labels: tuple[str, ...], dedup: bool
+        self,
+        tenant: str,
+        *,
+        replica_labels: tuple[str, ...],
+        dedup: bool,
+        algorithm: Algorithm = Algorithm.AUTO,
     ) -> StorageQuerier | EmptyQuerier:
         """A view of one tenant. With dedup, series that are equal without the replica labels are
-        one. A tenant that never wrote has no series."""
+        one, made by the algorithm. A tenant that never wrote has no series."""
         known = self._tenants.get(tenant)
         if known is None:
             return EmptyQuerier()
         shard = self._shards[known.shard]
         labels = replica_labels if dedup else ()
-        return StorageQuerier(shard, known.number, self._options, labels)
+        return StorageQuerier(shard, known.number, self._options, labels, algorithm)
 
     def close(self) -> None:
         """Write what waits, finish seals under way, keep the heads in the log."""
@@ -230,6 +250,15 @@ class Database:
                     self._metrics.segments_dropped.inc(dropped)
                 except (StorageError, OSError) as error:
                     logger.error("upkeep failed shard=%d error=%r", shard.number, error)
+            self.watch_replicas(now_ms())
+
+    def watch_replicas(self, now_ms: int) -> None:
+        """Bring the metrics of replicas up to date. For the upkeep thread."""
+        tables = [shard.table for shard in self._shards]
+        self._watch.update(tables, self._tenant_name, now_ms)
+
+    def _tenant_name(self, number: int) -> str:
+        return next(t.name for t in list(self._tenants.values()) if t.number == number)
 
     def _update_gauges(self, shard: Shard) -> None:
         label = str(shard.number)

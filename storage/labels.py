@@ -163,6 +163,10 @@ class LabelFrame:
 
     def matrix(self, names: Sequence[str]) -> Int32s:
         """The columns of `names` side by side, int32[rows, len(names)], row-major."""
+        if len(set(names)) < len(names):
+            distinct = list(dict.fromkeys(names))
+            places = [distinct.index(name) for name in names]
+            return np.ascontiguousarray(self.matrix(distinct)[:, places])
         if len(set(names)) < len(names):  # the kernel finds each name once
             once = list(dict.fromkeys(names))
             repeated: Int32s = self.matrix(once)[:, [once.index(name) for name in names]]

@@ -59,6 +59,22 @@ def clip(samples: Samples, first_row: int, end_row: int) -> Samples:
     return Samples(offsets - start, samples.timestamps[start:end], samples.values[start:end])
 
 
+def between(samples: Samples, start_ms: int, end_ms: int) -> Samples:
+    """The samples with times in [start_ms, end_ms]; the same object if those are all."""
+    offsets = np.zeros_like(samples.offsets)
+    firsts = np.empty(samples.series_count, np.int64)
+    count_between(samples.offsets, samples.timestamps, start_ms, end_ms, firsts, offsets[1:])
+    np.cumsum(offsets, out=offsets)
+    if offsets[-1] == len(samples):
+        return samples
+    timestamps = np.empty(offsets[-1], np.int64)
+    bits = np.empty(offsets[-1], np.uint64)
+    copy_ranges(
+        firsts, offsets, samples.timestamps, samples.values.view(np.uint64), timestamps, bits
+    )
+    return Samples(offsets, timestamps, bits.view(np.float64))
+
+
 def take_rows(samples: Samples, rows: Int64s) -> Samples:
     """The samples of the given rows, in their order."""
     offsets = np.zeros(len(rows) + 1, np.int64)
@@ -66,6 +82,46 @@ def take_rows(samples: Samples, rows: Int64s) -> Samples:
     shift = np.repeat(samples.offsets[rows] - offsets[:-1], np.diff(offsets))
     positions = np.arange(offsets[-1]) + shift
     return Samples(offsets, samples.timestamps[positions], samples.values[positions])
+
+
+@kernel
+def count_between(
+    offsets: Int64s,
+    timestamps: Int64s,
+    start_ms: int,
+    end_ms: int,
+    firsts: Int64s,
+    counts: Int64s,
+) -> None:
+    """Of each series, the first position in [start_ms, end_ms] and how many there are.
+
+    Searched from both ends: what is cut off is short.
+    """
+    for i in range(len(offsets) - 1):
+        first, end = offsets[i], offsets[i + 1]
+        while first < end and timestamps[first] < start_ms:
+            first += 1
+        while first < end and timestamps[end - 1] > end_ms:
+            end -= 1
+        firsts[i] = first
+        counts[i] = end - first
+
+
+@kernel
+def copy_ranges(
+    firsts: Int64s,
+    offsets: Int64s,
+    timestamps: Int64s,
+    bits: UInt64s,
+    out_times: Int64s,
+    out_bits: UInt64s,
+) -> None:
+    """Copy the samples from firsts[i] on to the places that offsets gives series i."""
+    for i in range(len(firsts)):
+        first = firsts[i] - offsets[i]
+        for k in range(offsets[i], offsets[i + 1]):
+            out_times[k] = timestamps[first + k]
+            out_bits[k] = bits[first + k]
 
 
 @kernel

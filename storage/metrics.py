@@ -33,6 +33,16 @@ class StorageMetrics:
         self.wal_bytes = Gauge(
             "cupola_wal_bytes", "Size of the log files, by shard.", ["shard"], registry=registry
         )
+        self.replica_silence = Gauge(
+            "cupola_replica_silence_seconds",
+            "Age of the newest sample of each replica of an HA pair, by tenant and cluster.",
+            ["tenant", "ha_cluster", "ha_replica"], registry=registry,
+        )  # fmt: skip
+        self.replicas_left_out = Gauge(
+            "cupola_replicas_left_out",
+            "Replicas that cupola_replica_silence_seconds does not tell of, being too many.",
+            registry=registry,
+        )
         self.seal_seconds = Histogram(
             "cupola_seal_duration_seconds", "Time to seal a head into a segment.",
             buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120), registry=registry,

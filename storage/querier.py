@@ -8,69 +8,27 @@ Invariants:
 * Rows are in the order of series ids, or of the first member of each replica group: stable.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from storage.dedup import dedup
+from storage.dedup_algorithm import Algorithm, reach_ms
 from storage.errors import LimitExceeded
-from storage.head import HeadSamples
 from storage.index import TenantIndex
 from storage.labels import LabelFrame, Matcher, Symbols, empty_frame, label_sort_key
-from storage.merge import clip, merge_all, take_rows
+from storage.merge import take_rows
 from storage.options import StorageOptions
+from storage.replica_report import REPORT_SERIES_MAX, ReplicaGroup, replica_report
 from storage.samples import Bools, Int64s, Samples, empty_samples
 from storage.segment import SegmentMeta
+from storage.selection import (
+    DedupRule,
+    DedupSelection,
+    SampleBudget,
+    StoredSelection,
+    replica_groups,
+)
 from storage.shard import Shard, ShardView
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSelection:
-    """Matched series as they are stored: one row per series."""
-
-    labels: LabelFrame
-    sealed: Samples
-    heads: tuple[HeadSamples, ...]
-
-    def read(self, first_row: int, end_row: int) -> Samples:
-        """The samples of rows [first_row, end_row); what was written first wins."""
-        sources = [clip(self.sealed, first_row, end_row)] if len(self.sealed) else []
-        for head in self.heads:
-            sources += head.sources(first_row, end_row)
-        return merge_all(sources, end_row - first_row)
-
-
-@dataclass(frozen=True, slots=True)
-class DedupSelection:
-    """Groups of replicas as one series each. Rows members[g]:members[g+1] of `stored` are group
-    g."""
-
-    labels: LabelFrame
-    stored: StoredSelection
-    members: Int64s
-
-    def read(self, first_row: int, end_row: int) -> Samples:
-        members = self.members[first_row : end_row + 1]
-        samples = self.stored.read(int(members[0]), int(members[-1]))
-        return dedup(samples, members - members[0])
-
-
-class SampleBudget:
-    """Counts the samples one selector reads from disk."""
-
-    def __init__(self, samples_max: int) -> None:
-        self._samples_max = samples_max
-        self._samples = 0
-
-    def spend(self, samples: int) -> None:
-        """Raises LimitExceeded once there are too many."""
-        self._samples += samples
-        if self._samples > self._samples_max:
-            raise LimitExceeded(
-                f"the selector reads more than {self._samples_max} samples from segments "
-                "(storage.select.max-samples)"
-            )
 
 
 class StorageQuerier:
@@ -82,34 +40,73 @@ class StorageQuerier:
         tenant: int,
         options: StorageOptions,
         replica_labels: Sequence[str],
+        algorithm: Algorithm = Algorithm.AUTO,
     ) -> None:
-        """replica_labels: empty to see every replica's series."""
+        """replica_labels: empty to see every replica's series; algorithm: makes them one."""
         self._shard = shard
         self._index: TenantIndex = shard.index(tenant)
         self._options = options
         self._replica_labels = tuple(replica_labels)
+        self._algorithm = algorithm
         self.symbols = Symbols(shard.table.symbols)
 
     @property
     def counters_differ(self) -> bool:
-        """Dedup treats counters as it treats everything else."""
-        return False
+        """Only `penalty` treats counters in its own way."""
+        return bool(self._replica_labels) and self._algorithm is Algorithm.PENALTY
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
     ) -> StoredSelection | DedupSelection:
-        """The series that pass all matchers; the hint `counter` changes nothing. Raises
-        LimitExceeded if more series or samples match than storage.select.max-* allow."""
-        view = self._shard.view()
+        """Raises LimitExceeded if more series or samples match than storage.select.max-* allow."""
         refs = self._match(matchers)
+        return self._select(
+            refs, self._index.frame(refs, self.symbols), (start_ms, end_ms), counter
+        )
+
+    def replica_report(
+        self,
+        matcher_sets: Sequence[Sequence[Matcher]],
+        start_ms: int,
+        end_ms: int,
+        *,
+        cluster_labels: Sequence[str],
+        stopped: Callable[[], bool],
+    ) -> list[ReplicaGroup]:
+        """What the replicas of the selected series do, and what dedup makes of them.
+
+        cluster_labels: tell replicas of equal name apart. Raises LimitExceeded, or QueryStopped
+        once `stopped` says so.
+        """
+        refs = self._match_any(matcher_sets)
         labels = self._index.frame(refs, self.symbols)
+        replicated = np.flatnonzero(labels.matrix(self._replica_labels).any(axis=1))
+        if len(replicated) > REPORT_SERIES_MAX:
+            raise LimitExceeded(
+                f"{len(replicated)} series have replica labels, at most {REPORT_SERIES_MAX} are "
+                "reported on (REPORT_SERIES_MAX); select some, such as match[]=up"
+            )
+        labels = labels.take(replicated)
+        selection = self._select(refs[replicated], labels, (start_ms, end_ms), False)
+        if not isinstance(selection, DedupSelection):
+            return []
+        last_ms = self._shard.table.last_ms[refs[replicated][selection.order]]
+        return replica_report(selection, last_ms, cluster_labels, stopped)
+
+    def _select(
+        self, refs: Int64s, labels: LabelFrame, span: tuple[int, int], counter: bool
+    ) -> StoredSelection | DedupSelection:
+        view = self._shard.view()
         replicas = [name for name in self._replica_labels if labels.column(name).any()]
         if not replicas:
-            return self._read(view, refs, labels, start_ms, end_ms)
+            return self._read(view, refs, labels, *span)
         order, members = replica_groups(labels, replicas)
         labels = labels.take(order)
-        stored = self._read(view, refs[order], labels, start_ms, end_ms)
-        return DedupSelection(labels.take(members[:-1]).drop(replicas), stored, members)
+        around = reach_ms(self._algorithm, int(np.diff(members).max()))
+        stored = self._read(view, refs[order], labels, span[0] - around, span[1] + around)
+        rule = DedupRule(tuple(replicas), self._algorithm, counter=counter)
+        labels = labels.take(members[:-1]).drop(replicas)
+        return DedupSelection(labels, stored, members, order, rule, span)
 
     def label_names(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
@@ -130,8 +127,7 @@ class StorageQuerier:
         """The selected series with a sample in [start_ms, end_ms], each once. In a segment that
         reaches over an end of the range a series counts if its first and last sample do."""
         view = self._shard.view()
-        matched = [self._match(matchers) for matchers in matcher_sets or [()]]
-        refs = matched[0] if len(matched) == 1 else np.unique(np.concatenate(matched))
+        refs = self._match_any(matcher_sets)
         refs = refs[self._has_samples(view, refs, start_ms, end_ms)]
         if not len(refs):
             return empty_frame(self.symbols)
@@ -141,6 +137,10 @@ class StorageQuerier:
             return labels
         labels = labels.drop(replicas)
         return labels.take(labels.group(labels.names)[1])
+
+    def _match_any(self, matcher_sets: Sequence[Sequence[Matcher]]) -> Int64s:
+        matched = [self._match(matchers) for matchers in matcher_sets or [()]]
+        return matched[0] if len(matched) == 1 else np.unique(np.concatenate(matched))
 
     def _match(self, matchers: Sequence[Matcher]) -> Int64s:
         """Matched refs. Matchers see replica labels, also those that dedup removes."""
@@ -197,14 +197,23 @@ class EmptyQuerier:
     def __init__(self) -> None:
         self.symbols = Symbols()
 
-    @property
-    def counters_differ(self) -> bool:
-        return False
+    counters_differ = False
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
     ) -> StoredSelection:
         return StoredSelection(empty_frame(self.symbols), empty_samples(0), ())
+
+    def replica_report(
+        self,
+        matcher_sets: Sequence[Sequence[Matcher]],
+        start_ms: int,
+        end_ms: int,
+        *,
+        cluster_labels: Sequence[str],
+        stopped: Callable[[], bool],
+    ) -> list[ReplicaGroup]:
+        return []
 
     def label_names(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
@@ -220,21 +229,6 @@ class EmptyQuerier:
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> LabelFrame:
         return empty_frame(self.symbols)
-
-
-def replica_groups(labels: LabelFrame, replicas: Sequence[str]) -> tuple[Int64s, Int64s]:
-    """Rows ordered so that the replicas of a series stand together: (order, members).
-
-    Group g is order[members[g]:members[g+1]], its rows in the order of their replica labels. Groups
-    come in the order of their first row.
-    """
-    rest = labels.drop(replicas)
-    group, first = rest.group(rest.names)
-    rank = np.empty(labels.rows, np.int64)
-    rank[labels.keep(replicas).order()] = np.arange(labels.rows)
-    order = np.lexsort((rank, group)).astype(np.int64)
-    members = np.searchsorted(group[order], np.arange(len(first) + 1)).astype(np.int64)
-    return order, members
 
 
 def overlapping(segments: Iterable[SegmentMeta], start_ms: int, end_ms: int) -> list[SegmentMeta]:

@@ -14,8 +14,9 @@ from storage.dedup import dedup
 from storage.head import Head, sealed_samples
 from storage.index import TenantIndex
 from storage.labels import LabelFrame, Matcher, Symbols
-from storage.merge import merge_all
+from storage.merge import between, merge_all
 from storage.options import StorageOptions
+from storage.replica_health import measure
 from storage.samples import Int64s
 from storage.segment_kernels import strictly_ascending
 from storage.segment_reader import cut_runs, join_runs, merge
@@ -59,11 +60,15 @@ def example_batch() -> Batch:
 
 
 def read_back(head: Head, refs: Int64s, labels: LabelFrame) -> None:
-    """What a query with replica dedup does."""
+    """What a query with replica dedup, and a report on replicas, do."""
     found = head.snapshot(refs).between(0, 100)
     found.counts()
     samples = merge_all(found.sources(0, len(refs)), len(refs))
-    dedup(samples, np.array([0, 2]))
+    members = np.array([0, 2])
+    chosen = dedup(samples, members, provenance=True)
+    assert chosen.sources is not None, "BUG: dedup told no sources"
+    measure(samples, members, chosen.samples, chosen.sources)
+    between(chosen.samples, 15, 35)
     labels.group(labels.names)
     labels.take(labels.order()).column("r")
 

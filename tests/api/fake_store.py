@@ -11,15 +11,26 @@ from api.http_options import ApiOptions
 from api.metrics import ApiMetrics
 from api.options import EngineOptions
 from api.promql.engine import Engine
+from api.queriers import ReplicaDefaults
 from api.routes import Api, add_routes
+from storage.dedup_algorithm import Algorithm
 from storage.labels import LabelFrame, Matcher
+from storage.replica_report import ReplicaGroup
 from tests.memory_store import MemoryStore
 
+REPLICAS = ReplicaDefaults(
+    labels=("replica",),
+    cluster_labels=("cluster",),
+    tenant_algorithms={"migrated": Algorithm.PENALTY},
+)
 NOW_MS = 1_435_781_451_781
 
 
 class FakeQuerier(MemoryStore):
     """One tenant's series with the label queries of the API's port."""
+
+    groups: Sequence[ReplicaGroup] = ()
+    reported: Any = None
 
     def series(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
@@ -32,6 +43,11 @@ class FakeQuerier(MemoryStore):
                 if samples:
                     found[tuple(labelset.items())] = labelset
         return LabelFrame.from_dicts(self.symbols, list(found.values()))
+
+    def replica_report(self, matcher_sets: Any, start_ms: int, end_ms: int, **more: Any) -> Any:
+        """Canned groups, as far as the test fills them in."""
+        self.reported = (matcher_sets, start_ms, end_ms, more["cluster_labels"])
+        return self.groups
 
     def label_names(self, *selection: Any) -> list[str]:
         return list(self.series(*selection).names)
@@ -47,13 +63,20 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.tenants: dict[str, FakeQuerier] = {}
-        self.asked: list[tuple[str, tuple[str, ...], bool]] = []
+        self.asked: list[tuple[str, tuple[str, ...], bool, Algorithm]] = []
 
     def tenant(self, name: str = "default") -> FakeQuerier:
         return self.tenants.setdefault(name, FakeQuerier())
 
-    def querier(self, tenant: str, *, replica_labels: tuple[str, ...], dedup: bool) -> FakeQuerier:
-        self.asked.append((tenant, replica_labels, dedup))
+    def querier(
+        self,
+        tenant: str,
+        *,
+        replica_labels: tuple[str, ...],
+        dedup: bool,
+        algorithm: Algorithm = Algorithm.AUTO,
+    ) -> FakeQuerier:
+        self.asked.append((tenant, replica_labels, dedup, algorithm))
         return self.tenant(tenant)
 
 
@@ -96,7 +119,7 @@ def run_api(
             engine or real,
             ApiMetrics(registry),
             options,
-            replica_labels=("replica",),
+            replicas=REPLICAS,
             now_ms=lambda: NOW_MS,
         )
         app = web.Application()

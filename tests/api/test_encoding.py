@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from api import encoding, json_kernels
 from api.encoding import (
     Notes,
+    Origins,
     encode_data,
     encode_error,
     encode_labelsets,
@@ -63,6 +64,40 @@ def instant(value: Any, time_ms: int = 1_435_781_451_781, **notes: Any) -> Resul
 
 def ranged(value: Any, steps: list[int], **notes: Any) -> Result:
     return Result(value, np.array(steps, np.int64), True, **notes)
+
+
+@pytest.mark.usefixtures("_blocks")
+@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=5), max_size=6), st.booleans())
+@settings(max_examples=50)
+def test_every_point_tells_its_replica(series: list[list[int]], is_range: bool) -> None:
+    """series: the numbers of the replicas of each point."""
+    replicas = [{"replica": 'a"'}, {"replica": "b", "z": "1"}, {}]
+    labelsets = [{"i": str(i)} for i in range(len(series))]
+    offsets = np.cumsum([0] + [len(points) for points in series]).astype(np.int64)
+    flat = np.array([number for points in series for number in points], np.int32)
+    times = np.concatenate([np.arange(len(p)) for p in series] or [np.zeros(0)]).astype(np.int64)
+    if is_range:
+        present = np.array([[k < len(p) for k in range(5)] for p in series], np.bool_)
+        numbers = np.zeros((len(series), 5), np.int32)
+        if len(series):
+            numbers[present] = flat
+        value = vector(labelsets, np.ones((len(series), 5)), present.reshape(-1, 5))
+        made = text(ranged(value, list(range(5))), origins=Origins(frame(replicas), numbers))
+    else:
+        matrix = Matrix(frame(labelsets), Samples(offsets, times, np.ones(len(flat))))
+        made = text(instant(matrix), origins=Origins(frame(replicas), flat))
+    told = [element["replicas"] for element in json.loads(made)["data"]["result"]]
+    assert told == [[replicas[number] for number in points] for points in series]
+
+
+def test_an_instant_vector_tells_one_replica_each() -> None:
+    value = vector([{"i": "1"}, {"i": "2"}], [5.0, 6.0])
+    origins = Origins(frame([{"r": "a"}, {"r": "b"}]), np.array([[1], [0]], np.int32))
+    assert json.loads(text(instant(value, 1_000), origins=origins))["data"]["result"] == [
+        {"metric": {"i": "1"}, "value": [1, "5"], "replica": {"r": "b"}},
+        {"metric": {"i": "2"}, "value": [1, "6"], "replica": {"r": "a"}},
+    ]
+    assert "replica" not in text(instant(value))
 
 
 @pytest.mark.parametrize(
@@ -287,5 +322,6 @@ def test_warm_kernels_fit_every_answer() -> None:
         ranged(Vector(labels, np.ones((2, 2), order="F"), np.ones((2, 2), np.bool_)), [0, 1]),
     ):
         text(result)
+    text(instant(Matrix(labels, samples)), origins=Origins(labels, np.zeros(2, np.int32)))
     b"".join(encode_labelsets(labels, limit=1))
     assert [list(kernel.signatures) for kernel in kernels] == compiled

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from api.options import EngineOptions
+from storage.dedup_algorithm import Algorithm
 from tests.api.fake_store import NOW_MS, FakeStore, Running, run_api
 
 
@@ -167,16 +168,14 @@ def test_tenants_and_replicas_are_handed_to_the_store() -> None:
             assert answer["data"]["result"][0]["metric"]["job"] == job
         await running.get("query", query="1", dedup="false")
         await running.get("query", query="1", **{"replicaLabels[]": "pod"})
+        await running.get("query", query="1", dedup="chain")
         assert running.store.asked == [
-            ("other", ("replica",), True),
-            ("default", ("replica",), True),
-            ("default", ("replica",), False),
-            ("default", ("pod",), True),
+            ("other", ("replica",), True, Algorithm.AUTO),
+            ("default", ("replica",), True, Algorithm.AUTO),
+            ("default", ("replica",), False, Algorithm.AUTO),
+            ("default", ("pod",), True, Algorithm.AUTO),
+            ("default", ("replica",), True, Algorithm.CHAIN),
         ]
-        headers = {"X-Scope-OrgID": "a|b"}
-        async with running.client.get("/api/v1/query?query=1", headers=headers) as response:
-            assert response.status == 400
-            assert (await response.json())["errorType"] == "bad_data"
         headers = {"X-Scope-OrgID": "a/b"}
         async with running.client.get("/api/v1/query?query=1", headers=headers) as response:
             assert response.status == 400

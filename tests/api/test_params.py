@@ -17,11 +17,13 @@ from api.params import (
     query_params,
     range_params,
     replica_params,
+    report_params,
     series_params,
-    tenant_of,
+    tenants_of,
     unescape_label_name,
 )
 from api.times import MAX_TIME_MS, MIN_TIME_MS
+from storage.dedup_algorithm import Algorithm
 from storage.errors import TenantError
 from storage.labels import Matcher
 
@@ -50,23 +52,26 @@ def test_too_many_fields_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "tenant"),
+    ("headers", "tenants"),
     [
-        ({}, "default"),
-        ({"X-Scope-OrgID": "a"}, "a"),
-        ({"THANOS-TENANT": "b"}, "b"),
-        ({"X-Scope-OrgID": "a", "THANOS-TENANT": "b"}, "a"),
+        ({}, ("default",)),
+        ({"X-Scope-OrgID": "a"}, ("a",)),
+        ({"THANOS-TENANT": "b"}, ("b",)),
+        ({"X-Scope-OrgID": "a", "THANOS-TENANT": "b"}, ("a",)),
+        ({"X-Scope-OrgID": "c|a|b|a"}, ("a", "b", "c")),
+        ({"THANOS-TENANT": "a|a"}, ("a",)),
     ],
 )
-def test_tenants(headers: dict[str, str], tenant: str) -> None:
-    assert tenant_of(headers) == tenant
+def test_tenants(headers: dict[str, str], tenants: tuple[str, ...]) -> None:
+    assert tenants_of(headers, tenants_max=3) == tenants
 
 
-def test_several_or_bad_tenants_are_refused() -> None:
-    with pytest.raises(BadData, match=r'X-Scope-OrgID names several tenants \("a\|b"\)'):
-        tenant_of({"X-Scope-OrgID": "a|b"})
-    with pytest.raises(TenantError, match="invalid tenant ''"):
-        tenant_of({"X-Scope-OrgID": "", "THANOS-TENANT": "b"})
+def test_too_many_or_bad_tenants_are_refused() -> None:
+    with pytest.raises(BadData, match="names 4 tenants; api.max-federated-tenants allows 3"):
+        tenants_of({"X-Scope-OrgID": "a|b|c|d"}, tenants_max=3)
+    for text in ("", "a|", "|", "a||b"):
+        with pytest.raises(TenantError, match="invalid tenant ''"):
+            tenants_of({"X-Scope-OrgID": text, "THANOS-TENANT": "b"}, tenants_max=3)
 
 
 def test_query_params() -> None:
@@ -85,6 +90,36 @@ def test_query_params() -> None:
 def test_replica_labels_are_repeated() -> None:
     got = replica_params(Params({"replicaLabels[]": ["a", "", "b"], "dedup": ["1"]}))
     assert got == ReplicaParams(True, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "dedup", "algorithm"),
+    [
+        ("", True, None),
+        ("true", True, None),
+        ("1", True, None),
+        ("false", False, None),
+        ("auto", True, Algorithm.AUTO),
+        ("penalty", True, Algorithm.PENALTY),
+        ("chain", True, Algorithm.CHAIN),
+    ],
+)
+def test_dedup_may_name_an_algorithm(text: str, dedup: bool, algorithm: Algorithm | None) -> None:
+    assert replica_params(params(dedup=text)) == ReplicaParams(dedup, None, algorithm)
+
+
+def test_provenance_is_a_wish() -> None:
+    assert query_params(params(provenance="true")).provenance
+    assert not query_params(params(provenance="0", dedup="false")).provenance
+    assert not query_params(params(provenance="")).provenance
+
+
+def test_a_report_is_about_an_hour_up_to_now() -> None:
+    assert report_params(params(), now_ms=7_200_000).selection == ((), 3_600_000, 7_200_000)
+    got = report_params(params(start="1", end="2"), now_ms=7_200_000)
+    assert got.selection == ((), 1_000, 2_000)
+    got = report_params(params(end="3600"), now_ms=7_200_000)
+    assert got.selection == ((), 0, 3_600_000)
 
 
 def test_range_params() -> None:
@@ -170,7 +205,26 @@ TEXTS = [
         'invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax',
     ),
     (limit_of, {"limit": "-1"}, 'invalid parameter "limit": limit must be non-negative'),
-    (query_params, {"dedup": "x"}, 'invalid parameter "dedup": cannot parse "x" to a boolean'),
+    (
+        query_params,
+        {"dedup": "Auto"},
+        'invalid parameter "dedup": got "Auto"; allowed are auto, penalty, chain, true, false',
+    ),
+    (
+        query_params,
+        {"provenance": "x"},
+        'invalid parameter "provenance": cannot parse "x" to a boolean',
+    ),
+    (
+        query_params,
+        {"provenance": "true", "dedup": "false"},
+        'invalid parameter "provenance": with dedup=false every series names its replica itself',
+    ),
+    (
+        lambda p: report_params(p, now_ms=0),
+        {"start": "1"},
+        'invalid parameter "end": end timestamp must not be before start time',
+    ),
     (
         series_params,
         {"end": "x"},

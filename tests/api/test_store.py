@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from api.store import Querier, Store
+from api.store import Querier, SourcedSelection, Store, TenantQuerier
 from receiver.late_database import LateDatabase
 from storage.database import Database
+from storage.federation import FederatedQuerier, FederatedSelection
 from storage.querier import EmptyQuerier, StorageQuerier
+from storage.selection import DedupSelection, StoredSelection
 from tests.api.fake_store import FakeQuerier, FakeStore
 
 
@@ -27,12 +29,23 @@ def test_stores(store: Any) -> None:
 
 
 @pytest.mark.parametrize("querier", [StorageQuerier, EmptyQuerier])
-@pytest.mark.parametrize("name", promised(Querier))
+@pytest.mark.parametrize("name", promised(TenantQuerier))
 def test_queriers(querier: Any, name: str) -> None:
-    assert parameters(querier, name) == parameters(Querier, name)
+    assert parameters(querier, name) == parameters(TenantQuerier, name)
 
 
 @pytest.mark.parametrize("name", promised(Querier))
+def test_queriers_of_several_tenants(name: str) -> None:
+    assert parameters(FederatedQuerier, name) == parameters(Querier, name)
+
+
+@pytest.mark.parametrize("selection", [StoredSelection, DedupSelection, FederatedSelection])
+@pytest.mark.parametrize("name", promised(SourcedSelection))
+def test_selections(selection: Any, name: str) -> None:
+    assert parameters(selection, name) == parameters(SourcedSelection, name)
+
+
+@pytest.mark.parametrize("name", promised(TenantQuerier))
 def test_the_fake_has_every_method(name: str) -> None:
     assert callable(getattr(FakeQuerier, name))
 
@@ -43,3 +56,5 @@ def test_a_tenant_that_never_wrote_has_nothing() -> None:
         assert querier.label_values("job", [], 0, 1) == []
         assert querier.series([], 0, 1).rows == 0
         assert querier.symbols is not None
+    report = EmptyQuerier().replica_report([], 0, 1, cluster_labels=(), stopped=lambda: False)
+    assert report == []

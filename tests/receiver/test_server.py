@@ -9,7 +9,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from receiver.config import ConfigError, build
-from receiver.server import DATABASE, build_app, check
+from receiver.server import DATABASE, build_app, check, replica_defaults
+from storage.dedup_algorithm import Algorithm
 from tests.write_bodies import HEADERS, encode
 
 
@@ -96,11 +97,34 @@ def test_the_program_watches_itself(tmp_path: Path) -> None:
     [
         ({"enable-feature": "no-such"}, "unknown feature 'no-such'"),
         ({"api.cors-origin": "("}, "api.cors-origin"),
+        (
+            {"dedup.tenant-algorithms": "t=best"},
+            r"dedup\.tenant-algorithms: got 't=best'; 'best' is no dedup algorithm; allowed are",
+        ),
+        ({"dedup.tenant-algorithms": "t"}, "got 't'; one TENANT=ALGORITHM"),
+        ({"dedup.tenant-algorithms": "t=auto,t=chain"}, "got 't=chain'; one TENANT=ALGORITHM"),
+        ({"dedup.tenant-algorithms": "a/b=auto"}, "got 'a/b=auto'; invalid tenant"),
     ],
 )
 def test_what_only_the_parts_know_is_checked_too(values: dict[str, str], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         check(build(values))
+
+
+def test_what_is_configured_about_replicas() -> None:
+    values = {
+        "dedup.replica-labels": "r,s",
+        "dedup.cluster-labels": "cluster,region",
+        "dedup.algorithm": "chain",
+        "dedup.tenant-algorithms": "t=penalty, u=auto",
+    }
+    replicas = replica_defaults(build(values).dedup)
+    assert (replicas.labels, replicas.cluster_labels) == (("r", "s"), ("cluster", "region"))
+    found = [replicas.algorithm_of(tenant).value for tenant in ("t", "u", "v")]
+    assert found == ["penalty", "auto", "chain"]
+    assert replica_defaults(build({}).dedup).algorithm is Algorithm.AUTO
+    with pytest.raises(ConfigError, match="allowed is one of auto, penalty, chain"):
+        build({"dedup.algorithm": "best"})
 
 
 def test_features_are_switched_on() -> None:

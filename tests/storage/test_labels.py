@@ -131,6 +131,13 @@ def test_small_frames() -> None:
     assert one_row(symbols).group([])[0].tolist() == [0]
 
 
+def test_a_name_may_be_asked_for_twice() -> None:
+    for frame in frames([{"a": "1", "b": "2"}, {"b": "3"}]):
+        text = frame.symbols.text
+        found = [[text(int(code)) for code in row] for row in frame.matrix(["b", "a", "b", "b"])]
+        assert found == [["2", "1", "2", "2"], ["3", "", "3", "3"]]
+
+
 def test_pairs_of_chosen_rows() -> None:
     pairs = LabelPairs(
         np.array([0, 2, 2, 3]), np.array([1, 2, 3], np.int32), np.array([4, 5, 6], np.int32)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.merge import clip, from_rows, merge_all, take_rows
+from storage.merge import between, clip, from_rows, merge_all, take_rows
 from storage.samples import Samples
 from tests import naive_storage as naive
 
@@ -61,3 +61,11 @@ def test_clip_and_take_choose_rows(series: list[naive.Series], data: st.DataObje
 
 def test_nothing_merges_to_nothing() -> None:
     assert lists(merge_all([], 2)) == [[], []]
+
+
+@given(st.lists(points, min_size=1, max_size=4), st.integers(-1, 13), st.integers(-1, 13))
+def test_between_keeps_both_ends(given: list[naive.Series], start_ms: int, end_ms: int) -> None:
+    samples = columns(given)
+    found = between(samples, start_ms, end_ms)
+    assert lists(found) == [[p for p in s if start_ms <= p[0] <= end_ms] for s in given]
+    assert between(found, start_ms, end_ms) is found

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from storage import dedup, head_kernels, labels, merge, segment_kernels, series_kernels, symbols
+from storage import (
+    dedup_auto,
+    head_kernels,
+    labels,
+    merge,
+    replica_health,
+    segment_kernels,
+    series_kernels,
+    symbols,
+)
 from storage.warm_up import warm_up
 
 KERNELS = (
@@ -17,7 +26,9 @@ KERNELS = (
     labels.group_rows,
     labels.scatter_columns,
     merge.merge_sorted,
-    dedup.dedup_groups,
+    merge.count_between,
+    dedup_auto.choose_auto,
+    replica_health.count_holes,
     segment_kernels.find_runs,
     segment_kernels.merge_runs,
 )

@@ -1,0 +1,178 @@
+"""How often each way of dedup is wrong: simulated HA pairs, counted against the truth.
+
+    python load-tests/dedup_simulation.py [--pairs=10000] [--seed=1]
+
+Each pair is an hour of one counter that two agents scrape every 15 s (tests/replica_simulator.py).
+The rows that are no algorithm of Cupola: `window` keeps, as VictoriaMetrics does, the last
+timestamp of each 15 s window, the largest value if there are two; `first replica` is no dedup.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from storage.dedup import Algorithm, dedup
+from storage.samples import Float64s, Int64s, Samples
+from tests.replica_judge import (
+    Output,
+    covered,
+    false_resets,
+    fillable_misses,
+    steps_back,
+    unseen_falls,
+)
+from tests.replica_simulator import HOUR_MS, Faults, Scene, simulate
+
+INTERVAL_MS = 15_000
+CHUNK = 1_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one way of dedup did. errors: of increase over the hour, as a share of the truth."""
+
+    falls_unseen: int = 0
+    resets_false: int = 0
+    misses: int = 0
+    filled: int = 0
+    samples: int = 0
+    errors: list[float] = field(default_factory=list)
+
+    def add(self, scene: Scene, output: Output, increase: float) -> None:
+        self.falls_unseen += len(unseen_falls(scene, output))
+        self.resets_false += len(false_resets(scene, output)) + len(steps_back(scene, output))
+        missed = fillable_misses(scene, INTERVAL_MS)
+        self.misses += len(missed)
+        self.filled += int(covered(output.times, missed, INTERVAL_MS).sum())
+        self.samples += len(output.times)
+        true = scene.truth.increase(0, HOUR_MS)
+        if true > 0:
+            self.errors.append(abs(increase - true) / true)
+
+
+def increase(times: Int64s, values: Float64s) -> float:
+    """PromQL's increase over the hour: resets added back, extrapolated to the ends."""
+    fallen = values[:-1][np.diff(values) < 0].sum()
+    found = values[-1] - values[0] + fallen
+    between_ms = times[-1] - times[0]
+    allowed_ms = 1.1 * between_ms / (len(times) - 1)
+    half_ms = allowed_ms / 2.2
+    begin_ms = times[0] if times[0] < allowed_ms else half_ms
+    if found > 0 and values[0] >= 0:
+        begin_ms = min(begin_ms, between_ms * values[0] / found)
+    end_ms = HOUR_MS - times[-1]
+    end_ms = end_ms if end_ms < allowed_ms else half_ms
+    return float(found * (between_ms + begin_ms + end_ms) / between_ms)
+
+
+Chosen = tuple[Samples, Int64s]
+
+
+def by(algorithm: Algorithm) -> Callable[[Samples, Int64s], Chosen]:
+    def choose(samples: Samples, members: Int64s) -> Chosen:
+        found = dedup(samples, members, algorithm, provenance=True)
+        assert found.sources is not None
+        return found.samples, found.sources.astype(np.int64)
+
+    return choose
+
+
+def window(samples: Samples, members: Int64s) -> Chosen:
+    """The last timestamp of each window that ends at a multiple of the interval; of two values at
+    it, the larger."""
+    series = np.repeat(np.arange(samples.series_count), np.diff(samples.offsets))
+    group = np.searchsorted(members, series, side="right") - 1
+    end = -(-samples.timestamps // INTERVAL_MS)
+    order = np.lexsort((samples.values, samples.timestamps, end, group))
+    last = np.flatnonzero(np.diff(end[order], append=-1) | np.diff(group[order], append=-1))
+    kept = order[last]
+    offsets = np.searchsorted(group[kept], np.arange(len(members)))
+    sources = series[kept] - members[group[kept]]
+    return Samples(offsets, samples.timestamps[kept], samples.values[kept]), sources
+
+
+def first_replica(samples: Samples, members: Int64s) -> Chosen:
+    counts = np.diff(samples.offsets)[members[:-1]]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    kept = np.arange(offsets[-1]) + np.repeat(samples.offsets[members[:-1]] - offsets[:-1], counts)
+    taken = Samples(offsets, samples.timestamps[kept], samples.values[kept])
+    return taken, np.zeros(len(kept), np.int64)
+
+
+WAYS: dict[str, Callable[[Samples, Int64s], Chosen]] = {
+    "`auto`": by(Algorithm.AUTO),
+    "`penalty`": by(Algorithm.PENALTY),
+    "`chain`": by(Algorithm.CHAIN),
+    "window": window,
+    "first replica": first_replica,
+}
+
+
+def pairs(count: int, seed: int) -> Iterator[list[Scene]]:
+    rng = np.random.default_rng(seed)
+    for start in range(0, count, CHUNK):
+        yield [simulate(rng, Faults()) for _ in range(min(CHUNK, count - start))]
+
+
+def columns(scenes: list[Scene]) -> tuple[Samples, Int64s]:
+    replicas = [replica for scene in scenes for replica in scene.replicas]
+    offsets = np.cumsum([0] + [len(replica.times) for replica in replicas]).astype(np.int64)
+    times = np.concatenate([replica.times for replica in replicas])
+    values = np.concatenate([replica.values for replica in replicas])
+    return Samples(offsets, times, values), np.arange(0, len(replicas) + 1, 2)
+
+
+def tally(scenes: list[Scene], tallies: dict[str, Tally]) -> None:
+    samples, members = columns(scenes)
+    # As in Thanos, `penalty` changes values only where increase asks for it.
+    raised = dedup(samples, members, Algorithm.PENALTY, counter=True).samples.values
+    for name, choose in WAYS.items():
+        found, sources = choose(samples, members)
+        counters = raised if name == "`penalty`" else found.values
+        for g, scene in enumerate(scenes):
+            own = slice(found.offsets[g], found.offsets[g + 1])
+            times = found.timestamps[own]
+            output = Output(times, found.values[own], sources[own])
+            tallies[name].add(scene, output, increase(times, counters[own]))
+
+
+def report(tallies: dict[str, Tally]) -> str:
+    lines = [
+        "| way | falls no replica saw | false resets | missed scrapes made up for | samples "
+        "| error of increase: median | mean | 99 % |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, one in tallies.items():
+        median, mean = np.median(one.errors), np.mean(one.errors)
+        worst = np.quantile(one.errors, 0.99)
+        lines.append(
+            f"| {name} | {one.falls_unseen:,} | {one.resets_false:,} "
+            f"| {one.filled:,} of {one.misses:,} ({one.filled / one.misses:.2%}) "
+            f"| {one.samples:,} | {median:.3%} | {mean:.3%} | {worst:.2%} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    start = time.perf_counter()
+    tallies = {name: Tally() for name in WAYS}
+    for scenes in pairs(options.pairs, options.seed):
+        tally(scenes, tallies)
+    sys.stdout.write(f"{report(tallies)}\n\n")
+    took_s = time.perf_counter() - start
+    sys.stdout.write(f"{options.pairs} pairs of one hour, {took_s:.0f} s\n")
+
+
+if __name__ == "__main__":
+    main()

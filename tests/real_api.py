@@ -1,0 +1,67 @@
+"""The whole program over a real data directory, written to and read through HTTP, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from receiver.config import build
+from receiver.server import DATABASE, build_app
+from tests.write_bodies import HEADERS, encode
+
+Series = tuple[dict[str, str], Sequence[tuple[int, float]]]
+
+
+class RealApi:
+    """A running program."""
+
+    def __init__(self, client: TestClient[Any, Any]) -> None:
+        self.client = client
+
+    async def write(self, *series: Series, tenant: str = "t") -> None:
+        headers = HEADERS | {"X-Scope-OrgID": tenant}
+        body = encode(series)
+        async with self.client.post("/api/v1/write", data=body, headers=headers) as response:
+            assert response.status == 204, await response.text()
+
+    async def get(self, path: str, *, tenant: str = "t", **params: Any) -> tuple[int, Any]:
+        """Status, and the data or the text of the error."""
+        headers = {"X-Scope-OrgID": tenant}
+        url = f"/api/v1/{path}"
+        async with self.client.get(url, params=params, headers=headers) as response:
+            answer = await response.json()
+            return response.status, answer.get("data", answer.get("error"))
+
+    async def query(self, query: str, *, tenant: str = "t", **params: Any) -> list[Any]:
+        """The result of a query that succeeds."""
+        path = "query_range" if "step" in params else "query"
+        status, data = await self.get(path, tenant=tenant, query=query, **params)
+        assert status == 200, data
+        result: list[Any] = data["result"]
+        return result
+
+
+def run_real_api(
+    directory: Path, scenario: Callable[[RealApi], Awaitable[None]], **settings: str
+) -> None:
+    """Run a scenario against a program that accepts samples of any time.
+
+    settings: of the configuration; a double underscore stands for the dot, one for the hyphen.
+    """
+    given = {name.replace("__", ".").replace("_", "-"): text for name, text in settings.items()}
+    base = {"storage.path": str(directory), "storage.shards": "3", "storage.retention": "0"}
+    config = build(base | {"dedup.replica-labels": "replica"} | given)
+
+    async def main() -> None:
+        app = build_app(config)
+        server = TestServer(app)
+        await server.start_server(auto_decompress=False)
+        async with TestClient(server) as client:
+            await app[DATABASE].opened()
+            await scenario(RealApi(client))
+
+    asyncio.run(main())
