@@ -17,6 +17,7 @@ from api.times import MAX_TIME_MS, MIN_TIME_MS, parse_duration_ns, parse_time_ms
 from storage.dedup_algorithm import Algorithm
 from storage.labels import Matcher
 from storage.options import HOUR_MS
+from storage.reject_ledger import Wanted
 from storage.tenant import DEFAULT_TENANT, parse_tenant
 
 MS_NS = 1_000_000
@@ -205,6 +206,12 @@ def report_params(params: Params, *, now_ms: int) -> SeriesParams:
     if end_ms < start_ms:
         raise invalid_parameter("end", "end timestamp must not be before start time")
     return replace(selected, start_ms=start_ms, end_ms=end_ms)
+
+
+def wanted_rejects(params: Params) -> Wanted:
+    """Which refusals to tell of; raises BadData."""
+    matcher_sets = tuple(parse_selector(text) for text in params.all("match[]"))
+    return Wanted(frozenset(params.all("reason")), matcher_sets, limit_of(params))
 
 
 def _provenance(params: Params, replicas: ReplicaParams) -> bool:

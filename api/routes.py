@@ -16,6 +16,7 @@ from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.queriers import QuerierSource, ReplicaDefaults
 from api.query_pool import QueryPool
+from api.reject_handlers import Ledger, RejectHandlers
 from api.replica_handlers import ReplicaHandlers
 from api.serving import Server
 from api.store import Store
@@ -25,7 +26,7 @@ GET, GET_POST = ("GET",), ("GET", "POST")
 
 
 class Api:
-    """The query API over a store and an engine, both owned by the caller."""
+    """The query API over a store, an engine and a ledger, all owned by the caller."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class Api:
         metrics: ApiMetrics,
         options: ApiOptions | None = None,
         *,
+        ledger: Ledger,
         replicas: ReplicaDefaults | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -48,6 +50,7 @@ class Api:
         self.queries = QueryHandlers(source, engine, now_ms=now_ms)
         self.metadata = MetadataHandlers(source)
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)
+        self.rejects = RejectHandlers(ledger)
 
     def routes(self) -> list[tuple[tuple[str, ...], str, Handler]]:
         """Methods, path below a prefix, and handler of every endpoint.
@@ -62,6 +65,7 @@ class Api:
             (GET_POST, "label/{name}/values", self.metadata.label_values),
             (GET_POST, "metadata", self.metadata.metadata),
             (GET, "status/buildinfo", self.metadata.build_info),
+            (GET, "status/rejected", self.rejects.rejected),
             (GET, "status/replicas", self.replicas.report),
         ]
 

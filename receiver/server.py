@@ -40,6 +40,7 @@ from receiver.write_handler import WriteHandler
 from storage.database import Database
 from storage.dedup_algorithm import Algorithm, parse_algorithm
 from storage.errors import TenantError
+from storage.reject_ledger import RejectLedger
 from storage.replica_watch import ReplicaLabels
 from storage.tenant import parse_tenant
 from storage.warm_up import warm_up as warm_storage
@@ -63,9 +64,10 @@ def build_app(config: Config) -> web.Application:
         lambda: Database.open(config.storage, decoder.decode, registry, watched)
     )
     write_decoder = decoder.with_limits(limits_of(config.write))
-    write_handler = WriteHandler(database, write_decoder, config.write, metrics)
+    ledger = RejectLedger(config.storage.ledger_entries_max)
+    write_handler = WriteHandler(database, write_decoder, config.write, metrics, ledger)
     engine = Engine(config.query, features)
-    api = Api(database, engine, ApiMetrics(registry), config.api, replicas=replicas)
+    api = Api(database, engine, ApiMetrics(registry), config.api, ledger=ledger, replicas=replicas)
     app = web.Application()
     app[DATABASE] = database
     write_handler.add_routes(app)

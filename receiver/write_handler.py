@@ -22,8 +22,9 @@ from receiver.errors import CorruptBody, SlowBody, TooLarge, WriteError, status_
 from receiver.metrics import ReceiverMetrics
 from receiver.options import WriteOptions
 from receiver.remote_write import WriteDecoder, kind_of_body
-from storage.batch import Batch, Outcome
+from storage.batch import Batch, Outcome, Reject
 from storage.errors import StorageError
+from storage.reject_ledger import RejectLedger, Sender
 from storage.tenant import DEFAULT_TENANT, parse_tenant
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,9 @@ class WriteHandler:
         decoder: WriteDecoder,
         options: WriteOptions,
         metrics: ReceiverMetrics,
+        ledger: RejectLedger,
     ) -> None:
+        self._ledger = ledger
         self._database = database
         self._decoder = decoder
         self._options = options
@@ -87,9 +90,11 @@ class WriteHandler:
         except (WriteError, StorageError) as error:
             self._metrics.failures.labels(error.reason).inc()
             response = failure_response(error)
-            log.warning(
-                "write failed tenant=%s code=%d error=%r", tenant, response.status, str(error)
-            )
+            refused = Reject(error.reason, 1, str(error))
+            if self._ledger.note(tenant, [refused], sender_of(request), now_ms()):
+                log.warning(
+                    "write failed tenant=%s code=%d error=%r", tenant, response.status, str(error)
+                )
         self._metrics.requests.labels(str(response.status)).inc()
         self._metrics.request_seconds.observe(time.monotonic() - arrived)
         return response
@@ -98,7 +103,7 @@ class WriteHandler:
         headers = request.headers
         kind = kind_of_body(headers.get("Content-Type"), headers.get("Content-Encoding"))
         payload = await self._read_body(request, ticket)
-        arrival_ms = time.time_ns() // 1_000_000
+        arrival_ms = now_ms()
         batch = await self._decode(kind, payload, ticket)
         self._count(batch)
         if not batch.sample_count and not batch.histogram_count:
@@ -108,7 +113,8 @@ class WriteHandler:
         if not outcome.rejects:
             return web.Response(status=204)
         text = reject_text(outcome)
-        log.warning("samples refused tenant=%s answer=%r", tenant, text)
+        if self._ledger.note(tenant, outcome.rejects, sender_of(request), arrival_ms):
+            log.warning("samples refused tenant=%s answer=%r", tenant, text)
         return web.Response(status=400, text=text)
 
     async def _read_body(self, request: web.Request, ticket: Ticket) -> bytes:
@@ -171,6 +177,15 @@ def tenant_of(headers: CIMultiDictProxy[str]) -> str:
         if text is not None:
             return parse_tenant(text)
     return DEFAULT_TENANT
+
+
+def sender_of(request: web.Request) -> Sender:
+    """Who sent a request, for the ledger of refusals."""
+    return Sender(request.remote or "", request.headers.get("User-Agent", ""))
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def failure_response(error: WriteError | StorageError) -> web.Response:

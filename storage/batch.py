@@ -4,7 +4,7 @@ A batch is what a decoder makes of one request body, and what the log gives back
 and replay run the same code on it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,15 +66,29 @@ Decoder = Callable[[int, bytes], Batch]
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A refused sample: labels as they were sent, cut if they are long, and what it said.
+
+    timestamp_ms, value: None where the series was refused before anyone looked at its samples.
+    """
+
+    labels: Mapping[str, str]
+    timestamp_ms: int | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reject:
-    """Samples refused for one reason, with the first of them as an example.
+    """Samples refused for one reason, with the first of them spelled out.
 
     message: what was got, what is allowed, and the setting that governs it, where one does.
+    examples: a few of them; none where a whole request was refused.
     """
 
     reason: str
     count: int
     message: str
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

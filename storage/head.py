@@ -17,6 +17,7 @@ import numpy as np
 from storage.batch import Batch, UInt64s
 from storage.head_kernels import (
     CHUNKS_USED,
+    EXAMPLES_MAX,
     SAMPLE_REASONS,
     SAMPLES,
     SIDE_SAMPLES,
@@ -40,7 +41,7 @@ GROUP_SAMPLES_MAX = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What append() refused: counts and the position of the first sample, by reason."""
+    """What append() refused: counts by reason, and for each up to EXAMPLES_MAX positions."""
 
     counts: Int64s
     examples: Int64s
@@ -84,7 +85,7 @@ class Head:
     def append(self, refs: Int32s, batch: Batch, oldest_ms: int, newest_ms: int) -> Appended:
         """Take the batch's samples of [oldest_ms, newest_ms] whose series have a ref."""
         counts = np.zeros(SAMPLE_REASONS, np.int64)
-        examples = np.zeros(SAMPLE_REASONS, np.int64)
+        examples = np.zeros((SAMPLE_REASONS, EXAMPLES_MAX), np.int64)
         append_samples(
             refs, batch.sample_offsets, batch.timestamps, batch.values.view(np.uint64),
             oldest_ms, newest_ms, self._table.last_ms, self._table.last_bits,

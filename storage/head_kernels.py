@@ -5,6 +5,8 @@ The chunks of a series form a chain from its newest to its oldest chunk; chunk n
 one, so that 0 means none.
 """
 
+import numpy as np
+
 from storage.batch import UInt64s
 from storage.kernel import kernel, kernel_part
 from storage.samples import Int32s, Int64s
@@ -14,6 +16,9 @@ TOO_OLD = 0
 TOO_FAR_IN_FUTURE = 1
 CONFLICT = 2
 SAMPLE_REASONS = 3
+# Refused samples of a batch that are remembered, by reason.
+EXAMPLES_MAX = 8
+MIX = np.uint64(0x9E3779B97F4A7C15)
 
 # Positions in the head's state.
 CHUNKS_USED = 0
@@ -46,8 +51,8 @@ def append_samples(
     """Append the samples of a batch whose series are known (ref >= 0).
 
     A sample newer than its series' last goes to the series' chunk; an older one to the side buffer,
-    unless the current chunk has that timestamp already. counts[r] and examples[r] tell how many
-    samples were refused for reason r and the position of the first. Room was checked by the caller.
+    unless the current chunk has that timestamp already. counts[r] tells how many samples were
+    refused for reason r, examples[r] the positions of some. Room was checked by the caller.
     """
     size = chunk_times.shape[1]
     for i in range(len(refs)):
@@ -59,8 +64,9 @@ def append_samples(
             repeated = t == last_ms[ref]
             reason = refusal(t, oldest_ms, newest_ms, repeated and bits[k] != last_bits[ref])
             if reason >= 0:
-                if counts[reason] == 0:
-                    examples[reason] = k
+                slot = example_slot(counts[reason], t)
+                if slot < EXAMPLES_MAX:
+                    examples[reason, slot] = k
                 counts[reason] += 1
                 continue
             if repeated:
@@ -82,6 +88,16 @@ def append_samples(
             chunk_bits[chunk, fill[ref]] = bits[k]
             fill[ref] += 1
             state[SAMPLES] += 1
+
+
+@kernel_part
+def example_slot(before: np.int64, t: np.int64) -> np.int64:
+    """Where to keep a refused sample, `before` of which were refused for its reason already: a
+    sample drawn at random from all of them (reservoir sampling), so that each has its turn."""
+    if before < EXAMPLES_MAX:
+        return before
+    mixed = (np.uint64(t) ^ np.uint64(before)) * MIX
+    return np.int64(mixed >> np.uint64(33)) % (before + 1)
 
 
 @kernel_part

@@ -105,6 +105,13 @@ class StorageOptions:
         "Write requests that may wait for one shard; above it the answer is 503.",
         (1, 1 << 20),
     )
+    ledger_entries_max: int = setting(
+        "rejected.max-entries",
+        "integer",
+        20_000,
+        "Refused series, all tenants together, that /api/v1/status/rejected remembers.",
+        (1, 1 << 20),
+    )
     select_series_max: int = setting(
         "select.max-series", "integer", 2_000_000, "Series one selector may match.", (1, 1 << 30)
     )

@@ -4,15 +4,16 @@ One table of reasons, used for the answer to the sender, the log and the metrics
 what was got, what is allowed and, where one governs it, the setting.
 """
 
+import random
 from collections.abc import Callable
 
 import numpy as np
 
-from storage.batch import Batch, Reject
+from storage.batch import Batch, Example, Reject
 from storage.head import Appended
-from storage.head_kernels import CONFLICT, TOO_FAR_IN_FUTURE, TOO_OLD
+from storage.head_kernels import CONFLICT, EXAMPLES_MAX, TOO_FAR_IN_FUTURE, TOO_OLD
 from storage.options import StorageOptions
-from storage.samples import Int32s
+from storage.samples import Int32s, Int64s
 from storage.series_kernels import (
     DUPLICATE_NAME,
     EMPTY_NAME,
@@ -79,10 +80,10 @@ def series_rejects(batch: Batch, refs: Int32s, options: StorageOptions) -> list[
     per_series = np.diff(batch.sample_offsets)
     for code in np.unique(refs[refs < 0]).tolist():
         reason, describe = SERIES_REASONS[-1 - code]
-        of_reason = refs == code
-        example = label_text(batch, int(np.argmax(of_reason)))
-        message = f"series refused: {describe(options)}; first: {example}"
-        rejects.append(Reject(reason, int(per_series[of_reason].sum()), message))
+        series = np.flatnonzero(refs == code)
+        message = f"series refused: {describe(options)}; first: {label_text(batch, int(series[0]))}"
+        examples = tuple(series_example(batch, i) for i in some_of(series))
+        rejects.append(Reject(reason, int(per_series[series].sum()), message, examples))
     return rejects
 
 
@@ -104,14 +105,40 @@ def sample_rejects(
     for code, reason in SAMPLE_REASONS.items():
         count = int(appended.counts[code])
         if count:
-            k = int(appended.examples[code])
-            series = int(np.searchsorted(batch.sample_offsets, k, side="right")) - 1
+            positions = appended.examples[code, :count].tolist()
+            k = positions[0]
             message = (
-                f"sample refused: {rules[code]}; first: {label_text(batch, series)} "
+                f"sample refused: {rules[code]}; one: {label_text(batch, series_of(batch, k))} "
                 f"at {int(batch.timestamps[k])} ms, value {float(batch.values[k])!r}"
             )
-            rejects.append(Reject(reason, count, message))
+            examples = tuple(sample_example(batch, series_of(batch, k), k) for k in positions)
+            rejects.append(Reject(reason, count, message, examples))
     return rejects
+
+
+def series_of(batch: Batch, sample: int) -> int:
+    """The series that a sample of the batch belongs to."""
+    return int(np.searchsorted(batch.sample_offsets, sample, side="right")) - 1
+
+
+def some_of(series: Int64s) -> list[int]:
+    """Some of many refused series, drawn at random so that each has its turn."""
+    if len(series) > EXAMPLES_MAX:
+        series = series[random.sample(range(len(series)), EXAMPLES_MAX)]
+    return [int(i) for i in series]
+
+
+def series_example(batch: Batch, series: int) -> Example:
+    """A refused series, with the first of its samples if it has one."""
+    first, end = batch.sample_offsets[series : series + 2].tolist()
+    if first == end:
+        return Example(labels_of(batch, series))
+    return sample_example(batch, series, first)
+
+
+def sample_example(batch: Batch, series: int, sample: int) -> Example:
+    timestamp_ms, value = int(batch.timestamps[sample]), float(batch.values[sample])
+    return Example(labels_of(batch, series), timestamp_ms, value)
 
 
 def histogram_rejects(batch: Batch) -> list[Reject]:
@@ -128,13 +155,20 @@ def label_text(batch: Batch, series: int) -> str:
     Refused label sets may be of any length and hold any bytes, but their messages are whole: a
     batch with damaged ones is refused before.
     """
+    labels = ", ".join(f'{name}="{value}"' for name, value in label_texts(batch, series))
+    return ("{" + labels + "}")[:EXAMPLE_CHARS_MAX]
+
+
+def labels_of(batch: Batch, series: int) -> dict[str, str]:
+    """The first EXAMPLE_LABELS_MAX labels of a series; each text cut to EXAMPLE_CHARS_MAX."""
+    return dict(label_texts(batch, series))
+
+
+def label_texts(batch: Batch, series: int) -> list[tuple[str, str]]:
     spans = np.zeros((EXAMPLE_LABELS_MAX, 4), np.int64)
     start, end = int(batch.label_start[series]), int(batch.label_end[series])
     count = first_labels(batch.buffer, start, end, spans)
-    labels = ", ".join(
-        f'{_text(batch, *span[:2])}="{_text(batch, *span[2:])}"' for span in spans[:count].tolist()
-    )
-    return ("{" + labels + "}")[:EXAMPLE_CHARS_MAX]
+    return [(_text(batch, *span[:2]), _text(batch, *span[2:])) for span in spans[:count].tolist()]
 
 
 def _text(batch: Batch, start: int, length: int) -> str:

@@ -15,6 +15,7 @@ from api.queriers import ReplicaDefaults
 from api.routes import Api, add_routes
 from storage.dedup_algorithm import Algorithm
 from storage.labels import LabelFrame, Matcher
+from storage.reject_ledger import RejectLedger
 from storage.replica_report import ReplicaGroup
 from tests.memory_store import MemoryStore
 
@@ -59,10 +60,11 @@ class FakeQuerier(MemoryStore):
 
 
 class FakeStore:
-    """Queriers by tenant; asked: what queriers were asked for."""
+    """Queriers by tenant, and a ledger; asked: what queriers were asked for."""
 
     def __init__(self) -> None:
         self.tenants: dict[str, FakeQuerier] = {}
+        self.ledger = RejectLedger(entries_max=100)
         self.asked: list[tuple[str, tuple[str, ...], bool, Algorithm]] = []
 
     def tenant(self, name: str = "default") -> FakeQuerier:
@@ -119,6 +121,7 @@ def run_api(
             engine or real,
             ApiMetrics(registry),
             options,
+            ledger=store.ledger,
             replicas=REPLICAS,
             now_ms=lambda: NOW_MS,
         )

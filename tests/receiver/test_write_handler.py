@@ -14,8 +14,9 @@ from receiver.metrics import ReceiverMetrics
 from receiver.options import WriteOptions
 from receiver.remote_write import WriteDecoder, limits_of
 from receiver.write_handler import PATHS, PREFIXES, WriteHandler
-from storage.batch import Batch, Outcome, Reject
+from storage.batch import Batch, Example, Outcome, Reject
 from storage.errors import CorruptBatch, LogFailed, Overloaded, StorageError
+from storage.reject_ledger import RejectLedger, Wanted
 from tests.naive_wire import message, series
 
 HEADERS = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
@@ -57,6 +58,7 @@ class Scene:
     handler: WriteHandler
     client: TestClient
     registry: CollectorRegistry
+    ledger: RejectLedger
 
     async def post(self, body: bytes = BODY, headers: dict[str, str] | None = None, path=WRITE):
         """(status, headers, text) of the answer to one write."""
@@ -79,13 +81,14 @@ def play(
         registry = CollectorRegistry()
         database_ = database or FakeDatabase()
         decoder = WriteDecoder(limits_of(options))
-        handler = WriteHandler(database_, decoder, options, ReceiverMetrics(registry))
+        ledger = RejectLedger(entries_max=10)
+        handler = WriteHandler(database_, decoder, options, ReceiverMetrics(registry), ledger)
         app = web.Application()
         handler.add_routes(app)
         server = TestServer(app)
         await server.start_server(auto_decompress=False)
         async with TestClient(server) as client:
-            await scenario(Scene(database_, handler, client, registry))
+            await scenario(Scene(database_, handler, client, registry, ledger))
         handler.close()
 
     asyncio.run(main())
@@ -211,6 +214,31 @@ def test_refused_samples_are_answered_400_with_all_reasons_in_the_first_line() -
         )
 
     play(scenario, FakeDatabase(Outcome(7, rejects)))
+
+
+def test_refusals_are_entered_into_the_ledger_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rejects = (Reject("too_old", 2, "older than x", (Example({"a": "b"}, 1, 2.0),)),)
+
+    async def scenario(scene: Scene) -> None:
+        for _ in range(3):
+            await scene.post(headers={"User-Agent": "agent/1", "X-Scope-OrgID": "t"})
+            await scene.post(b"\xff", headers={"X-Scope-OrgID": "t"})
+        extract = scene.ledger.extract(["t"], Wanted())
+        assert {(e.reason, e.count, e.sender.address) for e in extract.entries} == {
+            ("too_old", 3, "127.0.0.1"),
+            ("corrupt", 3, "127.0.0.1"),
+        }
+        assert extract.entries[1].sender.user_agent == "agent/1"
+        assert {(t.reason, t.count) for t in extract.tallies} == {("too_old", 6), ("corrupt", 3)}
+
+    with caplog.at_level("WARNING"):
+        play(scenario, FakeDatabase(Outcome(7, rejects)))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert lines[0].startswith("samples refused tenant=t")
+    assert lines[1].startswith("write failed tenant=t code=400")
 
 
 @pytest.mark.parametrize(
