@@ -27,7 +27,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from storage.errors import FormatError, StorageError
+from storage.errors import FormatError, Overloaded, StorageError
 from storage.files import SHARDS_DIRECTORY
 from storage.schema import (
     DATA_FORMAT_VERSION,
@@ -187,11 +187,15 @@ class Catalog:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        """One transaction, committed at the end of the block. Raises StorageError."""
+        """One transaction, committed at the end of the block. Raises StorageError, Overloaded where
+        the same may succeed later."""
         try:
             with self._lock, self._engine.begin() as connection:
                 yield connection
-        except (OperationalError, IntegrityError) as error:
+        except OperationalError as error:
+            # A full disk, or another program that holds the file: nothing was changed.
+            raise Overloaded(f"the catalog {self._name} failed: {error.orig}") from error
+        except IntegrityError as error:
             raise StorageError(f"the catalog {self._name} failed: {error.orig}") from error
         except DatabaseError as error:
             raise FormatError(f"the catalog {self._name} is damaged: {error.orig}") from error

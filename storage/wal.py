@@ -38,8 +38,9 @@ LOG_FILE_BYTES_MAX = 128 << 20
 PENDING_BYTES_MAX = 512 << 20
 # What the kernel takes in one vectored write (IOV_MAX of Linux).
 BUFFERS_PER_WRITE_MAX = 1024
-# A write that fails with one of these may succeed once space was made.
-_OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+# A write that fails with one of these may succeed once space was made: the disk, a quota, or the
+# size that a file of this process may have (RLIMIT_FSIZE).
+_OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Wal:

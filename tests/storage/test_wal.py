@@ -259,7 +259,7 @@ def failing(code: int, after_bytes: int = 0) -> Callable[[int, list[bytes], int]
 
 
 @pytest.mark.parametrize("after_bytes", [0, 1, 30, 60])
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_full_disk_can_be_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, after_bytes: int
 ) -> None:
