@@ -15,16 +15,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from receiver.wire import TALLY_SIZE
+from receiver.wire import TALLY_SPACE
 from storage.batch import Bytes, UInt64s
-from storage.samples import Int64s
+from storage.samples import Int8s, Int64s
+
+# What only some requests need; each is made when the first one does.
+SPARE_COLUMNS: dict[str, tuple[type[Any], tuple[int, ...]]] = {
+    "histogram_places": (np.int64, (3,)),
+    "exemplar_places": (np.int64, (3,)),
+    "metadata_places": (np.int64, (3,)),
+    "symbol_start": (np.int64, ()),
+    "symbol_length": (np.int64, ()),
+    "symbol_hashes": (np.uint64, (2,)),
+    "series_start": (np.int64, ()),
+    "series_end": (np.int64, ()),
+    "series_problems": (np.int8, ()),
+    "starts": (np.int64, ()),
+    "metadata_rows": (np.int64, (4,)),
+    "metadata_hashes": (np.uint64, (2,)),
+}
 
 
 def grown(array: NDArray[Any], size: int) -> NDArray[Any]:
     """The array, or where it is shorter than `size`, an empty one of the next power of two."""
     if len(array) >= size:
         return array
-    return np.empty(1 << (size - 1).bit_length(), array.dtype)
+    return np.empty((1 << (size - 1).bit_length(), *array.shape[1:]), array.dtype)
 
 
 class DecodeBuffers:
@@ -41,10 +57,23 @@ class DecodeBuffers:
         "tally",
         "timestamps",
         "value_bits",
+        *SPARE_COLUMNS,
     )
+    histogram_places: Int64s
+    exemplar_places: Int64s
+    metadata_places: Int64s
+    symbol_start: Int64s
+    symbol_length: Int64s
+    symbol_hashes: UInt64s
+    series_start: Int64s
+    series_end: Int64s
+    series_problems: Int8s
+    starts: Int64s
+    metadata_rows: Int64s
+    metadata_hashes: UInt64s
 
     def __init__(self) -> None:
-        self.tally: Int64s = np.zeros(TALLY_SIZE, np.int64)
+        self.tally: Int64s = np.zeros(TALLY_SPACE, np.int64)
         self.body: Bytes = np.empty(1 << 16, np.uint8)
         self.label_start: Int64s = np.empty(1 << 10, np.int64)
         self.label_end: Int64s = np.empty(1 << 10, np.int64)
@@ -53,6 +82,8 @@ class DecodeBuffers:
         self.hash_high: UInt64s = np.empty(1 << 10, np.uint64)
         self.timestamps: Int64s = np.empty(1 << 10, np.int64)
         self.value_bits: UInt64s = np.empty(1 << 10, np.uint64)
+        for name, (dtype, row) in SPARE_COLUMNS.items():
+            setattr(self, name, np.empty((0, *row), dtype))
 
         self.nbytes = self._count_bytes()
 
@@ -71,6 +102,12 @@ class DecodeBuffers:
         self.sample_offsets = grown(self.sample_offsets, len(self.label_start) + 1)
         self.timestamps = grown(self.timestamps, samples)
         self.value_bits = grown(self.value_bits, samples)
+        self.nbytes = self._count_bytes()
+
+    def reserve(self, size: int, *names: str) -> None:
+        """Make room for `size` rows in columns that only some requests need."""
+        for name in names:
+            setattr(self, name, grown(getattr(self, name), size))
         self.nbytes = self._count_bytes()
 
     def _count_bytes(self) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from storage.batch import Bytes, UInt64s
 from storage.kernel import kernel, kernel_part
 from storage.samples import Int64s
-from storage.words import load_byte, load_word, multiply_add
+from storage.words import Place, load_byte, load_word, multiply_add
 
 # Larger blocks need fewer polynomial steps, smaller ones a shorter secret. Real label sets have 100
 # to 500 bytes.
@@ -58,14 +58,14 @@ def scatter_bits(value: np.uint64) -> np.uint64:
 
 @kernel_part
 def keyed_product(
-    low: np.uint64, high: np.uint64, x: np.uint64, y: np.uint64, keys: int
+    low: np.uint64, high: np.uint64, x: np.uint64, y: np.uint64, keys: Place
 ) -> tuple[np.uint64, np.uint64]:
     """(high : low) + (x + k) * (y + k'), where k and k' are the two words at the address keys."""
     return multiply_add(low, high, x + load_word(keys, 0), y + load_word(keys, 8))
 
 
 @kernel_part
-def tail_word(base: int, start: int, end: int, run_start: int) -> np.uint64:
+def tail_word(base: Place, start: Place, end: Place, run_start: Place) -> np.uint64:
     """The up to 8 bytes of start:end as a word; 0 where start is at or behind end.
 
     Nothing before run_start is read.
@@ -85,7 +85,7 @@ def tail_word(base: int, start: int, end: int, run_start: int) -> np.uint64:
 
 
 @kernel_part
-def hash128(base: int, start: int, end: int, keys: int) -> tuple[np.uint64, np.uint64]:
+def hash128(base: Place, start: Place, end: Place, keys: Place) -> tuple[np.uint64, np.uint64]:
     """Both lanes of the hash of the bytes start:end; base and keys are addresses."""
     low_point = load_word(keys, 8 * LOW_POINT)
     high_point = load_word(keys, 8 * HIGH_POINT)
@@ -113,6 +113,16 @@ def hash128(base: int, start: int, end: int, keys: int) -> tuple[np.uint64, np.u
         high = polynomial_step(high, high_point, b_high)
         high = polynomial_step(high, high_point, b_low)
     return scatter_bits(low), scatter_bits(high)
+
+
+@kernel_part
+def combine_entry(
+    low: np.uint64, high: np.uint64, text_low: np.uint64, text_high: np.uint64, keys: Place
+) -> tuple[np.uint64, np.uint64]:
+    """Both lanes of a hash of a row of texts, taken one after another as coefficients."""
+    low = polynomial_step(low, load_word(keys, 8 * LOW_POINT), text_low)
+    high = polynomial_step(high, load_word(keys, 8 * HIGH_POINT), text_high)
+    return low, high
 
 
 @kernel

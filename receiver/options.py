@@ -14,6 +14,9 @@ SECOND_MS = 1_000
 DECODED_BYTES_CEILING = 1 * GIB
 # What a head has room for at the end of its arrays (storage.head.GROUP_SAMPLES_MAX).
 REQUEST_SAMPLES_CEILING = 4_000_000
+# Of native histograms: buckets and custom bounds of one, and of all of a request.
+BUCKETS_CEILING = 1_000_000
+REQUEST_BUCKETS_CEILING = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,28 @@ class WriteOptions:
         1_000_000,
         "Samples, and also series, that one request may hold; above it the answer is 413.",
         allowed=(1, REQUEST_SAMPLES_CEILING),
+    )
+    request_symbols_max: int = setting(
+        "max-symbols-per-request",
+        "integer",
+        1_000_000,
+        "Symbols that one remote write 2.0 request may have; above it the answer is 413.",
+        allowed=(1, DECODED_BYTES_CEILING),
+    )
+    histogram_buckets_max: int = setting(
+        "max-buckets-per-histogram",
+        "integer",
+        20_000,
+        "Buckets and custom bounds of one native histogram; a larger one is refused.",
+        allowed=(1, BUCKETS_CEILING),
+    )
+    request_buckets_max: int = setting(
+        "max-buckets-per-request",
+        "integer",
+        1_000_000,
+        "Buckets and custom bounds of all native histograms of a request; above it the answer is "
+        "413.",
+        allowed=(1, REQUEST_BUCKETS_CEILING),
     )
     inflight_bytes_max: int = setting(
         "max-inflight-bytes",

@@ -4,58 +4,38 @@ The headers decide, never a look at the body: a message of one version decodes t
 the other without an error.
 """
 
-import re
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import cramjam
-import numpy as np
 
-from receiver.buffers import BufferPool, DecodeBuffers
+from receiver import columns_1, columns_2
+from receiver.buffers import BufferPool
+from receiver.columns import REPLAY_LIMITS, DecodeLimits, Secrets
+from receiver.compression import ENCODINGS, SNAPPY, ZSTD, declared_bytes, uncompress
 from receiver.errors import CorruptBody, TooLarge, UnsupportedMedia
-from receiver.label_hash import hash_runs, new_secret
-from receiver.options import DECODED_BYTES_CEILING, WriteOptions
-from receiver.wire import (
-    EXEMPLARS,
-    HISTOGRAMS,
-    METADATA,
-    POSITION,
-    SAMPLES,
-    SCAN_ERRORS,
-    SCANNED,
-    SERIES,
-    scan_write_request,
+from storage.batch import (
+    KIND_REMOTE_WRITE_1_SNAPPY,
+    KIND_REMOTE_WRITE_1_ZSTD,
+    KIND_REMOTE_WRITE_2_SNAPPY,
+    KIND_REMOTE_WRITE_2_ZSTD,
+    Batch,
 )
-from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, Batch
 from storage.options import MIB
 
-# cramjam ships no types.
-snappy: Any = cast(Any, cramjam).snappy
-
 MEDIA_TYPE = "application/x-protobuf"
-MESSAGE_1 = "prometheus.WriteRequest"
-MESSAGE_2 = "io.prometheus.write.v2.Request"
+# The messages and the version of remote write that each belongs to.
+VERSIONS = {"prometheus.WriteRequest": 1, "io.prometheus.write.v2.Request": 2}
+# What a record kind says: version and encoding.
+FORMS = {
+    KIND_REMOTE_WRITE_1_SNAPPY: (1, SNAPPY),
+    KIND_REMOTE_WRITE_1_ZSTD: (1, ZSTD),
+    KIND_REMOTE_WRITE_2_SNAPPY: (2, SNAPPY),
+    KIND_REMOTE_WRITE_2_ZSTD: (2, ZSTD),
+}
+KINDS = {form: kind for kind, form in FORMS.items()}
 
 # Buffers kept for reuse: about fifty requests of the size that Prometheus sends by default.
 POOL_BYTES_MAX = 64 * MIB
-# A snappy body begins with its uncompressed length, a varint of 32 bits.
-SNAPPY_HEADER = re.compile(rb"[\x80-\xff]{0,4}[\x00-\x7f]", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeLimits:
-    """What one request may hold."""
-
-    decoded_bytes_max: int
-    samples_max: int
-
-
-# Of bodies that were admitted before and come back from the log.
-REPLAY_LIMITS = DecodeLimits(DECODED_BYTES_CEILING, DECODED_BYTES_CEILING)
-
-
-def limits_of(options: WriteOptions) -> DecodeLimits:
-    return DecodeLimits(options.decoded_bytes_max, options.request_samples_max)
 
 
 def kind_of_body(content_type: str | None, content_encoding: str | None) -> int:
@@ -63,40 +43,46 @@ def kind_of_body(content_type: str | None, content_encoding: str | None) -> int:
 
     Raises UnsupportedMedia.
     """
-    check_message(content_type or MEDIA_TYPE)
-    encoding = (content_encoding or "snappy").strip()
-    if encoding.lower() != "snappy":
+    version = version_of(content_type or MEDIA_TYPE)
+    encoding = (content_encoding or SNAPPY).strip()
+    if encoding.lower() not in ENCODINGS:
         raise UnsupportedMedia(
-            f"unsupported Content-Encoding {shortened(encoding)}; allowed is snappy (block format)"
+            f"unsupported Content-Encoding {shortened(encoding)}; "
+            "allowed are snappy (block format) and zstd"
         )
-    return KIND_REMOTE_WRITE_1_SNAPPY
+    return KINDS[version, encoding.lower()]
 
 
-def check_message(content_type: str) -> None:
-    """Raise UnsupportedMedia unless the content type is that of a remote write 1.0 request."""
+def version_of(content_type: str) -> int:
+    """The version of remote write that a content type names. Raises UnsupportedMedia."""
     media_type, *parameters = (part.strip() for part in content_type.split(";"))
     if media_type.lower() != MEDIA_TYPE:
         raise UnsupportedMedia(
             f"unsupported Content-Type {shortened(media_type)}; allowed is {MEDIA_TYPE}"
         )
+    version = 1
     for parameter in parameters:
         name, equals, value = parameter.partition("=")
         if not equals:
             raise UnsupportedMedia(
                 f"Content-Type has the parameter {shortened(parameter)} without a value; "
-                f"allowed is proto={MESSAGE_1}"
+                f"allowed are proto={' and proto='.join(VERSIONS)}"
             )
         message = value.strip().strip('"')
-        if name.strip().lower() != "proto" or message == MESSAGE_1:
+        if name.strip().lower() != "proto":
             continue
-        if message == MESSAGE_2:
+        if message not in VERSIONS:
             raise UnsupportedMedia(
-                "remote write 2.0 is not supported; set the sender's protobuf_message to "
-                f"{MESSAGE_1}"
+                f"unknown message {shortened(message)} in Content-Type; "
+                f"allowed are proto={' and proto='.join(VERSIONS)}"
             )
-        raise UnsupportedMedia(
-            f"unknown message {shortened(message)} in Content-Type; allowed is proto={MESSAGE_1}"
-        )
+        version = VERSIONS[message]
+    return version
+
+
+def version_of_kind(kind: int) -> int:
+    """The version of remote write of a record kind."""
+    return FORMS[kind][0]
 
 
 def shortened(text: str) -> str:
@@ -104,38 +90,22 @@ def shortened(text: str) -> str:
     return ascii(text if len(text) <= 100 else text[:100] + "...")
 
 
-def declared_bytes(payload: bytes) -> int:
-    """The uncompressed length that a snappy body declares. Raises CorruptBody."""
-    if not payload:
-        raise CorruptBody("empty body; a request without series is a snappy body of length 0")
-    if SNAPPY_HEADER.match(payload) is None:
-        raise CorruptBody("corrupt body at byte 0: no snappy length")
-    length = 0
-    for shift, byte in enumerate(payload[:5]):
-        length |= (byte & 0x7F) << (7 * shift)
-        if byte < 0x80:
-            break
-    if length >= 1 << 32:
-        raise CorruptBody(f"corrupt body at byte 0: snappy length {length} has more than 32 bits")
-    return length
-
-
 class WriteDecoder:
     """Makes batches of payloads; safe to use from several threads.
 
-    Decoders that feed one database must share the secret: it is what makes hashes comparable.
+    Decoders that feed one database must share the secrets: it is what makes hashes comparable.
     """
 
     def __init__(self, limits: DecodeLimits = REPLAY_LIMITS) -> None:
         self._limits = limits
         self._pool = BufferPool(POOL_BYTES_MAX)
-        self._secret = new_secret()
+        self._secrets = Secrets()
 
     def with_limits(self, limits: DecodeLimits) -> "WriteDecoder":
-        """A decoder with other limits that shares pool and secret."""
+        """A decoder with other limits that shares pool and secrets."""
         other = WriteDecoder(limits)
         other._pool = self._pool
-        other._secret = self._secret
+        other._secrets = self._secrets
         return other
 
     @property
@@ -148,102 +118,63 @@ class WriteDecoder:
 
         Raises CorruptBody or TooLarge, both ValueErrors.
         """
-        if kind != KIND_REMOTE_WRITE_1_SNAPPY:
-            raise CorruptBody(
-                f"unknown kind of body {kind}; allowed is {KIND_REMOTE_WRITE_1_SNAPPY}"
-            )
-        size = self.check_declared(payload)
+        version, encoding = form_of(kind)
+        declared = self._declared(encoding, payload)
+        decode_columns = columns_1.decode_columns if version == 1 else columns_2.decode_columns
         lease = self._pool.lease()
         try:
-            uncompress(payload, lease.buffers, size)
-            self._scan(lease.buffers, size)
+            buffers = lease.buffers
+            size = uncompress(encoding, payload, buffers, declared, self._limits.decoded_bytes_max)
+            columns = decode_columns(buffers, size, self._limits, self._secrets)
         except BaseException:
             lease.release()
             raise
-        return self._batch(kind, payload, lease.buffers, size, lease.release)
+        return columns.batch(kind, payload, buffers.body[:size], lease.release)
 
-    def check_declared(self, payload: bytes) -> int:
-        """The uncompressed length a payload declares. Raises CorruptBody or TooLarge."""
-        size = declared_bytes(payload)
-        if size > self._limits.decoded_bytes_max:
+    def bytes_needed(self, kind: int, payload: bytes) -> int:
+        """Bytes that uncompressing may take: what the payload declares, or the limit where it does
+        not. Raises CorruptBody or TooLarge."""
+        size = self._declared(form_of(kind)[1], payload)
+        return self._limits.decoded_bytes_max if size is None else size
+
+    def _declared(self, encoding: str, payload: bytes) -> int | None:
+        size = declared_bytes(encoding, payload)
+        if size is not None and size > self._limits.decoded_bytes_max:
             raise TooLarge(
                 f"body of {size} bytes uncompressed; allowed are {self._limits.decoded_bytes_max} "
                 "(write.max-decoded-bytes)"
             )
         return size
 
-    def _scan(self, buffers: DecodeBuffers, size: int) -> None:
-        """Fill the columns, and again after growing them where they were too short."""
-        run_scan(buffers, size)
-        series, samples = int(buffers.tally[SERIES]), int(buffers.tally[SAMPLES])
-        if max(series, samples) > self._limits.samples_max:
-            raise TooLarge(
-                f"{series} series and {samples} samples in one request; allowed are "
-                f"{self._limits.samples_max} of each (write.max-samples-per-request)"
-            )
-        if series > len(buffers.label_start) or samples > len(buffers.timestamps):
-            buffers.reserve_columns(series, samples)
-            run_scan(buffers, size)
 
-    def _batch(
-        self, kind: int, payload: bytes, buffers: DecodeBuffers, size: int, release: Any
-    ) -> Batch:
-        tally = buffers.tally.tolist()
-        series, samples = tally[SERIES], tally[SAMPLES]
-        body = buffers.body[:size]
-        label_start, label_end = buffers.label_start[:series], buffers.label_end[:series]
-        hash_low, hash_high = buffers.hash_low[:series], buffers.hash_high[:series]
-        hash_runs(body, label_start, label_end, self._secret, hash_low, hash_high)
-        return Batch(
-            kind=kind,
-            payload=payload,
-            buffer=body,
-            label_start=label_start,
-            label_end=label_end,
-            hash_low=hash_low,
-            hash_high=hash_high,
-            sample_offsets=buffers.sample_offsets[: series + 1],
-            timestamps=buffers.timestamps[:samples],
-            values=buffers.value_bits[:samples].view(np.float64),
-            histogram_count=tally[HISTOGRAMS],
-            exemplar_count=tally[EXEMPLARS],
-            metadata_count=tally[METADATA],
-            release=release,
-        )
+def form_of(kind: int) -> tuple[int, str]:
+    """(version, encoding) of a record kind. Raises CorruptBody if there is none of this number."""
+    if kind not in FORMS:
+        raise CorruptBody(f"unknown kind of body {kind}; allowed are {min(FORMS)} to {max(FORMS)}")
+    return FORMS[kind]
 
 
-def uncompress(payload: bytes, buffers: DecodeBuffers, size: int) -> None:
-    """Uncompress the payload, which declares `size` bytes, into the buffers. Raises CorruptBody."""
-    buffers.reserve_body(size)
-    try:
-        written = snappy.decompress_raw_into(payload, buffers.body)
-    except cramjam.DecompressionError as error:
-        raise CorruptBody(f"corrupt body: {error}") from error
-    if written != size:
-        raise CorruptBody(f"corrupt body: {written} bytes uncompressed; {size} were declared")
-
-
-def run_scan(buffers: DecodeBuffers, size: int) -> None:
-    """Scan the uncompressed body into the columns. Raises CorruptBody."""
-    result = int(
-        scan_write_request(
-            buffers.body,
-            size,
-            buffers.label_start,
-            buffers.label_end,
-            buffers.sample_offsets,
-            buffers.timestamps,
-            buffers.value_bits,
-            buffers.tally,
-        )
-    )
-    if result != SCANNED:
-        place = int(buffers.tally[POSITION])
-        raise CorruptBody(f"corrupt body at byte {place} of {size}: {SCAN_ERRORS[result]}")
+# A series of each version with a sample, an exemplar, a native histogram and metadata: all kernels.
+EXAMPLES = {
+    KIND_REMOTE_WRITE_1_SNAPPY: (
+        b"\x0a0\x0a\x0d\x0a\x08__name__\x12\x01a"
+        b"\x12\x0b\x09\0\0\0\0\0\0\0\0\x10\x01"
+        b"\x1a\x07\x0a\x03\x0a\x01a\x18\x01"
+        b"\x22\x09\x08\x01Z\x02\x10\x01b\x01\x02"
+        b"\x1a\x03\x12\x01a"
+    ),
+    KIND_REMOTE_WRITE_2_SNAPPY: (
+        b"\x22\x00\x22\x08__name__\x22\x01a*&\x0a\x02\x01\x02"
+        b"\x12\x0b\x09\0\0\0\0\0\0\0\0\x10\x01"
+        b"\x1a\x09\x08\x01Z\x02\x10\x01b\x01\x02"
+        b"\x22\x04\x0a\x02\x02\x02"
+        b"*\x02\x08\x01"
+    ),
+}
 
 
 def warm_decoder(decoder: WriteDecoder) -> None:
     """Compile or load the kernels of decoding. Blocks."""
-    body = b"\x0a\x06\x0a\x04\x0a\x00\x12\x00"
-    payload = bytes(snappy.compress_raw(body))
-    decoder.decode(KIND_REMOTE_WRITE_1_SNAPPY, payload).release()
+    for kind, example in EXAMPLES.items():
+        payload: Any = cramjam.snappy.compress_raw(example)
+        decoder.decode(kind, bytes(payload)).release()

@@ -28,13 +28,14 @@ from api.promql.features import Features, parse_features
 from api.promql.warm_up import warm_up as warm_queries
 from api.queriers import ReplicaDefaults
 from api.routes import Api, add_routes
+from receiver.columns import limits_of, replay_limits_of
 from receiver.config import Config, ConfigError
 from receiver.late_database import LateDatabase, State
 from receiver.listen_address import bind, parse_listen_address
 from receiver.metrics import ReceiverMetrics
 from receiver.options import DedupOptions
 from receiver.probes import Probes
-from receiver.remote_write import WriteDecoder, limits_of, warm_decoder
+from receiver.remote_write import WriteDecoder, warm_decoder
 from receiver.version import program_version
 from receiver.write_handler import WriteHandler
 from storage.database import Database
@@ -58,7 +59,7 @@ def build_app(config: Config) -> web.Application:
     metrics = ReceiverMetrics(registry)
     ProcessCollector(namespace="cupola", registry=registry)
     metrics.build_info.labels(program_version()).set(1)
-    decoder = WriteDecoder()
+    decoder = WriteDecoder(replay_limits_of(config.write))
     watched = ReplicaLabels(replicas.labels, replicas.cluster_labels)
     database = LateDatabase(
         lambda: Database.open(config.storage, decoder.decode, registry, watched)

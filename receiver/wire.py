@@ -2,7 +2,9 @@
 
 One pass over the bytes notes where the labels of each series lie and writes the samples into
 columns. Labels are not looked into: the bytes of a known series are recognised by their hash, those
-of a new one are checked when it is registered (storage). The message is
+of a new one are checked when it is registered (storage). Of native histograms, exemplars and
+metadata it notes only where they are: most requests have none, and their kernels read them later. A
+histogram takes the place of a sample among those of its series. The message is
 
     WriteRequest  timeseries = 1, metadata = 3
     TimeSeries    labels = 1, samples = 2, exemplars = 3, histograms = 4
@@ -55,6 +57,12 @@ VALUE_FIELD, TIMESTAMP_FIELD = np.uint64(1), np.uint64(2)
 # the columns, so that a caller whose columns were too short knows the size they need.
 SERIES, SAMPLES, HISTOGRAMS, EXEMPLARS, METADATA, POSITION = range(6)
 TALLY_SIZE = 6
+TALLY_SPACE = 16  # room for what other scanners count behind these
+
+# The columns of a place list, int64[n, 3]: the sample of a histogram or the series of an exemplar,
+# or the message's number for metadata; and where the message lies.
+OWNER, MESSAGE_START, MESSAGE_END = range(3)
+PLACE_BYTES = 24
 
 
 @kernel_part
@@ -84,6 +92,14 @@ def scan_sample(base: Place, start: Place, end: Place) -> tuple[np.uint64, np.in
 
 
 @kernel_part
+def store_place(places: Place, number: Place, owner: Place, start: Place, end: Place) -> None:
+    """Write row `number` of the place list at the address `places`."""
+    store_word(places, PLACE_BYTES * number, np.uint64(owner))
+    store_word(places, PLACE_BYTES * number + 8, np.uint64(start))
+    store_word(places, PLACE_BYTES * number + 16, np.uint64(end))
+
+
+@kernel_part
 def skip_short_labels(base: Place, start: Place, end: Place) -> Place:
     """The place behind the run of label fields of fewer than 128 bytes that begins at start."""
     place: Place = start
@@ -100,17 +116,23 @@ def scan_series(
     base: Place,
     start: Place,
     end: Place,
+    series: Place,
     timestamps: Place,
     value_bits: Place,
     sample: Place,
     capacity: Place,
+    histogram_places: Place,
+    histogram: Place,
+    histogram_capacity: Place,
+    exemplar_places: Place,
+    exemplar: Place,
+    exemplar_capacity: Place,
 ) -> tuple[Place, Place, Place, Place, Place, Place, Place]:
-    """Scan the time series message at start:end; timestamps and value_bits are addresses.
+    """Scan the time series message at start:end; the columns are addresses.
 
-    Returns (error, its place, label start, label end, samples so far, exemplars, histograms).
+    Returns (error, its place, label start, label end, samples, histograms and exemplars so far).
     """
     label_start = label_end = start
-    exemplars = histograms = 0
     place = skip_short_labels(base, start, end)
     label_end = place
     while place < end:
@@ -123,7 +145,7 @@ def scan_series(
         elif after > 0:
             after = -WRONG_WIRE_TYPE
         if after < 0:
-            return -after, place, label_start, label_end, sample, exemplars, histograms
+            return -after, place, label_start, label_end, sample, histogram, exemplar
         if number == LABEL_FIELD:
             if label_end == start:
                 label_start = place
@@ -131,17 +153,22 @@ def scan_series(
         elif number == SAMPLE_FIELD:
             bits, timestamp, error, error_place = scan_sample(base, first, after)
             if error != SCANNED:
-                return error, error_place, label_start, label_end, sample, exemplars, histograms
+                return error, error_place, label_start, label_end, sample, histogram, exemplar
             if sample < capacity:
                 store_word(timestamps, 8 * sample, np.uint64(timestamp))
                 store_word(value_bits, 8 * sample, bits)
             sample += 1
-        elif number == EXEMPLAR_FIELD:
-            exemplars += 1
         elif number == HISTOGRAM_FIELD:
-            histograms += 1
+            if histogram < histogram_capacity:
+                store_place(histogram_places, histogram, sample, first, after)
+            histogram += 1
+            sample += 1
+        elif number == EXEMPLAR_FIELD:
+            if exemplar < exemplar_capacity:
+                store_place(exemplar_places, exemplar, series, first, after)
+            exemplar += 1
         place = after
-    return SCANNED, place, label_start, label_end, sample, exemplars, histograms
+    return SCANNED, place, label_start, label_end, sample, histogram, exemplar
 
 
 @kernel
@@ -153,22 +180,29 @@ def scan_write_request(
     sample_offsets: Int64s,
     timestamps: Int64s,
     value_bits: UInt64s,
+    histogram_places: Int64s,
+    exemplar_places: Int64s,
+    metadata_places: Int64s,
     tally: Int64s,
 ) -> Place:
     """Scan buffer[:size] into the columns and the tally; returns SCANNED or an error.
 
     Columns too short are filled as far as they go. sample_offsets has one place more than
-    label_start and label_end; the columns are contiguous.
+    label_start and label_end; the columns are contiguous. The samples that are histograms are left
+    as they are.
     """
     base = buffer.ctypes.data
     series_capacity = min(len(label_start), len(label_end), len(sample_offsets) - 1)
     timestamps_at = timestamps.ctypes.data
     values_at = value_bits.ctypes.data
     capacity = min(len(timestamps), len(value_bits))
+    histograms_at, exemplars_at = histogram_places.ctypes.data, exemplar_places.ctypes.data
     tally[:] = 0
     sample_offsets[0] = 0
-    series = 0
+    series = metadata = 0
     sample: Place = 0
+    histogram: Place = 0
+    exemplar: Place = 0
     place: Place = 0
     while place < size:
         number, wire_type, after = read_tag(base, place, size)
@@ -184,9 +218,11 @@ def scan_write_request(
             tally[POSITION] = place
             return -after
         if number == SERIES_FIELD:
-            error, error_place, labels_from, labels_to, sample, exemplars, histograms = scan_series(
-                base, first, after, timestamps_at, values_at, sample, capacity
-            )
+            error, error_place, labels_from, labels_to, sample, histogram, exemplar = scan_series(
+                base, first, after, series, timestamps_at, values_at, sample, capacity,
+                histograms_at, histogram, len(histogram_places),
+                exemplars_at, exemplar, len(exemplar_places),
+            )  # fmt: skip
             if error != SCANNED:
                 tally[POSITION] = error_place
                 return error
@@ -195,11 +231,11 @@ def scan_write_request(
                 label_end[series] = labels_to
                 sample_offsets[series + 1] = sample
             series += 1
-            tally[EXEMPLARS] += exemplars
-            tally[HISTOGRAMS] += histograms
         elif number == METADATA_FIELD:
-            tally[METADATA] += 1
+            if metadata < len(metadata_places):
+                store_place(metadata_places.ctypes.data, metadata, metadata, first, after)
+            metadata += 1
         place = after
-    tally[SERIES] = series
-    tally[SAMPLES] = sample
+    tally[SERIES], tally[SAMPLES] = series, sample
+    tally[HISTOGRAMS], tally[EXEMPLARS], tally[METADATA] = histogram, exemplar, metadata
     return SCANNED

@@ -11,6 +11,7 @@ Invariants:
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -21,9 +22,10 @@ from receiver.admission import Admission, Ticket, retry_after_s
 from receiver.errors import CorruptBody, SlowBody, TooLarge, WriteError, status_of
 from receiver.metrics import ReceiverMetrics
 from receiver.options import WriteOptions
-from receiver.remote_write import WriteDecoder, kind_of_body
+from receiver.remote_write import WriteDecoder, kind_of_body, version_of_kind
 from storage.batch import Batch, Outcome, Reject
 from storage.errors import StorageError
+from storage.problems import SYMBOL_REFERENCE
 from storage.reject_ledger import RejectLedger, Sender
 from storage.tenant import DEFAULT_TENANT, parse_tenant
 
@@ -32,6 +34,10 @@ log = logging.getLogger(__name__)
 PATHS = ("/api/v1/write", "/api/v1/push", "/api/v1/receive")
 PREFIXES = ("", "/prometheus")
 TENANT_HEADERS = ("X-Scope-OrgID", "THANOS-TENANT")
+# Counts of what a remote write 2.0 request has written, in this order.
+WRITTEN_HEADERS = tuple(
+    f"X-Prometheus-Remote-Write-{what}-Written" for what in ("Samples", "Histograms", "Exemplars")
+)
 # Decoding this much takes about a millisecond; more would hold up the other connections.
 INLINE_BYTES_MAX = 1 << 20
 DECODE_THREADS = 2
@@ -106,16 +112,16 @@ class WriteHandler:
         arrival_ms = now_ms()
         batch = await self._decode(kind, payload, ticket)
         self._count(batch)
-        if not batch.sample_count and not batch.histogram_count:
+        if batch.is_empty:
             batch.release()
-            return web.Response(status=204)
+            return answer(kind, Outcome(0))
         outcome = await self._database.append(tenant, batch, arrival_ms)
-        if not outcome.rejects:
-            return web.Response(status=204)
-        text = reject_text(outcome)
-        if self._ledger.note(tenant, outcome.rejects, sender_of(request), arrival_ms):
+        response = answer(kind, outcome)
+        refused = (*outcome.rejects, *outcome.exemplar_rejects)
+        if refused and self._ledger.note(tenant, refused, sender_of(request), arrival_ms):
+            text = reject_text(outcome.accepted, refused)
             log.warning("samples refused tenant=%s answer=%r", tenant, text)
-        return web.Response(status=400, text=text)
+        return response
 
     async def _read_body(self, request: web.Request, ticket: Ticket) -> bytes:
         """The whole body. Raises TooLarge, SlowBody, CorruptBody or Busy."""
@@ -153,7 +159,7 @@ class WriteHandler:
             )
 
     async def _decode(self, kind: int, payload: bytes, ticket: Ticket) -> Batch:
-        size = self._decoder.check_declared(payload)
+        size = self._decoder.bytes_needed(kind, payload)
         ticket.add(size)
         if self.kernels_warm and size <= INLINE_BYTES_MAX:
             return self._decoder.decode(kind, payload)
@@ -164,10 +170,6 @@ class WriteHandler:
         metrics = self._metrics
         metrics.body_bytes.inc(len(batch.payload))
         metrics.decoded_bytes.inc(len(batch.buffer))
-        if batch.exemplar_count:
-            metrics.ignored.labels("exemplar").inc(batch.exemplar_count)
-        if batch.metadata_count:
-            metrics.ignored.labels("metadata").inc(batch.metadata_count)
 
 
 def tenant_of(headers: CIMultiDictProxy[str]) -> str:
@@ -188,6 +190,24 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def answer(kind: int, outcome: Outcome) -> web.Response:
+    """The answer to a request that was taken, in whole or in part.
+
+    Remote write 2.0 asks for the counts of what was written, and its senders take a missing one for
+    failure; those of 1.0 would believe them, too, and are told none. Of refused exemplars the count
+    tells, unless the sender broke the format.
+    """
+    rejects = outcome.rejects
+    written = None
+    if version_of_kind(kind) == 2:
+        rejects += tuple(r for r in outcome.exemplar_rejects if r.reason == SYMBOL_REFERENCE)
+        counts = (outcome.accepted - outcome.histograms, outcome.histograms, outcome.exemplars)
+        written = dict(zip(WRITTEN_HEADERS, map(str, counts), strict=True))
+    if not rejects:
+        return web.Response(status=204, headers=written)
+    return web.Response(status=400, headers=written, text=reject_text(outcome.accepted, rejects))
+
+
 def failure_response(error: WriteError | StorageError) -> web.Response:
     """The answer to a request of which nothing was kept."""
     status = status_of(error)
@@ -197,10 +217,10 @@ def failure_response(error: WriteError | StorageError) -> web.Response:
     return response
 
 
-def reject_text(outcome: Outcome) -> str:
+def reject_text(accepted: int, rejects: Sequence[Reject]) -> str:
     """What was refused and why: all reasons and the first example in the first line, because some
     senders log no more than that."""
-    reasons = ", ".join(f"{reject.reason} {reject.count}" for reject in outcome.rejects)
-    first, *others = (reject.message for reject in outcome.rejects)
-    lines = [f"{reasons}: {first}", *others, f"{outcome.accepted} samples were accepted"]
+    reasons = ", ".join(f"{reject.reason} {reject.count}" for reject in rejects)
+    first, *others = (reject.message for reject in rejects)
+    lines = [f"{reasons}: {first}", *others, f"{accepted} samples were accepted"]
     return ("\n".join(lines) + "\n")[:ANSWER_CHARS_MAX]

@@ -17,6 +17,59 @@ UInt64s = NDArray[np.uint64]
 
 # Record kinds: how a log record's payload is encoded. They are on disk; never reuse a number.
 KIND_REMOTE_WRITE_1_SNAPPY = 1
+KIND_REMOTE_WRITE_1_ZSTD = 2
+KIND_REMOTE_WRITE_2_SNAPPY = 3
+KIND_REMOTE_WRITE_2_ZSTD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolSpans:
+    """The symbols of a remote write 2.0 request: text i is starts[i]:starts[i]+lengths[i] of the
+    batch's buffer."""
+
+    starts: Int64s
+    lengths: Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class RawExemplars:
+    """The exemplars of a request, in the order of their series.
+
+    series: the number of each one's series in the batch. Their labels are runs of protobuf Label
+    fields, buffer[label_start[i]:label_end[i]], which were not looked into; a run may be empty.
+    problems: int8, 0 or why the decoder could not make them (storage.problems).
+    """
+
+    series: Int64s
+    timestamps: Int64s
+    values: Float64s
+    buffer: Bytes
+    label_start: Int64s
+    label_end: Int64s
+    problems: Int8s | None = None
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+
+@dataclass(frozen=True, slots=True)
+class RawMetadata:
+    """What a request tells of metric families: texts as bytes start:end of the buffer.
+
+    spans: int64[n, 6], start and end of the name, of the help text and of the unit. Names are those
+    of families, or of series where named_by_series says so. kinds: int8, numbered as remote write
+    does. The hash is keyed and covers an entry as a whole.
+    """
+
+    buffer: Bytes
+    spans: Int64s
+    kinds: Int8s
+    hash_low: UInt64s
+    hash_high: UInt64s
+    named_by_series: bool = False
+
+    def __len__(self) -> int:
+        return len(self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +81,13 @@ class Batch:
     samples sample_offsets[i]:sample_offsets[i+1]. Timestamps are int64 ms, values keep the bits
     they came with.
 
+    With `symbols`, label_start and label_end are where the series' fields labels_refs are instead,
+    numbers of symbols in pairs; series_problems: int8 for each series, 0 or why it is refused
+    (storage.series_kernels); None: nothing is known against any.
+
     starts, rows, histograms: as in storage.samples.Samples; native histograms stand among the
     floats of their series, with their sum as value. problems: int8 for each histogram, 0 or why
-    it is refused; None: all are sound.
+    it is refused (storage.problems); None: all are sound.
     """
 
     kind: int
@@ -47,9 +104,10 @@ class Batch:
     rows: Int32s | None = None
     histograms: Histograms | None = None
     problems: Int8s | None = None
-    histogram_count: int = 0  # native histogram samples found and not decoded
-    exemplar_count: int = 0
-    metadata_count: int = 0
+    symbols: SymbolSpans | None = None
+    series_problems: Int8s | None = None
+    exemplars: RawExemplars | None = None
+    metadata: RawMetadata | None = None
     release: Callable[[], None] = field(default=lambda: None)
 
     @property
@@ -58,7 +116,17 @@ class Batch:
 
     @property
     def sample_count(self) -> int:
+        """Samples of all series, native histograms included."""
         return len(self.timestamps)
+
+    @property
+    def histogram_count(self) -> int:
+        return 0 if self.histograms is None else len(self.histograms)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not self.series_count and self.metadata is None
 
 
 # How a payload of some kind becomes a batch; raises ValueError if it cannot.
@@ -93,7 +161,11 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch: samples accepted (duplicates included) and refused."""
+    """What became of a batch. accepted: samples, native histograms and duplicates included."""
 
     accepted: int
     rejects: tuple[Reject, ...] = ()
+    histograms: int = 0  # of the accepted
+    exemplars: int = 0  # accepted, beside the samples
+    exemplar_rejects: tuple[Reject, ...] = ()  # no reason to answer with an error
+    metadata_not_kept: int = 0  # entries for which there is no room

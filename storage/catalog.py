@@ -22,16 +22,18 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, delete, event, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, event, insert, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.errors import FormatError, Overloaded, StorageError
 from storage.files import SHARDS_DIRECTORY
+from storage.metadata import Description, FamilyMetadata
 from storage.schema import (
     DATA_FORMAT_VERSION,
     log_positions,
+    metric_metadata,
     segments,
     settings,
     tenants,
@@ -45,6 +47,12 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 # SQLite's default limit of variables in one statement was 999 for long.
 ULIDS_PER_STATEMENT = 500
 BUSY_TIMEOUT_MS = 30_000
+# So that others do not have to wait for the catalog for long.
+FAMILIES_PER_TRANSACTION = 2_000
+FORGET_FAMILY = delete(metric_metadata).where(
+    metric_metadata.c.tenant == bindparam("of_tenant"),
+    metric_metadata.c.family == bindparam("of_family"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,34 @@ class Catalog:
             for start in range(0, len(ulids), ULIDS_PER_STATEMENT):
                 part = ulids[start : start + ULIDS_PER_STATEMENT]
                 connection.execute(delete(segments).where(segments.c.ulid.in_(part)))
+
+    def metadata(self, shard: int) -> list[FamilyMetadata]:
+        """What is known of the metric families of a shard's tenants."""
+        columns = [metric_metadata.c[name] for name in ("tenant", "family", "kind", "help", "unit")]
+        of_shard = select(tenants.c.id).where(tenants.c.shard == shard)
+        query = select(*columns).where(metric_metadata.c.tenant.in_(of_shard))
+        found: dict[tuple[int, str], list[Description]] = {}
+        with self._transaction() as connection:
+            for tenant, family, *described in connection.execute(
+                query.order_by(metric_metadata.c.number)
+            ):
+                found.setdefault((tenant, family), []).append(Description(*described))
+        return [FamilyMetadata(*key, tuple(found[key])) for key in found]
+
+    def save_metadata(self, families: Sequence[FamilyMetadata]) -> None:
+        """Replace what is known of these families."""
+        for start in range(0, len(families), FAMILIES_PER_TRANSACTION):
+            part = families[start : start + FAMILIES_PER_TRANSACTION]
+            keys = [{"of_tenant": entry.tenant, "of_family": entry.family} for entry in part]
+            rows = [
+                {"tenant": entry.tenant, "family": entry.family, **described._asdict()}
+                for entry in part
+                for described in entry.descriptions
+            ]
+            with self._transaction() as connection:
+                connection.execute(FORGET_FAMILY, keys)
+                if rows:
+                    connection.execute(insert(metric_metadata), rows)
 
     def _migrate(self) -> None:
         config = Config()

@@ -24,6 +24,7 @@ from storage.duck import Duck
 from storage.errors import FormatError, LimitExceeded, StorageError
 from storage.files import catalog_file, make_directory, segments_directory, wal_directory
 from storage.head import GROUP_SAMPLES_MAX, Head
+from storage.head_histograms import GROUP_BUCKETS_MAX, bucket_count
 from storage.log_file import Damage, warn_of_damage
 from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
@@ -112,6 +113,13 @@ class Database:
             raise LimitExceeded(
                 f"{batch.sample_count} samples in one request, at most {GROUP_SAMPLES_MAX} are "
                 "allowed (GROUP_SAMPLES_MAX)"
+            )
+        buckets = bucket_count(batch.histograms)
+        if buckets > GROUP_BUCKETS_MAX:
+            batch.release()
+            raise LimitExceeded(
+                f"{buckets} histogram buckets in one request, at most {GROUP_BUCKETS_MAX} are "
+                "allowed (GROUP_BUCKETS_MAX)"
             )
         if not batch.sample_count:
             rejects = tuple(histogram_rejects(batch))

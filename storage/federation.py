@@ -18,7 +18,8 @@ import numpy as np
 
 from storage.index import matches_text
 from storage.labels import LabelFrame, Matcher, Symbols, empty_frame, label_sort_key
-from storage.samples import Float64s, Int32s, Int64s, Samples, empty_samples, is_stale
+from storage.merge import stack
+from storage.samples import Float64s, Int32s, Int64s, Samples, is_stale
 
 TENANT_LABEL = "__tenant_id__"
 ORIGINAL = "original_"
@@ -200,18 +201,3 @@ def shifted_numbers(numbers: Float64s, by: int) -> Float64s:
     higher = numbers.copy()
     higher[~is_stale(numbers)] += by
     return higher
-
-
-def stack(parts: Sequence[Samples]) -> Samples:
-    """The series of all parts under each other."""
-    if not parts:
-        return empty_samples(0)
-    if len(parts) == 1:
-        return parts[0]
-    sizes = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-    ends = [part.offsets[1:] + size for part, size in zip(parts, sizes, strict=False)]
-    return Samples(
-        np.concatenate([np.zeros(1, np.int64), *ends]),
-        np.concatenate([part.timestamps for part in parts]),
-        np.concatenate([part.values for part in parts]),
-    )

@@ -6,6 +6,7 @@
         wal/00000017.log                log files (docs/formats/wal.md)
         segments/01JD...Z/              one segment, named by its ULID (docs/formats/segments.md)
           samples.parquet  series.parquet  meta.json
+          histograms.parquet  exemplars.parquet    only where there are some
         segments/01JD...Z.tmp/          a segment that was not finished
 
 A file is durable once it was synced and the directory that names it was synced too.
@@ -23,6 +24,8 @@ TEMPORARY_SUFFIX = ".tmp"
 
 SAMPLES_FILE = "samples.parquet"
 SERIES_FILE = "series.parquet"
+HISTOGRAMS_FILE = "histograms.parquet"
+EXEMPLARS_FILE = "exemplars.parquet"
 META_FILE = "meta.json"
 
 _LOG_FILE_PATTERN = re.compile(r"([0-9]{8,12})\.log")

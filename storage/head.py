@@ -5,8 +5,8 @@ series' newest sample lie in a side buffer, in order of arrival, and are merged 
 sealed.
 
 Invariants:
-* Chunks and side samples are only ever added, so a snapshot of (chunk, fill) per series and of the
-  side's length stays valid while the writer goes on.
+* Chunks, side samples and histograms are only ever added, so a snapshot of (chunk, fill) per series
+  and of the side's length stays valid while the writer goes on.
 * The caller holds the shard's lock in append() and snapshot(), and in nothing else.
 """
 
@@ -15,6 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.batch import Batch, UInt64s
+from storage.exemplar_pool import ExemplarPool
+from storage.head_extras import (
+    NO_PLACES,
+    ExtrasView,
+    HeadExtras,
+    Slots,
+    accepted_histograms,
+    content_keys,
+    first_places,
+    has_extras,
+)
+from storage.head_histograms import GROUP_BUCKETS_MAX
 from storage.head_kernels import (
     CHUNKS_USED,
     EXAMPLES_MAX,
@@ -27,7 +39,7 @@ from storage.head_kernels import (
     select_side,
 )
 from storage.memory import reserve
-from storage.merge import clip, from_rows, merge_all
+from storage.merge import clip, merge_all, sort_rows
 from storage.options import StorageOptions
 from storage.samples import Int32s, Int64s, Samples, empty_samples
 from storage.series_table import SeriesTable
@@ -41,10 +53,14 @@ GROUP_SAMPLES_MAX = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What append() refused: counts by reason, and for each up to EXAMPLES_MAX positions."""
+    """What append() refused: counts by reason, and for each up to EXAMPLES_MAX positions.
+
+    Histograms with a problem are not among these. histograms: how many were accepted.
+    """
 
     counts: Int64s
     examples: Int64s
+    histograms: int = 0
 
 
 class Head:
@@ -54,6 +70,7 @@ class Head:
         """opened_ms: wall-clock time from which the head's age counts."""
         self.opened_ms = opened_ms
         self._table = table
+        self.exemplars = ExemplarPool(options, table)
         self._samples_max = options.head_samples_max
         # Each series may leave its newest chunk nearly empty, hence twice the chunks.
         self._chunks_max = 2 * (options.head_samples_max // CHUNK_SIZE) + SPARE_CHUNKS
@@ -68,6 +85,14 @@ class Head:
         self._side_refs: Int32s = reserve(side, np.int32)
         self._side_times: Int64s = reserve(side, np.int64)
         self._side_bits: UInt64s = reserve(side, np.uint64)
+        self._buckets_max = options.head_buckets_max
+        self._extras = HeadExtras(
+            Slots(self._times, self._previous),
+            chunks * CHUNK_SIZE + side,
+            series=options.series_max,
+            histograms_max=side,
+            buckets_max=self._buckets_max + GROUP_BUCKETS_MAX,
+        )
         self._state = np.zeros(3, np.int64)
 
     @property
@@ -76,29 +101,42 @@ class Head:
 
     @property
     def fullness(self) -> float:
-        """The used share of samples or chunks, whichever is larger. At 1 the head takes no more."""
+        """The used share of samples, chunks or buckets, whichever is largest. At 1 the head takes
+        no more."""
         return max(
             int(self._state[CHUNKS_USED]) / self._chunks_max,
             self.sample_count / self._samples_max,
+            self._extras.arena.bucket_count / self._buckets_max,
         )
+
+    @property
+    def floats_have_starts(self) -> bool:
+        """Whether some float here has a start timestamp."""
+        return self._extras.floats_have_starts
 
     def append(self, refs: Int32s, batch: Batch, oldest_ms: int, newest_ms: int) -> Appended:
         """Take the batch's samples of [oldest_ms, newest_ms] whose series have a ref."""
         counts = np.zeros(SAMPLE_REASONS, np.int64)
         examples = np.zeros((SAMPLE_REASONS, EXAMPLES_MAX), np.int64)
+        places = first_places(batch) if has_extras(batch) else NO_PLACES
         append_samples(
             refs, batch.sample_offsets, batch.timestamps, batch.values.view(np.uint64),
+            content_keys(batch), places,
             oldest_ms, newest_ms, self._table.last_ms, self._table.last_bits,
             self._times, self._bits, self._previous, self._current, self._fill,
             self._side_refs, self._side_times, self._side_bits, self._state, counts, examples,
         )  # fmt: skip
-        return Appended(counts, examples)
+        if not len(places):
+            return Appended(counts, examples)
+        self._extras.put(refs, batch, places)
+        return Appended(counts, examples, accepted_histograms(batch, places))
 
     def snapshot(self, refs: Int64s) -> "HeadSnapshot":
         """Freeze what the head has of these series now."""
         return HeadSnapshot(
-            self, refs, self._current[refs], self._fill[refs], int(self._state[SIDE_SAMPLES])
-        )
+            self, refs, self._current[refs], self._fill[refs], int(self._state[SIDE_SAMPLES]),
+            self._extras.view(refs),
+        )  # fmt: skip
 
     def refs_with_samples(self) -> Int64s:
         """The series that have a sample here, ascending by ref. For a head nobody appends to."""
@@ -117,6 +155,7 @@ class HeadSnapshot:
     current: Int32s
     fill: Int32s
     side_count: int
+    extras: ExtrasView | None
 
     def between(self, start_ms: int, end_ms: int) -> "HeadSamples":
         """The samples of [start_ms, end_ms], both inclusive."""
@@ -134,8 +173,13 @@ class HeadSnapshot:
             start_ms, end_ms, rows, positions,
         )  # fmt: skip
         rows, positions = rows[:found], positions[:found]
+        timestamps = head._side_times[positions]
+        offsets, order = sort_rows(rows, timestamps, len(self.refs))
+        timestamps, positions = timestamps[order], positions[order]
         values = head._side_bits[positions].view(np.float64)
-        return from_rows(rows, head._side_times[positions], values, len(self.refs))
+        if self.extras is None:
+            return Samples(offsets, timestamps, values)
+        return self.extras.samples(offsets, timestamps, values, head._times.size + positions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +218,15 @@ class HeadSamples:
         np.cumsum(offsets, out=offsets)
         timestamps = np.empty(offsets[-1], np.int64)
         bits = np.empty(offsets[-1], np.uint64)
+        places = NO_PLACES if taken.extras is None else np.empty(offsets[-1], np.int64)
         copy_chunks(
             head._times, head._bits, head._previous, taken.current[first_row:end_row],
             taken.fill[first_row:end_row], self.start_ms, self.end_ms, offsets, timestamps, bits,
+            places,
         )  # fmt: skip
-        return Samples(offsets, timestamps, bits.view(np.float64))
+        if taken.extras is None:
+            return Samples(offsets, timestamps, bits.view(np.float64))
+        return taken.extras.samples(offsets, timestamps, bits.view(np.float64), places)
 
 
 def sealed_samples(head: Head, refs: Int64s) -> Samples:

@@ -20,6 +20,11 @@ SAMPLE_REASONS = 3
 EXAMPLES_MAX = 8
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
+# What became of a sample, where it is noted; else the place where it is kept (storage/head_extras).
+UNSOUND = -3  # refused before: its histogram has a problem
+REFUSED = -2
+REPEATED = -1  # accepted, and known already
+
 # Positions in the head's state.
 CHUNKS_USED = 0
 SAMPLES = 1
@@ -32,10 +37,12 @@ def append_samples(
     sample_offsets: Int64s,
     timestamps: Int64s,
     bits: UInt64s,
+    keys: UInt64s,
+    places: Int64s,
     oldest_ms: int,
     newest_ms: int,
     last_ms: Int64s,
-    last_bits: UInt64s,
+    last_keys: UInt64s,
     chunk_times: Int64s,
     chunk_bits: UInt64s,
     previous: Int32s,
@@ -51,24 +58,33 @@ def append_samples(
     """Append the samples of a batch whose series are known (ref >= 0).
 
     A sample newer than its series' last goes to the series' chunk; an older one to the side buffer,
-    unless the current chunk has that timestamp already. counts[r] tells how many samples were
-    refused for reason r, examples[r] the positions of some. Room was checked by the caller.
+    unless the current chunk has that timestamp already. keys: what must be equal in two samples of
+    one moment. counts[r] tells how many samples were refused for reason r, examples[r] the
+    positions of some. Room was checked by the caller.
+
+    places: empty, or for each sample REFUSED or UNSOUND; the latter are passed over. Of the others
+    it is noted where they are: in slot p of the chunks, or beyond these in the side buffer.
     """
     size = chunk_times.shape[1]
+    noted = len(places) > 0
     for i in range(len(refs)):
         ref = refs[i]
         if ref < 0:
             continue
         for k in range(sample_offsets[i], sample_offsets[i + 1]):
+            if noted and places[k] == UNSOUND:
+                continue
             t = timestamps[k]
             repeated = t == last_ms[ref]
-            reason = refusal(t, oldest_ms, newest_ms, repeated and bits[k] != last_bits[ref])
+            reason = refusal(t, oldest_ms, newest_ms, repeated and keys[k] != last_keys[ref])
             if reason >= 0:
                 slot = example_slot(counts[reason], t)
                 if slot < EXAMPLES_MAX:
                     examples[reason, slot] = k
                 counts[reason] += 1
                 continue
+            if noted:
+                places[k] = REPEATED
             if repeated:
                 continue
             chunk = current[ref] - 1
@@ -77,8 +93,10 @@ def append_samples(
                     side = state[SIDE_SAMPLES]
                     side_refs[side], side_times[side], side_bits[side] = ref, t, bits[k]
                     state[SIDE_SAMPLES] = side + 1
+                    if noted:
+                        places[k] = chunk_times.size + side
                 continue
-            last_ms[ref], last_bits[ref] = t, bits[k]
+            last_ms[ref], last_keys[ref] = t, keys[k]
             if chunk < 0 or fill[ref] == size:
                 previous[state[CHUNKS_USED]] = chunk + 1
                 chunk = state[CHUNKS_USED]
@@ -86,6 +104,8 @@ def append_samples(
                 current[ref], fill[ref] = chunk + 1, 0
             chunk_times[chunk, fill[ref]] = t
             chunk_bits[chunk, fill[ref]] = bits[k]
+            if noted:
+                places[k] = chunk * size + fill[ref]
             fill[ref] += 1
             state[SAMPLES] += 1
 
@@ -159,9 +179,14 @@ def copy_chunks(
     offsets: Int64s,
     timestamps: Int64s,
     bits: UInt64s,
+    places: Int64s,
 ) -> None:
-    """Copy the samples that count_chunks() counted to offsets[i]:offsets[i+1], oldest first."""
+    """Copy the samples that count_chunks() counted to offsets[i]:offsets[i+1], oldest first.
+
+    places: empty, or takes the slots from which they come.
+    """
     size = chunk_times.shape[1]
+    noted = len(places) > 0
     for i in range(len(current)):
         chunk = current[i] - 1
         used = fill[i]
@@ -175,6 +200,8 @@ def copy_chunks(
                     at -= 1
                     timestamps[at] = t
                     bits[at] = chunk_bits[chunk, f]
+                    if noted:
+                        places[at] = chunk * size + f
             chunk = previous[chunk] - 1
             used = size
 

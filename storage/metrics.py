@@ -17,6 +17,23 @@ class StorageMetrics:
             "cupola_rejected_samples_total", "Samples refused, by tenant and reason.",
             ["tenant", "reason"], registry=registry,
         )  # fmt: skip
+        self.exemplars = Counter(
+            "cupola_ingested_exemplars_total", "Exemplars accepted, by tenant.", ["tenant"],
+            registry=registry,
+        )  # fmt: skip
+        self.rejected_exemplars = Counter(
+            "cupola_rejected_exemplars_total", "Exemplars refused, by tenant and reason.",
+            ["tenant", "reason"], registry=registry,
+        )  # fmt: skip
+        self.metadata_families = Gauge(
+            "cupola_metadata_families", "Metric families with metadata, by shard.", ["shard"],
+            registry=registry,
+        )  # fmt: skip
+        self.metadata_not_kept = Counter(
+            "cupola_metadata_not_kept_total",
+            "New entries of metadata for which there was no room, by tenant.", ["tenant"],
+            registry=registry,
+        )  # fmt: skip
         self.series = Gauge(
             "cupola_series", "Series known, by shard.", ["shard"], registry=registry
         )

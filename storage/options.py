@@ -15,6 +15,7 @@ from typing import Any
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
+KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -61,6 +62,13 @@ class StorageOptions:
         "Samples a shard's head may hold; from half of it on the head is sealed.",
         (1, 1 << 32),
     )
+    head_buckets_max: int = setting(
+        "head.max-histogram-buckets",
+        "integer",
+        32_000_000,
+        "Buckets of native histograms a shard's head may hold; from half of it on it is sealed.",
+        (1, 1 << 32),
+    )
     head_age_ms: int = setting(
         "head.max-age",
         "duration",
@@ -98,6 +106,42 @@ class StorageOptions:
         "Length of the longest label name or value.",
         (1, 1 << 30),
     )
+    exemplars_in_head_max: int = setting(
+        "exemplars.max-in-head",
+        "integer",
+        200_000,
+        "Exemplars a shard holds in memory until its head is sealed; above it the oldest of the "
+        "tenants with the most give way.",
+        (2, 1 << 24),
+    )
+    exemplars_per_tenant_max: int = setting(
+        "exemplars.max-per-tenant",
+        "integer",
+        100_000,
+        "Exemplars of one tenant that a head keeps, the newest ones. 0 switches exemplars off.",
+        (0, 1 << 24),
+    )
+    exemplars_per_series_max: int = setting(
+        "exemplars.max-per-series",
+        "integer",
+        1_000,
+        "Exemplars of one series that a head keeps, the newest ones.",
+        (1, 1 << 24),
+    )
+    metadata_families_max: int = setting(
+        "metadata.max-families",
+        "integer",
+        20_000,
+        "Metric families of one tenant whose type, help text and unit are kept.",
+        (1, 1 << 24),
+    )
+    metadata_text_bytes_max: int = setting(
+        "metadata.max-text-bytes",
+        "bytes",
+        4 * KIB,
+        "Length of the longest help text or unit; the rest of a longer one is cut off.",
+        (1, 1 << 20),
+    )
     queue_requests_max: int = setting(
         "write-queue.max-requests",
         "integer",
@@ -121,6 +165,13 @@ class StorageOptions:
         200_000_000,
         "Samples one selector may read from disk.",
         (1, 1 << 40),
+    )
+    select_exemplars_max: int = setting(
+        "select.max-exemplars",
+        "integer",
+        200_000,
+        "Exemplars one request may read.",
+        (1, 1 << 30),
     )
     duckdb_memory_bytes: int = setting(
         "duckdb.memory-limit",

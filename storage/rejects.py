@@ -13,8 +13,10 @@ from storage.batch import Batch, Example, Reject
 from storage.head import Appended
 from storage.head_kernels import CONFLICT, EXAMPLES_MAX, TOO_FAR_IN_FUTURE, TOO_OLD
 from storage.options import StorageOptions
+from storage.problems import HISTOGRAM_PROBLEMS, SOUND, SYMBOL_REFERENCE
 from storage.samples import Int32s, Int64s
 from storage.series_kernels import (
+    BAD_REFERENCE,
     DUPLICATE_NAME,
     EMPTY_NAME,
     LABEL_TOO_LONG,
@@ -26,6 +28,7 @@ from storage.series_kernels import (
     first_labels,
 )
 from storage.series_table import METRICS_MAX
+from storage.symbol_labels import label_spans
 
 # Senders keep the first 1,024 bytes of an answer.
 EXAMPLE_CHARS_MAX = 300
@@ -43,6 +46,10 @@ SERIES_REASONS: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
     NOT_UTF8: ("label_invalid", lambda _: "a label name or value that is not valid UTF-8"),
     EMPTY_NAME: ("label_invalid", lambda _: "a label with an empty name"),
     DUPLICATE_NAME: ("label_invalid", lambda _: "a label name that occurs twice"),
+    BAD_REFERENCE: (
+        SYMBOL_REFERENCE,
+        lambda _: "label references that are no pairs or point behind the request's symbols",
+    ),
     NO_METRIC_NAME: ("label_invalid", lambda _: "no metric name (label __name__)"),
     TABLE_FULL: (
         "series_limit",
@@ -57,7 +64,6 @@ SERIES_REASONS: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
         lambda _: f"a metric name more than the {METRICS_MAX} a tenant may have in a shard",
     ),
 }
-HISTOGRAM_REASON = "native_histogram"
 SAMPLE_REASONS = {
     TOO_OLD: "too_old",
     TOO_FAR_IN_FUTURE: "too_far_in_future",
@@ -67,7 +73,7 @@ REASONS = tuple(
     sorted(
         {reason for reason, _ in SERIES_REASONS.values()}
         | set(SAMPLE_REASONS.values())
-        | {HISTOGRAM_REASON}
+        | {reason for reason, _ in HISTOGRAM_PROBLEMS.values()}
     )
 )
 
@@ -121,11 +127,11 @@ def series_of(batch: Batch, sample: int) -> int:
     return int(np.searchsorted(batch.sample_offsets, sample, side="right")) - 1
 
 
-def some_of(series: Int64s) -> list[int]:
-    """Some of many refused series, drawn at random so that each has its turn."""
-    if len(series) > EXAMPLES_MAX:
-        series = series[random.sample(range(len(series)), EXAMPLES_MAX)]
-    return [int(i) for i in series]
+def some_of(refused: Int64s) -> list[int]:
+    """Some of many refused series or samples, drawn at random so that each has its turn."""
+    if len(refused) > EXAMPLES_MAX:
+        refused = refused[random.sample(range(len(refused)), EXAMPLES_MAX)]
+    return [int(i) for i in refused]
 
 
 def series_example(batch: Batch, series: int) -> Example:
@@ -141,12 +147,26 @@ def sample_example(batch: Batch, series: int, sample: int) -> Example:
     return Example(labels_of(batch, series), timestamp_ms, value)
 
 
-def histogram_rejects(batch: Batch) -> list[Reject]:
-    """Native histograms are not stored yet; saying so is better than losing them silently."""
-    if not batch.histogram_count:
+def histogram_rejects(batch: Batch, refs: Int32s) -> list[Reject]:
+    """Rejects of native histograms that the decoder found unsound, in series that are accepted, one
+    per kind of problem."""
+    if batch.problems is None or batch.rows is None or not batch.problems.any():
         return []
-    message = "sample refused: native histograms are not stored"
-    return [Reject(HISTOGRAM_REASON, batch.histogram_count, message)]
+    positions = np.flatnonzero(batch.rows >= 0)
+    series = np.searchsorted(batch.sample_offsets, positions, side="right") - 1
+    problems = np.where(refs[series] >= 0, batch.problems[batch.rows[positions]], SOUND)
+    rejects = []
+    for code in np.unique(problems[problems != SOUND]).tolist():
+        reason, rule = HISTOGRAM_PROBLEMS[code]
+        found = positions[problems == code]
+        k = int(found[0])
+        message = (
+            f"native histogram refused: {rule}; first: {label_text(batch, series_of(batch, k))} "
+            f"at {int(batch.timestamps[k])} ms"
+        )
+        examples = tuple(sample_example(batch, series_of(batch, k), k) for k in some_of(found))
+        rejects.append(Reject(reason, len(found), message, examples))
+    return rejects
 
 
 def label_text(batch: Batch, series: int) -> str:
@@ -165,10 +185,13 @@ def labels_of(batch: Batch, series: int) -> dict[str, str]:
 
 
 def label_texts(batch: Batch, series: int) -> list[tuple[str, str]]:
-    spans = np.zeros((EXAMPLE_LABELS_MAX, 4), np.int64)
-    start, end = int(batch.label_start[series]), int(batch.label_end[series])
-    count = first_labels(batch.buffer, start, end, spans)
-    return [(_text(batch, *span[:2]), _text(batch, *span[2:])) for span in spans[:count].tolist()]
+    if batch.symbols is None:
+        spans = np.zeros((EXAMPLE_LABELS_MAX, 4), np.int64)
+        start, end = int(batch.label_start[series]), int(batch.label_end[series])
+        spans = spans[: first_labels(batch.buffer, start, end, spans)]
+    else:
+        spans = label_spans(batch, batch.symbols, series, EXAMPLE_LABELS_MAX)
+    return [(_text(batch, *span[:2]), _text(batch, *span[2:])) for span in spans.tolist()]
 
 
 def _text(batch: Batch, start: int, length: int) -> str:

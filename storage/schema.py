@@ -4,7 +4,7 @@ Times are ms since 1970. Nothing here is particular to SQLite, so that another d
 same tables. A change of this module goes together with a migration; a test compares the two.
 """
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 
 # Version of the layout of the whole data directory, not of these tables: those have migrations.
 DATA_FORMAT_VERSION = 1
@@ -51,6 +51,22 @@ segments = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("level", Integer, nullable=False),
     Column("resolution_ms", BigInteger, nullable=False),
+    Column("exemplars", BigInteger, nullable=False, server_default="0"),
+    Column("histograms", BigInteger, nullable=False, server_default="0"),
+)
+
+# What is known of metric families, one row for each way in which a tenant's senders describe one.
+# kind: the type, numbered as in remote write.
+metric_metadata = Table(
+    "metric_metadata",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("tenant", Integer, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("help", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Index("ix_metric_metadata_family", "tenant", "family"),
 )
 
 # first_file: the first log file of the shard whose records are not in segments.

@@ -8,11 +8,14 @@ reads merge.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.batch import UInt64s
+from storage.exemplars import Exemplars
 from storage.head import Head, sealed_samples
 from storage.labels import LabelPairs, take_pairs
 from storage.samples import Int64s
@@ -31,16 +34,27 @@ def seal_head(
     *,
     created_ms: int,
 ) -> SegmentMeta | None:
-    """Write a frozen head as a segment; None if it has no samples.
+    """Write a frozen head as a segment; None if it has no samples and no exemplars.
 
     tenant_names: by tenant number, for every tenant of the shard.
     """
-    refs = head.refs_with_samples()
+    exemplars = head.exemplars.settled()
+    refs = np.union1d(head.refs_with_samples(), exemplars.series)
     if not len(refs):
         return None
     refs = refs[np.argsort(table.ids[refs], kind="stable")]
     series = series_columns(table, refs, tenant_names)
-    return writer.write(series, head_blocks(table, head, refs), created_ms=created_ms)
+    blocks = head_blocks(table, head, refs)
+    by_id = exemplars_by_id(table, exemplars)
+    starts = head.floats_have_starts
+    return writer.write(series, blocks, by_id, created_ms=created_ms, starts=starts)
+
+
+def exemplars_by_id(table: SeriesTable, exemplars: Exemplars) -> Exemplars:
+    """Exemplars by ref and time as exemplars by series id and time."""
+    ids = table.ids[exemplars.series]
+    order = np.argsort(ids, kind="stable")
+    return replace(exemplars.take(order), series=ids[order])
 
 
 def head_blocks(table: SeriesTable, head: Head, refs: Int64s) -> Iterator[Block]:
@@ -75,9 +89,20 @@ def restore_series(table: SeriesTable, stored: pa.Table, tenants: Mapping[str, i
                 ids=chosen.column("series_id").to_numpy(),
                 pairs=intern_labels(table, chosen.column("labels").chunk(0)),
                 last_ms=chosen.column("max_ts").to_numpy(),
-                last_values=chosen.column("last_value").to_numpy(),
+                last_keys=newest_keys(chosen),
             )
         )
+
+
+def newest_keys(stored: pa.Table) -> UInt64s:
+    """What a repetition of the newest sample of each series must equal: the bits of a float, or
+    the fingerprint of a histogram."""
+    bits: UInt64s = stored.column("last_value").to_numpy().view(np.uint64)
+    prints = stored.column("last_histogram")
+    if prints.null_count == len(prints):
+        return bits
+    found = pc.fill_null(prints, 0).to_numpy().view(np.uint64)
+    return np.where(found == 0, bits, found)
 
 
 def intern_labels(table: SeriesTable, labels: pa.MapArray) -> LabelPairs:

@@ -2,6 +2,8 @@
 
     samples.parquet   series_id, ts, value; sorted by (series_id, ts)
     series.parquet    one row per series: labels, time range, number of samples, newest value
+    histograms.parquet  the native histograms; only where there are some
+    exemplars.parquet series_id, ts, value, labels; only where there are some
     meta.json         what is in the segment, and a checksum of each file
 
 The files are plain Parquet that others read without this program (docs/formats/segments.md). A
@@ -24,7 +26,10 @@ from storage.ulid import is_ulid
 
 logger = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
+# Version 1 has nothing but floats: no histograms, no start timestamps, no exemplars. A segment gets
+# the lowest version that can hold it, so that older programs read what they understand.
+FORMAT_FLOATS = 1
+FORMAT_VERSION = 2
 CHECKSUM_READ_BYTES = 1 << 20
 
 
@@ -33,6 +38,8 @@ class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True):
 
     min_ms, max_ms: times of its first and last sample; bytes: size of its Parquet files.
     level: how often its samples were compacted; resolution_ms: 0 for samples as they came.
+    histograms: how many of the samples are native histograms.
+    exemplars: how many it has, which may be of times out of that range.
     """
 
     ulid: str
@@ -45,6 +52,8 @@ class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True):
     created_ms: int
     level: int = 0
     resolution_ms: int = 0
+    exemplars: int = 0
+    histograms: int = 0
 
 
 class FileSum(msgspec.Struct, frozen=True):
@@ -62,8 +71,13 @@ class MetaFile(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, FileSum]
 
 
-def write_meta(directory: Path, segment: SegmentMeta, files: dict[str, FileSum]) -> None:
-    meta = MetaFile(format=FORMAT_VERSION, segment=segment, files=files)
+def write_meta(
+    directory: Path, segment: SegmentMeta, files: dict[str, FileSum], *, starts: bool = False
+) -> None:
+    """starts: whether samples.parquet has start timestamps."""
+    floats = not (starts or segment.histograms or segment.exemplars)
+    version = FORMAT_FLOATS if floats else FORMAT_VERSION
+    meta = MetaFile(format=version, segment=segment, files=files)
     encoded = msgspec.json.format(msgspec.json.encode(meta), indent=2)
     (directory / META_FILE).write_bytes(encoded + b"\n")
 
@@ -75,9 +89,10 @@ def read_meta(directory: Path) -> MetaFile:
         meta = msgspec.json.decode(path.read_bytes(), type=MetaFile)
     except (OSError, msgspec.DecodeError) as error:
         raise FormatError(f"cannot read {path}: {error}") from error
-    if meta.format != FORMAT_VERSION:
+    if not FORMAT_FLOATS <= meta.format <= FORMAT_VERSION:
         raise FormatError(
-            f"{path} has segment format {meta.format}, this program reads {FORMAT_VERSION}"
+            f"{path} has segment format {meta.format}, this program reads {FORMAT_FLOATS} to "
+            f"{FORMAT_VERSION}"
         )
     return meta
 

@@ -32,7 +32,7 @@ SUMMARY_SQL = """
     ORDER BY series_id
 """
 SERIES_SQL = """
-    SELECT series_id, tenant, labels, last_value
+    SELECT series_id, tenant, labels, last_value, {last_histogram} AS last_histogram
     FROM read_parquet({file})
     SEMI JOIN wanted USING (series_id)
     ORDER BY series_id
@@ -56,8 +56,9 @@ class SeriesReader:
     def read(self, segments: Sequence[SegmentMeta]) -> Iterator[pa.Table]:
         """Every series of the segments (oldest first) once, in tables of bounded size.
 
-        Columns: series_id, tenant, labels (a map), last_value, min_ts, max_ts, where the value is
-        the one at max_ts. Ids ascend within a table, not from one to the next.
+        Columns: series_id, tenant, labels (a map), last_value, last_histogram, min_ts, max_ts,
+        where value and histogram (its fingerprint, or null) are those at max_ts. Ids ascend within
+        a table, not from one to the next.
         """
         if not segments:
             return
@@ -84,7 +85,9 @@ class SeriesReader:
 
     def _describe(self, summary: pa.Table, segment: SegmentMeta) -> pa.Table:
         wanted = summary.select(["series_id"])
-        sql = SERIES_SQL.format(file=quoted(self._directory / segment.ulid / SERIES_FILE))
+        last_histogram = "last_histogram" if segment.histograms else "NULL::BIGINT"
+        file = quoted(self._directory / segment.ulid / SERIES_FILE)
+        sql = SERIES_SQL.format(file=file, last_histogram=last_histogram)
         series = self._query(sql, wanted=wanted)
         if not series["series_id"].equals(summary["series_id"]):
             raise FormatError(f"the series table of segment {segment.ulid} names a series twice")

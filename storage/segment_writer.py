@@ -21,9 +21,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from storage.batch import UInt64s
 from storage.duck import Duck, quoted
 from storage.errors import StorageError
+from storage.exemplar_files import write_exemplars
+from storage.exemplars import Exemplars, no_exemplars
 from storage.files import (
+    EXEMPLARS_FILE,
+    HISTOGRAMS_FILE,
     META_FILE,
     SAMPLES_FILE,
     SERIES_FILE,
@@ -32,8 +37,10 @@ from storage.files import (
     sync_directory,
     sync_file,
 )
+from storage.histogram_files import HistogramWriter
+from storage.histogram_fingerprint import fingerprints
 from storage.labels import LabelPairs, take_pairs
-from storage.samples import Float64s, Int32s, Int64s, Samples
+from storage.samples import NO_HISTOGRAM, Bools, Float64s, Int32s, Int64s, Samples
 from storage.segment import SegmentMeta, file_sum, write_meta
 from storage.segment_kernels import strictly_ascending
 from storage.ulid import new_ulid, ulid_time_ms
@@ -51,6 +58,8 @@ SAMPLES_SCHEMA = pa.schema(
         pa.field("value", pa.float64(), nullable=False),
     ]
 )
+# Only in segments where some float has a start timestamp.
+STARTS_SCHEMA = SAMPLES_SCHEMA.append(pa.field("start_ts", pa.int64()))
 SERIES_SCHEMA = pa.schema(
     [
         pa.field("series_id", pa.int64(), nullable=False),
@@ -62,6 +71,8 @@ SERIES_SCHEMA = pa.schema(
         pa.field("last_value", pa.float64(), nullable=False),
     ]
 )
+# Only in segments with native histograms.
+PRINTS_SCHEMA = SERIES_SCHEMA.append(pa.field("last_histogram", pa.int64()))
 # With a dictionary limit of 1 every column falls back to delta packing or byte splitting.
 SAMPLES_FORMAT = (
     "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 1, "
@@ -110,19 +121,29 @@ class SegmentWriter:
         self._shard = shard
 
     def write(
-        self, series: SeriesColumns, blocks: Iterable[Block], *, created_ms: int
+        self,
+        series: SeriesColumns,
+        blocks: Iterable[Block],
+        exemplars: Exemplars | None = None,
+        *,
+        created_ms: int,
+        starts: bool = False,
     ) -> SegmentMeta:
-        """Write a segment of all samples of the blocks, which must have at least one.
+        """Write a segment of all samples of the blocks and of the exemplars; there must be one of
+        either.
 
-        The rows of all blocks together are strictly ascending by (series id, timestamp). Raises
-        StorageError or OSError if the files cannot be written, for example for lack of space.
+        The rows of all blocks together are strictly ascending by (series id, timestamp), exemplars
+        too, not strictly; their series are ids. starts: whether floats may have start timestamps.
+        Raises StorageError or OSError if the files cannot be written, for example for lack of
+        space.
         """
         make_directory(self._directory)
         ulid = new_ulid(created_ms)
         temporary = self._directory / (ulid + TEMPORARY_SUFFIX)
         temporary.mkdir()
         try:
-            meta = self._write_files(temporary, ulid, series, blocks)
+            exemplars = no_exemplars() if exemplars is None else exemplars
+            meta = self._write_files(temporary, ulid, (series, blocks, exemplars), starts)
             temporary.rename(self._directory / ulid)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -131,36 +152,56 @@ class SegmentWriter:
         return meta
 
     def _write_files(
-        self, directory: Path, ulid: str, series: SeriesColumns, blocks: Iterable[Block]
+        self,
+        directory: Path,
+        ulid: str,
+        contents: tuple[SeriesColumns, Iterable[Block], Exemplars],
+        starts: bool,
     ) -> SegmentMeta:
+        series, blocks, exemplars = contents
         summary = SeriesSummary(series.ids)
-        batches = sample_batches(blocks, summary)
-        self._write_samples(batches, directory / SAMPLES_FILE)
+        names = [SAMPLES_FILE, SERIES_FILE]
+        schema = STARTS_SCHEMA if starts else SAMPLES_SCHEMA
+        with HistogramWriter(directory / HISTOGRAMS_FILE) as histograms:
+            batches = sample_batches(blocks, summary, schema, histograms)
+            self._write_samples(batches, schema, directory / SAMPLES_FILE)
+        if histograms.count:
+            names.append(HISTOGRAMS_FILE)
+        if len(exemplars):
+            write_exemplars(exemplars, directory / EXEMPLARS_FILE)
+            names.append(EXEMPLARS_FILE)
+            summary.add_exemplars(exemplars)
         rows = summary.rows()
         assert len(rows), "BUG: a segment without samples"
-        write_series(series_batches(series, summary, rows), directory / SERIES_FILE)
-        files = {name: file_sum(directory / name) for name in (SAMPLES_FILE, SERIES_FILE)}
+        described = series_batches(series, summary, rows)
+        write_series(described, series_schema(summary), directory / SERIES_FILE)
+        files = {name: file_sum(directory / name) for name in names}
+        min_ms, max_ms = summary.times()
         meta = SegmentMeta(
             ulid=ulid,
             shard=self._shard,
-            min_ms=int(summary.min_ms[rows].min()),
-            max_ms=int(summary.max_ms[rows].max()),
+            min_ms=min_ms,
+            max_ms=max_ms,
             samples=int(summary.samples.sum()),
             series=len(rows),
             bytes=sum(file.bytes for file in files.values()),
             created_ms=ulid_time_ms(ulid),
+            exemplars=len(exemplars),
+            histograms=histograms.count,
         )
-        write_meta(directory, meta, files)
-        for name in (SAMPLES_FILE, SERIES_FILE, META_FILE):
+        write_meta(directory, meta, files, starts=starts)
+        for name in (*names, META_FILE):
             sync_file(directory / name)
         sync_directory(directory)
         return meta
 
-    def _write_samples(self, batches: Iterator[pa.RecordBatch], path: Path) -> None:
+    def _write_samples(
+        self, batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path
+    ) -> None:
         """Let DuckDB pull the batches into a Parquet file, in their order."""
         failures: list[Exception] = []
         kept = remember_failure(batches, failures)
-        reader = pa.RecordBatchReader.from_batches(SAMPLES_SCHEMA, kept)
+        reader = pa.RecordBatchReader.from_batches(schema, kept)
         cursor = self._duck.cursor()
         cursor.register("batches", reader)
         try:
@@ -174,7 +215,9 @@ class SegmentWriter:
 
 
 class SeriesSummary:
-    """Per series: range of times, number of samples and newest value of the blocks seen."""
+    """Per series: range of times, number of samples and newest value of the blocks seen, and the
+    fingerprint of that if it is a histogram, else 0. A series that has only exemplars has no
+    samples, and its range is empty: it ends before it begins."""
 
     def __init__(self, ids: Int64s) -> None:
         whole = np.iinfo(np.int64)
@@ -183,6 +226,10 @@ class SeriesSummary:
         self.max_ms: Int64s = np.full(len(ids), whole.min, np.int64)
         self.samples: Int64s = np.zeros(len(ids), np.int64)
         self.last_values: Float64s = np.zeros(len(ids), np.float64)
+        self.last_prints: UInt64s = np.zeros(len(ids), np.uint64)
+        self.histograms = 0
+        self.has_exemplars: Bools = np.zeros(len(ids), np.bool_)
+        self.exemplar_times: list[int] = []
 
     def add(self, ids: Int64s, samples: Samples) -> None:
         """Take a block in. All its ids must be known, and its samples follow those before."""
@@ -198,14 +245,44 @@ class SeriesSummary:
         self.max_ms[rows] = samples.timestamps[lasts]
         self.samples[rows] += lasts - firsts + 1
         self.last_values[rows] = samples.values[lasts]
+        if samples.rows is None or samples.histograms is None:
+            return
+        newest = samples.rows[lasts]
+        mixed = newest != NO_HISTOGRAM
+        prints = fingerprints(samples.histograms, newest[mixed].astype(np.int64))
+        self.last_prints[rows] = 0
+        self.last_prints[rows[mixed]] = prints
+        self.histograms += int((samples.rows != NO_HISTOGRAM).sum())
+
+    def add_exemplars(self, exemplars: Exemplars) -> None:
+        """Take exemplars in, whose series are ids; all of these must be known."""
+        rows = np.searchsorted(self.ids, exemplars.series)
+        known = self.ids[np.minimum(rows, len(self.ids) - 1)] == exemplars.series
+        assert known.all(), "BUG: exemplars of an unknown series"
+        self.has_exemplars[rows] = True
+        times = exemplars.timestamps
+        self.exemplar_times = [int(times.min()), int(times.max())]
 
     def rows(self) -> Int64s:
-        """The positions of the series that have samples."""
-        return np.flatnonzero(self.samples)
+        """The positions of the series that have samples or exemplars."""
+        return np.flatnonzero((self.samples > 0) | self.has_exemplars)
+
+    def times(self) -> tuple[int, int]:
+        """The first and last time of all samples; of the exemplars, if there are no samples."""
+        filled = np.flatnonzero(self.samples)
+        if not len(filled):
+            return self.exemplar_times[0], self.exemplar_times[1]
+        return int(self.min_ms[filled].min()), int(self.max_ms[filled].max())
 
 
-def sample_batches(blocks: Iterable[Block], summary: SeriesSummary) -> Iterator[pa.RecordBatch]:
-    """The rows of samples.parquet; sums them up on the way and checks their order."""
+def sample_batches(
+    blocks: Iterable[Block],
+    summary: SeriesSummary,
+    schema: pa.Schema,
+    histograms: HistogramWriter,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of samples.parquet. On the way the samples are summed up, their order is checked,
+    and those that are histograms are written to their own file."""
     newest_id = -1
     for ids, samples in blocks:
         if not len(samples):
@@ -214,14 +291,28 @@ def sample_batches(blocks: Iterable[Block], summary: SeriesSummary) -> Iterator[
         assert strictly_ascending(ids, samples.offsets, samples.timestamps), "BUG: unsorted block"
         newest_id = int(ids[-1])
         summary.add(ids, samples)
-        columns = (np.repeat(ids, np.diff(samples.offsets)), samples.timestamps, samples.values)
-        yield pa.RecordBatch.from_arrays([pa.array(c) for c in columns], schema=SAMPLES_SCHEMA)
+        histograms.write(ids, samples)
+        columns = [np.repeat(ids, np.diff(samples.offsets)), samples.timestamps, samples.values]
+        if schema is STARTS_SCHEMA:
+            zeros = np.zeros(len(samples), np.int64)
+            columns.append(zeros if samples.starts is None else samples.starts)
+        if samples.rows is not None:
+            floats = np.flatnonzero(samples.rows == NO_HISTOGRAM)
+            columns = [column[floats] for column in columns]
+        arrays = [pa.array(column) for column in columns[:3]]
+        arrays += [pa.array(starts, mask=starts == 0) for starts in columns[3:]]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def write_series(batches: Iterator[pa.RecordBatch], path: Path) -> None:
+def series_schema(summary: SeriesSummary) -> pa.Schema:
+    """The columns of series.parquet; fingerprints only if the segment has histograms."""
+    return PRINTS_SCHEMA if summary.histograms else SERIES_SCHEMA
+
+
+def write_series(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
     """Write each batch as a row group."""
     try:
-        with pq.ParquetWriter(path, SERIES_SCHEMA, **SERIES_FORMAT) as writer:
+        with pq.ParquetWriter(path, schema, **SERIES_FORMAT) as writer:
             for batch in batches:
                 writer.write_batch(batch)
     except pa.ArrowException as error:
@@ -232,6 +323,7 @@ def series_batches(
     series: SeriesColumns, summary: SeriesSummary, rows: Int64s
 ) -> Iterator[pa.RecordBatch]:
     """The rows of series.parquet for the series at positions `rows`."""
+    schema = series_schema(summary)
     for start in range(0, len(rows), SERIES_BATCH_ROWS):
         part = rows[start : start + SERIES_BATCH_ROWS]
         columns = [
@@ -243,7 +335,10 @@ def series_batches(
             pa.array(summary.samples[part]),
             pa.array(summary.last_values[part]),
         ]
-        yield pa.RecordBatch.from_arrays(columns, schema=SERIES_SCHEMA)
+        if schema is PRINTS_SCHEMA:
+            prints = summary.last_prints[part]
+            columns.append(pa.array(prints.view(np.int64), mask=prints == 0))
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def texts_of(texts: pa.Array, codes: Int32s) -> pa.Array:

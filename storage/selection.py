@@ -127,7 +127,7 @@ class SampleBudget:
         if self._samples > self._samples_max:
             raise LimitExceeded(
                 f"the selector reads more than {self._samples_max} samples from segments "
-                "(storage.select.max-samples)"
+                "(storage.select.max-samples; a native histogram counts as half of its buckets)"
             )
 
 

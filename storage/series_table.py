@@ -15,14 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.batch import Batch, UInt64s
+from storage.batch import Batch, SymbolSpans, UInt64s
 from storage.errors import CorruptBatch
 from storage.labels import METRIC_NAME, LabelPairs
 from storage.memory import reserve
 from storage.options import StorageOptions
-from storage.samples import Float64s, Int32s, Int64s
+from storage.samples import Int32s, Int64s
 from storage.series_kernels import (
     CORRUPT,
+    OK,
     TABLE_FULL,
     TOO_MANY_LABELS,
     TOO_MANY_METRICS,
@@ -32,6 +33,7 @@ from storage.series_kernels import (
     find_raw,
     read_labels,
 )
+from storage.symbol_labels import read_pairs, runs_of_items
 from storage.symbols import FIRST_SLOTS, SymbolTable, fill_slots
 
 TENANT_BITS, METRIC_BITS, NUMBER_BITS = 16, 20, 27
@@ -44,13 +46,16 @@ RAW_ENTRIES_SPARE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RestoredSeries:
-    """Series read back from segments, all of one tenant: ids, label pairs, newest samples."""
+    """Series read back from segments, all of one tenant: ids, label pairs, newest samples.
+
+    last_keys: the bits of the newest value, or the fingerprint of the newest histogram.
+    """
 
     tenant: int
     ids: Int64s
     pairs: LabelPairs
     last_ms: Int64s
-    last_values: Float64s
+    last_keys: UInt64s
 
 
 class SeriesTable:
@@ -97,8 +102,13 @@ class SeriesTable:
             batch.hash_low, batch.hash_high, tenant, self._raw_slots,
             self._raw_low, self._raw_high, self._raw_refs, self._raw_count, refs, missed,
         )  # fmt: skip
-        if count:
-            self._register(batch, tenant, missed[:count], refs)
+        missed = missed[:count]
+        if batch.series_problems is not None:
+            # The hash of such a series says nothing.
+            refs = np.where(batch.series_problems == OK, refs, -1 - batch.series_problems)
+            missed = missed[batch.series_problems[missed] == OK]
+        if len(missed):
+            self._register(batch, tenant, missed, refs)
         return refs
 
     def restore(self, series: RestoredSeries) -> Int32s:
@@ -110,7 +120,7 @@ class SeriesTable:
         self.last_ms[refs] = np.maximum(self.last_ms[refs], NEVER_MS)
         newer = new | (series.last_ms > self.last_ms[refs])
         self.last_ms[refs[newer]] = series.last_ms[newer]
-        self.last_bits[refs[newer]] = series.last_values.view(np.uint64)[newer]
+        self.last_bits[refs[newer]] = series.last_keys[newer]
         self._restore_numbers(series.tenant, refs[new])
         return refs
 
@@ -121,29 +131,58 @@ class SeriesTable:
 
     def _register(self, batch: Batch, tenant: int, items: Int64s, refs: Int32s) -> None:
         """Resolve the series `items` of a batch by their labels, the slow and exact way."""
+        for run in [items] if batch.symbols is None else runs_of_items(batch, items):
+            self._register_run(batch, tenant, run, refs)
+
+    def _register_run(self, batch: Batch, tenant: int, items: Int64s, refs: Int32s) -> None:
         reasons = np.zeros(len(items), np.int64)
-        spans, counts = self._read_spans(batch, items, reasons)
-        lengths = spans[:, [1, 3]]
-        fits = self.symbols.has_room(2 * len(spans), int(lengths.sum())) and (
-            len(self) + len(items) <= len(self.ids)
-            and int(self.offsets[len(self)]) + len(spans) <= len(self.names)
-        )
-        if not fits:
+        if batch.symbols is None:
+            pairs = self._intern_runs(batch, items, reasons)
+        else:
+            pairs = self._intern_symbols(batch, batch.symbols, items, reasons)
+        if pairs is None:
             refs[items] = np.where(reasons == 0, -1 - TABLE_FULL, -1 - reasons)
             return
-        codes = self.symbols.intern(
-            batch.buffer, spans[:, [0, 2]].ravel(), np.ascontiguousarray(lengths).ravel()
-        )
         accepted = np.flatnonzero(reasons == 0)
-        offsets = np.zeros(len(accepted) + 1, np.int64)
-        np.cumsum(counts[accepted], out=offsets[1:])
-        pairs = LabelPairs(offsets, codes[0::2].copy(), codes[1::2].copy())
         pairs, dropped = self._within_metric_limit(tenant, pairs)
         reasons[accepted[dropped]] = TOO_MANY_METRICS
         accepted = np.delete(accepted, dropped)
         refs[items] = -1 - reasons
         refs[items[accepted]] = self._add_series(tenant, pairs)
         self._remember_raw(batch, tenant, items, refs)
+
+    def _intern_runs(self, batch: Batch, items: Int64s, reasons: Int64s) -> LabelPairs | None:
+        """The labels of the items that are accepted, from their Label messages; None: no room."""
+        spans, counts = self._read_spans(batch, items, reasons)
+        lengths = spans[:, [1, 3]]
+        if not self._has_room(len(items), len(spans), 2 * len(spans), int(lengths.sum())):
+            return None
+        codes = self.symbols.intern(
+            batch.buffer, spans[:, [0, 2]].ravel(), np.ascontiguousarray(lengths).ravel()
+        )
+        offsets = np.concatenate([[0], np.cumsum(counts[reasons == 0])])
+        return LabelPairs(offsets, codes[0::2].copy(), codes[1::2].copy())
+
+    def _intern_symbols(
+        self, batch: Batch, symbols: SymbolSpans, items: Int64s, reasons: Int64s
+    ) -> LabelPairs | None:
+        """The same from numbers of symbols; only what accepted series name is interned."""
+        limits = (self._options.labels_per_series_max, self._options.label_bytes_max)
+        pairs = read_pairs(batch, symbols, items, reasons, limits)
+        used = np.unique(np.concatenate([pairs.names, pairs.values]))
+        starts, lengths = symbols.starts[used], symbols.lengths[used]
+        if not self._has_room(len(items), len(pairs.names), len(used), int(lengths.sum())):
+            return None
+        codes = np.empty(len(symbols.starts), np.int32)
+        codes[used] = self.symbols.intern(batch.buffer, starts, lengths)
+        return LabelPairs(pairs.offsets, codes[pairs.names], codes[pairs.values])
+
+    def _has_room(self, series: int, pairs: int, texts: int, size: int) -> bool:
+        """Whether so many more series, label pairs and distinct texts of `size` bytes fit."""
+        return self.symbols.has_room(texts, size) and (
+            len(self) + series <= len(self.ids)
+            and int(self.offsets[len(self)]) + pairs <= len(self.names)
+        )
 
     def _read_spans(self, batch: Batch, items: Int64s, reasons: Int64s) -> tuple[Int64s, Int64s]:
         """The checked label spans of the items one after another, and how many each has."""

@@ -22,6 +22,7 @@ import numpy as np
 from storage.batch import Batch, Outcome
 from storage.errors import CorruptBatch, Overloaded, StorageError
 from storage.head import GROUP_SAMPLES_MAX, Head
+from storage.head_histograms import GROUP_BUCKETS_MAX, bucket_count
 from storage.index import TenantIndex
 from storage.options import StorageOptions
 from storage.rejects import histogram_rejects, sample_rejects, series_rejects
@@ -205,11 +206,12 @@ class Shard:
                 self._start_seal()
 
     def _take_group(self) -> list[PendingWrite]:
-        """The longest run of waiting writes whose samples fit into a head below its limits."""
-        count, samples = 0, 0
+        """The longest run of waiting writes that fits into a head below its limits."""
+        count, samples, buckets = 0, 0, 0
         for write in self._queue:
             samples += write.batch.sample_count
-            if count and samples > GROUP_SAMPLES_MAX:
+            buckets += bucket_count(write.batch.histograms)
+            if count and (samples > GROUP_SAMPLES_MAX or buckets > GROUP_BUCKETS_MAX):
                 break
             count += 1
         group, self._queue = self._queue[:count], self._queue[count:]
@@ -258,7 +260,9 @@ class Shard:
         if self._frozen is not None:
             raise Overloaded(
                 f"the head of shard {self.number} is full while another is being sealed; it holds "
-                f"at most {self._options.head_samples_max} samples (storage.head.max-samples)"
+                f"at most {self._options.head_samples_max} samples (storage.head.max-samples) and "
+                f"{self._options.head_buckets_max} buckets of native histograms "
+                "(storage.head.max-histogram-buckets)"
             )
         self._start_seal()
 

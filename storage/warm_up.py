@@ -19,7 +19,7 @@ from storage.options import StorageOptions
 from storage.replica_health import measure
 from storage.samples import Int64s
 from storage.segment_kernels import strictly_ascending
-from storage.segment_reader import cut_runs, join_runs, merge
+from storage.segment_reader import Rows, cut_runs, join_runs, merge
 from storage.series_table import SeriesTable
 
 SMALL = replace(
@@ -78,8 +78,7 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     sealed = sealed_samples(head, refs)
     ids = table.ids[refs]
     strictly_ascending(ids, sealed.offsets, sealed.timestamps)
-    rows = (np.repeat(ids, np.diff(sealed.offsets)), sealed.timestamps, sealed.values)
-    bits = rows[2].view(np.uint64)
-    found = (rows[0], rows[1], bits)
+    row_ids = np.repeat(ids, np.diff(sealed.offsets))
+    found = Rows(row_ids, sealed.timestamps, sealed.values.view(np.uint64))
     runs = [cut_runs(found, ids, 0, (0, 100), lambda samples: None) for _ in range(2)]
     merge(join_runs(runs), len(ids))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 Point = tuple[int, int]  # timestamp ms, bits of the value
 Series = list[Point]
+MixedPoint = tuple[int, Hashable, int]  # timestamp ms, bits or histogram, start ms
 
 
 def merge(sources: Sequence[Series]) -> Series:
@@ -21,11 +22,11 @@ class NaiveHead:
     """What a head answers, by its rules: the newest decides, then the first of a timestamp."""
 
     def __init__(self) -> None:
-        self.last: dict[int, Point] = {}
-        self.points: dict[int, dict[int, int]] = {}
+        self.last: dict[int, tuple[int, Hashable]] = {}
+        self.points: dict[int, dict[int, Hashable]] = {}
         self.refused: dict[str, int] = {"too_old": 0, "too_far": 0, "conflict": 0}
 
-    def append(self, ref: int, timestamp: int, bits: int, oldest: int, newest: int) -> None:
+    def append(self, ref: int, timestamp: int, bits: Hashable, oldest: int, newest: int) -> None:
         last = self.last.get(ref)
         if timestamp < oldest:
             self.refused["too_old"] += 1
@@ -40,6 +41,55 @@ class NaiveHead:
 
     def samples(self, ref: int, start: int, end: int) -> Series:
         return [p for p in sorted(self.points.get(ref, {}).items()) if start <= p[0] <= end]
+
+
+class NaiveMixedHead(NaiveHead):
+    """A head that also keeps starts and histograms; contents of any kind stand for bits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.starts: dict[int, dict[int, int]] = {}
+        self.accepted_histograms = 0
+
+    def put(self, ref: int, point: MixedPoint, *, histogram: bool, unsound: bool) -> None:
+        timestamp, content, start = point
+        if histogram and unsound:
+            return
+        refused = sum(self.refused.values())
+        known = timestamp in self.points.get(ref, {})
+        self.append(ref, timestamp, content, -2, 90)
+        if sum(self.refused.values()) == refused:
+            self.accepted_histograms += histogram
+            if not known:
+                self.starts.setdefault(ref, {})[timestamp] = start
+
+    def mixed(self, ref: int, start: int, end: int) -> list[MixedPoint]:
+        starts = self.starts.get(ref, {})
+        return [(t, c, starts[t]) for t, c in self.samples(ref, start, end)]
+
+
+def merge_mixed(sources: Sequence[Sequence[MixedPoint]]) -> list[MixedPoint]:
+    """The union by timestamp; the earliest source wins. A histogram that is not first, and whose
+    sample before is not the one it had, no longer knows of resets."""
+    merged: dict[int, tuple[MixedPoint, tuple[int, int]]] = {}
+    for number, source in enumerate(sources):
+        for place, point in enumerate(source):
+            merged.setdefault(point[0], (point, (number, place)))
+    found: list[MixedPoint] = []
+    before = None
+    for timestamp in sorted(merged):
+        point, (number, place) = merged[timestamp]
+        if found and before != (number, place - 1):
+            point = (timestamp, forgetful(point[1]), point[2])
+        found.append(point)
+        before = (number, place)
+    return found
+
+
+def forgetful(content: Hashable) -> Hashable:
+    """A histogram without the hints RESET (1) and NOT_RESET (2); all else as it is."""
+    hint = getattr(content, "hint", None)
+    return content._replace(hint=0) if hint in (1, 2) else content  # type: ignore[attr-defined]
 
 
 def normalized(labels: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...] | str:

@@ -26,12 +26,17 @@ class WireError(Exception):
 
 @dataclass
 class Scan:
-    """What is in a body: (label start, label end, [(timestamp, value bits)]) for each series."""
+    """What is in a body: (label start, label end, [(timestamp, value bits)]) for each series, zeros
+    in the place of a histogram; and (owner, start, end) of the messages that are read later."""
 
     series: list[tuple[int, int, list[tuple[int, int]]]] = field(default_factory=list)
-    exemplars: int = 0
-    histograms: int = 0
-    metadata: int = 0
+    exemplars: list[tuple[int, int, int]] = field(default_factory=list)
+    histograms: list[tuple[int, int, int]] = field(default_factory=list)
+    metadata: list[tuple[int, int, int]] = field(default_factory=list)
+
+    @property
+    def sample_count(self) -> int:
+        return sum(len(samples) for _, _, samples in self.series)
 
 
 def scan(data: bytes) -> Scan:
@@ -39,7 +44,8 @@ def scan(data: bytes) -> Scan:
     result = Scan()
     for number, place, content in fields(data, 0, len(data), {1: 2, 3: 2}):
         if number == 3:
-            result.metadata += 1
+            assert isinstance(content, range), f"metadata at {place}"
+            result.metadata.append((len(result.metadata), content.start, content.stop))
         if number == 1:
             assert isinstance(content, range), f"series at {place}"
             result.series.append(scan_series(data, content, result))
@@ -52,8 +58,14 @@ def scan_series(data: bytes, span: range, result: Scan) -> tuple[int, int, list[
     for number, place, content in fields(
         data, span.start, span.stop, dict.fromkeys(range(1, 5), 2)
     ):
-        result.exemplars += number == 3
-        result.histograms += number == 4
+        if number == 3:
+            assert isinstance(content, range), f"exemplar at {place}"
+            result.exemplars.append((len(result.series), content.start, content.stop))
+        if number == 4:
+            assert isinstance(content, range), f"histogram at {place}"
+            owner = result.sample_count + len(samples)
+            result.histograms.append((owner, content.start, content.stop))
+            samples.append((0, 0))
         if number == 1:
             assert isinstance(content, range), f"label at {place}"
             labels.append((place, content.stop))

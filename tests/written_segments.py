@@ -11,6 +11,8 @@ from storage.labels import LabelPairs
 from storage.samples import Samples
 from storage.segment import SegmentMeta
 from storage.segment_writer import Block, SegmentWriter, SeriesColumns
+from tests.histogram_columns import Plain, mixed_samples
+from tests.naive_storage import MixedPoint
 
 Row = tuple[int, int, int]
 TENANTS = ["team-a", "team-b"]
@@ -72,3 +74,26 @@ def some_rows(ids: Sequence[int], times: Sequence[int]) -> list[Row]:
     odd = EXTREME_BITS
     return [(i, t, odd[(i + t) % 11] if (i + t) % 11 < len(odd) else (i % 4096 << 20) + t % 4096)
             for i in sorted(ids) for t in sorted(times)]  # fmt: skip
+
+
+def write_mixed(
+    duck: Duck,
+    directory: Path,
+    series: dict[int, list[MixedPoint]],
+    *,
+    created_ms: int = 1000,
+    block_series: int = 2,
+) -> SegmentMeta:
+    """Write series (id -> points, at least one) of floats, histograms and starts as a segment."""
+    ids = sorted(series)
+    blocks = [
+        (np.array(part, np.int64), mixed_samples([series[i] for i in part]))
+        for part in (ids[k : k + block_series] for k in range(0, len(ids), block_series))
+    ]
+    starts = any(
+        start and not isinstance(content, Plain)
+        for points in series.values()
+        for _, content, start in points
+    )
+    writer = SegmentWriter(duck, directory, 3)
+    return writer.write(series_columns(ids), blocks, created_ms=created_ms, starts=starts)

@@ -7,17 +7,11 @@ import cramjam
 import numpy as np
 import pytest
 
+from receiver.columns import DecodeLimits, limits_of
 from receiver.errors import CorruptBody, TooLarge, UnsupportedMedia
 from receiver.options import WriteOptions
-from receiver.remote_write import (
-    DecodeLimits,
-    WriteDecoder,
-    declared_bytes,
-    kind_of_body,
-    limits_of,
-    warm_decoder,
-)
-from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, Batch
+from receiver.remote_write import WriteDecoder, kind_of_body, version_of_kind, warm_decoder
+from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, KIND_REMOTE_WRITE_1_ZSTD, Batch
 from storage.samples import STALE_NAN_BITS
 from tests import naive_wire
 from tests.naive_wire import message, series
@@ -63,9 +57,7 @@ def test_headers_of_remote_write_1(content_type: str | None, encoding: str | Non
         ("application/x-protobuf;proto", None, "'proto' without a value"),
         ("application/x-protobuf;", None, "'' without a value"),
         ("application/x-protobuf;proto=prometheus.Other", None, "'prometheus.Other'"),
-        ("application/x-protobuf; proto=io.prometheus.write.v2.Request", None, "remote write 2.0"),
-        (None, "gzip", "Content-Encoding 'gzip'; allowed is snappy"),
-        (None, "zstd", "Content-Encoding 'zstd'"),
+        (None, "gzip", "Content-Encoding 'gzip'; allowed are snappy (block format) and zstd"),
         (None, "snappy, gzip", "'snappy, gzip'"),
         ("x" * 1000, None, "xxx..."),
     ],
@@ -79,29 +71,32 @@ def test_headers_of_anything_else(content_type: str, encoding: str, text: str) -
 
 
 @pytest.mark.parametrize(
-    ("payload", "length"),
-    [(b"\x00", 0), (b"\x7f", 127), (b"\x80\x01", 128), (b"\xff\xff\xff\xff\x0f", (1 << 32) - 1)],
+    ("content_type", "encoding", "version", "kind"),
+    [
+        (None, "zstd", 1, KIND_REMOTE_WRITE_1_ZSTD),
+        ("application/x-protobuf;proto=io.prometheus.write.v2.Request", None, 2, 3),
+        ("application/x-protobuf; proto=io.prometheus.write.v2.Request", "snappy", 2, 3),
+        ('application/x-protobuf;q=1;proto="io.prometheus.write.v2.Request"', " ZSTD ", 2, 4),
+    ],
 )
-def test_declared_length(payload: bytes, length: int) -> None:
-    assert declared_bytes(payload + b"rest") == length
-
-
-@pytest.mark.parametrize("payload", [b"", b"\x80", b"\xff" * 5, b"\xff" * 4 + b"\x10", b"\x80" * 9])
-def test_a_body_without_a_declared_length_is_corrupt(payload: bytes) -> None:
-    with pytest.raises(CorruptBody):
-        declared_bytes(payload)
+def test_headers_of_other_forms(
+    content_type: str | None, encoding: str | None, version: int, kind: int
+) -> None:
+    assert kind_of_body(content_type, encoding) == kind
+    assert version_of_kind(kind) == version
 
 
 def test_a_batch_has_the_columns_of_the_body() -> None:
     one, two = [(b"__name__", b"up")], [(b"__name__", b"up"), (b"job", b"x")]
-    extra = message(3, b"") + message(4, b"")
-    data = series(one, [(1, STALE_NAN_BITS), (-5, 7)]) + series(two, [(9, 1)], extra)
+    data = series(one, [(1, STALE_NAN_BITS), (-5, 7)]) + series(two, [(9, 1)], message(3, b""))
     batch = decoded(data + message(3, b"") + series(one, []))
     assert (batch.series_count, batch.sample_count) == (3, 3)
     assert batch.sample_offsets.tolist() == [0, 2, 3, 3]
     assert batch.timestamps.tolist() == [1, -5, 9]
     assert batch.values.view(np.uint64).tolist() == [STALE_NAN_BITS, 7, 1]
-    assert (batch.exemplar_count, batch.histogram_count, batch.metadata_count) == (1, 1, 1)
+    assert batch.exemplars is not None and batch.exemplars.series.tolist() == [1]
+    assert batch.metadata is None  # of the family without a name
+    assert (batch.histogram_count, batch.rows, batch.starts, batch.problems) == (0,) + (None,) * 3
     assert bytes(batch.buffer[batch.label_start[0] : batch.label_end[0]]) == naive_wire.label(
         *one[0]
     )

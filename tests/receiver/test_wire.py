@@ -34,7 +34,11 @@ def scan(data: bytes, room: int = 400) -> naive_wire.Scan:
     offsets = np.zeros(room + 1, np.int64)
     timestamps, bits = np.zeros(room, np.int64), np.zeros(room, np.uint64)
     tally = np.full(TALLY_SIZE, -1, np.int64)
-    code = scan_write_request(buffer, len(data), starts, ends, offsets, timestamps, bits, tally)
+    histograms, exemplars, metadata = (np.zeros((room, 3), np.int64) for _ in range(3))
+    code = scan_write_request(
+        buffer, len(data), starts, ends, offsets, timestamps, bits,
+        histograms, exemplars, metadata, tally,
+    )  # fmt: skip
     if code != SCANNED:
         raise naive_wire.WireError(int(code), int(tally[wire.POSITION]))
     found = []
@@ -42,8 +46,12 @@ def scan(data: bytes, room: int = 400) -> naive_wire.Scan:
         span = slice(offsets[i], offsets[i + 1])
         points = list(zip(timestamps[span].tolist(), bits[span].tolist(), strict=True))
         found.append((int(starts[i]), int(ends[i]), points))
-    counts = (int(tally[place]) for place in (wire.EXEMPLARS, wire.HISTOGRAMS, wire.METADATA))
-    return naive_wire.Scan(found, *counts)
+    lists = zip(
+        (exemplars, histograms, metadata),
+        (wire.EXEMPLARS, wire.HISTOGRAMS, wire.METADATA),
+        strict=True,
+    )
+    return naive_wire.Scan(found, *([(*row,) for row in x[: tally[n]].tolist()] for x, n in lists))
 
 
 def outcome(function, data: bytes):
@@ -171,9 +179,11 @@ def test_columns_too_short_are_filled_and_counted_on() -> None:
     timestamps, bits = np.full(7, -1, np.int64), np.full(7, 9, np.uint64)
     tally = np.zeros(TALLY_SIZE, np.int64)
     buffer = np.frombuffer(data, np.uint8)
+    none = np.zeros((0, 3), np.int64)
     code = scan_write_request(
-        buffer, len(data), starts[:2], ends[:2], offsets, timestamps[:3], bits[:3], tally
-    )
+        buffer, len(data), starts[:2], ends[:2], offsets, timestamps[:3], bits[:3],
+        none, none, none, tally,
+    )  # fmt: skip
     assert (code, tally[wire.SERIES], tally[wire.SAMPLES]) == (SCANNED, 5, 10)
     assert offsets.tolist() == [0, 2, 4]
     assert starts[2:].tolist() == ends[2:].tolist() == [-1, -1]

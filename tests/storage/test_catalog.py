@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from storage import catalog as catalog_module
 from storage.catalog import Catalog, TenantRow
 from storage.errors import FormatError, StorageError
+from storage.metadata import Description, FamilyMetadata
 from storage.segment import SegmentMeta
 from storage.ulid import new_ulid
 
@@ -178,3 +179,21 @@ def test_interrupted_migration_leaves_nothing(path: Path, monkeypatch: pytest.Mo
     assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     connection.close()
     Catalog.open(path, shards=1).close()
+
+
+def test_metadata_is_replaced_by_family(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog_module, "FAMILIES_PER_TRANSACTION", 2)
+    catalog = Catalog.open(path, shards=4)
+    one, two = catalog.tenant("one", 1), catalog.tenant("two", 2)
+    gauge, counter = Description(2, "Is it\nup?", ""), Description(1, "", "seconds")
+    up = FamilyMetadata(one, "up", (gauge, counter))
+    more = [FamilyMetadata(one, f"m{i}", (gauge,)) for i in range(4)]
+    catalog.save_metadata([up, *more, FamilyMetadata(two, "up", (counter,))])
+    catalog.save_metadata([FamilyMetadata(one, name, ()) for name in ("m0", "m2", "m3", "x")])
+    catalog.save_metadata([FamilyMetadata(one, "m1", (counter,))])
+    catalog.close()
+    catalog = Catalog.open(path, shards=4)
+    assert sorted(catalog.metadata(1)) == [FamilyMetadata(one, "m1", (counter,)), up]
+    assert catalog.metadata(2) == [FamilyMetadata(two, "up", (counter,))]
+    assert catalog.metadata(3) == []
+    catalog.close()

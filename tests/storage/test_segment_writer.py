@@ -11,7 +11,7 @@ import pytest
 
 from storage.duck import Duck
 from storage.errors import StorageError
-from storage.segment import FORMAT_VERSION, read_meta, verify_segment
+from storage.segment import FORMAT_FLOATS, read_meta, verify_segment
 from storage.segment_writer import Block, SegmentWriter
 from tests.written_segments import (
     EXTREME_BITS,
@@ -59,7 +59,7 @@ def test_meta_counts(tmp_path: Path, duck: Duck) -> None:
     assert (meta.created_ms, meta.level, meta.resolution_ms) == (1234, 0, 0)
     files = read_meta(tmp_path / meta.ulid).files
     assert meta.bytes == sum(file.bytes for file in files.values())
-    assert read_meta(tmp_path / meta.ulid).format == FORMAT_VERSION
+    assert read_meta(tmp_path / meta.ulid).format == FORMAT_FLOATS
 
 
 def test_series_file_describes_each_series(tmp_path: Path, duck: Duck) -> None:

@@ -159,7 +159,9 @@ def test_restored_series_keep_their_ids_and_numbering_goes_on() -> None:
     )
     newest = np.arange(keep)
     refs = second.restore(
-        RestoredSeries(5, first.ids[:keep].copy(), pairs, newest, newest.astype(float))
+        RestoredSeries(
+            5, first.ids[:keep].copy(), pairs, newest, newest.astype(float).view(np.uint64)
+        )
     )
     assert second.ids[refs].tolist() == first.ids[:keep].tolist()
     assert second.last_ms[refs].tolist() == newest.tolist()

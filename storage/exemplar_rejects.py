@@ -1,0 +1,60 @@
+"""Refused exemplars as data: why, how many, and the first of them.
+
+They are counted and told, but are no reason to answer a request with an error: Prometheus is not
+told of them either, and a sender could not do better the next time.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from storage.batch import Batch, RawExemplars, Reject
+from storage.exemplar_kernels import LABELS_INVALID, LABELS_TOO_LONG, OK, RUNES_MAX
+from storage.exemplar_pool import SERIES_REFUSED, SWITCHED_OFF, TOO_FAR_IN_FUTURE, TOO_OLD
+from storage.options import StorageOptions
+from storage.rejects import label_text
+from storage.samples import Int64s
+
+RULES: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
+    LABELS_TOO_LONG: (
+        "exemplar_labels_too_long",
+        lambda _: f"label names and values of more than {RUNES_MAX} characters together",
+    ),
+    LABELS_INVALID: (
+        "exemplar_labels_invalid",
+        lambda _: "labels that are damaged, not UTF-8, without a name or with one name twice",
+    ),
+    SERIES_REFUSED: ("exemplar_series_refused", lambda _: "its series was refused"),
+    TOO_OLD: (
+        "exemplar_too_old",
+        lambda o: f"older than allowed (storage.retention={o.retention_ms} ms)",
+    ),
+    TOO_FAR_IN_FUTURE: (
+        "exemplar_too_far_in_future",
+        lambda o: (
+            f"newer than allowed (storage.creation-grace-period={o.creation_grace_period_ms} ms)"
+        ),
+    ),
+    SWITCHED_OFF: (
+        "exemplars_switched_off",
+        lambda _: "none are kept (storage.exemplars.max-per-tenant=0)",
+    ),
+}
+REASONS = tuple(sorted(reason for reason, _ in RULES.values()))
+
+
+def exemplar_rejects(
+    batch: Batch, raw: RawExemplars, codes: Int64s, options: StorageOptions
+) -> tuple[Reject, ...]:
+    """One reject for each reason; codes: what the pool says of each exemplar of the batch."""
+    rejects = []
+    for code in np.unique(codes[codes != OK]).tolist():
+        reason, describe = RULES[code]
+        first = int(np.argmax(codes == code))
+        series = label_text(batch, int(raw.series[first]))
+        message = (
+            f"exemplar refused: {describe(options)}; first: of {series} "
+            f"at {int(raw.timestamps[first])} ms"
+        )
+        rejects.append(Reject(reason, int(np.count_nonzero(codes == code)), message))
+    return tuple(rejects)

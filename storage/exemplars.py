@@ -1,0 +1,169 @@
+"""Exemplars as columns: single observations with labels of their own, such as a trace id.
+
+An exemplar is known by its series, time, value and labels; one that is given twice is one. There is
+no order in which they have to come.
+
+Labels are checked when exemplars are taken from a request, and kept as runs of bytes
+(storage/exemplar_kernels.py).
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.batch import Bytes, RawExemplars, UInt64s
+from storage.exemplar_kernels import (
+    HEADER_BYTES,
+    LABELS_INVALID,
+    LABELS_TOO_LONG,
+    OK,
+    RUNES_MAX,
+    read_exemplar_labels,
+    take_runs,
+    write_runs,
+)
+from storage.hashing import random_key
+from storage.samples import Float64s, Int64s
+from storage.series_kernels import count_labels_of
+
+# One key for the whole process, so that runs of all heads compare by their hashes.
+HASH_KEY = random_key()
+
+# The labels of one exemplar, sorted by name.
+ExemplarLabels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplars:
+    """n exemplars. series: refs, ids or rows, as the context says; the labels of exemplar i are
+    the run data[offsets[i]:offsets[i+1]], hashes tells label sets apart."""
+
+    series: Int64s
+    timestamps: Int64s
+    values: Float64s
+    hashes: UInt64s
+    offsets: Int64s
+    data: Bytes
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def take(self, positions: Int64s) -> "Exemplars":
+        """The exemplars at these positions, in their order."""
+        sizes = np.diff(self.offsets)[positions]
+        offsets = np.zeros(len(positions) + 1, np.int64)
+        data = np.empty(int(sizes.sum()), np.uint8)
+        take_runs(self.offsets, self.data, positions, offsets, data)
+        return Exemplars(
+            self.series[positions],
+            self.timestamps[positions],
+            self.values[positions],
+            self.hashes[positions],
+            offsets,
+            data,
+        )
+
+    def labels(self, position: int) -> ExemplarLabels:
+        """The labels of one exemplar."""
+        start, end = self.offsets[position : position + 2].tolist()
+        return parse_run(self.data[start:end].tobytes())
+
+
+def parse_run(run: bytes) -> ExemplarLabels:
+    pairs = []
+    at = 0
+    while at < len(run):
+        name_length = int.from_bytes(run[at : at + 2], "little")
+        value_length = int.from_bytes(run[at + 2 : at + HEADER_BYTES], "little")
+        value_start = at + HEADER_BYTES + name_length
+        name = run[at + HEADER_BYTES : value_start].decode()
+        at = value_start + value_length
+        pairs.append((name, run[value_start:at].decode()))
+    return tuple(pairs)
+
+
+def no_exemplars() -> Exemplars:
+    none = np.zeros(0, np.int64)
+    bits = none.view(np.uint64)
+    return Exemplars(
+        none, none, none.view(np.float64), bits, np.zeros(1, np.int64), np.zeros(0, np.uint8)
+    )
+
+
+def read_exemplars(raw: RawExemplars) -> tuple[Exemplars, Int64s]:
+    """The exemplars of a request whose labels are sound, and a code for each of the request's:
+    OK, LABELS_TOO_LONG or LABELS_INVALID. Their series are the numbers of those in the batch."""
+    counts = np.empty(len(raw), np.int64)
+    every = np.arange(len(raw), dtype=np.int64)
+    count_labels_of(raw.buffer, raw.label_start, raw.label_end, every, counts)
+    codes = np.full(len(raw), OK, np.int64)
+    codes[counts > RUNES_MAX] = LABELS_TOO_LONG  # every label has a character
+    codes[counts < 0] = LABELS_INVALID
+    if raw.problems is not None:
+        codes[raw.problems != 0] = LABELS_INVALID
+    spans = np.empty((int(counts[codes == OK].sum()), 4), np.int64)
+    used = read_exemplar_labels(raw.buffer, raw.label_start, raw.label_end, counts, spans, codes)
+    spans = spans[:used]
+    sound = np.flatnonzero(codes == OK)
+    offsets = np.empty(len(sound) + 1, np.int64)
+    data = np.empty(HEADER_BYTES * used + int(spans[:, 1::2].sum()), np.uint8)
+    hashes = np.empty(len(sound), np.uint64)
+    write_runs(raw.buffer, spans, counts[sound], HASH_KEY, offsets, data, hashes)
+    found = Exemplars(
+        raw.series[sound], raw.timestamps[sound], raw.values[sound], hashes, offsets, data
+    )
+    return found, codes
+
+
+@dataclass(frozen=True, slots=True)
+class ExemplarLimits:
+    """How many exemplars are kept: of one series, of one tenant, and of all together."""
+
+    series_max: int
+    tenant_max: int
+    total_max: int
+
+
+def distinct_order(exemplars: Exemplars) -> Int64s:
+    """The positions of the distinct exemplars, by series, time, value and hash of labels."""
+    bits = exemplars.values.view(np.uint64)
+    keys = (exemplars.hashes, bits, exemplars.timestamps, exemplars.series)
+    order = np.lexsort(keys)
+    repeated = np.zeros(len(order), np.bool_)
+    if len(order):
+        repeated[1:] = np.logical_and.reduce(
+            [key[order[1:]] == key[order[:-1]] for key in keys], axis=0
+        )
+    return order[~repeated]
+
+
+def newest(exemplars: Exemplars, tenants: Int64s, limits: ExemplarLimits) -> Int64s:
+    """The positions of the distinct exemplars that the limits leave, the newest by time; sorted as
+    distinct_order() does.
+
+    tenants: the tenant of each exemplar. Where all tenants together have more than is kept, the
+    share of the largest is cut first, so that no tenant pushes out those of another.
+    """
+    order = distinct_order(exemplars)
+    order = order[rank_from_end(exemplars.series[order]) < limits.series_max]
+    counts = np.unique(tenants[order], return_counts=True)[1]
+    share = largest_share(counts, limits)
+    by_tenant = np.lexsort((exemplars.timestamps[order], tenants[order]))
+    kept = np.zeros(len(order), np.bool_)
+    kept[by_tenant] = rank_from_end(tenants[order][by_tenant]) < share
+    return order[kept]
+
+
+def largest_share(counts: Int64s, limits: ExemplarLimits) -> int:
+    """What each tenant may keep at most, so that all keep no more than the total; counts: what
+    each of them has."""
+    shares = range(limits.tenant_max + 1)
+    fitting = bisect_right(shares, limits.total_max, key=lambda s: int(np.minimum(counts, s).sum()))
+    return fitting - 1
+
+
+def rank_from_end(groups: Int64s) -> Int64s:
+    """How many equal ones follow each element of a sorted column."""
+    ends = np.searchsorted(groups, groups, side="right")
+    return ends - np.arange(len(groups)) - 1

@@ -1,0 +1,61 @@
+"""A cache from keyed 128-bit hashes, with the tenant mixed in, to small numbers.
+
+It holds no truth: it may be emptied at any time, and has to be before a number gets another
+meaning.
+"""
+
+import numpy as np
+
+from storage.batch import UInt64s
+from storage.samples import Int32s, Int64s
+from storage.series_kernels import add_raw, find_raw
+from storage.symbols import FIRST_SLOTS, fill_slots
+
+
+class HashCache:
+    """Numbers by hash. One thread at a time."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def clear(self) -> None:
+        self._count = 0
+        self._slots: Int32s = np.zeros(FIRST_SLOTS, np.int32)
+        self._low: UInt64s = np.zeros(FIRST_SLOTS // 2, np.uint64)
+        self._high: UInt64s = np.zeros(FIRST_SLOTS // 2, np.uint64)
+        self._numbers: Int32s = np.zeros(FIRST_SLOTS // 2, np.int32)
+
+    def find(self, tenant: int, low: UInt64s, high: UInt64s) -> tuple[Int32s, Int64s]:
+        """The number of each hash, -1 where it is not known, and the positions of these."""
+        numbers = np.empty(len(low), np.int32)
+        missed = np.empty(len(low), np.int64)
+        count = find_raw(
+            low, high, tenant, self._slots, self._low, self._high, self._numbers, self._count,
+            numbers, missed,
+        )  # fmt: skip
+        return numbers, missed[:count]
+
+    def add(self, tenant: int, low: UInt64s, high: UInt64s, items: Int64s, numbers: Int32s) -> None:
+        """Remember numbers[i] (>= 0) for the hashes at the positions `items`."""
+        self._grow(self._count + len(items))
+        self._count = add_raw(
+            low, high, tenant, items, numbers, self._slots, self._low, self._high, self._numbers,
+            self._count,
+        )  # fmt: skip
+
+    def _grow(self, count: int) -> None:
+        """Make room for `count` entries; slots are at most half full."""
+        size = len(self._numbers)
+        if count <= size:
+            return
+        while size < count:
+            size *= 2
+        added = size - len(self._numbers)
+        self._low = np.concatenate([self._low, np.zeros(added, np.uint64)])
+        self._high = np.concatenate([self._high, np.zeros(added, np.uint64)])
+        self._numbers = np.concatenate([self._numbers, np.zeros(added, np.int32)])
+        self._slots = np.zeros(2 * size, np.int32)
+        fill_slots(self._low, self._count, self._slots)

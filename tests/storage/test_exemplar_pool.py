@@ -1,0 +1,106 @@
+"""The pool of a head: what it takes, refuses and lets go of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from storage.exemplar_kernels import LABELS_TOO_LONG, OK
+from storage.exemplar_pool import (
+    SERIES_REFUSED,
+    SWITCHED_OFF,
+    TOO_FAR_IN_FUTURE,
+    TOO_OLD,
+    ExemplarPool,
+)
+from storage.options import StorageOptions
+from storage.series_table import SeriesTable
+from tests import naive_exemplars as naive
+from tests.batches import batch_of
+from tests.naive_exemplars import Written, raw_exemplars
+
+OPTIONS = replace(
+    StorageOptions(), series_max=100, symbol_bytes_max=1 << 16, exemplars_in_head_max=20
+)
+LABELS = ((b"trace_id", b"1"),)
+
+
+def make_pool(**changes: Any) -> ExemplarPool:
+    """A pool over the series 0, 1 of tenant 1 and 2 of tenant 2."""
+    options = replace(OPTIONS, **changes)
+    table = SeriesTable(options)
+    for tenant, names in ((1, "ab"), (2, "c")):
+        table.resolve(batch_of([({"__name__": name}, [(1, 1.0)]) for name in names]), tenant)
+    return ExemplarPool(options, table)
+
+
+def add(pool: ExemplarPool, *written: Written, refs: tuple[int, ...] = (0, 1, 2)) -> list[int]:
+    """The codes of exemplars of [-100, 100]."""
+    raw = raw_exemplars(written)
+    codes: list[int] = pool.add(np.array(refs, np.int32), raw, -100, 100).tolist()
+    return codes
+
+
+def test_takes_what_is_sound() -> None:
+    pool = make_pool()
+    codes = add(
+        pool,
+        (0, -101, 0, LABELS),
+        (0, -100, 0, LABELS),
+        (1, 100, 1, ((b"b", b"2"), (b"a", b"1"))),
+        (1, 101, 1, LABELS),
+        (2, 5, 1, LABELS),
+        (0, 5, 1, ((b"a", b"x" * 200),)),
+        refs=(0, 1, -3),
+    )
+    assert codes == [TOO_OLD, OK, OK, TOO_FAR_IN_FUTURE, SERIES_REFUSED, LABELS_TOO_LONG]
+    assert naive.plain(pool.settled()) == [
+        (0, -100, 0, (("trace_id", "1"),)),
+        (1, 100, 1, (("a", "1"), ("b", "2"))),
+    ]
+
+
+def test_repeated_exemplars_and_any_order_are_accepted() -> None:
+    pool = make_pool()
+    for _ in range(2):
+        assert add(pool, (0, 9, 1, LABELS), (0, 3, 1, LABELS)) == [OK, OK]
+    assert [e[:2] for e in naive.plain(pool.settled())] == [(0, 3), (0, 9)]
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 45])
+def test_a_full_pool_keeps_the_newest(at_once: int) -> None:
+    pool = make_pool()
+    written = [(0, time, 0, LABELS) for time in range(90)]
+    before = pool.view()
+    for start in range(0, 90, at_once):
+        add(pool, *written[start : start + at_once])
+        assert len(pool) <= 20
+    assert len(before) == 0
+    kept = [e[1] for e in naive.plain(pool.settled())]
+    assert kept == list(range(90))[-len(kept) :]
+    assert len(kept) >= 10
+
+
+def test_limits_of_series_and_tenants() -> None:
+    pool = make_pool(exemplars_per_series_max=3, exemplars_per_tenant_max=4)
+    add(pool, *((series, 10 * time + series, 0, ()) for series in range(3) for time in range(5)))
+    assert [e[:2] for e in naive.plain(pool.settled())] == [
+        (0, 30), (0, 40), (1, 31), (1, 41), (2, 22), (2, 32), (2, 42),
+    ]  # fmt: skip
+
+
+def test_a_view_stays_when_the_pool_is_settled() -> None:
+    pool = make_pool()
+    add(pool, *((1, time, 0, LABELS) for time in range(15)))
+    view = pool.view()
+    add(pool, *((1, time, 0, LABELS) for time in range(50, 65)))
+    assert [e[1] for e in naive.plain(view)] == list(range(15))
+
+
+def test_switched_off() -> None:
+    pool = make_pool(exemplars_per_tenant_max=0)
+    assert add(pool, (0, 1, 1, LABELS)) == [SWITCHED_OFF]
+    assert len(pool.settled()) == 0
