@@ -17,13 +17,19 @@ from api.http_options import ApiOptions
 from api.options import EngineOptions
 from receiver.kinds import parse_value
 from receiver.listen_address import parse_listen_address
-from receiver.options import DedupOptions, ProgramOptions, WebOptions, WriteOptions
+from receiver.options import (
+    DedupOptions,
+    LimitsOptions,
+    ProgramOptions,
+    WebOptions,
+    WriteOptions,
+)
 from storage.options import StorageOptions
 
 FILE_BYTES_MAX = 1 << 20
 
 
-class ConfigError(Exception):
+class ConfigError(ValueError):
     """The configuration is not usable; one line for each problem."""
 
 
@@ -39,6 +45,7 @@ class Config:
     program: ProgramOptions = layer("", ProgramOptions)
     web: WebOptions = layer("web.", WebOptions)
     write: WriteOptions = layer("write.", WriteOptions)
+    limits: LimitsOptions = layer("limits.", LimitsOptions)
     dedup: DedupOptions = layer("dedup.", DedupOptions)
     storage: StorageOptions = layer("storage.", StorageOptions)
     query: EngineOptions = layer("query.", EngineOptions)
@@ -129,6 +136,16 @@ def unknown_name(name: str, known: Mapping[str, Setting]) -> str:
 
 def read_file(path: Path) -> dict[str, object]:
     """The values of a YAML file by dotted name. Raises ConfigError."""
+    document = read_document(path)
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: got {type(document).__name__}; allowed is a map of settings")
+    return flatten(document)
+
+
+def read_document(path: Path) -> object:
+    """What a YAML file holds. Raises ConfigError."""
     try:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
@@ -138,14 +155,10 @@ def read_file(path: Path) -> dict[str, object]:
     if len(content) > FILE_BYTES_MAX:
         raise ConfigError(f"{path}: larger than {FILE_BYTES_MAX} bytes")
     try:
-        document = yaml.load(text, Loader=UniqueKeyLoader)
+        document: object = yaml.load(text, Loader=UniqueKeyLoader)
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: no valid YAML: {error}") from error
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path}: got {type(document).__name__}; allowed is a map of settings")
-    return flatten(document)
+    return document
 
 
 def flatten(document: Mapping[object, object]) -> dict[str, object]:

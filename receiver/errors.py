@@ -6,10 +6,12 @@
     +-- CorruptBody          not what the headers say it is                        400
     +-- Busy                 a bound on what is in flight is reached               503
     +-- SlowBody             the body did not arrive in time                       503
+    +-- RateLimited          the tenant sends more than its rate                   429 or 503
+    +-- Forbidden            a part is for a tenant that the sender may not write  403
 
 A sender drops what is answered by 4xx and sends again what is answered by 5xx: 503 stands for
-everything that may succeed later, 4xx for what never can. 429 and 409 are never used, because
-Prometheus drops the data of both by default.
+everything that may succeed later, 4xx for what never can. Prometheus drops the data of 409 and 429
+too by default: 409 is never used, and 429 only for rates, unless limits.rate-limit-status is 503.
 """
 
 from storage.errors import CorruptBatch, LimitExceeded, StorageError, TenantError
@@ -54,6 +56,24 @@ class SlowBody(WriteError):
 
     status = 503
     reason = "slow_body"
+
+
+class RateLimited(WriteError):
+    """The tenant is above a rate; retry_after_s: when it will not be any more."""
+
+    reason = "rate_limited"
+
+    def __init__(self, text: str, *, status: int, retry_after_s: float) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class Forbidden(WriteError):
+    """The sender may not write to a tenant that its samples name."""
+
+    status = 403
+    reason = "forbidden"
 
 
 def status_of(error: WriteError | StorageError) -> int:

@@ -1,4 +1,4 @@
-"""The start-up settings of the program and of the receiver: `web.`, `write.` and `dedup.`.
+"""The start-up settings of the program and of the receiver: `web.`, `write.`, `limits.` ...
 
 Loading this module loads neither numba nor DuckDB.
 """
@@ -6,7 +6,7 @@ Loading this module loads neither numba nor DuckDB.
 from dataclasses import dataclass
 
 from storage.dedup_algorithm import Algorithm
-from storage.options import GIB, MIB, MINUTE_MS, setting
+from storage.options import DAY_MS, GIB, MIB, MINUTE_MS, setting
 
 SECOND_MS = 1_000
 # What the decoder itself can do, whatever is configured: bodies once acknowledged must still be
@@ -38,6 +38,30 @@ class ProgramOptions:
     )
     log_format: str = setting(
         "log.format", "text", "logfmt", "Form of the log's lines.", allowed=("logfmt", "json")
+    )
+
+    reload_interval_ms: int = setting(
+        "reload-interval",
+        "duration",
+        5 * SECOND_MS,
+        "How often files that may change while the program runs are looked at; SIGHUP does it now.",
+        allowed=(10, DAY_MS),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsOptions:
+    """Settings under `limits.`."""
+
+    file: str = setting(
+        "file", "text", "", "YAML file with limits of tenants, read again when it changes."
+    )
+    rate_limit_status: str = setting(
+        "rate-limit-status",
+        "text",
+        "429",
+        "Answer to a write above a rate. Prometheus drops the data of 429 by default, not of 503.",
+        allowed=("429", "503"),
     )
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
+from pathlib import Path
 
 import uvloop
 from aiohttp import web
@@ -31,14 +32,18 @@ from api.routes import Api, add_routes
 from receiver.columns import limits_of, replay_limits_of
 from receiver.config import Config, ConfigError
 from receiver.late_database import LateDatabase, State
+from receiver.limits_handler import LimitsHandler
 from receiver.listen_address import bind, parse_listen_address
 from receiver.metrics import ReceiverMetrics
 from receiver.options import DedupOptions
 from receiver.probes import Probes
+from receiver.reloading import Reloader, ReloadMetrics, WatchedFile
 from receiver.remote_write import WriteDecoder, warm_decoder
+from receiver.tenant_limits import LimitsInForce, read_limits
 from receiver.version import program_version
+from receiver.write_gate import WriteGate
 from receiver.write_handler import WriteHandler
-from storage.database import Database
+from storage.database import Database, Policy
 from storage.dedup_algorithm import Algorithm, parse_algorithm
 from storage.errors import TenantError
 from storage.reject_ledger import RejectLedger
@@ -49,6 +54,7 @@ from storage.warm_up import warm_up as warm_storage
 logger = logging.getLogger(__name__)
 
 DATABASE = web.AppKey("database", LateDatabase)
+RELOADER = web.AppKey("reloader", Reloader)
 
 
 def build_app(config: Config) -> web.Application:
@@ -60,21 +66,30 @@ def build_app(config: Config) -> web.Application:
     ProcessCollector(namespace="cupola", registry=registry)
     metrics.build_info.labels(program_version()).set(1)
     decoder = WriteDecoder(replay_limits_of(config.write))
-    watched = ReplicaLabels(replicas.labels, replicas.cluster_labels)
-    database = LateDatabase(
-        lambda: Database.open(config.storage, decoder.decode, registry, watched)
-    )
+    reload_metrics = ReloadMetrics(registry)
+    limits = limits_in_force(config, reload_metrics)
+    policy = Policy(ReplicaLabels(replicas.labels, replicas.cluster_labels), limits.rules)
+    database = LateDatabase(lambda: Database.open(config.storage, decoder.decode, registry, policy))
     write_decoder = decoder.with_limits(limits_of(config.write))
+    status = int(config.limits.rate_limit_status)
+    gate = WriteGate(database, limits.of, rate_limit_status=status)
     ledger = RejectLedger(config.storage.ledger_entries_max)
-    write_handler = WriteHandler(database, write_decoder, config.write, metrics, ledger)
+    write_handler = WriteHandler(
+        gate, write_decoder, config.write, metrics, ledger, admit=gate.admit
+    )
     engine = Engine(config.query, features)
     api = Api(database, engine, ApiMetrics(registry), config.api, ledger=ledger, replicas=replicas)
     app = web.Application()
     app[DATABASE] = database
     write_handler.add_routes(app)
     Probes(registry, database).add_routes(app)
+    LimitsHandler(limits.of, config.storage).add_routes(app)
     add_routes(app, api)
+    app[RELOADER] = Reloader(
+        config.program.reload_interval_ms, [f for f in (limits.file,) if f is not None]
+    )
     shutdown_timeout_s = config.web.shutdown_timeout_ms / 1000
+    app.cleanup_ctx.append(lambda app: run_reloader(app[RELOADER]))
     app.cleanup_ctx.append(lambda _: run_engine(engine))
     app.cleanup_ctx.append(lambda _: run_write_handler(write_handler))
     app.cleanup_ctx.append(lambda _: run_database(database, metrics, shutdown_timeout_s))
@@ -87,6 +102,8 @@ def check(config: Config) -> Features:
     try:
         replica_defaults(config.dedup)
         Cors(config.api.cors_origin)
+        if config.limits.file:
+            read_limits(Path(config.limits.file))
         return parse_features(config.program.features)
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -106,6 +123,20 @@ def replica_defaults(options: DedupOptions) -> ReplicaDefaults:
     return ReplicaDefaults(
         options.replica_labels, options.cluster_labels, Algorithm(options.algorithm), tenants
     )
+
+
+def limits_in_force(config: Config, metrics: ReloadMetrics) -> LimitsInForce:
+    """The limits of the configured file, if there is one. Raises ConfigError."""
+    path = config.limits.file
+    if not path:
+        return LimitsInForce()
+    return LimitsInForce(WatchedFile("limits.file", Path(path), read_limits, metrics))
+
+
+async def run_reloader(reloader: Reloader) -> AsyncIterator[None]:
+    task = asyncio.create_task(reloader.run())
+    yield
+    task.cancel()
 
 
 async def run_engine(engine: Engine) -> AsyncIterator[None]:
@@ -205,7 +236,7 @@ async def serve_until_stopped(config: Config, listener: socket.socket) -> int:
     )
     await runner.setup()
     stop = asyncio.Event()
-    on_signals(stop.set)
+    on_signals(stop.set, app[RELOADER].reload_now)
     await web.SockSite(runner, listener).start()
     host, port = listener.getsockname()[:2]
     logger.info("listening address=%s port=%d version=%s", host, port, program_version())
@@ -216,8 +247,9 @@ async def serve_until_stopped(config: Config, listener: socket.socket) -> int:
     return code
 
 
-def on_signals(stop: Callable[[], None]) -> None:
+def on_signals(stop: Callable[[], None], reload_now: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload_now)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
 

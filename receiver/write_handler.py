@@ -10,8 +10,9 @@ Invariants:
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -19,7 +20,14 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from receiver.admission import Admission, Ticket, retry_after_s
-from receiver.errors import CorruptBody, SlowBody, TooLarge, WriteError, status_of
+from receiver.errors import (
+    CorruptBody,
+    RateLimited,
+    SlowBody,
+    TooLarge,
+    WriteError,
+    status_of,
+)
 from receiver.metrics import ReceiverMetrics
 from receiver.options import WriteOptions
 from receiver.remote_write import WriteDecoder, kind_of_body, version_of_kind
@@ -64,7 +72,12 @@ class WriteHandler:
         options: WriteOptions,
         metrics: ReceiverMetrics,
         ledger: RejectLedger,
+        *,
+        admit: Callable[[str, int | None], None] = lambda tenant, body_bytes: None,
     ) -> None:
+        """admit: asked before the body of a request is read, with the tenant and what the request
+        says of its size; raises what is answered if it may not come."""
+        self._admit = admit
         self._ledger = ledger
         self._database = database
         self._decoder = decoder
@@ -91,6 +104,7 @@ class WriteHandler:
         tenant = ""
         try:
             tenant = tenant_of(request.headers)
+            self._admit(tenant, request.content_length)
             with self._admission.ticket() as ticket:
                 response = await self._write(tenant, request, ticket)
         except (WriteError, StorageError) as error:
@@ -212,8 +226,9 @@ def failure_response(error: WriteError | StorageError) -> web.Response:
     """The answer to a request of which nothing was kept."""
     status = status_of(error)
     response = web.Response(status=status, text=f"{error}\n"[:ANSWER_CHARS_MAX])
-    if status == 503:
-        response.headers["Retry-After"] = str(retry_after_s())
+    if status in (429, 503):
+        wait_s = error.retry_after_s if isinstance(error, RateLimited) else 0
+        response.headers["Retry-After"] = str(math.ceil(wait_s) + retry_after_s())
     return response
 
 

@@ -20,6 +20,8 @@ KIND_REMOTE_WRITE_1_SNAPPY = 1
 KIND_REMOTE_WRITE_1_ZSTD = 2
 KIND_REMOTE_WRITE_2_SNAPPY = 3
 KIND_REMOTE_WRITE_2_ZSTD = 4
+KIND_TENANT_RULES = 64  # no request: storage/rule_log.py
+KIND_SERIES_LEFT_OUT = 65  # a request and what was not taken of it: storage/rule_log.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +171,4 @@ class Outcome:
     exemplars: int = 0  # accepted, beside the samples
     exemplar_rejects: tuple[Reject, ...] = ()  # no reason to answer with an error
     metadata_not_kept: int = 0  # entries for which there is no room
+    dropped: int = 0  # of the accepted: left out because relabelling says so

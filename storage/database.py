@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import xxhash
@@ -40,6 +41,7 @@ from storage.segment_series import SeriesReader
 from storage.segment_writer import SegmentWriter
 from storage.series_table import TENANT_BITS, SeriesTable
 from storage.shard import PendingWrite, Shard, ShardFiles, Tenant, now_ms
+from storage.tenant_rules import NO_RULES, RulesSource
 from storage.wal import Wal
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,20 @@ LOCK_FILE = "lock"
 TEMPORARY_DIRECTORY = "tmp"
 UPKEEP_SECONDS = 10.0
 NO_REPLICAS = ReplicaLabels(replica=(), cluster=())
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the program asks of storage beyond its settings.
+
+    replicas: the labels of the replicas to be watched; rules: the rules of a tenant, at any time.
+    """
+
+    replicas: ReplicaLabels = NO_REPLICAS
+    rules: RulesSource = lambda tenant: NO_RULES
+
+
+DEFAULT_POLICY = Policy()
 
 
 class Database:
@@ -59,7 +75,7 @@ class Database:
         catalog: Catalog,
         duck: Duck,
         metrics: StorageMetrics,
-        replicas: ReplicaLabels,
+        policy: Policy,
     ) -> None:
         """Use open()."""
         self._options = options
@@ -75,7 +91,8 @@ class Database:
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
         self._retention = Retention(options, catalog)
-        self._watch = ReplicaWatch(metrics, replicas)
+        self._watch = ReplicaWatch(metrics, policy.replicas)
+        self._rules_of = policy.rules
 
     @classmethod
     def open(
@@ -83,12 +100,10 @@ class Database:
         options: StorageOptions,
         decode: Decoder,
         registry: CollectorRegistry,
-        replicas: ReplicaLabels = NO_REPLICAS,
+        policy: Policy = DEFAULT_POLICY,
     ) -> "Database":
         """Open or make a data directory and recover everything acknowledged. Blocks; may take
-        minutes for a large log. Raises FormatError if the directory cannot be read.
-
-        replicas: the labels of the replicas to be watched."""
+        minutes for a large log. Raises FormatError if the directory cannot be read."""
         path = Path(options.path)
         make_directory(path)
         lock_descriptor = lock_directory(path)
@@ -98,7 +113,7 @@ class Database:
             threads=options.duckdb_threads,
             temporary=path / TEMPORARY_DIRECTORY,
         )
-        database = cls(options, catalog, duck, StorageMetrics(registry), replicas)
+        database = cls(options, catalog, duck, StorageMetrics(registry), policy)
         database._lock_descriptor = lock_descriptor
         database._recover(decode)
         return database
@@ -135,7 +150,8 @@ class Database:
             loop.call_soon_threadsafe(settle, answer, batch, result)
 
         try:
-            self._shards[known.shard].submit(PendingWrite(known, batch, arrival_ms, finish))
+            rules = self._rules_of(tenant)
+            self._shards[known.shard].submit(PendingWrite(known, batch, arrival_ms, finish, rules))
         except StorageError:
             batch.release()
             raise
@@ -156,7 +172,8 @@ class Database:
             return EmptyQuerier()
         shard = self._shards[known.shard]
         labels = replica_labels if dedup else ()
-        return StorageQuerier(shard, known.number, self._options, labels, algorithm)
+        rules = self._rules_of(tenant)
+        return StorageQuerier(shard, known.number, self._options, labels, algorithm, rules=rules)
 
     def close(self) -> None:
         """Write what waits, finish seals under way, keep the heads in the log."""
@@ -170,8 +187,10 @@ class Database:
         os.close(self._lock_descriptor)
 
     def _count(self, tenant: str, outcome: Outcome) -> Outcome:
-        if outcome.accepted:
-            self._metrics.samples.labels(tenant).inc(outcome.accepted)
+        if outcome.accepted > outcome.dropped:
+            self._metrics.samples.labels(tenant).inc(outcome.accepted - outcome.dropped)
+        if outcome.dropped:
+            self._metrics.dropped.labels(tenant).inc(outcome.dropped)
         for reject in outcome.rejects:
             self._metrics.rejected.labels(tenant, reject.reason).inc(reject.count)
         return outcome

@@ -43,7 +43,7 @@ class HashCache:
         self._grow(self._count + len(items))
         self._count = add_raw(
             low, high, tenant, items, numbers, self._slots, self._low, self._high, self._numbers,
-            self._count,
+            self._count, 0,
         )  # fmt: skip
 
     def _grow(self, count: int) -> None:

@@ -34,6 +34,11 @@ class StorageMetrics:
             "New entries of metadata for which there was no room, by tenant.", ["tenant"],
             registry=registry,
         )  # fmt: skip
+        self.dropped = Counter(
+            "cupola_relabel_dropped_samples_total",
+            "Samples left out because metric_relabel_configs drop their series, by tenant.",
+            ["tenant"], registry=registry,
+        )  # fmt: skip
         self.series = Gauge(
             "cupola_series", "Series known, by shard.", ["shard"], registry=registry
         )

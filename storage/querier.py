@@ -29,6 +29,7 @@ from storage.selection import (
     replica_groups,
 )
 from storage.shard import Shard, ShardView
+from storage.tenant_rules import NO_RULES, TenantRules
 
 
 class StorageQuerier:
@@ -41,8 +42,11 @@ class StorageQuerier:
         options: StorageOptions,
         replica_labels: Sequence[str],
         algorithm: Algorithm = Algorithm.AUTO,
+        *,
+        rules: TenantRules = NO_RULES,
     ) -> None:
         """replica_labels: empty to see every replica's series; algorithm: makes them one."""
+        self._rules = rules
         self._shard = shard
         self._index: TenantIndex = shard.index(tenant)
         self._options = options
@@ -145,12 +149,15 @@ class StorageQuerier:
     def _match(self, matchers: Sequence[Matcher]) -> Int64s:
         """Matched refs. Matchers see replica labels, also those that dedup removes."""
         refs = self._index.match(matchers)
-        allowed = self._options.select_series_max
+        allowed, setting = self._options.select_series_max, "storage.select.max-series"
+        if 0 < self._rules.fetched_series_max < allowed:
+            allowed = self._rules.fetched_series_max
+            setting = "max_fetched_series_per_query in limits.file"
         if len(refs) > allowed:
             text = ", ".join(map(str, matchers))
             raise LimitExceeded(
                 f"the selector {{{text}}} matches {len(refs)} series, at most {allowed} are "
-                "allowed (storage.select.max-series)"
+                f"allowed ({setting})"
             )
         return refs
 

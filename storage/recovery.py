@@ -9,11 +9,14 @@ import logging
 import time
 from collections.abc import Mapping
 
-from storage.batch import Batch, Decoder
+from storage.batch import KIND_SERIES_LEFT_OUT, KIND_TENANT_RULES, Batch, Decoder
 from storage.errors import CorruptBatch, FormatError
 from storage.record import Record
+from storage.rule_log import split_left_out
 from storage.sealing import restore_series
+from storage.series_table import NOBODY
 from storage.shard import Sealer, Shard, Tenant
+from storage.tenant_rules import decode_rules
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +58,14 @@ def replay_record(
         )
     batch: Batch | None = None
     try:
-        batch = decode(record.kind, record.payload)
-        shard.replay(tenant, batch, record.arrival_ms)
+        if record.kind == KIND_TENANT_RULES:
+            shard.rule_log.take(tenant.name, decode_rules(record.payload))
+            return
+        kind, payload, left_out = record.kind, record.payload, NOBODY
+        if kind == KIND_SERIES_LEFT_OUT:
+            kind, payload, left_out = split_left_out(payload)
+        batch = decode(kind, payload)
+        shard.replay(tenant, batch, record.arrival_ms, left_out)
     except (ValueError, CorruptBatch) as error:
         raise FormatError(
             f"a record in the log of shard {shard.number} cannot be read by this version "

@@ -29,10 +29,13 @@ from storage.series_kernels import (
 )
 from storage.series_table import METRICS_MAX
 from storage.symbol_labels import label_spans
+from storage.tenant_rules import DROPPED_REF, NO_RULES, TenantRules
+from storage.tenant_rules import SERIES_REASONS as TENANT_SERIES_REASONS
 
 # Senders keep the first 1,024 bytes of an answer.
 EXAMPLE_CHARS_MAX = 300
 EXAMPLE_LABELS_MAX = 20
+INT64_MAX = np.iinfo(np.int64).max
 
 SERIES_REASONS: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
     TOO_MANY_LABELS: (
@@ -72,39 +75,60 @@ SAMPLE_REASONS = {
 REASONS = tuple(
     sorted(
         {reason for reason, _ in SERIES_REASONS.values()}
+        | {reason for reason, _ in TENANT_SERIES_REASONS.values()}
         | set(SAMPLE_REASONS.values())
         | {reason for reason, _ in HISTOGRAM_PROBLEMS.values()}
     )
 )
 
 
-def series_rejects(batch: Batch, refs: Int32s, options: StorageOptions) -> list[Reject]:
+def dropped_samples(batch: Batch, refs: Int32s) -> int:
+    """Samples of series that relabelling drops."""
+    dropped = refs == DROPPED_REF
+    return int(np.diff(batch.sample_offsets)[dropped].sum()) if dropped.any() else 0
+
+
+def describe_series(code: int, options: StorageOptions, rules: TenantRules) -> tuple[str, str]:
+    """The reason and the text for a kernel's reason to refuse a series."""
+    if code in TENANT_SERIES_REASONS:
+        reason, describe_rules = TENANT_SERIES_REASONS[code]
+        return reason, describe_rules(rules)
+    reason, describe = SERIES_REASONS[code]
+    made = " after metric_relabel_configs (limits.file)" if rules.relabel else ""
+    return reason, describe(options) + made
+
+
+def series_rejects(
+    batch: Batch, refs: Int32s, options: StorageOptions, rules: TenantRules = NO_RULES
+) -> list[Reject]:
     """Rejects of the series without a ref, one per kernel reason; they count samples."""
     if refs.min(initial=0) >= 0:
         return []
     rejects = []
     per_series = np.diff(batch.sample_offsets)
-    for code in np.unique(refs[refs < 0]).tolist():
-        reason, describe = SERIES_REASONS[-1 - code]
+    for code in np.unique(refs[(refs < 0) & (refs != DROPPED_REF)]).tolist():
+        reason, text = describe_series(-1 - code, options, rules)
         series = np.flatnonzero(refs == code)
-        message = f"series refused: {describe(options)}; first: {label_text(batch, int(series[0]))}"
+        message = f"series refused: {text}; first: {label_text(batch, int(series[0]))}"
         examples = tuple(series_example(batch, i) for i in some_of(series))
         rejects.append(Reject(reason, int(per_series[series].sum()), message, examples))
     return rejects
 
 
 def sample_rejects(
-    batch: Batch, appended: Appended, oldest_ms: int, newest_ms: int, options: StorageOptions
+    batch: Batch,
+    appended: Appended,
+    accepted_ms: tuple[int, int],
+    options: StorageOptions,
+    rules: TenantRules = NO_RULES,
 ) -> list[Reject]:
-    """Rejects of single samples, one per reason."""
+    """Rejects of single samples, one per reason. accepted_ms: the oldest and newest timestamp."""
     if not appended.counts.any():
         return []
-    rules = {
-        TOO_OLD: f"older than {oldest_ms} ms (storage.retention={options.retention_ms} ms)",
-        TOO_FAR_IN_FUTURE: (
-            f"newer than {newest_ms} ms "
-            f"(storage.creation-grace-period={options.creation_grace_period_ms} ms)"
-        ),
+    oldest_by, newest_by = time_settings(options, rules)
+    texts = {
+        TOO_OLD: f"older than {accepted_ms[0]} ms ({oldest_by})",
+        TOO_FAR_IN_FUTURE: f"newer than {accepted_ms[1]} ms ({newest_by})",
         CONFLICT: "another value than the newest sample of the series, at the same timestamp",
     }
     rejects = []
@@ -114,7 +138,7 @@ def sample_rejects(
             positions = appended.examples[code, :count].tolist()
             k = positions[0]
             message = (
-                f"sample refused: {rules[code]}; one: {label_text(batch, series_of(batch, k))} "
+                f"sample refused: {texts[code]}; one: {label_text(batch, series_of(batch, k))} "
                 f"at {int(batch.timestamps[k])} ms, value {float(batch.values[k])!r}"
             )
             examples = tuple(sample_example(batch, series_of(batch, k), k) for k in positions)
@@ -145,6 +169,17 @@ def series_example(batch: Batch, series: int) -> Example:
 def sample_example(batch: Batch, series: int, sample: int) -> Example:
     timestamp_ms, value = int(batch.timestamps[sample]), float(batch.values[sample])
     return Example(labels_of(batch, series), timestamp_ms, value)
+
+
+def time_settings(options: StorageOptions, rules: TenantRules) -> tuple[str, str]:
+    """Which setting decides how old and how new a sample may be."""
+    oldest = f"storage.retention={options.retention_ms} ms"
+    newest = f"storage.creation-grace-period={options.creation_grace_period_ms} ms"
+    if rules.out_of_order_ms and (rules.out_of_order_ms < (options.retention_ms or INT64_MAX)):
+        oldest = f"out_of_order_time_window={rules.out_of_order_ms} ms in limits.file"
+    if rules.grace_ms is not None:
+        newest = f"creation_grace_period={rules.grace_ms} ms in limits.file"
+    return oldest, newest
 
 
 def histogram_rejects(batch: Batch, refs: Int32s) -> list[Reject]:

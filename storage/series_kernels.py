@@ -90,8 +90,12 @@ def add_raw(
     entries_high: UInt64s,
     entry_refs: Int32s,
     count: int,
+    dropped: int,
 ) -> int:
-    """Enter raw hashes `items` whose refs are known (>= 0), in their order; returns the new count.
+    """Enter raw hashes `items` whose refs are known, in their order; returns the new count.
+
+    Known are refs from 0 on, and `dropped`, which stands for a series that is not to be kept, if it
+    is below.
 
     The caller has made room. A hash that occurs twice among the items is entered once.
     """
@@ -100,7 +104,7 @@ def add_raw(
     mix_high = np.uint64(tenant) * TENANT_MIX_HIGH
     for k in range(len(items)):
         i = items[k]
-        if refs[i] < 0:
+        if refs[i] < 0 and refs[i] != dropped:
             continue
         a = low[i] ^ mix_low
         b = high[i] + mix_high
@@ -369,8 +373,11 @@ def find_or_add_labelsets(
     values: Int32s,
     state: Int64s,
     refs: Int32s,
+    new_max: int,
+    refused: int,
 ) -> None:
-    """refs[i] = the series with label pairs i; unknown label sets become new series.
+    """refs[i] = the series with label pairs i; unknown label sets become new series, the first
+    new_max of them, and `refused` after that.
 
     state[0]: number of series. The caller has made room for all of them.
     """
@@ -396,7 +403,11 @@ def find_or_add_labelsets(
                     found = ref
                     break
             slot = (slot + 1) & mask
+        if found < 0 and new_max <= 0:
+            refs[i] = refused
+            continue
         if found < 0:
+            new_max -= 1
             found = state[0]
             at = offsets[found]
             for k in range(size):

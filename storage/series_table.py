@@ -11,12 +11,14 @@ Invariants:
 * A ref and its labels never change; new ones are appended by the shard's writer only.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from storage.batch import Batch, SymbolSpans, UInt64s
+from storage.batch import Batch, UInt64s
 from storage.errors import CorruptBatch
+from storage.label_spans import LabelSpans, obey
 from storage.labels import METRIC_NAME, LabelPairs
 from storage.memory import reserve
 from storage.options import StorageOptions
@@ -33,8 +35,9 @@ from storage.series_kernels import (
     find_raw,
     read_labels,
 )
-from storage.symbol_labels import read_pairs, runs_of_items
+from storage.symbol_labels import read_symbol_labels, runs_of_items
 from storage.symbols import FIRST_SLOTS, SymbolTable, fill_slots
+from storage.tenant_rules import DROPPED_REF, NO_RULES, TENANT_SERIES_LIMIT, TenantRules
 
 TENANT_BITS, METRIC_BITS, NUMBER_BITS = 16, 20, 27
 TENANT_SHIFT = METRIC_BITS + NUMBER_BITS
@@ -42,6 +45,24 @@ METRICS_MAX = 1 << METRIC_BITS
 NEVER_MS = np.iinfo(np.int64).min  # the last timestamp of a series that has no sample yet
 PAIRS_PER_SERIES = 32  # on average, over all series; senders have 6 to 15
 RAW_ENTRIES_SPARE = 1 << 20
+NEW_SERIES_MAX = 1 << 62
+NOBODY = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What registering obeys for one request.
+
+    room(n): how many of n new series the tenant may get; left_out: positions in the batch of the
+    series that were refused for want of room when a request from the log was new.
+    """
+
+    rules: TenantRules = NO_RULES
+    room: Callable[[int], int] | None = None
+    left_out: Int64s = field(default_factory=lambda: NOBODY)
+
+
+FREE_ENTRY = Entry()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +99,10 @@ class SeriesTable:
         self._state = np.zeros(1, np.int64)
         self._metrics: dict[tuple[int, int], list[int]] = {}  # (tenant, name) -> [metric, next]
         self._metric_counts: dict[int, int] = {}
+        self._tenant_counts: dict[int, int] = {}
         self._raw_count = 0
+        # Raw entries of a tenant count for one epoch of its rules about labels only.
+        self._epochs: dict[int, tuple[tuple[object, ...], int]] = {}
         self._reset_raw()
 
     def __len__(self) -> int:
@@ -90,26 +114,46 @@ class SeriesTable:
         count = len(self)
         return LabelPairs(self.offsets[: count + 1], self.names, self.values)
 
-    def resolve(self, batch: Batch, tenant: int) -> Int32s:
-        """The ref of each series of the batch, int32[series]; -1 - reason where it is refused.
+    def resolve(self, batch: Batch, tenant: int, entry: Entry = FREE_ENTRY) -> Int32s:
+        """The ref of each series of the batch, int32[series]; -1 - reason where it is refused or
+        dropped.
 
         Registers unknown series. Raises CorruptBatch if label bytes are damaged; then some series
         of the batch may have been registered, which is harmless: they have no samples.
         """
         refs = np.empty(batch.series_count, np.int32)
         missed = np.empty(batch.series_count, np.int64)
+        raw_tenant = self._raw_tenant(tenant, entry.rules)
         count = find_raw(
-            batch.hash_low, batch.hash_high, tenant, self._raw_slots,
+            batch.hash_low, batch.hash_high, raw_tenant, self._raw_slots,
             self._raw_low, self._raw_high, self._raw_refs, self._raw_count, refs, missed,
         )  # fmt: skip
-        missed = missed[:count]
+        items = missed[:count]
         if batch.series_problems is not None:
             # The hash of such a series says nothing.
             refs = np.where(batch.series_problems == OK, refs, -1 - batch.series_problems)
-            missed = missed[batch.series_problems[missed] == OK]
-        if len(missed):
-            self._register(batch, tenant, missed, refs)
+            items = items[batch.series_problems[items] == OK]
+        if len(entry.left_out):
+            items = np.setdiff1d(items, entry.left_out)
+            refs[entry.left_out] = -1 - TENANT_SERIES_LIMIT
+        for run in [items] if batch.symbols is None else runs_of_items(batch, items):
+            if len(run):
+                self._register(batch, tenant, run, refs, entry=entry)
+                self._remember_raw(batch, raw_tenant, run, refs)
         return refs
+
+    def registered(self, tenant: int) -> int:
+        """How many series of a tenant are known."""
+        return self._tenant_counts.get(tenant, 0)
+
+    def _raw_tenant(self, tenant: int, rules: TenantRules) -> int:
+        """What stands for the tenant in raw hashes. Another one after its rules have changed, so
+        that all of its series are looked at again."""
+        obeyed, epoch = self._epochs.get(tenant, (NO_RULES.of_labels, 0))
+        if rules.of_labels != obeyed:
+            epoch += 1
+            self._epochs[tenant] = (rules.of_labels, epoch)
+        return tenant | epoch << TENANT_BITS
 
     def restore(self, series: RestoredSeries) -> Int32s:
         """Take over series whose ids are fixed already; returns their refs."""
@@ -129,17 +173,17 @@ class SeriesTable:
         text = self.symbols.text
         return {text(self.names[k]): text(self.values[k]) for k in range(int(start), int(end))}
 
-    def _register(self, batch: Batch, tenant: int, items: Int64s, refs: Int32s) -> None:
+    def _register(
+        self, batch: Batch, tenant: int, items: Int64s, refs: Int32s, *, entry: Entry
+    ) -> None:
         """Resolve the series `items` of a batch by their labels, the slow and exact way."""
-        for run in [items] if batch.symbols is None else runs_of_items(batch, items):
-            self._register_run(batch, tenant, run, refs)
-
-    def _register_run(self, batch: Batch, tenant: int, items: Int64s, refs: Int32s) -> None:
-        reasons = np.zeros(len(items), np.int64)
-        if batch.symbols is None:
-            pairs = self._intern_runs(batch, items, reasons)
-        else:
-            pairs = self._intern_symbols(batch, batch.symbols, items, reasons)
+        found = obey(self._read_labels(batch, items), entry.rules, self._options)
+        new_max = NEW_SERIES_MAX
+        if entry.room is not None:
+            new_max = entry.room(len(items))
+            self._refuse_unknown(found, new_max)
+        reasons = found.reasons
+        pairs = self._intern(found)
         if pairs is None:
             refs[items] = np.where(reasons == 0, -1 - TABLE_FULL, -1 - reasons)
             return
@@ -148,44 +192,43 @@ class SeriesTable:
         reasons[accepted[dropped]] = TOO_MANY_METRICS
         accepted = np.delete(accepted, dropped)
         refs[items] = -1 - reasons
-        refs[items[accepted]] = self._add_series(tenant, pairs)
-        self._remember_raw(batch, tenant, items, refs)
+        refs[items[accepted]] = self._add_series(tenant, pairs, new_max)
 
-    def _intern_runs(self, batch: Batch, items: Int64s, reasons: Int64s) -> LabelPairs | None:
-        """The labels of the items that are accepted, from their Label messages; None: no room."""
-        spans, counts = self._read_spans(batch, items, reasons)
-        lengths = spans[:, [1, 3]]
-        if not self._has_room(len(items), len(spans), 2 * len(spans), int(lengths.sum())):
-            return None
-        codes = self.symbols.intern(
-            batch.buffer, spans[:, [0, 2]].ravel(), np.ascontiguousarray(lengths).ravel()
+    def _intern(self, found: LabelSpans) -> LabelPairs | None:
+        """The labels of the accepted series by their codes; None: there is no room for them."""
+        texts = found.texts()
+        fits = self.symbols.has_room(len(texts.starts), int(texts.lengths.sum())) and (
+            len(self) + len(found.counts) <= len(self.ids)
+            and int(self.offsets[len(self)]) + len(found.spans) <= len(self.names)
         )
-        offsets = np.concatenate([[0], np.cumsum(counts[reasons == 0])])
+        if not fits:
+            return None
+        codes = self.symbols.intern(found.buffer, texts.starts, texts.lengths)[texts.places]
+        offsets = np.concatenate([[0], np.cumsum(found.counts[found.reasons == 0])])
         return LabelPairs(offsets, codes[0::2].copy(), codes[1::2].copy())
 
-    def _intern_symbols(
-        self, batch: Batch, symbols: SymbolSpans, items: Int64s, reasons: Int64s
-    ) -> LabelPairs | None:
-        """The same from numbers of symbols; only what accepted series name is interned."""
-        limits = (self._options.labels_per_series_max, self._options.label_bytes_max)
-        pairs = read_pairs(batch, symbols, items, reasons, limits)
-        used = np.unique(np.concatenate([pairs.names, pairs.values]))
-        starts, lengths = symbols.starts[used], symbols.lengths[used]
-        if not self._has_room(len(items), len(pairs.names), len(used), int(lengths.sum())):
-            return None
-        codes = np.empty(len(symbols.starts), np.int32)
-        codes[used] = self.symbols.intern(batch.buffer, starts, lengths)
-        return LabelPairs(pairs.offsets, codes[pairs.names], codes[pairs.values])
+    def _refuse_unknown(self, found: LabelSpans, new_max: int) -> None:
+        """Refuse series with texts that nobody has used yet, but for new_max of them: what is not
+        to be registered must not fill the symbol table either."""
+        if new_max >= len(found.counts):
+            return
+        texts = found.texts()
+        codes = self.symbols.find_all(found.buffer, texts.starts, texts.lengths)[texts.places]
+        is_new = np.zeros(len(found.counts), np.bool_)
+        is_new[found.owners()[codes.reshape(-1, 2).min(axis=1) < 0]] = True
+        is_new[np.flatnonzero(is_new)[:new_max]] = False
+        found.refuse(is_new, TENANT_SERIES_LIMIT)
 
-    def _has_room(self, series: int, pairs: int, texts: int, size: int) -> bool:
-        """Whether so many more series, label pairs and distinct texts of `size` bytes fit."""
-        return self.symbols.has_room(texts, size) and (
-            len(self) + series <= len(self.ids)
-            and int(self.offsets[len(self)]) + pairs <= len(self.names)
-        )
+    def _read_labels(self, batch: Batch, items: Int64s) -> LabelSpans:
+        """The checked labels of the items."""
+        if batch.symbols is not None:
+            limits = (self._options.labels_per_series_max, self._options.label_bytes_max)
+            return read_symbol_labels(batch, batch.symbols, items, limits)
+        return self._read_spans(batch, items)
 
-    def _read_spans(self, batch: Batch, items: Int64s, reasons: Int64s) -> tuple[Int64s, Int64s]:
-        """The checked label spans of the items one after another, and how many each has."""
+    def _read_spans(self, batch: Batch, items: Int64s) -> LabelSpans:
+        """The checked labels of the items, from their Label messages."""
+        reasons = np.zeros(len(items), np.int64)
         counts = np.empty(len(items), np.int64)
         count_labels_of(batch.buffer, batch.label_start, batch.label_end, items, counts)
         reasons[counts > self._options.labels_per_series_max] = TOO_MANY_LABELS
@@ -198,7 +241,7 @@ class SeriesTable:
         if (reasons == CORRUPT).any():
             at = int(batch.label_start[items[np.argmax(reasons == CORRUPT)]])
             raise CorruptBatch(f"corrupt body: damaged label in the series at byte {at}")
-        return spans[:used], counts
+        return LabelSpans(batch.buffer, spans[:used], counts, reasons)
 
     def _within_metric_limit(self, tenant: int, pairs: LabelPairs) -> tuple[LabelPairs, Int64s]:
         """The pairs without series whose metric name would be one too many, and which those are."""
@@ -223,20 +266,23 @@ class SeriesTable:
         codes: Int32s = pairs.values[:size][pairs.names[:size] == self._name_code]
         return codes
 
-    def _add_series(self, tenant: int, pairs: LabelPairs) -> Int32s:
+    def _add_series(self, tenant: int, pairs: LabelPairs, new_max: int) -> Int32s:
         first_new = len(self)
-        refs = self._find_or_add(tenant, pairs)
+        refs = self._find_or_add(tenant, pairs, new_max)
         self.last_ms[first_new : len(self)] = NEVER_MS
         self._give_ids(tenant, first_new)
         return refs
 
-    def _find_or_add(self, tenant: int, pairs: LabelPairs) -> Int32s:
+    def _find_or_add(self, tenant: int, pairs: LabelPairs, new_max: int = NEW_SERIES_MAX) -> Int32s:
         refs = np.empty(len(pairs.offsets) - 1, np.int32)
-        self._grow_slots(len(self) + len(refs))
+        count = len(self)
+        self._grow_slots(count + len(refs))
         find_or_add_labelsets(
             tenant, pairs.offsets, pairs.names, pairs.values, self._slots, self._hashes,
             self.tenants, self.offsets, self.names, self.values, self._state, refs,
+            new_max, -1 - TENANT_SERIES_LIMIT,
         )  # fmt: skip
+        self._tenant_counts[tenant] = self.registered(tenant) + len(self) - count
         return refs
 
     def _give_ids(self, tenant: int, first: int) -> None:
@@ -307,15 +353,15 @@ class SeriesTable:
         self._slots = np.zeros(size, np.int32)
         fill_slots(self._hashes, len(self), self._slots)
 
-    def _remember_raw(self, batch: Batch, tenant: int, items: Int64s, refs: Int32s) -> None:
+    def _remember_raw(self, batch: Batch, raw_tenant: int, items: Int64s, refs: Int32s) -> None:
         """Enter label bytes into the raw table. It is a cache: when senders fill it with ever
         new spellings of known series, it is emptied."""
         if self._raw_count + len(items) > 2 * len(self) + RAW_ENTRIES_SPARE:
             self._reset_raw()
         self._grow_raw(self._raw_count + len(items))
         self._raw_count = add_raw(
-            batch.hash_low, batch.hash_high, tenant, items, refs, self._raw_slots,
-            self._raw_low, self._raw_high, self._raw_refs, self._raw_count,
+            batch.hash_low, batch.hash_high, raw_tenant, items, refs, self._raw_slots,
+            self._raw_low, self._raw_high, self._raw_refs, self._raw_count, DROPPED_REF,
         )  # fmt: skip
 
     def _reset_raw(self) -> None:

@@ -16,21 +16,25 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from storage.active_series import ActiveSeries
 from storage.batch import Batch, Outcome
 from storage.errors import CorruptBatch, Overloaded, StorageError
 from storage.head import GROUP_SAMPLES_MAX, Head
 from storage.head_histograms import GROUP_BUCKETS_MAX, bucket_count
 from storage.index import TenantIndex
 from storage.options import StorageOptions
-from storage.rejects import histogram_rejects, sample_rejects, series_rejects
-from storage.samples import Int32s
+from storage.rejects import dropped_samples, histogram_rejects, sample_rejects, series_rejects
+from storage.rule_log import RuleLog, loggable
+from storage.samples import Int32s, Int64s
 from storage.segment import SegmentMeta
 from storage.segment_reader import SegmentReader
 from storage.segment_series import SeriesReader
-from storage.series_table import SeriesTable
+from storage.series_table import NOBODY, Entry, SeriesTable
+from storage.tenant_rules import NO_RULES, TenantRules
 from storage.wal import Wal
 
 logger = logging.getLogger(__name__)
@@ -60,6 +64,7 @@ class PendingWrite:
     batch: Batch
     arrival_ms: int
     finish: Callable[[Outcome | StorageError], None]
+    rules: TenantRules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,12 @@ class Shard:
         self.lock = threading.Lock()
         self.table = SeriesTable(options)
         self.wal = files.wal
+        self.rule_log = RuleLog()
         self._options = options
         self._segments = tuple(files.segments)
         self._active = Head(options, self.table, now_ms())
         self._frozen: Head | None = None
+        self._series = ActiveSeries(self.table, lambda: self.view().heads)
         self._indexes: dict[int, TenantIndex] = {}
         self._queue: list[PendingWrite] = []
         self._wake = threading.Condition()
@@ -163,10 +170,16 @@ class Shard:
             self._sealing.join()
         self.wal.close()
 
-    def replay(self, tenant: Tenant, batch: Batch, arrival_ms: int) -> None:
-        """Take a batch from the log: what a write does, without the log. Before start() only."""
-        refs = self.table.resolve(batch, tenant.number)
-        self._append(batch, refs, arrival_ms)
+    def replay(
+        self, tenant: Tenant, batch: Batch, arrival_ms: int, left_out: Int64s = NOBODY
+    ) -> None:
+        """Take a batch from the log: what a write does, without the log. Before start() only.
+
+        left_out: the series that were refused then, as storage.rule_log keeps them.
+        """
+        rules = self.rule_log.of(tenant.name)
+        refs = self.table.resolve(batch, tenant.number, Entry(rules, left_out=left_out))
+        self._append(batch, refs, arrival_ms, rules)
 
     def freeze(self) -> Head:
         """Replace the head by an empty one; the old one is read from until thaw()."""
@@ -223,10 +236,11 @@ class Shard:
         try:
             ready = self._log_group(unanswered)
             for write, refs in ready:
-                outcome = self._append(write.batch, refs, write.arrival_ms)
+                outcome = self._append(write.batch, refs, write.arrival_ms, write.rules)
                 unanswered.remove(write)
                 write.finish(outcome)
         except StorageError as error:
+            self.rule_log.start_anew()
             for write in unanswered:
                 write.finish(error)
         except Exception as error:
@@ -240,17 +254,28 @@ class Shard:
         ready = []
         for write in list(unanswered):
             try:
-                ready.append((write, self.table.resolve(write.batch, write.tenant.number)))
+                ready.append((write, self._resolve(write)))
             except CorruptBatch as error:
                 unanswered.remove(write)
                 write.finish(error)
         self._make_room()
         for write, refs in ready:
             if refs.max(initial=-1) >= 0:
-                batch = write.batch
-                self.wal.append(batch.kind, write.arrival_ms, write.tenant.name, batch.payload)
+                self._log(write, refs)
         self.wal.sync()
         return ready
+
+    def _resolve(self, write: PendingWrite) -> Int32s:
+        number, allowed = write.tenant.number, write.rules.series_max
+        room = partial(self._series.room, number, allowed=allowed, now_ms=write.arrival_ms)
+        entry = Entry(write.rules, room if allowed else None)
+        return self.table.resolve(write.batch, number, entry)
+
+    def _log(self, write: PendingWrite, refs: Int32s) -> None:
+        append, tenant = self.wal.append, write.tenant.name
+        self.rule_log.append(append, write.arrival_ms, tenant, write.rules)
+        kind, payload = loggable(write.batch, refs)
+        append(kind, write.arrival_ms, tenant, payload)
 
     def _make_room(self) -> None:
         if self._active.fullness < 1:
@@ -266,18 +291,18 @@ class Shard:
             )
         self._start_seal()
 
-    def _append(self, batch: Batch, refs: Int32s, arrival_ms: int) -> Outcome:
+    def _append(self, batch: Batch, refs: Int32s, arrival_ms: int, rules: TenantRules) -> Outcome:
         options = self._options
-        oldest, newest = accepted_times(options, arrival_ms)
+        oldest, newest = accepted_times(options, arrival_ms, rules)
         with self.lock:
             appended = self._active.append(refs, batch, oldest, newest)
         rejects = (
-            *series_rejects(batch, refs, options),
-            *sample_rejects(batch, appended, oldest, newest, options),
-            *histogram_rejects(batch),
+            *series_rejects(batch, refs, options, rules),
+            *sample_rejects(batch, appended, (oldest, newest), options, rules),
+            *histogram_rejects(batch, refs),
         )
-        refused = sum(reject.count for reject in rejects) - batch.histogram_count
-        return Outcome(batch.sample_count - refused, rejects)
+        refused = sum(reject.count for reject in rejects)
+        return Outcome(batch.sample_count - refused, rejects, dropped_samples(batch, refs))
 
     # Sealing.
 
@@ -292,6 +317,7 @@ class Shard:
     def _start_seal(self) -> None:
         try:
             position = self.wal.rotate()
+            self.rule_log.start_anew()
         except StorageError as error:
             logger.error("seal not started shard=%d error=%r", self.number, str(error))
             return
@@ -317,14 +343,21 @@ class Shard:
         self.wal.truncate(position)
 
 
-def accepted_times(options: StorageOptions, arrival_ms: int) -> tuple[int, int]:
+def accepted_times(
+    options: StorageOptions, arrival_ms: int, rules: TenantRules = NO_RULES
+) -> tuple[int, int]:
     """The oldest and newest timestamp accepted from a request that came at arrival_ms.
 
     The smallest int64 itself stands for "never" and is not accepted.
     """
+    grace_ms = options.creation_grace_period_ms if rules.grace_ms is None else rules.grace_ms
+    oldest, newest = arrival_ms - options.retention_ms, arrival_ms + grace_ms
     if options.retention_ms == 0:
-        return int(INT64.min) + 1, int(INT64.max)
-    return arrival_ms - options.retention_ms, arrival_ms + options.creation_grace_period_ms
+        oldest = int(INT64.min) + 1
+        newest = int(INT64.max) if rules.grace_ms is None else newest
+    if rules.out_of_order_ms:
+        oldest = max(oldest, arrival_ms - rules.out_of_order_ms)
+    return oldest, newest
 
 
 def now_ms() -> int:

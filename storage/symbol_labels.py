@@ -14,6 +14,7 @@ import numpy as np
 
 from storage.batch import Batch, Bytes, SymbolSpans
 from storage.kernel import kernel
+from storage.label_spans import LabelSpans
 from storage.protobuf import LENGTH, VARINT, read_length, read_tag, read_varint, skip_field
 from storage.samples import Int32s, Int64s
 from storage.series_kernels import (
@@ -149,15 +150,25 @@ def runs_of_items(batch: Batch, items: Int64s) -> list[Int64s]:
     return np.split(items, np.flatnonzero(np.diff(runs)) + 1)
 
 
+def read_symbol_labels(
+    batch: Batch, symbols: SymbolSpans, items: Int64s, limits: tuple[int, int]
+) -> LabelSpans:
+    """The checked labels of the series `items`; limits: labels a series and bytes a text may
+    have."""
+    reasons = np.zeros(len(items), np.int64)
+    pairs = read_pairs(batch, symbols, items, reasons, limits)
+    counts = np.zeros(len(items), np.int64)
+    counts[reasons == OK] = np.diff(pairs.offsets)
+    both = np.stack([pairs.names, pairs.values], axis=1)
+    spans = np.stack([symbols.starts[both], symbols.lengths[both]], axis=2).reshape(-1, 4)
+    return LabelSpans(batch.buffer, spans, counts, reasons, shared=True)
+
+
 def read_pairs(
     batch: Batch, symbols: SymbolSpans, items: Int64s, reasons: Int64s, limits: tuple[int, int]
 ) -> SymbolPairs:
-    """The checked label pairs of those of the series `items` that are accepted; the reasons of the
-    others are set.
-
-    reasons: int64 for each item, OK but for those refused already; limits: labels a series and
-    bytes a text may have.
-    """
+    """The checked label pairs of those of the items that are accepted; the reasons of the others
+    are set. reasons: int64 for each item, OK but for those refused already."""
     labels_max, bytes_max = limits
     counts = np.empty(len(items), np.int64)
     none = np.empty(0, np.int32)

@@ -56,6 +56,15 @@ class SymbolTable:
         )  # fmt: skip
         return codes
 
+    def find_all(self, buffer: Bytes, starts: Int64s, lengths: Int64s) -> Int32s:
+        """The codes of the texts that intern() would give, -1 where a text is not known."""
+        codes = np.empty(len(starts), np.int32)
+        find_spans(
+            buffer, starts, lengths, self._key, self._slots, self._hashes,
+            self.arena, self.offsets, codes,
+        )  # fmt: skip
+        return codes
+
     def text(self, code: int) -> str:
         start, end = self.offsets[code], self.offsets[code + 1]
         return self.arena[start:end].tobytes().decode("utf-8", "surrogateescape")
@@ -140,6 +149,26 @@ def find_text(
     base = text.ctypes.data
     h = hash64(base, 0, length, key)
     return find_span(base, 0, length, h, slots, hashes, arena.ctypes.data, offsets)
+
+
+@kernel
+def find_spans(
+    buffer: Bytes,
+    starts: Int64s,
+    lengths: Int64s,
+    key: UInt64s,
+    slots: Int32s,
+    hashes: UInt64s,
+    arena: Bytes,
+    offsets: Int64s,
+    codes: Int32s,
+) -> None:
+    """codes[i] = the code of span i, or -1."""
+    base, texts = buffer.ctypes.data, arena.ctypes.data
+    for i in range(len(starts)):
+        start, length = starts[i], lengths[i]
+        h = hash64(base, start, start + length, key)
+        codes[i] = find_span(base, start, length, h, slots, hashes, texts, offsets)
 
 
 @kernel

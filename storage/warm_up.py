@@ -20,7 +20,7 @@ from storage.replica_health import measure
 from storage.samples import Int64s
 from storage.segment_kernels import strictly_ascending
 from storage.segment_reader import Rows, cut_runs, join_runs, merge
-from storage.series_table import SeriesTable
+from storage.series_table import Entry, SeriesTable
 
 SMALL = replace(
     StorageOptions(), series_max=64, head_samples_max=1024, symbol_bytes_max=1 << 16, retention_ms=0
@@ -37,6 +37,7 @@ def warm_up() -> None:
     batch = example_batch()
     for _ in range(2):
         head.append(table.resolve(batch, 1), batch, -100, 100)
+    table.resolve(batch, 2, Entry(room=lambda wanted: 0))
     refs = TenantIndex(table, 1).match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")])
     labels = TenantIndex(table, 1).frame(refs, Symbols(table.symbols))
     read_back(head, refs, labels)

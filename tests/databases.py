@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from storage.batch import Batch, Outcome
-from storage.database import Database
+from storage.database import DEFAULT_POLICY, Database, Policy
 from storage.labels import Matcher
 from storage.options import StorageOptions
 from tests.batches import DECODER, Written, batch_of
@@ -36,8 +36,9 @@ def options(path: Path, **changes: Any) -> StorageOptions:
 
 
 @contextmanager
-def opened(path: Path, **changes: Any) -> Iterator[Database]:
-    database = Database.open(options(path, **changes), DECODER.decode, CollectorRegistry())
+def opened(path: Path, *, policy: Policy = DEFAULT_POLICY, **changes: Any) -> Iterator[Database]:
+    registry = CollectorRegistry()
+    database = Database.open(options(path, **changes), DECODER.decode, registry, policy)
     try:
         yield database
     finally:

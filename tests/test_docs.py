@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from receiver.cli import make_parser
 from receiver.config import Config, Setting, settings
 from receiver.kinds import render
 from receiver.server import build_app
+from receiver.tenant_limits import TenantLimits
 from storage.rejects import REASONS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -47,7 +49,18 @@ def test_setting_has_its_section(setting: Setting) -> None:
 
 def test_configuration_documents_only_settings_that_exist() -> None:
     page = (DOCS / "configuration.md").read_text()
-    assert set(re.findall(r"^### (.+)$", page, re.MULTILINE)) == set(settings())
+    headings = set(re.findall(r"^### ([a-z.-]+)$", page, re.MULTILINE))
+    assert headings == set(settings())
+
+
+def test_limits_of_tenants_are_documented_and_no_others() -> None:
+    page = (DOCS / "configuration.md").read_text()
+    table = page[page.index("| limit | kind |") :].split("\n\n")[0]
+    wanted = [
+        f"| `{m['key']}` | {m['kind']} | {m['help']} |"
+        for m in (limit.metadata for limit in fields(TenantLimits))
+    ]
+    assert table.splitlines()[2:] == wanted
 
 
 def flags() -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from receiver.config import ConfigError, build
-from receiver.server import DATABASE, build_app, check, replica_defaults
+from receiver.server import DATABASE, RELOADER, build_app, check, replica_defaults
 from storage.dedup_algorithm import Algorithm
 from tests.write_bodies import HEADERS, encode
 
@@ -66,6 +66,48 @@ def test_replicas_are_one_by_the_configured_labels(tmp_path: Path) -> None:
     play(tmp_path, scenario, **{"dedup.replica-labels": "r"})
 
 
+async def post(client: TestClient, names: str, tenant: str) -> tuple[int, str]:
+    """(status, text) of a write of one sample for each series."""
+    now_ms = time.time_ns() // 1_000_000
+    body = encode([({"__name__": name}, [(now_ms, 1.0)]) for name in names])
+    headers = HEADERS | {"X-Scope-OrgID": tenant}
+    async with client.post("/api/v1/write", data=body, headers=headers) as response:
+        return response.status, await response.text()
+
+
+def test_limits_are_those_of_the_file_and_change_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "limits.yml"
+    drop = "metric_relabel_configs: [{source_labels: [__name__], regex: a, action: drop}]"
+    file.write_text(f"overrides: {{t: {{max_global_series_per_user: 2, {drop}}}}}")
+
+    async def told(client: TestClient, tenant: str) -> object:
+        headers = {"X-Scope-OrgID": tenant}
+        async with client.get("/api/v1/user_limits", headers=headers) as response:
+            assert response.status == 200
+            return (await response.json())["max_global_series_per_user"]
+
+    async def scenario(client: TestClient) -> None:
+        assert await post(client, "abc", "t") == (204, "")
+        status, text = await post(client, "abcd", "t")
+        assert status == 400
+        assert text.startswith("tenant_series_limit 1: ")
+        assert await ask(client, "count({__name__=~'.+'})", "t") == ["2"]
+        assert await post(client, "abcd", "u") == (204, "")
+        assert [await told(client, tenant) for tenant in "tu"] == [2, 0]
+
+        file.write_text("overrides: {t: {max_global_series_per_user: 5, ingestion_rate: 0.001}}")
+        reloader = client.server.app[RELOADER]
+        await reloader.refresh()
+        assert await post(client, "abcd", "t") == (204, "")
+        assert await ask(client, "count({__name__=~'.+'})", "t") == ["4"]
+        assert (await post(client, "abcd", "t"))[0] == 429
+        file.write_text("overrides: {t: {max_series: 1}}")
+        await reloader.refresh()
+        assert await told(client, "t") == 5
+
+    play(tmp_path, scenario, **{"limits.file": str(file)})
+
+
 def test_bad_samples_are_refused_by_name_and_good_ones_kept(tmp_path: Path) -> None:
     now_ms = time.time_ns() // 1_000_000
     series = [({"__name__": "up"}, [(now_ms, 1.0)]), ({"job": "no name"}, [(now_ms, 1.0)])]
@@ -97,6 +139,7 @@ def test_the_program_watches_itself(tmp_path: Path) -> None:
     [
         ({"enable-feature": "no-such"}, "unknown feature 'no-such'"),
         ({"api.cors-origin": "("}, "api.cors-origin"),
+        ({"limits.file": "/nowhere/limits.yml"}, "limits.yml: cannot be read"),
         (
             {"dedup.tenant-algorithms": "t=best"},
             r"dedup\.tenant-algorithms: got 't=best'; 'best' is no dedup algorithm; allowed are",

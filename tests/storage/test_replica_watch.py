@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from storage import replica_watch as watch_module
-from storage.database import Database
+from storage.database import Database, Policy
 from storage.metrics import StorageMetrics
 from storage.replica_report import FORGOTTEN_MS
 from storage.replica_watch import ReplicaLabels, ReplicaWatch
@@ -92,7 +92,7 @@ def test_nothing_is_told_without_replica_labels(tmp_path: Path) -> None:
 
 def test_the_database_watches_its_replicas(tmp_path: Path) -> None:
     registry = CollectorRegistry()
-    database = Database.open(options(tmp_path), DECODER.decode, registry, LABELS)
+    database = Database.open(options(tmp_path), DECODER.decode, registry, Policy(LABELS))
     try:
         write(database, [series("up", [(time.time_ns() // 1_000_000, 1.0)], r="a")])
         database.watch_replicas(time.time_ns() // 1_000_000 + 100_000)

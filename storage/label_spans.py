@@ -1,0 +1,160 @@
+"""The labels of series that are about to be registered, as spans of a buffer, and what the rules of
+their tenant make of them.
+
+Everything here is done once for a series: later requests find it by the hash of its label bytes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.batch import Bytes
+from storage.labels import METRIC_NAME
+from storage.options import StorageOptions
+from storage.relabel import Labels, RelabelRule, relabel
+from storage.samples import Bools, Int64s
+from storage.series_kernels import (
+    EMPTY_NAME,
+    LABEL_TOO_LONG,
+    NO_METRIC_NAME,
+    OK,
+    TOO_MANY_LABELS,
+)
+from storage.tenant_rules import (
+    DROPPED,
+    TENANT_NAME_TOO_LONG,
+    TENANT_TOO_MANY_LABELS,
+    TENANT_VALUE_TOO_LONG,
+    TenantRules,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts of a buffer: starts and lengths, int64 for each. Taken by `places` they are the names
+    and values of labels, in turns. Texts at different starts may be equal."""
+
+    starts: Int64s
+    lengths: Int64s
+    places: Int64s | slice
+
+
+@dataclass(slots=True)
+class LabelSpans:
+    """The label sets of n series.
+
+    spans: int64[labels, 4], name start and length, value start and length in `buffer`, one series
+    after another, each sorted by name and without empty values. counts[k]: labels of series k, 0
+    where it is refused; reasons[k]: why it is (storage.series_kernels, storage.tenant_rules).
+    shared: labels may stand at the same place of the buffer. In remote write 2.0 a request of a few
+    bytes can name a long text a million times, so such texts are looked at once.
+    """
+
+    buffer: Bytes
+    spans: Int64s
+    counts: Int64s
+    reasons: Int64s
+    shared: bool = False
+
+    def texts(self) -> Texts:
+        """The texts that names and values are, each place of the buffer once if it is shared."""
+        spans = self.spans.reshape(-1, 2)
+        if not self.shared:
+            return Texts(spans[:, 0].copy(), spans[:, 1].copy(), slice(None))
+        starts, firsts, places = np.unique(spans[:, 0], return_index=True, return_inverse=True)
+        return Texts(starts, spans[firsts, 1], places)
+
+    def refuse(self, refused: Bools, reason: int) -> None:
+        """Refuse these series, bool[n], and forget their labels."""
+        self.spans = self.spans[~np.repeat(refused, self.counts)]
+        self.reasons[refused] = reason
+        self.counts[refused] = 0
+
+    def owners(self) -> Int64s:
+        """The series of each label, int64[labels]."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+
+def obey(found: LabelSpans, rules: TenantRules, options: StorageOptions) -> LabelSpans:
+    """The label sets after relabelling, those refused that the limits of the tenant do not allow.
+
+    options: the limits of all, which hold for what relabelling makes, too.
+    """
+    if rules.relabel:
+        found = relabelled(found, rules.relabel, options)
+    owners = found.owners()
+    for column, allowed, reason in (
+        (1, rules.name_bytes_max, TENANT_NAME_TOO_LONG),
+        (3, rules.value_bytes_max, TENANT_VALUE_TOO_LONG),
+    ):
+        if allowed and (found.spans[:, column] > allowed).any():
+            refused = np.zeros(len(found.counts), np.bool_)
+            refused[owners[found.spans[:, column] > allowed]] = True
+            found.refuse(refused, reason)
+            owners = found.owners()
+    if rules.labels_max:
+        found.refuse(found.counts > rules.labels_max, TENANT_TOO_MANY_LABELS)
+    return found
+
+
+def relabelled(
+    found: LabelSpans, rules: tuple[RelabelRule, ...], options: StorageOptions
+) -> LabelSpans:
+    """What the rules make of the label sets, in a buffer of its own."""
+    made = Made([], [], np.zeros_like(found.counts), found.reasons.copy())
+    ends = np.cumsum(found.counts).tolist()
+    for k, (end, count) in enumerate(zip(ends, found.counts.tolist(), strict=True)):
+        if found.reasons[k] != OK:
+            continue
+        labels = relabel(rules, texts(found.buffer, found.spans[end - count : end]))
+        if labels is None:
+            made.reasons[k] = DROPPED
+        else:
+            made.add(k, labels, options)
+    return made.spans()
+
+
+@dataclass(slots=True)
+class Made:
+    """Label sets that are being put together: the texts of all labels and their lengths."""
+
+    texts: list[bytes]
+    lengths: list[int]
+    counts: Int64s
+    reasons: Int64s
+
+    def add(self, k: int, labels: Labels, options: StorageOptions) -> None:
+        """Take the label set of series k, or note why it is refused."""
+        pairs = sorted((name.encode(), value.encode()) for name, value in labels.items())
+        parts = [text for pair in pairs for text in pair]
+        if len(pairs) > options.labels_per_series_max:
+            self.reasons[k] = TOO_MANY_LABELS
+        elif max(map(len, parts), default=0) > options.label_bytes_max:
+            self.reasons[k] = LABEL_TOO_LONG
+        elif "" in labels:
+            self.reasons[k] = EMPTY_NAME
+        elif METRIC_NAME not in labels:
+            self.reasons[k] = NO_METRIC_NAME
+        else:
+            self.texts += parts
+            self.lengths += map(len, parts)
+            self.counts[k] = len(pairs)
+
+    def spans(self) -> LabelSpans:
+        # One byte more: kernels take the address of the buffer, which an empty one does not have.
+        # A bytearray, because kernels would be compiled again for an array that is read-only.
+        buffer = np.frombuffer(bytearray(b"".join((*self.texts, b"\0"))), np.uint8)
+        lengths = np.array(self.lengths, np.int64)
+        starts = np.cumsum(lengths) - lengths
+        spans = np.stack([starts, lengths], axis=1).reshape(-1, 4)
+        return LabelSpans(buffer, spans, self.counts, self.reasons)
+
+
+def texts(buffer: Bytes, spans: Int64s) -> Labels:
+    """The labels of one series whose texts are valid UTF-8."""
+    return {
+        buffer[name : name + name_length].tobytes().decode(): (
+            buffer[value : value + value_length].tobytes().decode()
+        )
+        for name, name_length, value, value_length in spans.tolist()
+    }
