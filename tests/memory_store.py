@@ -15,6 +15,9 @@ LabelSet = tuple[tuple[str, str], ...]
 def matches(matcher: Matcher, value: str) -> bool:
     if matcher.op in ("=", "!="):
         return (value == matcher.value) == (matcher.op == "=")
+    if any("\ud800" <= char <= "\udfff" for char in matcher.value):
+        # RE2 refuses bytes that are no UTF-8; the parser lets them be in lists of plain texts.
+        return (value in matcher.value.split("|")) == (matcher.op == "=~")
     found = re2.match(f"^(?s:{matcher.value})$", value) is not None
     return found == (matcher.op == "=~")
 

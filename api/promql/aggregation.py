@@ -17,6 +17,7 @@ from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.go_format import format_f, format_g, quote
 from api.promql.label_functions import is_label_name
+from api.promql.names import NAME_LABELS
 from api.promql.nodes import Aggregate
 from api.promql.ranking import limit_ratio, limitk, rank
 from api.promql.value import Scalar, String, Vector
@@ -47,14 +48,15 @@ def make_groups(node: Aggregate, labels: LabelFrame) -> Groups:
 
 
 class _Marks:
-    """Which groups lose their metric name at the end: those with a marked row at their last step.
+    """Which groups lose their name labels at the end: those with a marked row at their last step.
 
-    Without the name among the labels that groups are made by there is nothing to lose.
+    Without any of them among the labels that groups are made by there is nothing to lose. (A
+    `without` leaves the type and the unit.)
     """
 
     def __init__(self, groups: Groups, drop_name: Bools | None) -> None:
         self._number = groups.number
-        named = drop_name is not None and bool(groups.labels.column(METRIC_NAME).any())
+        named = drop_name is not None and not {*NAME_LABELS}.isdisjoint(groups.labels.names)
         self._rows = drop_name if named else None
         self._latest = np.full(groups.count, -1, np.int64)
         self._marks = np.zeros(groups.count, np.bool_)
@@ -234,7 +236,7 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
     columns[label] = (pairs & 0xFFFFFFFF).astype(np.int32)
     labels = LabelFrame(vector.labels.symbols, len(pairs), columns)
     marks = None
-    if vector.drop_name is not None and METRIC_NAME in names:
+    if vector.drop_name is not None and not {*NAME_LABELS}.isdisjoint(names):
         marks = vector.drop_name[source]
     return Vector(labels, counts.astype(np.float64), counts > 0, marks)
 

@@ -29,6 +29,7 @@ from api.promql.over_time import fresh_between, samples_of_cells
 from api.promql.parser import parse
 from api.promql.plan import Frame, Plan, make_plan, without_parens
 from api.promql.queryable import Queryable, Selection
+from api.promql.ranking import take_rows
 from api.promql.value import Matrix, Result, Scalar, Value, Vector
 from storage.errors import LimitExceeded, QueryStopped
 from storage.labels import LabelFrame, one_row
@@ -228,17 +229,14 @@ def _finished(evaluator: Evaluator, context: Context, root: Node) -> Value | Mat
         return Vector(one_row(context.symbols), value.values.reshape(1, -1), present)
     if not isinstance(value, Vector):
         return value
-    vector = _without_empty_rows(finish_names(context, value))
-    return _take(vector, vector.labels.order()) if context.is_range else vector
+    # Rows that are never there must not decide the place of those they become equal to.
+    vector = finish_names(context, _without_empty_rows(value))
+    return take_rows(vector, vector.labels.order()) if context.is_range else vector
 
 
 def _without_empty_rows(vector: Vector) -> Vector:
     used = vector.present.any(axis=1)
-    return vector if used.all() else _take(vector, np.flatnonzero(used))
-
-
-def _take(vector: Vector, rows: Int64s) -> Vector:
-    return Vector(vector.labels.take(rows), vector.values[rows], vector.present[rows])
+    return vector if used.all() else take_rows(vector, np.flatnonzero(used))
 
 
 def _matrix_of_selector(evaluator: Evaluator, context: Context, node: MatrixSelector) -> Matrix:
