@@ -11,8 +11,8 @@ from enum import Enum
 NEAR_MS = 240_000
 # How far around a sample its scrape interval is estimated.
 INTERVAL_REACH_MS = 360_000
-# How far beyond the ends of a switch the replicas are followed to find out who saw a fall.
-FALL_REACH_MS = 180_000
+# Between samples that are further apart a replica sees no fall: it may be one that others saw.
+FALL_STEP_MS = 360_000
 # A replica without a sample for this long is not alive: the lookback of PromQL.
 SILENT_MS = 300_000
 
@@ -44,5 +44,4 @@ def reach_ms(algorithm: Algorithm, replicas: int) -> int:
     """
     if algorithm is not Algorithm.AUTO or replicas < 2:
         return 0
-    beyond_near = max(INTERVAL_REACH_MS, 2 * FALL_REACH_MS)
-    return beyond_near + (replicas - 1) * NEAR_MS
+    return max(INTERVAL_REACH_MS, FALL_STEP_MS) + (replicas - 1) * NEAR_MS

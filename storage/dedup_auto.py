@@ -3,8 +3,8 @@
 The members of a group are ordered; every sample of the first is chosen. The next ones in turn give
 samples where the choice so far has a hole: where two neighbours are more than 1.5 scrape intervals
 apart, or where a neighbour is overdue. What is filled in keeps half an interval's distance to the
-neighbours (two fifths, if the hole would stay open), and is left out if it makes the value fall at
-an end of the hole though no replica fell (storage/dedup_falls.py).
+neighbours, and is left out if it makes the value fall at an end of the hole though no replica fell
+(storage/dedup_falls.py).
 
 Every decision is made by what lies around it (reach_ms in storage/dedup_algorithm.py), so reads
 over different ranges agree. Whatever is taken from a whole group here (`least`) only proves early
@@ -17,14 +17,16 @@ import numpy as np
 
 from storage.dedup_algorithm import INTERVAL_REACH_MS, NEAR_MS
 from storage.dedup_falls import FAR_MS, distance, switch_is_sound
-from storage.kernel import kernel, kernel_part
+from storage.kernel import kernel
 from storage.samples import Bools, Float64s, Int64s
 from storage.segment_kernels import first_at_least
 
 # Gaps on each side of a sample by which its scrape interval is estimated.
 GAPS_ASIDE = 3
-# How far from a sample another one shows that a scrape between them, or beyond, was due.
-TIME_REACH_MS = NEAR_MS + INTERVAL_REACH_MS
+# The distance that what is filled in keeps to the ends of the hole, in tenths of an interval. With
+# replicas half an interval apart, both samples beside a missed scrape may be a millisecond too
+# close; then one that keeps the second distance is taken.
+APART_TENTHS = (5, 4)
 
 
 @kernel
@@ -149,7 +151,7 @@ def fill_holes(
                 y_owner = owner(offsets, first, member, y)
                 count = fill_hole(
                     x, y, lo, hi, x_owner, y_owner, member,
-                    offsets, times, values, guarded, least, room, count,
+                    offsets, times, values, guarded, room, count,
                 )  # fmt: skip
         if y >= 0:
             room[count] = y
@@ -203,7 +205,6 @@ def fill_hole(
     times: Int64s,
     values: Float64s,
     guarded: bool,
-    least: int,
     room: Int64s,
     count: int,
 ) -> int:
@@ -211,205 +212,80 @@ def fill_hole(
     its positions lo:hi, all of which lie between; returns the new count."""
     start, end = offsets[member], offsets[member + 1]
     x_interval = y_interval = FAR_MS
-    after_x = before_y = -1
     if x >= 0:
         x_interval = interval_at(times, offsets[x_owner], offsets[x_owner + 1], x)
-        after_x = x + 1 if x + 1 < offsets[x_owner + 1] else -1
     if y >= 0:
         y_interval = interval_at(times, offsets[y_owner], offsets[y_owner + 1], y)
-        before_y = y - 1 if y > offsets[y_owner] else -1
+    small = x >= 0 and y >= 0 and distance(times[x], times[y]) <= NEAR_MS
     base = count
-    for k in range(lo, hi):
-        x_near = x >= 0 and distance(times[x], times[k]) <= NEAR_MS
-        y_near = y >= 0 and distance(times[k], times[y]) <= NEAR_MS
-        if not x_near and not y_near:
+    for tenths in APART_TENTHS:
+        for k in range(lo, hi):
+            near_x = x if x >= 0 and distance(times[x], times[k]) <= NEAR_MS else -1
+            near_y = y if y >= 0 and distance(times[k], times[y]) <= NEAR_MS else -1
+            if not is_wanted(
+                times, near_x, near_y, k, start, end, x_interval, y_interval, tenths
+            ):  # fmt: skip
+                continue
+            if near_x >= 0 and guarded and count == base:
+                x_start, x_end = offsets[x_owner], offsets[x_owner + 1]
+                if not switch_is_sound(times, values, x_start, x_end, x, start, end, k):
+                    continue
             room[count] = k
             count += 1
-            continue
-        interval = interval_at(times, start, end, k)
-        if x_near:
-            interval = min(interval, x_interval)
-        if y_near:
-            interval = min(interval, y_interval)
-        wanted = is_wanted(
-            times, x if x_near else -1, y if y_near else -1, k, lo, hi,
-            after_x if x_near else before_y, interval,
-        )  # fmt: skip
-        if not wanted:
-            continue
-        joined = count > base or not guarded or not x_near
-        if not joined:
-            joined = switch_is_sound(
-                times, values, offsets[x_owner], offsets[x_owner + 1], x, start, end, k, interval
-            )
-        if joined:
-            room[count] = k
-            count += 1
-    if guarded and y >= 0:
-        count = trim_end(
-            room, base, count, y, offsets[y_owner], offsets[y_owner + 1], start, end,
-            times, values, y_interval,
-        )  # fmt: skip
-    if x >= 0 and y >= 0 and distance(times[x], times[y]) <= NEAR_MS:
-        left = times[room[base]] if count > base else times[y]
-        right = times[room[count - 1]] if count > base else times[x]
-        if 4 * max(left - times[x], times[y] - right) <= 7 * least:
-            return count
-        count = fill_the_rest(
-            room, base, count, x, y, lo, hi, x_owner, y_owner, member,
-            offsets, times, values, guarded, min(x_interval, y_interval),
-        )  # fmt: skip
+            if tenths < APART_TENTHS[0]:
+                break
+        while guarded and y >= 0 and count > base:
+            k = room[count - 1]
+            y_start, y_end = offsets[y_owner], offsets[y_owner + 1]
+            if distance(times[k], times[y]) > NEAR_MS or switch_is_sound(
+                times, values, start, end, k, y_start, y_end, y
+            ):
+                break
+            count -= 1
+        if count > base or not small:
+            break
     return count
-
-
-@kernel_part
-def within(before: int, after: int, t: int) -> int:
-    """The distance of two timestamps around t; 0 if one of them is over TIME_REACH_MS from t."""
-    if max(distance(before, t), distance(t, after)) > TIME_REACH_MS:
-        return 0
-    return distance(before, after)
 
 
 @kernel
 def is_wanted(
-    times: Int64s, x: int, y: int, k: int, lo: int, hi: int, beyond: int, interval: int
+    times: Int64s,
+    x: int,
+    y: int,
+    k: int,
+    start: int,
+    end: int,
+    x_interval: int,
+    y_interval: int,
+    tenths: int,
 ) -> bool:
-    """Whether position k of lo:hi lies in a hole between its near neighbours x and y, and not too
-    close to them; -1 stands for a neighbour that is not near, but not for both.
-
-    beyond: of the replica of the only near neighbour, the sample on the other side of the hole.
-    """
+    """Whether position k of start:end lies in a hole between its near neighbours x and y, and so
+    many tenths of an interval away from them; -1 stands for a neighbour that is not near."""
+    if x < 0 and y < 0:
+        return True
+    interval = interval_at(times, start, end, k)
+    if x >= 0:
+        interval = min(interval, x_interval)
+    if y >= 0:
+        interval = min(interval, y_interval)
     if interval >= FAR_MS:
         return False
     t = times[k]
-    if x >= 0 and 2 * (t - times[x]) < interval:
+    if x >= 0 and 10 * (t - times[x]) < tenths * interval:
         return False
-    if y >= 0 and 2 * (times[y] - t) < interval:
+    if y >= 0 and 10 * (times[y] - t) < tenths * interval:
         return False
     if x >= 0 and y >= 0:
         return bool(2 * (times[y] - times[x]) > 3 * interval)
-    # One neighbour only: is its next scrape overdue, by what the two replicas show?
+    # One neighbour only: a scrape beyond it is missing if this replica shows that one was due.
     if x >= 0:
-        if beyond >= 0 and 6 * interval <= 5 * within(times[x], times[beyond], t):
-            return True
-        while k < hi and distance(t, times[k]) <= TIME_REACH_MS:
+        while k < end and distance(t, times[k]) <= INTERVAL_REACH_MS:
             if 5 * (times[k] - times[x]) >= 6 * interval:
                 return True
             k += 1
         return False
-    if beyond >= 0 and 6 * interval <= 5 * within(times[beyond], times[y], t):
-        return True
-    while k >= lo and distance(times[k], t) <= TIME_REACH_MS:
+    while k >= start and distance(times[k], t) <= INTERVAL_REACH_MS:
         if 5 * (times[y] - times[k]) >= 6 * interval:
             return True
         k -= 1
     return False
-
-
-@kernel
-def trim_end(
-    room: Int64s,
-    base: int,
-    count: int,
-    y: int,
-    y_start: int,
-    y_end: int,
-    start: int,
-    end: int,
-    times: Int64s,
-    values: Float64s,
-    y_interval: int,
-) -> int:
-    """Take back from the end of room[base:count] what y may not follow; returns the new count."""
-    while count > base:
-        k = room[count - 1]
-        if distance(times[k], times[y]) > NEAR_MS:
-            break
-        interval = min(y_interval, interval_at(times, start, end, k))
-        if switch_is_sound(times, values, start, end, k, y_start, y_end, y, interval):
-            break
-        count -= 1
-    return count
-
-
-@kernel
-def fill_the_rest(
-    room: Int64s,
-    base: int,
-    count: int,
-    x: int,
-    y: int,
-    lo: int,
-    hi: int,
-    x_owner: int,
-    y_owner: int,
-    member: int,
-    offsets: Int64s,
-    times: Int64s,
-    values: Float64s,
-    guarded: bool,
-    interval: int,
-) -> int:
-    """Where more than 1.75 intervals are still open beside x or y, take a sample that is only two
-    fifths of an interval away from it; returns the new count.
-
-    With replicas half an interval apart, both samples beside a missed scrape may be a millisecond
-    too close to be wanted.
-    """
-    start, end = offsets[member], offsets[member + 1]
-    for beside_x in (True, False):
-        k = (
-            last_close(times, x, lo, hi, interval)
-            if beside_x
-            else first_close(times, y, lo, hi, interval)
-        )
-        if k < 0:
-            continue
-        near = min(interval, interval_at(times, start, end, k))
-        after_x = times[k] - times[x]
-        before_y = times[y] - times[k]
-        if 5 * min(after_x, before_y) < 2 * near or 2 * max(after_x, before_y) < near:
-            continue
-        left = times[room[count - 1]] if count > base and not beside_x else times[x]
-        right = times[room[base]] if count > base and beside_x else times[y]
-        if 4 * (right - left) <= 7 * near or not left < times[k] < right:
-            continue
-        sound = True
-        if guarded and (beside_x or count == base):
-            sound = switch_is_sound(
-                times, values, offsets[x_owner], offsets[x_owner + 1], x, start, end, k, near
-            )
-        if sound and guarded and (not beside_x or count == base):
-            sound = switch_is_sound(
-                times, values, start, end, k, offsets[y_owner], offsets[y_owner + 1], y, near
-            )
-        if not sound:
-            continue
-        place = base if beside_x else count
-        for j in range(count, place, -1):
-            room[j] = room[j - 1]
-        room[place] = k
-        count += 1
-    return count
-
-
-@kernel
-def last_close(times: Int64s, x: int, lo: int, hi: int, interval: int) -> int:
-    """The last position of lo:hi closer than half an interval to x before it; -1 if none is."""
-    found = -1
-    for k in range(lo, hi):
-        if 2 * (times[k] - times[x]) >= interval:
-            break
-        found = k
-    return found
-
-
-@kernel
-def first_close(times: Int64s, y: int, lo: int, hi: int, interval: int) -> int:
-    """The first position of lo:hi closer than half an interval to y after it; -1 if none is."""
-    found = -1
-    for k in range(hi - 1, lo - 1, -1):
-        if 2 * (times[y] - times[k]) >= interval:
-            break
-        found = k
-    return found

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 
-from storage.dedup_algorithm import FALL_REACH_MS, INTERVAL_REACH_MS, NEAR_MS, SILENT_MS
-from storage.dedup_auto import GAPS_ASIDE, TIME_REACH_MS
-from storage.dedup_falls import (
-    GAUGE_FALLS,
-    GAUGE_STEPS,
-    LATENESS_MS,
-    QUIET_STEPS,
-    SHALLOW_FALLS,
-)
+from storage.dedup_algorithm import FALL_STEP_MS, INTERVAL_REACH_MS, NEAR_MS, SILENT_MS
+from storage.dedup_auto import APART_TENTHS, GAPS_ASIDE
+from storage.dedup_falls import LATE_MS
 
 STALE = "stale"
 Member = Sequence[tuple[int, float]]
 Raw = Sequence[tuple[int, float | str]]
 Out = list[tuple[int, float, int]]
-Step = tuple[int, float, int, float]  # from (time, value) to (time, value)
 
 
 def live(member: Raw) -> list[tuple[int, float]]:
@@ -112,7 +106,7 @@ class Hole:
                 found.append(interval_at(self.members[side[2]], side[0]))
         return min(found)
 
-    def is_wanted(self, t: int) -> bool:
+    def is_wanted(self, t: int, share: Fraction) -> bool:
         x = self.x[0] if self.x is not None and self.near_x(t) else None
         y = self.y[0] if self.y is not None and self.near_y(t) else None
         if x is None and y is None:
@@ -120,155 +114,62 @@ class Hole:
         interval = self.interval(t)
         if interval == math.inf:
             return False
-        if x is not None and 2 * (t - x) < interval or y is not None and 2 * (y - t) < interval:
+        apart = share * int(interval)
+        if x is not None and t - x < apart or y is not None and y - t < apart:
             return False
         if x is not None and y is not None:
             return 2 * (y - x) > 3 * interval
+        own = [s for s, _ in self.members[self.number] if abs(s - t) <= INTERVAL_REACH_MS]
         if x is not None:
-            assert self.x is not None
-            ahead = [s for s, _ in self.inside if t <= s]
-            ahead += [s for s, _ in self.members[self.x[2]] if s > x][:1]
-            return any(5 * (s - x) >= 6 * interval and s <= t + TIME_REACH_MS for s in ahead)
-        assert y is not None and self.y is not None
-        behind = [s for s, _ in self.inside if s <= t]
-        behind += [s for s, _ in self.members[self.y[2]] if s < y][-1:]
-        return any(5 * (y - s) >= 6 * interval and s >= t - TIME_REACH_MS for s in behind)
+            return any(5 * (s - x) >= 6 * interval for s in own if s >= t)
+        assert y is not None
+        return any(5 * (y - s) >= 6 * interval for s in own if s <= t)
 
-    def may_follow_x(self, t: int, v: float) -> bool:
+    def may_follow_x(self, t: int) -> bool:
         if self.x is None or not self.guarded or not self.near_x(t):
             return True
-        before, after = self.members[self.x[2]], self.members[self.number]
-        return switch_is_sound(before, self.x[0], after, t, self.interval(t))
+        return switch_is_sound(self.members[self.x[2]], self.x[0], self.members[self.number], t)
 
-    def may_precede_y(self, t: int, v: float) -> bool:
+    def may_precede_y(self, t: int) -> bool:
         if self.y is None or not self.guarded or not self.near_y(t):
             return True
-        before, after = self.members[self.number], self.members[self.y[2]]
-        interval = min(interval_at(before, t), interval_at(after, self.y[0]))
-        return switch_is_sound(before, t, after, self.y[0], interval)
+        return switch_is_sound(self.members[self.number], t, self.members[self.y[2]], self.y[0])
 
     def filled(self) -> Out:
-        kept = [(t, v) for t, v in self.inside if self.is_wanted(t)]
-        while kept and not self.may_follow_x(*kept[0]):
-            kept = kept[1:]
-        while kept and not self.may_precede_y(*kept[-1]):
-            kept = kept[:-1]
-        if self.x is not None and self.y is not None and self.y[0] - self.x[0] <= NEAR_MS:
-            kept = self.rest(kept)
+        for tenths in APART_TENTHS:
+            kept = [(t, v) for t, v in self.inside if self.is_wanted(t, Fraction(tenths, 10))]
+            while kept and not self.may_follow_x(kept[0][0]):
+                kept = kept[1:]
+            if tenths < APART_TENTHS[0]:
+                kept = kept[:1]
+            while kept and not self.may_precede_y(kept[-1][0]):
+                kept = kept[:-1]
+            if kept or self.x is None or self.y is None or self.y[0] - self.x[0] > NEAR_MS:
+                break
         return [(t, v, self.number) for t, v in kept]
 
-    def rest(self, kept: list[tuple[int, float]]) -> list[tuple[int, float]]:
-        """Add a sample close to x, and one close to y, where too much is open there."""
-        assert self.x is not None and self.y is not None
-        x, y = self.x[0], self.y[0]
-        ends = min(interval_at(self.members[side[2]], side[0]) for side in (self.x, self.y))
-        close_to_x = [s for s in self.inside if 2 * (s[0] - x) < ends][-1:]
-        close_to_y = [s for s in self.inside if 2 * (y - s[0]) < ends][:1]
-        for (t, v), at_x in [(s, True) for s in close_to_x] + [(s, False) for s in close_to_y]:
-            interval = min(ends, interval_at(self.members[self.number], t))
-            left = kept[-1][0] if kept and not at_x else x
-            right = kept[0][0] if kept and at_x else y
-            if 5 * min(t - x, y - t) < 2 * interval or 2 * max(t - x, y - t) < interval:
-                continue
-            if 4 * (right - left) <= 7 * interval or not left < t < right:
-                continue
-            if (at_x or not kept) and not self.may_follow_x(t, v):
-                continue
-            if (not at_x or not kept) and not self.may_precede_y(t, v):
-                continue
-            kept = sorted([*kept, (t, v)])
-        return kept
+
+def fell(member: Member, low: int, high: int, *, deep: bool = False) -> bool:
+    """Whether the value falls in a step that overlaps (low, high)."""
+    return any(
+        w < v and (not deep or 0 <= w < v / 2)
+        for (t, v), (s, w) in zip(member, member[1:], strict=False)
+        if s > low and t < high and s - t <= FALL_STEP_MS
+    )
 
 
-def steps(member: Member) -> list[Step]:
-    pairs = zip(member, member[1:], strict=False)
-    return [(t, v, s, w) for (t, v), (s, w) in pairs]
-
-
-def count(found: Sequence[Step], low: float, high: float) -> int:
-    """The falls in steps that overlap (low, high)."""
-    return sum(s > low and t < high and w < v for t, v, s, w in found)
-
-
-def until_first(found: Sequence[Step], allowed: Sequence[bool]) -> list[Step]:
-    """The steps before the first that is not allowed."""
-    stop = list(allowed).index(False) if False in allowed else len(found)
-    return list(found[:stop])
-
-
-def is_deep(before: float, after: float) -> bool:
-    return 0 <= after < before / 2
-
-
-def switch_is_sound(p: Member, x: int, q: Member, y: int, interval: float) -> bool:
+def switch_is_sound(p: Member, x: int, q: Member, y: int) -> bool:
     """Whether q's sample at y may come after p's at x: no false fall, and no step back in time."""
-    i, j = [t for t, _ in p].index(x), [t for t, _ in q].index(y)
-    if q[j][1] < p[i][1]:
-        return fall_is_real(p, x, q, y, interval)
-    if i == 0 or j == len(q) - 1 or y - x > min(interval, FALL_REACH_MS) + LATENESS_MS:
+    to_x, from_x = [s for s in p if s[0] <= x], [s for s in p if s[0] >= x]
+    to_y, from_y = [s for s in q if s[0] <= y], [s for s in q if s[0] >= y]
+    late = y - x <= LATE_MS
+    passed = late and fell(to_x, x - LATE_MS, y, deep=True)
+    coming = late and fell(from_y, x, y + LATE_MS, deep=True)
+    if passed and coming:
+        return False
+    if not to_y[-1][1] < to_x[-1][1]:
         return True
-    p_before, q_after = p[i - 1], q[j + 1]
-    if min(x - p_before[0], q_after[0] - y) > FALL_REACH_MS or j and q[j][1] < q[j - 1][1]:
-        return True
-    fell = is_deep(p_before[1], p[i][1]) and is_deep(q[j][1], q_after[1])
-    return not (fell and q[j][1] >= p_before[1])
-
-
-def fall_is_real(p: Member, x: int, q: Member, y: int, interval: float) -> bool:
-    """Whether the fall from p's sample at x to q's at y is one that a replica saw by itself."""
-    q_before = max((t for t, _ in q if x - FALL_REACH_MS <= t <= x), default=None)
-    p_after = min((t for t, _ in p if y <= t <= y + FALL_REACH_MS), default=None)
-    nobody = q_before is None and p_after is None
-    if q_before is None:
-        q_before = min((t for t, _ in q if x < t < y), default=None)
-    if p_after is None:
-        p_after = max((t for t, _ in p if x < t < y), default=None)
-    late = min(interval, FALL_REACH_MS)
-    seen = False
-    if q_before is not None:
-        oldest = q_before - FALL_REACH_MS
-        p_way = [s for s in steps(p) if s[2] <= x][::-1]
-        p_way = until_first(p_way, [s[0] >= oldest for s in p_way])
-        q_way = [s for s in steps(q) if s[2] <= y][::-1]
-        q_way = until_first(q_way, [s[0] >= oldest for s in q_way])
-        seen = count([s for s in q_way if s[0] >= q_before], x, y) > 0
-        turns = [t for t, _ in q if t <= q_before][::-1][:QUIET_STEPS]
-        turns = [t for t in turns if t - late >= oldest]
-        quiet = [t for t in turns if count(p_way + q_way, t - late, t + late) == 0]
-        q_from, p_from = (quiet[0], quiet[0]) if quiet else (q_before, q_before - late)
-        if seen and count(q_way, q_from, y) > count(p_way, p_from, y):
-            return True
-    if p_after is not None:
-        newest = p_after + FALL_REACH_MS
-        p_way = [s for s in steps(p) if s[0] >= x]
-        p_way = until_first(p_way, [s[2] <= newest for s in p_way])
-        q_way = [s for s in steps(q) if s[0] >= y]
-        q_way = until_first(q_way, [s[2] <= newest for s in q_way])
-        fell = count([s for s in p_way if s[2] <= p_after], x, y) > 0
-        turns = [t for t, _ in p if t >= p_after][:QUIET_STEPS]
-        turns = [t for t in turns if t + late <= newest]
-        quiet = [t for t in turns if count(p_way + q_way, t - late, t + late) == 0]
-        p_to, q_to = (quiet[0], quiet[0]) if quiet else (p_after, p_after + late)
-        if fell and count(p_way, x, p_to) > count(q_way, x, q_to):
-            return True
-        seen = seen or fell
-    if y - x > late + LATENESS_MS:
-        return seen or nobody
-    return seen and looks_like_a_gauge(p, x, q, y)
-
-
-def looks_like_a_gauge(p: Member, x: int, q: Member, y: int) -> bool:
-    fallen: list[Step] = []
-    for member, at in ((p, x), (q, y)):
-        k = [t for t, _ in member].index(at)
-        around = member[max(0, k - GAUGE_STEPS) : k + GAUGE_STEPS + 1]
-        fallen += [
-            s
-            for s in steps(around)
-            if s[3] < s[1] and s[0] >= x - FALL_REACH_MS and s[2] <= y + FALL_REACH_MS
-        ]
-    shallow = sum(not is_deep(v, w) for _, v, _, w in fallen)
-    return shallow >= SHALLOW_FALLS or len(fallen) >= GAUGE_FALLS
+    return (not passed and fell(to_y, x, y)) or (not coming and fell(from_x, x, y))
 
 
 def chain(members: Sequence[Raw]) -> list[tuple[int, float | str, int]]:

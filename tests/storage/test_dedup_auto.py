@@ -125,12 +125,12 @@ GUARDED: dict[str, tuple[list[Series], list[tuple[float, float]]]] = {
         ],
         [(0, 100), (15, 110), (30, 9), (60, 25), (75, 40)],
     ),
-    "nobody was there on both sides, but it is too late to be a slow scrape": (
+    "nobody was there on both sides": (
         [
             counter((0, 100), (15, 110), (30, 120)),
-            counter((60, 3), (75, 18), (90, 33)),
+            counter((60, 3), (75, 18), (240, 80), (255, 87), (270, 90), (285, 95)),
         ],
-        [(0, 100), (15, 110), (30, 120), (60, 3), (75, 18), (90, 33)],
+        [(0, 100), (15, 110), (30, 120), (285, 95)],
     ),
 }
 
