@@ -1,9 +1,9 @@
 """The benchmark: the same data into Cupola, VictoriaMetrics and Prometheus, then the same queries.
 
 One server at a time, each with a fresh data directory on the same disk: all bodies through 4 and
-then 8 connections, after the last of these the queries, and for Cupola the size of sealed real
-scrapes. Prints Markdown tables. The exit code is 0 if every server took everything and the answers
-agree, whether or not the targets were reached.
+then 8 connections, after the last of these a few more series and the queries, and for Cupola the
+size of sealed real scrapes. Prints Markdown tables. The exit code is 0 if every server took
+everything and the answers agree, whether or not the targets were reached.
 
     python load-tests/bench.py [--quick] [--servers LIST] [--output FILE]
 """
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -26,6 +26,7 @@ import disk
 import queries
 import report
 from bodies import Corpus, Shape, build_corpus
+from details import details_of
 from machine import machine_facts
 from processors import machine_busy_s, others_share
 from report import Ingest, Measured
@@ -35,6 +36,15 @@ from servers import PROGRAMS, Program, Server, ServerError, is_installed, log_ta
 QUICK_SHAPE = Shape(series=10_000, scrapes=24)
 SEND_TIMEOUT_S = 600.0
 SENDER_START_S = 60.0
+DETAILS_CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What is sent: the counters that ingestion is measured with, and what queries need beside."""
+
+    counters: Corpus
+    details: Corpus
 
 
 def say(text: str) -> None:
@@ -86,37 +96,43 @@ def ingest(server: Server, corpus: Corpus, connections: int) -> Ingest:
     return run
 
 
-def measure(program: Program, work: Path, corpus: Corpus, connections: Sequence[int]) -> Measured:
+def measure(program: Program, work: Path, data: Data, connections: Sequence[int]) -> Measured:
     """All runs of one server; a failure ends up in the result, so that the others still run."""
     measured = Measured(program)
     try:
         for count in connections:
             with running(program, work / program.name) as server:
-                measured.ingests.append(ingest(server, corpus, count))
+                measured.ingests.append(ingest(server, data.counters, count))
                 if count == connections[-1]:
-                    ask_queries(server, corpus, measured)
+                    ask_queries(server, data, measured)
     except (ServerError, OSError, subprocess.TimeoutExpired) as error:
         measured.error = f"{type(error).__name__}: {error}"
         say(f"{program.title}: {measured.error}")
     return measured
 
 
-def ask_queries(server: Server, corpus: Corpus, measured: Measured) -> None:
-    """Wait for all samples, ask the queries, and note how busy the machine was meanwhile.
+def ask_queries(server: Server, data: Data, measured: Measured) -> None:
+    """Send the details, wait for all samples, ask the queries, and note how busy the machine was.
 
     Raises ServerError, with the end of the server's log, if samples do not become visible.
     """
+    measured.rss_peak_bytes = server.rss_peak_bytes()
+    refused = ingest(server, data.details, DETAILS_CONNECTIONS).refused
+    if refused:
+        raise ServerError(f"{refused} requests with details refused: {log_tail(server)}")
     try:
-        queries.wait_visible(server, corpus)
+        queries.wait_visible(server, data.counters)
+        queries.wait_visible(server, data.details, '{__name__=~"bench_.*"}')
     except queries.QueryError as error:
         raise ServerError(f"{error}; its log ends with: {log_tail(server)}") from error
     busy_s, start_s = machine_busy_s(), time.perf_counter()
     ours_s = server.cpu_s() + time.process_time()
-    measured.answers = queries.measure(server, corpus, queries.query_set())
+    measured.answers = queries.measure(server, data.counters, queries.query_set())
     ours_s = server.cpu_s() + time.process_time() - ours_s
     wall_s = time.perf_counter() - start_s
     measured.others_share = others_share(machine_busy_s() - busy_s, ours_s, wall_s)
-    measured.rss_peak_bytes = server.rss_peak_bytes()
+    peaks = [answer.rss_peak_bytes for answer in measured.answers]
+    measured.rss_peak_bytes = max([measured.rss_peak_bytes, *peaks])
 
 
 def measure_disk(program: Program, work: Path) -> disk.DiskUse | None:
@@ -161,6 +177,12 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
+def build_data(work: Path, shape: Shape) -> Data:
+    counters = build_corpus(work, shape)
+    kind, details_shape = details_of(shape)
+    return Data(counters, build_corpus(work, details_shape, kind, last_ms=counters.last_ms))
+
+
 def chosen_programs(names: str) -> list[Program]:
     chosen = [program for program in PROGRAMS if program.name in names.split(",")]
     for program in chosen:
@@ -185,9 +207,10 @@ def report_lines(
     if report.OURS in results:
         lines += report.ratio_table(results)
     lines += report.query_table(results, query_set)
+    lines += report.memory_table(results, query_set)
     if report.OURS in results:
         lines += report.disk_table(use)
-        lines += report.target_table(report.targets(results, use))
+        lines += report.target_table(report.targets(results, use, query_set))
     problems = report.disagreements(results, query_set)
     lines += [f"PROBLEM: {problem}" for problem in problems]
     return lines + [f"NOT TO BE TRUSTED: {text}" for text in report.noise(results)]
@@ -205,15 +228,15 @@ def main() -> int:
     if not programs:
         return 1
     facts = machine_facts(arguments.work_dir, programs)
-    corpus = build_corpus(arguments.work_dir, QUICK_SHAPE if arguments.quick else Shape())
+    data = build_data(arguments.work_dir, QUICK_SHAPE if arguments.quick else Shape())
     results = {
-        program.name: measure(program, arguments.work_dir, corpus, arguments.connections)
+        program.name: measure(program, arguments.work_dir, data, arguments.connections)
         for program in programs
     }
     use = None
     if report.OURS in results and not results[report.OURS].error:
         use = measure_disk(results[report.OURS].program, arguments.work_dir)
-    lines = report_lines(results, use, corpus, facts)
+    lines = report_lines(results, use, data.counters, facts)
     sys.stdout.write("\n".join(lines) + "\n")
     if arguments.output:
         report.write_into(arguments.output, lines)

@@ -13,7 +13,7 @@ Invariants:
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,13 +21,13 @@ import numpy as np
 from cramjam import snappy
 from numpy.typing import NDArray
 
-METRIC = "bench_cpu_seconds_total"
+METRIC = "node_cpu_seconds_total"
 MODES = ("idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user")
 CPUS = 8
 SERIES_PER_INSTANCE = CPUS * len(MODES)
 SCRAPE_INTERVAL_MS = 15_000
 SAMPLE_BYTES = 18  # field 2, length 16, double value (9), int64 timestamp (1 + 6)
-CORPUS_VERSION = 1
+CORPUS_VERSION = 2
 CORPUS_AGE_MAX_MS = 30 * 60_000  # an older one is built again, so that its data ends about now
 TIMESTAMP_MIN_MS, TIMESTAMP_MAX_MS = 1 << 35, (1 << 42) - 1  # the times whose varint has six bytes
 
@@ -43,6 +43,16 @@ class Shape:
     @property
     def samples(self) -> int:
         return self.series * self.scrapes
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What synthetic series are. labels: those of series `number`; values: per scrape, the value of
+    every series."""
+
+    name: str
+    labels: Callable[[int], Sequence[tuple[str, str]]]
+    values: Callable[[Shape], Iterator[NDArray[np.float64]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +133,11 @@ def instance_name(instance: int) -> str:
     return f"worker-{instance:05d}.internal:9100"
 
 
-def templates(shape: Shape) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+def templates(kind: Kind, shape: Shape) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
     """Per slice: its body without samples' bytes, and where each sample's bytes go."""
     for start in range(0, shape.series, shape.body_samples):
         numbers = range(start, min(start + shape.body_samples, shape.series))
-        prefixes = [series_prefix(series_labels(number)) for number in numbers]
+        prefixes = [series_prefix(kind.labels(number)) for number in numbers]
         hole = bytes(SAMPLE_BYTES)
         lengths = np.array([len(prefix) for prefix in prefixes], np.int64)
         ends = np.cumsum(lengths + SAMPLE_BYTES)
@@ -149,19 +159,26 @@ def counters(shape: Shape) -> Iterator[NDArray[np.float64]]:
         yield hundredths / 100.0
 
 
-def build_corpus(directory: Path, shape: Shape) -> Corpus:
-    """The synthetic corpus of this shape, from the directory if a recent one lies there."""
-    name = f"synthetic-v{CORPUS_VERSION}-{shape.series}x{shape.scrapes}-{shape.body_samples}"
-    now_ms = int(time.time() * 1000)
-    last_ms = now_ms // SCRAPE_INTERVAL_MS * SCRAPE_INTERVAL_MS
+CPU_COUNTERS = Kind("synthetic", series_labels, counters)
+
+
+def build_corpus(
+    directory: Path, shape: Shape, kind: Kind = CPU_COUNTERS, *, last_ms: int = 0
+) -> Corpus:
+    """The corpus of this shape and kind, from the directory if a recent one lies there.
+
+    last_ms: the time of the last scrape, a multiple of SCRAPE_INTERVAL_MS; 0: about now.
+    """
+    name = f"{kind.name}-v{CORPUS_VERSION}-{shape.series}x{shape.scrapes}-{shape.body_samples}"
     found = load_corpus(directory / f"{name}.json")
-    if found and now_ms - found.last_ms <= CORPUS_AGE_MAX_MS:
+    if found and is_recent(found, last_ms):
         return found
+    last_ms = last_ms or int(time.time() * 1000) // SCRAPE_INTERVAL_MS * SCRAPE_INTERVAL_MS
     first_ms = last_ms - (shape.scrapes - 1) * SCRAPE_INTERVAL_MS
-    slices = list(templates(shape))
+    slices = list(templates(kind, shape))
 
     def bodies() -> Iterator[bytes | memoryview]:
-        for scrape, values in enumerate(counters(shape)):
+        for scrape, values in enumerate(kind.values(shape)):
             at = np.full(shape.series, first_ms + scrape * SCRAPE_INTERVAL_MS, np.int64)
             rows = sample_rows(at, values)
             for i, (template, holes) in enumerate(slices):
@@ -176,6 +193,12 @@ def build_corpus(directory: Path, shape: Shape) -> Corpus:
         samples=shape.samples,
         span_ms=(first_ms, last_ms),
     )
+
+
+def is_recent(corpus: Corpus, last_ms: int) -> bool:
+    if last_ms:
+        return corpus.last_ms == last_ms
+    return int(time.time() * 1000) - corpus.last_ms <= CORPUS_AGE_MAX_MS
 
 
 def write_corpus(

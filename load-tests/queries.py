@@ -13,9 +13,10 @@ import statistics
 import time
 import urllib.parse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bodies import METRIC, SCRAPE_INTERVAL_MS, Corpus, instance_name
+from details import BUCKET_METRIC, INFO_METRIC
 from servers import Server
 
 AFTER_SCRAPE_MS = 7_000
@@ -31,47 +32,69 @@ Rows = dict[str, dict[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query. own_rate: VictoriaMetrics' rate is part of it, so its values differ."""
+    """One query. own_rate: VictoriaMetrics' rate is part of it, so its values differ; own_name:
+    VictoriaMetrics keeps the metric name; picks_rows: which rows come back depends on the values.
+    """
 
     title: str
     expression: str
-    is_range: bool
-    own_rate: bool
-    picks_rows: bool = False  # which rows come back depends on the values
+    is_range: bool = True
+    own_rate: bool = False
+    own_name: bool = False
+    picks_rows: bool = False
 
 
 @dataclass(slots=True)
 class Answer:
-    """The rows of one query from one server and the seconds each repetition took."""
+    """The rows of one query from one server and the seconds each repetition took.
+
+    rss_peak_bytes: the most memory the server had resident meanwhile.
+    """
 
     rows: Rows
     seconds: list[float] = field(default_factory=list)
     error: str = ""
+    rss_peak_bytes: int = 0
 
     @property
     def median_s(self) -> float:
         return statistics.median(self.seconds)
 
 
+SUM_OF_RATE = "sum by (mode) of rate, all series"
+PANEL = "64-series selector"
+TOPK = "topk of sum by (instance)"
+COUNT = "count of all series"
+QUANTILE_OVER_TIME = "quantile_over_time, 1/8 of the series"
+HISTOGRAM = "histogram_quantile, a bucket per 2 series"
+JOIN = "join of 1/2 of the series onto info"
+
+
 def query_set() -> list[Query]:
+    """Every query over a range, then every query at one time."""
     one_instance = f'{METRIC}{{instance="{instance_name(3)}"}}'
-    shapes = [
-        ("sum by (mode) of rate, all series", f"sum by (mode) (rate({METRIC}[5m]))", True, False),
-        ("64-series selector", one_instance, False, False),
-        ("rate of 64 series", f"rate({one_instance}[5m])", True, False),
-        (
-            "topk of sum by (instance)",
+    half = f'{METRIC}{{mode=~"idle|iowait|system|user"}}'
+    buckets = f"sum by (le, job) (rate({BUCKET_METRIC}[5m]))"
+    over_range = [
+        Query(SUM_OF_RATE, f"sum by (mode) (rate({METRIC}[5m]))", own_rate=True),
+        Query(PANEL, one_instance),
+        Query("rate of 64 series", f"rate({one_instance}[5m])", own_rate=True),
+        Query(
+            TOPK,
             f'topk(5, sum by (instance) (rate({METRIC}{{mode!="idle"}}[2m])))',
-            True,
-            True,
+            own_rate=True,
+            picks_rows=True,
         ),
-        ("count of all series", 'count({__name__=~"bench_.*"})', False, False),
+        Query(COUNT, 'count({__name__=~"node_.*"})'),
+        Query(
+            QUANTILE_OVER_TIME,
+            f'quantile_over_time(0.9, {METRIC}{{mode="idle"}}[5m])',
+            own_name=True,
+        ),
+        Query(HISTOGRAM, f"histogram_quantile(0.99, {buckets})", own_rate=True),
+        Query(JOIN, f"{half} * on (instance) group_left (version) {INFO_METRIC}"),
     ]
-    return [
-        Query(title, expression, is_range, own_rate, picks_rows)
-        for is_range in (True, False)
-        for title, expression, own_rate, picks_rows in shapes
-    ]
+    return over_range + [replace(query, is_range=False) for query in over_range]
 
 
 class QueryError(Exception):
@@ -129,14 +152,14 @@ def parse_rows(body: bytes) -> Rows:
     return rows
 
 
-def wait_visible(server: Server, corpus: Corpus) -> None:
-    """Wait until a query counts every sample that was sent.
+def wait_visible(server: Server, corpus: Corpus, selector: str = METRIC) -> None:
+    """Wait until a query counts every sample of the corpus, which is what the selector selects.
 
     VictoriaMetrics keeps what it accepted from queries for about a second. Raises QueryError if
     samples are missing after VISIBLE_TIMEOUT_S.
     """
     window_s = (corpus.last_ms - corpus.first_ms) // 1000 + SCRAPE_INTERVAL_MS // 1000
-    total = f"sum(count_over_time({METRIC}[{window_s}s]))"
+    total = f"sum(count_over_time({selector}[{window_s}s]))"
     client, start = Client(server), time.perf_counter()
     try:
         while True:
@@ -158,10 +181,12 @@ def measure(server: Server, corpus: Corpus, queries: Sequence[Query]) -> list[An
     answers = []
     for query in queries:
         client = Client(server)
+        server.forget_rss_peak()
         try:
             body, _ = client.ask_query(query, corpus)
             seconds = [client.ask_query(query, corpus)[1] for _ in range(REPEATS)]
-            answers.append(Answer(parse_rows(body), seconds))
+            peak_bytes = server.rss_peak_bytes()
+            answers.append(Answer(parse_rows(body), seconds, rss_peak_bytes=peak_bytes))
         except (QueryError, OSError, http.client.HTTPException) as error:
             answers.append(Answer({}, error=f"{type(error).__name__}: {error}"))
         finally:
@@ -179,6 +204,8 @@ def difference(query: Query, ours: Answer, theirs: Answer, *, same_rate: bool) -
     comparable = same_rate or not query.own_rate
     if query.picks_rows and not comparable:
         return ""
+    if query.own_name and not same_rate:
+        theirs = replace(theirs, rows=without_names(theirs.rows))
     if ours.rows.keys() != theirs.rows.keys():
         return f"{len(ours.rows)} rows against {len(theirs.rows)}"
     if not comparable:
@@ -188,6 +215,16 @@ def difference(query: Query, ours: Answer, theirs: Answer, *, same_rate: bool) -
             return f"other timestamps in {key}"
     worst = largest_difference(ours.rows, theirs.rows)
     return f"values differ by {worst:.1e}" if worst > TOLERANCE else ""
+
+
+def without_names(rows: Rows) -> Rows:
+    """The rows by their labels but for the metric name."""
+    found: Rows = {}
+    for key, points in rows.items():
+        labels = json.loads(key)
+        labels.pop("__name__", None)
+        found[json.dumps(labels, sort_keys=True)] = points
+    return found
 
 
 def largest_difference(ours: Rows, theirs: Rows) -> float:

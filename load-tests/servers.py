@@ -65,8 +65,13 @@ class Server:
         """Processor seconds used so far, user and system, all threads."""
         return process_cpu_s(self.process.pid)
 
+    def forget_rss_peak(self) -> None:
+        """Start to look for a new peak from what is resident now, where the kernel allows that."""
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
     def rss_peak_bytes(self) -> int:
-        """The most memory the process ever had resident."""
+        """The most memory the process had resident, ever or since forget_rss_peak."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024

@@ -11,6 +11,8 @@ ONE: Rows = {"a": {1.0: 2.0}}
 CLOSE: Rows = {"a": {1.0: 2.0000000001}}
 FAR: Rows = {"a": {1.0: 2.1}}
 LATER: Rows = {"a": {2.0: 2.0}}
+NAMED: Rows = {'{"__name__": "x", "a": "1"}': {1.0: 2.0}}
+UNNAMED: Rows = {'{"a": "1"}': {1.0: 2.0}}
 OTHER: Rows = {"b": {1.0: 2.0}}
 NOT_A_NUMBER: Rows = {"a": {1.0: float("nan")}}
 
@@ -34,6 +36,12 @@ NOT_A_NUMBER: Rows = {"a": {1.0: float("nan")}}
 )
 def test_difference(query: Query, theirs: Rows, same_rate: bool, wanted: str) -> None:
     assert difference(query, Answer(ONE), Answer(theirs), same_rate=same_rate) == wanted
+
+
+def test_a_metric_name_may_be_kept() -> None:
+    query = Query("quantile", "quantile_over_time(0.5, x[5m])", own_name=True)
+    assert difference(query, Answer(UNNAMED), Answer(NAMED), same_rate=False) == ""
+    assert difference(query, Answer(UNNAMED), Answer(NAMED), same_rate=True) != ""
 
 
 def test_an_error_is_a_difference() -> None:

@@ -13,6 +13,7 @@ from report import (
     disagreements,
     disk_table,
     ingest_table,
+    memory_table,
     noise,
     number,
     query_table,
@@ -25,7 +26,7 @@ from report import (
 from sender import Result
 from servers import PROGRAMS
 
-SECONDS = {"cupola": 1.0, "victoria-metrics": 3.0, "prometheus": 7.0}
+SECONDS = {"cupola": 1.0, "victoria-metrics": 3.2, "prometheus": 7.0}
 QUERIES = query_set()
 
 
@@ -34,7 +35,7 @@ def measured(name: str, *, statuses: dict[str, int] | None = None, busy_s: float
     program = next(program for program in PROGRAMS if program.name == name)
     sent = Result(seconds, seconds / 10, 0.1, busy_s, 60, statuses or {"204": 60})
     run = Ingest(4, 100, 6_000, sent, seconds * 2, int(seconds * 1e8))
-    answers = [Answer({"a": {1.0: 2.0}}, [seconds / 200] * 3) for _ in QUERIES]
+    answers = [Answer({'{"a": "1"}': {1.0: 2.0}}, [seconds / 200] * 3) for _ in QUERIES]
     return Measured(program, [run], answers, int(seconds * 1e8))
 
 
@@ -68,11 +69,18 @@ def test_ingest_figures() -> None:
 
 def test_targets_compare_with_the_right_server() -> None:
     use = DiskUse(1, 1_000, 10, {"samples.parquet": 500, "meta.json": 200})
-    found = targets(results(), use)
+    found = targets(results(), use, QUERIES)
     assert [(target.got, target.met) for target in found] == [
-        ("3.00x", True),
+        ("3.20x", True),
         ("7.00x", False),
-        ("0.33x", True),
+        ("0.31x", False),
+        ("0.14x", False),
+        ("0.31x", False),
+        ("0.31x", True),
+        ("0.31x", False),
+        ("0.31x", True),
+        ("0.14x", True),
+        ("0.31x", True),
         ("5.00 ms", True),
         ("0.70", False),
         ("0.14x", True),
@@ -82,10 +90,20 @@ def test_targets_compare_with_the_right_server() -> None:
 
 def test_what_was_not_measured_is_said() -> None:
     alone = {"cupola": measured("cupola")}
-    assert [target.met for target in targets(alone, None)] == [None, None, None, True, None, None]
+    met = [target.met for target in targets(alone, None, QUERIES)]
+    assert met == [None] * 10 + [True, None, None]
     assert "not measured" in disk_table(None)[0]
     for lines in (ingest_table(alone), ratio_table(alone), query_table(alone, QUERIES)):
         assert len(lines) > 2
+
+
+def test_memory_is_told_for_each_query() -> None:
+    found = results()
+    found["cupola"].answers[0].rss_peak_bytes = 3 << 20
+    lines = memory_table(found, QUERIES)
+    assert len(lines) == len(QUERIES) + 3
+    assert lines[2].split("|")[2].strip() == "3.00"
+    assert lines[3].split("|")[2].strip() == "-"
 
 
 def test_agreeing_servers_have_no_problems() -> None:
@@ -95,7 +113,7 @@ def test_agreeing_servers_have_no_problems() -> None:
 def test_problems_are_named() -> None:
     found = results()
     found["victoria-metrics"] = measured("victoria-metrics", statuses={"204": 59, "400": 1})
-    found["prometheus"].answers[1] = Answer({"b": {}}, [1.0])
+    found["prometheus"].answers[1] = Answer({'{"b": "1"}': {}}, [1.0])
     found["cupola"].error = "it fell over"
     texts = disagreements(found, QUERIES)
     assert len(texts) == 3
