@@ -38,6 +38,9 @@ class Job:
 
 Handler = Callable[[Call], Job | bytes]
 
+# The answer without content, which is not JSON.
+NOTHING = b""
+
 
 class QueryHandlers:
     """The query endpoints over one engine. now_ms: the clock, for queries that state no time."""

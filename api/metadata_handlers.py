@@ -1,20 +1,30 @@
 """The endpoints about what there is: labels, label values, series, metadata and the build."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from api.encoding import encode_data, encode_labelsets, encode_texts
 from api.handlers import Call, Job
-from api.params import SeriesParams, check_metadata_limits, series_params, unescape_label_name
+from api.params import (
+    MetadataParams,
+    ReplicaParams,
+    SeriesParams,
+    metadata_params,
+    series_params,
+    unescape_label_name,
+)
 from api.queriers import QuerierSource
 from api.query_pool import Turn
 from api.store import Querier
+from storage.metadata import KINDS, Description
 
 # Clients derive the API's abilities from the version of the Prometheus that it is like.
 PROMETHEUS_VERSION = "3.14.0"
+# Metadata knows no replicas.
+NO_REPLICAS = ReplicaParams(False, None)
 
 
 class MetadataHandlers:
@@ -55,16 +65,38 @@ class MetadataHandlers:
 
         return Job(run)
 
-    def metadata(self, call: Call) -> bytes:
-        """The types and help texts of metrics. None are stored yet, so there are none to tell."""
-        check_metadata_limits(call.params)
-        return encode_data({})
+    def metadata(self, call: Call) -> Job:
+        """The types, help texts and units of metric families."""
+        params = metadata_params(call.params)
+
+        def run(turn: Turn) -> Iterator[bytes]:
+            querier = self._source.querier(call.tenants, NO_REPLICAS)
+            yield encode_data(metadata_data(querier.metadata(params.family), params))
+
+        return Job(run)
 
     def build_info(self, call: Call) -> bytes:
         return self._build_info
 
     def _querier(self, call: Call, params: SeriesParams) -> Querier:
         return self._source.querier(call.tenants, params.replicas)
+
+
+def metadata_data(
+    families: Mapping[str, Sequence[Description]], params: MetadataParams
+) -> dict[str, list[dict[str, str]]]:
+    """What the metadata endpoint tells of the first families, by name."""
+    names = sorted(families)
+    if params.limit >= 0:
+        names = names[: params.limit]
+    per_family = params.limit_per_metric if params.limit_per_metric > 0 else None
+    return {
+        name: [
+            {"type": KINDS[described.kind], "help": described.help, "unit": described.unit}
+            for described in families[name][:per_family]
+        ]
+        for name in names
+    }
 
 
 def build_info() -> dict[str, str]:

@@ -105,6 +105,26 @@ class SeriesParams:
         return self.matcher_sets, self.start_ms, self.end_ms
 
 
+@dataclass(frozen=True, slots=True)
+class ExemplarParams:
+    """The expression whose exemplars are wanted, and the times, both inclusive."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    replicas: ReplicaParams
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataParams:
+    """The family wanted, "" for all. limit: of families, none if negative; limit_per_metric: of
+    descriptions of each, none unless positive."""
+
+    family: str
+    limit: int
+    limit_per_metric: int
+
+
 def tenants_of(headers: Mapping[str, str], *, tenants_max: int) -> tuple[str, ...]:
     """The tenants whose data a request asks for, `a|b`: each once, sorted. Raises BadData or
     TenantError."""
@@ -183,6 +203,15 @@ def series_params(params: Params, *, required: bool = False) -> SeriesParams:
     return SeriesParams(matcher_sets, start_ms, end_ms, limit, replica_params(params))
 
 
+def exemplar_params(params: Params) -> ExemplarParams:
+    """What exemplars are asked for; raises BadData."""
+    start_ms = _optional_time_ms(params, "start", MIN_TIME_MS)
+    end_ms = _optional_time_ms(params, "end", MAX_TIME_MS)
+    if end_ms < start_ms:
+        raise BadData("end timestamp is before start timestamp")
+    return ExemplarParams(params.first("query"), start_ms, end_ms, replica_params(params))
+
+
 def replica_params(params: Params) -> ReplicaParams:
     """Thanos' parameters, where `dedup` may also name an algorithm; raises BadData."""
     dedup = params.first("dedup")
@@ -238,12 +267,15 @@ def limit_of(params: Params) -> int:
     return int(text)
 
 
-def check_metadata_limits(params: Params) -> None:
-    """The limits of the metadata endpoint, which may be negative; raises BadData."""
+def metadata_params(params: Params) -> MetadataParams:
+    """What metadata is asked for; raises BadData."""
+    limits = []
     for name in ("limit", "limit_per_metric"):
         text = params.first(name)
         if text and not _is_integer(text):
             raise BadData(f"{name} must be a number")
+        limits.append(int(text) if text else -1)
+    return MetadataParams(params.first("metric"), *limits)
 
 
 def _is_integer(text: str) -> bool:

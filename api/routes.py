@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from api.exemplar_handlers import ExemplarHandlers
 from api.handlers import Handler, QueryHandlers
 from api.http_options import ApiOptions
 from api.metadata_handlers import MetadataHandlers
@@ -48,6 +49,7 @@ class Api:
         )
         self.server = Server(options, self.pool, metrics, timeout_ms=engine.options.timeout_ms)
         self.queries = QueryHandlers(source, engine, now_ms=now_ms)
+        self.exemplars = ExemplarHandlers(source, engine)
         self.metadata = MetadataHandlers(source)
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)
         self.rejects = RejectHandlers(ledger)
@@ -60,6 +62,7 @@ class Api:
         return [
             (GET_POST, "query", self.queries.query),
             (GET_POST, "query_range", self.queries.query_range),
+            (GET_POST, "query_exemplars", self.exemplars.query_exemplars),
             (GET_POST, "series", self.metadata.series),
             (GET_POST, "labels", self.metadata.labels),
             (GET_POST, "label/{name}/values", self.metadata.label_values),

@@ -15,7 +15,7 @@ from api.compression import Body, choose_encoding
 from api.cors import Cors
 from api.encoding import encode_error
 from api.errors import BadData, classify, is_foreseen
-from api.handlers import Call, Handler, Job
+from api.handlers import NOTHING, Call, Handler, Job
 from api.http_options import ApiOptions
 from api.metrics import ApiMetrics
 from api.params import Params, tenants_of
@@ -65,6 +65,8 @@ class Server:
         call = Call(params, tenants, request.match_info)
         outcome = handler(call)
         encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+        if outcome == NOTHING:
+            return web.Response(status=204, headers=self._headers(request))
         if isinstance(outcome, bytes):
             body = Body(iter([outcome]), encoding)
             return self._whole(request, body, body.next_part()[0])

@@ -5,12 +5,14 @@ in worker threads. Time bounds are milliseconds, both inclusive; they may be as 
 `api.times.MIN_TIME_MS` and `MAX_TIME_MS`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from api.promql.queryable import Queryable, Selection
 from storage.dedup_algorithm import Algorithm
+from storage.exemplar_selection import ExemplarSelection
 from storage.labels import LabelFrame, Matcher
+from storage.metadata import Description
 from storage.replica_report import ReplicaGroup
 from storage.samples import Samples
 
@@ -53,6 +55,14 @@ class Querier(Queryable, Protocol):
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         """The selected series, each once, in any order."""
+        ...
+
+    def exemplars(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> ExemplarSelection:
+        """The exemplars of the selected series. Raises storage.errors.LimitExceeded."""
+        ...
+
+    def metadata(self, family: str = "") -> Mapping[str, tuple[Description, ...]]:
+        """The descriptions, at least one, of one metric family, or of all."""
         ...
 
 

@@ -79,7 +79,8 @@ def decode_histograms(buffer: Bytes, places: Int64s, limits: HistogramLimits) ->
     words = np.empty((len(places), WORDS), np.uint64)
     error, place = read_scalars(buffer, places, words)
     if error != SCANNED:
-        raise CorruptBody(f"corrupt body at byte {place}: {SCAN_ERRORS[int(error)]}")
+        fault = SCAN_ERRORS[int(error)]
+        raise CorruptBody(f"corrupt body at byte {place} of {len(buffer)}: {fault}")
     numbers = words[:, ENTRIES:].astype(np.int64)
     allowed = numbers.sum(axis=1) <= 2 * limits.buckets_max
     buckets = count_buckets(numbers[allowed], limits)

@@ -33,12 +33,6 @@ class ReceiverMetrics:
             "Bytes of decoded write requests once uncompressed.",
             registry=registry,
         )
-        self.ignored = Counter(
-            "cupola_write_ignored_entries_total",
-            "Entries of write requests that are accepted and not stored, by kind.",
-            ["kind"],
-            registry=registry,
-        )
         self.failures = Counter(
             "cupola_write_failed_requests_total",
             "Write requests that failed as a whole, by reason.",

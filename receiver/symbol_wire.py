@@ -56,7 +56,7 @@ from storage.protobuf import (
 )
 from storage.samples import Int8s, Int64s
 from storage.series_kernels import BAD_REFERENCE, METRIC_NAME_WORD
-from storage.words import Place, load_word, store_word
+from storage.words import Place, load_byte, load_word, store_word
 
 SYMBOL_FIELD, SERIES_FIELD = np.uint64(4), np.uint64(5)
 REFERENCES_FIELD, SAMPLE_FIELD, HISTOGRAM_FIELD, EXEMPLAR_FIELD = (
@@ -151,21 +151,39 @@ def scan_sample(
 
 
 @kernel_part
+def read_reference(base: Place, start: Place, end: Place) -> tuple[np.uint64, Place]:
+    """read_varint() for numbers that nearly always have one byte or two."""
+    word = load_byte(base, start)
+    if word < np.uint64(0x80):
+        return word, start + 1
+    if start + 1 < end:
+        more = load_byte(base, start + 1)
+        if more < np.uint64(0x80):
+            return (word & np.uint64(0x7F)) | (more << np.uint64(7)), start + 2
+    return read_varint(base, start, end)
+
+
+@kernel_part
 def hash_references(
-    base: Place, start: Place, end: Place, hashes: Place, symbols: np.uint64, keys: Place,
+    base: Place,
+    start: Place,
+    end: Place,
+    hashes: Place,
+    symbols: np.uint64,
+    keys: Place,
     name_low: np.uint64,
-) -> tuple[np.uint64, np.uint64, np.int64, Place, Place]:  # fmt: skip
+) -> tuple[np.uint64, np.uint64, Place, int, Place]:
     """Hash the symbols that the fields labels_refs in start:end name; other fields are skipped.
 
     hashes: the address of uint64[symbols, 2]; name_low: the low hash of the text __name__. Returns
     (low, high, the symbol of the metric name or -1, problem, place); a place < 0 is minus an error.
     """
-    low = high = np.uint64(1)
+    low = high = np.uint64(0)
     a_low = a_high = b_low = b_high = np.uint64(0)
-    x_low = x_high = np.uint64(0)
     low_point, high_point = load_word(keys, 8 * LOW_POINT), load_word(keys, 8 * HIGH_POINT)
-    count = np.int64(0)
-    metric = np.int64(-1)
+    pending = np.uint64(0)  # a name whose value is in another field
+    count = at = np.int64(0)
+    metric: Place = np.int64(-1)
     place: Place = start
     while place < end:
         number, wire_type, first = read_tag(base, place, end)
@@ -177,34 +195,59 @@ def hash_references(
             first = first if number == REFERENCES_FIELD else stop
         place = stop
         while first < stop:
-            reference, first = read_varint(base, first, stop)
+            name = pending
+            if count & 1 == 0:
+                name, first = read_reference(base, first, stop)
+                if first == stop:
+                    pending = name
+                    count += 1
+                    break
+            value, first = read_reference(base, first, stop) if first > 0 else (name, first)
             if first < 0:
                 return low, high, metric, 0, first
-            if reference >= symbols:
+            if name >= symbols or value >= symbols:
                 return low, high, metric, BAD_REFERENCE, place
-            y_low = load_word(hashes, 16 * np.int64(reference))
-            y_high = load_word(hashes, 16 * np.int64(reference) + 8)
-            if count & 1:
-                at = 16 * ((count >> 1) & (BLOCK_PAIRS - 1))
-                a_low, a_high = keyed_product(a_low, a_high, x_low, y_low, keys + at)
-                b_low, b_high = keyed_product(
-                    b_low, b_high, x_high, y_high, keys + BLOCK_BYTES + at
-                )
-                if x_low == name_low:
-                    metric = np.int64(reference)
-                if at == BLOCK_BYTES + 16 * (BLOCK_PAIRS - 1):
-                    low = polynomial_step(polynomial_step(low, low_point, a_high), low_point, a_low)
-                    high = polynomial_step(high, high_point, b_high)
-                    high = polynomial_step(high, high_point, b_low)
-                    a_low = a_high = b_low = b_high = np.uint64(0)
-            x_low, x_high = y_low, y_high
-            count += 1
-    low = polynomial_step(polynomial_step(low, low_point, a_high), low_point, a_low)
-    high = polynomial_step(polynomial_step(high, high_point, b_high), high_point, b_low)
-    low = polynomial_step(low, low_point, np.uint64(count))
-    high = polynomial_step(high, high_point, np.uint64(count))
+            count = (count | 1) + 1
+            x = hashes + 16 * np.int64(name)
+            y = hashes + 16 * np.int64(value)
+            x_low, x_high = load_word(x, 0), load_word(x, 8)
+            y_low, y_high = load_word(y, 0), load_word(y, 8)
+            a_low, a_high = keyed_product(a_low, a_high, x_low, y_low, keys + at)
+            b_low, b_high = keyed_product(b_low, b_high, x_high, y_high, keys + BLOCK_BYTES + at)
+            if x_low == name_low:
+                metric = np.int64(value)
+            at += 16
+            if at == BLOCK_BYTES:
+                at = np.int64(0)
+                low, high = fold_block(low, high, a_low, a_high, b_low, b_high, keys)
+                a_low = a_high = b_low = b_high = np.uint64(0)
+    # The length leads the last block: a hash of fewer references is one of a lower degree.
+    lead = np.uint64(count + 1)
+    if count >= 2 * BLOCK_PAIRS:
+        low = polynomial_step(low, low_point, lead)
+        high = polynomial_step(high, high_point, lead)
+    else:
+        low = high = lead
+    low, high = fold_block(low, high, a_low, a_high, b_low, b_high, keys)
     problem = BAD_REFERENCE if count & 1 else 0
     return scatter_bits(low), scatter_bits(high), metric, problem, place
+
+
+@kernel_part
+def fold_block(
+    low: np.uint64,
+    high: np.uint64,
+    a_low: np.uint64,
+    a_high: np.uint64,
+    b_low: np.uint64,
+    b_high: np.uint64,
+    keys: Place,
+) -> tuple[np.uint64, np.uint64]:
+    """Both lanes after the sums of a block, (a_high : a_low) and (b_high : b_low)."""
+    low_point, high_point = load_word(keys, 8 * LOW_POINT), load_word(keys, 8 * HIGH_POINT)
+    low = polynomial_step(polynomial_step(low, low_point, a_high), low_point, a_low)
+    high = polynomial_step(polynomial_step(high, high_point, b_high), high_point, b_low)
+    return low, high
 
 
 @kernel_part
@@ -388,7 +431,8 @@ def scan_symbol_series(
     histogram: Place = 0
     exemplar: Place = 0
     metadata = 0
-    last_low = last_high = known_starts = np.uint64(0)
+    last_kind = last_about = last_unit = known_starts = np.uint64(0)
+    last_metric: Place = np.int64(-1)
     any_problem = False
     sample_offsets[0] = 0
     for series in range(len(series_start)):
@@ -428,10 +472,11 @@ def scan_symbol_series(
         told = kind != 0 or symbol_length[about] > 0 or symbol_length[unit] > 0
         if not told or symbol_length[metric] == 0:
             continue
-        row_low, row_high = hash_entry(kind, np.uint64(metric), about, unit, hashes_at, text_keys)
-        if row_low == last_low and row_high == last_high:
+        repeated = metric == last_metric and kind == last_kind
+        if repeated and about == last_about and unit == last_unit:
             continue
-        last_low, last_high = row_low, row_high
+        last_metric, last_kind, last_about, last_unit = metric, kind, about, unit
+        row_low, row_high = hash_entry(kind, np.uint64(metric), about, unit, hashes_at, text_keys)
         if metadata < min(len(metadata_rows), len(metadata_hashes)):
             metadata_rows[metadata, 0], metadata_rows[metadata, 1] = kind, metric
             metadata_rows[metadata, 2], metadata_rows[metadata, 3] = about, unit

@@ -169,6 +169,6 @@ class Outcome:
     rejects: tuple[Reject, ...] = ()
     histograms: int = 0  # of the accepted
     exemplars: int = 0  # accepted, beside the samples
-    exemplar_rejects: tuple[Reject, ...] = ()  # no reason to answer with an error
+    exemplar_rejects: tuple[Reject, ...] = ()  # mostly no reason to answer with an error
     metadata_not_kept: int = 0  # entries for which there is no room
     dropped: int = 0  # of the accepted: left out because relabelling says so

@@ -23,6 +23,7 @@ from storage.catalog import Catalog
 from storage.dedup_algorithm import Algorithm
 from storage.duck import Duck
 from storage.errors import FormatError, LimitExceeded, StorageError
+from storage.exemplar_files import ExemplarReader
 from storage.files import catalog_file, make_directory, segments_directory, wal_directory
 from storage.head import GROUP_SAMPLES_MAX, Head
 from storage.head_histograms import GROUP_BUCKETS_MAX, bucket_count
@@ -31,7 +32,6 @@ from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
 from storage.querier import EmptyQuerier, StorageQuerier
 from storage.recovery import recover_shard
-from storage.rejects import histogram_rejects
 from storage.replica_watch import ReplicaLabels, ReplicaWatch
 from storage.retention import Retention
 from storage.sealing import seal_head
@@ -136,10 +136,9 @@ class Database:
                 f"{buckets} histogram buckets in one request, at most {GROUP_BUCKETS_MAX} are "
                 "allowed (GROUP_BUCKETS_MAX)"
             )
-        if not batch.sample_count:
-            rejects = tuple(histogram_rejects(batch))
+        if batch.is_empty:
             batch.release()
-            return self._count(tenant, Outcome(0, rejects))
+            return Outcome(0)
         known = self._tenants.get(tenant)
         if known is None:
             known = await asyncio.to_thread(self._add_tenant, tenant)
@@ -193,6 +192,12 @@ class Database:
             self._metrics.dropped.labels(tenant).inc(outcome.dropped)
         for reject in outcome.rejects:
             self._metrics.rejected.labels(tenant, reject.reason).inc(reject.count)
+        if outcome.exemplars:
+            self._metrics.exemplars.labels(tenant).inc(outcome.exemplars)
+        for reject in outcome.exemplar_rejects:
+            self._metrics.rejected_exemplars.labels(tenant, reject.reason).inc(reject.count)
+        if outcome.metadata_not_kept:
+            self._metrics.metadata_not_kept.labels(tenant).inc(outcome.metadata_not_kept)
         return outcome
 
     def _add_tenant(self, name: str) -> Tenant:
@@ -217,6 +222,7 @@ class Database:
         started = time.monotonic()
         for number in range(self._catalog.shards):
             shard = self._open_shard(number)
+            shard.metadata.load(self._catalog.metadata(number), now_ms())
             self._shards.append(shard)
             recover_shard(shard, self._tenants, decode, self._seal)
             shard.start(self._seal)
@@ -247,6 +253,7 @@ class Database:
             ),
             samples=SegmentReader(directory, self._footers),
             series=SeriesReader(self._duck, directory),
+            exemplars=ExemplarReader(directory),
             segments=segments,
             log_position=position,
         )
@@ -263,9 +270,20 @@ class Database:
         with timed(self._metrics, shard):
             names = {t.number: t.name for t in list(self._tenants.values()) if t.shard == shard}
             writer = SegmentWriter(self._duck, segments_directory(self._path, shard), shard)
+            self._save_metadata(shard)
             segment = seal_head(writer, table, head, names, created_ms=now_ms())
             self._catalog.seal(shard, segment, position)
             return segment
+
+    def _save_metadata(self, shard: int) -> None:
+        """Put what is new about metric families into the catalog, before the log lets go of it."""
+        metadata = self._shards[shard].metadata
+        unsaved = metadata.take_unsaved()
+        try:
+            self._catalog.save_metadata(unsaved)
+        except BaseException:
+            metadata.put_back(unsaved)
+            raise
 
     def _keep_up(self) -> None:
         """Metrics and retention, every UPKEEP_SECONDS until the database closes."""
@@ -291,6 +309,7 @@ class Database:
         label = str(shard.number)
         self._metrics.series.labels(label).set(len(shard.table))
         self._metrics.head_samples.labels(label).set(shard.head_samples)
+        self._metrics.metadata_families.labels(label).set(len(shard.metadata))
         self._metrics.queue.labels(label).set(shard.queue_length)
         self._metrics.segments.labels(label).set(len(shard.view().segments))
         self._metrics.wal_bytes.labels(label).set(shard.wal.size_bytes())

@@ -10,13 +10,14 @@ import numpy as np
 from storage.batch import Bytes, UInt64s
 from storage.hashing import hash64
 from storage.kernel import kernel, kernel_part
+from storage.problems import EXEMPLAR_RUNES_MAX
 from storage.protobuf import LENGTH, read_length, read_tag, skip_field
 from storage.samples import Int64s
 from storage.series_kernels import LABEL_FIELD, compare_names, is_utf8, read_label, sort_spans
 from storage.words import Place, load_byte
 
-# What OpenMetrics allows names and values of an exemplar together, in characters.
-RUNES_MAX = 128
+# What names and values of an exemplar may have together, in characters.
+RUNES_MAX = EXEMPLAR_RUNES_MAX
 HEADER_BYTES = 4
 # A character takes up to 4 bytes, and a label has at least one of them.
 RUN_BYTES_MAX = RUNES_MAX * (4 + HEADER_BYTES)
@@ -25,6 +26,7 @@ RUN_BYTES_MAX = RUNES_MAX * (4 + HEADER_BYTES)
 OK = 0
 LABELS_TOO_LONG = 1
 LABELS_INVALID = 2
+BAD_REFERENCE = 3
 
 
 @kernel_part

@@ -24,11 +24,10 @@ from storage.samples import Float64s, Int32s, Int64s
 from storage.series_table import SeriesTable
 
 # More reasons to refuse an exemplar, beside those for its labels.
-SERIES_REFUSED = 3
-TOO_OLD = 4
-TOO_FAR_IN_FUTURE = 5
-SWITCHED_OFF = 6
-CODES = 7
+SERIES_REFUSED = 4
+TOO_OLD = 5
+TOO_FAR_IN_FUTURE = 6
+SWITCHED_OFF = 7
 
 
 class PoolColumns:

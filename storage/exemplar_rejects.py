@@ -1,7 +1,7 @@
 """Refused exemplars as data: why, how many, and the first of them.
 
-They are counted and told, but are no reason to answer a request with an error: Prometheus is not
-told of them either, and a sender could not do better the next time.
+They are counted and told, but are no reason to answer a request with an error, except for broken
+references: no sender could do better the next time.
 """
 
 from collections.abc import Callable
@@ -9,9 +9,16 @@ from collections.abc import Callable
 import numpy as np
 
 from storage.batch import Batch, RawExemplars, Reject
-from storage.exemplar_kernels import LABELS_INVALID, LABELS_TOO_LONG, OK, RUNES_MAX
+from storage.exemplar_kernels import (
+    BAD_REFERENCE,
+    LABELS_INVALID,
+    LABELS_TOO_LONG,
+    OK,
+    RUNES_MAX,
+)
 from storage.exemplar_pool import SERIES_REFUSED, SWITCHED_OFF, TOO_FAR_IN_FUTURE, TOO_OLD
 from storage.options import StorageOptions
+from storage.problems import EXEMPLAR_BAD_REFERENCE, EXEMPLAR_PROBLEMS, SYMBOL_REFERENCE
 from storage.rejects import label_text
 from storage.samples import Int64s
 
@@ -24,6 +31,7 @@ RULES: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
         "exemplar_labels_invalid",
         lambda _: "labels that are damaged, not UTF-8, without a name or with one name twice",
     ),
+    BAD_REFERENCE: (SYMBOL_REFERENCE, lambda _: EXEMPLAR_PROBLEMS[EXEMPLAR_BAD_REFERENCE][1]),
     SERIES_REFUSED: ("exemplar_series_refused", lambda _: "its series was refused"),
     TOO_OLD: (
         "exemplar_too_old",

@@ -10,15 +10,17 @@ Invariants:
 * Rows come tenant by tenant, in the order in which the tenants were given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
+from storage.exemplar_selection import ExemplarSelection, stack_selections
 from storage.index import matches_text
 from storage.labels import LabelFrame, Matcher, Symbols, empty_frame, label_sort_key
 from storage.merge import stack
+from storage.metadata import Description
 from storage.samples import Float64s, Int32s, Int64s, Samples, is_stale
 
 TENANT_LABEL = "__tenant_id__"
@@ -55,6 +57,12 @@ class Member(Protocol):
     ) -> MemberSelection: ...
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame: ...
+
+    def exemplars(
+        self, matcher_sets: MatcherSets, start_ms: int, end_ms: int
+    ) -> ExemplarSelection: ...
+
+    def metadata(self, family: str = "") -> Mapping[str, tuple[Description, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +142,43 @@ class FederatedQuerier:
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         """The selected series of all tenants, each once."""
+        frames = [
+            self._federated(tenant, querier.series(wanted, start_ms, end_ms))
+            for tenant, querier, wanted in self._chosen_by_any(matcher_sets)
+        ]
+        return stack_frames(self.symbols, frames)
+
+    def exemplars(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> ExemplarSelection:
+        """The exemplars of the selected series. Raises LimitExceeded if a tenant has too many."""
+        parts = [
+            (tenant, querier.exemplars(wanted, start_ms, end_ms))
+            for tenant, querier, wanted in self._chosen_by_any(matcher_sets)
+        ]
+        frames = [self._federated(tenant, part.labels) for tenant, part in parts]
+        return stack_selections(stack_frames(self.symbols, frames), [part for _, part in parts])
+
+    def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
+        """The descriptions of families by all tenants, equal ones once."""
+        merged: dict[str, dict[Description, None]] = {}
+        for _, querier in self._members:
+            for name, descriptions in querier.metadata(family).items():
+                merged.setdefault(name, {}).update(dict.fromkeys(descriptions))
+        return {name: tuple(found) for name, found in merged.items()}
+
+    def _chosen_by_any(
+        self, matcher_sets: MatcherSets
+    ) -> list[tuple[str, Member, list[list[Matcher]]]]:
+        """The tenants that some of the sets choose, with what is left of these sets."""
         wanted: dict[str, list[list[Matcher]]] = {}
         for matchers in matcher_sets or [()]:
             chosen, rest = self._chosen(matchers)
             for tenant, _ in chosen:
                 wanted.setdefault(tenant, []).append(rest)
-        frames = [
-            self._federated(tenant, querier.series(wanted[tenant], start_ms, end_ms))
+        return [
+            (tenant, querier, wanted[tenant])
             for tenant, querier in self._members
             if tenant in wanted
         ]
-        return stack_frames(self.symbols, frames)
 
     def _chosen(
         self, matchers: Sequence[Matcher]

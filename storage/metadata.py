@@ -138,7 +138,7 @@ class MetadataTable:
             changed, self._unsaved = self._unsaved, set()
             return [
                 FamilyMetadata(tenant, name, self._descriptions(tenant, name))
-                for tenant, name in changed
+                for tenant, name in sorted(changed)
             ]
 
     def put_back(self, unsaved: Sequence[FamilyMetadata]) -> None:

@@ -14,9 +14,16 @@ import numpy as np
 
 from storage.dedup_algorithm import Algorithm, reach_ms
 from storage.errors import LimitExceeded
+from storage.exemplar_selection import (
+    ExemplarBudget,
+    ExemplarSelection,
+    ExemplarSources,
+    select_rows,
+)
 from storage.index import TenantIndex
 from storage.labels import LabelFrame, Matcher, Symbols, empty_frame, label_sort_key
 from storage.merge import take_rows
+from storage.metadata import Description
 from storage.options import StorageOptions
 from storage.replica_report import REPORT_SERIES_MAX, ReplicaGroup, replica_report
 from storage.samples import Bools, Int64s, Samples, empty_samples
@@ -48,6 +55,7 @@ class StorageQuerier:
         """replica_labels: empty to see every replica's series; algorithm: makes them one."""
         self._rules = rules
         self._shard = shard
+        self._tenant = tenant
         self._index: TenantIndex = shard.index(tenant)
         self._options = options
         self._replica_labels = tuple(replica_labels)
@@ -111,6 +119,30 @@ class StorageQuerier:
         rule = DedupRule(tuple(replicas), self._algorithm, counter=counter)
         labels = labels.take(members[:-1]).drop(replicas)
         return DedupSelection(labels, stored, members, order, rule, span)
+
+    def exemplars(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> ExemplarSelection:
+        """The exemplars of the selected series of [start_ms, end_ms], both inclusive. Raises
+        LimitExceeded if there are more than storage.select.max-exemplars."""
+        view = self._shard.view()
+        refs = self._match_any(matcher_sets)
+        pools = [head.exemplars for head in view.heads]
+        sources = ExemplarSources(self._shard.files.exemplars, view.segments, pools)
+        budget = ExemplarBudget(self._options.select_exemplars_max)
+        ids = self._shard.table.ids[refs]
+        found = sources.select(refs, ids, (start_ms, end_ms), budget.spend)
+        labels = self._index.frame(refs, self.symbols)
+        replicas = [name for name in self._replica_labels if labels.column(name).any()]
+        if not replicas:
+            return select_rows(labels, np.arange(len(refs)), found)
+        labels = labels.drop(replicas)
+        rows, firsts = labels.group(labels.names)
+        return select_rows(labels.take(firsts), rows, found)
+
+    def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
+        """The descriptions of one of the tenant's metric families, or of all."""
+        return self._shard.metadata.describe(self._tenant, family)
 
     def label_names(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
@@ -221,6 +253,14 @@ class EmptyQuerier:
         stopped: Callable[[], bool],
     ) -> list[ReplicaGroup]:
         return []
+
+    def exemplars(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> ExemplarSelection:
+        return select_rows(empty_frame(self.symbols), np.zeros(0, np.int64), ())
+
+    def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
+        return {}
 
     def label_names(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int

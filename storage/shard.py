@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -23,9 +23,12 @@ import numpy as np
 from storage.active_series import ActiveSeries
 from storage.batch import Batch, Outcome
 from storage.errors import CorruptBatch, Overloaded, StorageError
+from storage.exemplar_files import ExemplarReader
+from storage.exemplar_rejects import exemplar_rejects
 from storage.head import GROUP_SAMPLES_MAX, Head
 from storage.head_histograms import GROUP_BUCKETS_MAX, bucket_count
 from storage.index import TenantIndex
+from storage.metadata import MetadataTable
 from storage.options import StorageOptions
 from storage.rejects import dropped_samples, histogram_rejects, sample_rejects, series_rejects
 from storage.rule_log import RuleLog, loggable
@@ -56,14 +59,18 @@ class Tenant:
     shard: int
 
 
+def nobody_waits(_: Outcome | StorageError) -> None:
+    """The finish() of a write that comes from the log."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PendingWrite:
-    """A batch that waits for the writer. finish() is called once, from the writer's thread."""
+    """A batch for the writer. finish() is called once, from the writer's thread."""
 
     tenant: Tenant
     batch: Batch
     arrival_ms: int
-    finish: Callable[[Outcome | StorageError], None]
+    finish: Callable[[Outcome | StorageError], None] = nobody_waits
     rules: TenantRules = NO_RULES
 
 
@@ -75,6 +82,7 @@ class ShardFiles:
     wal: Wal
     samples: SegmentReader
     series: SeriesReader
+    exemplars: ExemplarReader
     segments: Sequence[SegmentMeta]
     log_position: int
 
@@ -101,6 +109,7 @@ class Shard:
         self.files = files
         self.lock = threading.Lock()
         self.table = SeriesTable(options)
+        self.metadata = MetadataTable(options)
         self.wal = files.wal
         self.rule_log = RuleLog()
         self._options = options
@@ -179,7 +188,7 @@ class Shard:
         """
         rules = self.rule_log.of(tenant.name)
         refs = self.table.resolve(batch, tenant.number, Entry(rules, left_out=left_out))
-        self._append(batch, refs, arrival_ms, rules)
+        self._append(PendingWrite(tenant, batch, arrival_ms, rules=rules), refs)
 
     def freeze(self) -> Head:
         """Replace the head by an empty one; the old one is read from until thaw()."""
@@ -236,7 +245,7 @@ class Shard:
         try:
             ready = self._log_group(unanswered)
             for write, refs in ready:
-                outcome = self._append(write.batch, refs, write.arrival_ms, write.rules)
+                outcome = self._append(write, refs)
                 unanswered.remove(write)
                 write.finish(outcome)
         except StorageError as error:
@@ -260,7 +269,7 @@ class Shard:
                 write.finish(error)
         self._make_room()
         for write, refs in ready:
-            if refs.max(initial=-1) >= 0:
+            if refs.max(initial=-1) >= 0 or len(self._fresh_metadata(write)):
                 self._log(write, refs)
         self.wal.sync()
         return ready
@@ -277,6 +286,12 @@ class Shard:
         kind, payload = loggable(write.batch, refs)
         append(kind, write.arrival_ms, tenant, payload)
 
+    def _fresh_metadata(self, write: PendingWrite) -> Int64s:
+        raw = write.batch.metadata
+        if raw is None:
+            return NOBODY
+        return self.metadata.fresh(write.tenant.number, raw, write.arrival_ms)
+
     def _make_room(self) -> None:
         if self._active.fullness < 1:
             return
@@ -291,9 +306,10 @@ class Shard:
             )
         self._start_seal()
 
-    def _append(self, batch: Batch, refs: Int32s, arrival_ms: int, rules: TenantRules) -> Outcome:
+    def _append(self, write: PendingWrite, refs: Int32s) -> Outcome:
+        batch, rules = write.batch, write.rules
         options = self._options
-        oldest, newest = accepted_times(options, arrival_ms, rules)
+        oldest, newest = accepted_times(options, write.arrival_ms, rules)
         with self.lock:
             appended = self._active.append(refs, batch, oldest, newest)
         rejects = (
@@ -302,13 +318,31 @@ class Shard:
             *histogram_rejects(batch, refs),
         )
         refused = sum(reject.count for reject in rejects)
-        return Outcome(batch.sample_count - refused, rejects, dropped_samples(batch, refs))
+        outcome = Outcome(
+            batch.sample_count - refused,
+            rejects,
+            histograms=appended.histograms,
+            dropped=dropped_samples(batch, refs),
+        )
+        if batch.exemplars is not None:
+            raw = batch.exemplars
+            codes = self._active.exemplars.add(refs, raw, oldest, newest)
+            refusals = exemplar_rejects(batch, raw, codes, options)
+            accepted = len(raw) - sum(reject.count for reject in refusals)
+            outcome = replace(outcome, exemplars=accepted, exemplar_rejects=refusals)
+        if batch.metadata is not None:
+            fresh = self._fresh_metadata(write)
+            not_kept = self.metadata.add(
+                write.tenant.number, batch.metadata, fresh, write.arrival_ms
+            )
+            outcome = replace(outcome, metadata_not_kept=not_kept)
+        return outcome
 
     # Sealing.
 
     def _seal_is_due(self) -> bool:
         head = self._active
-        if self._frozen is not None or head.sample_count == 0:
+        if self._frozen is not None or not (head.sample_count or len(head.exemplars)):
             return False
         # Staggered, so that shards which were opened together do not all seal at once.
         age_max = self._options.head_age_ms * (1 + self.number / (2 * self._options.shards))

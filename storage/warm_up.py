@@ -12,6 +12,7 @@ import numpy as np
 from storage.batch import Batch
 from storage.dedup import dedup
 from storage.head import Head, sealed_samples
+from storage.histograms import Parts, from_parts
 from storage.index import TenantIndex
 from storage.labels import LabelFrame, Matcher, Symbols
 from storage.merge import between, merge_all
@@ -36,12 +37,15 @@ def warm_up() -> None:
     head = Head(SMALL, table, 0)
     batch = example_batch()
     for _ in range(2):
-        head.append(table.resolve(batch, 1), batch, -100, 100)
+        refs = table.resolve(batch, 1)
+        head.append(refs, batch, -100, 100)
     table.resolve(batch, 2, Entry(room=lambda wanted: 0))
-    refs = TenantIndex(table, 1).match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")])
-    labels = TenantIndex(table, 1).frame(refs, Symbols(table.symbols))
-    read_back(head, refs, labels)
-    read_sealed(head, table, refs)
+    for later_ms in (50, 51):
+        head.append(refs, histogram_batch(batch, later_ms), -100, 100)
+    matched = TenantIndex(table, 1).match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")])
+    labels = TenantIndex(table, 1).frame(matched, Symbols(table.symbols))
+    read_back(head, matched, labels)
+    read_sealed(head, table, matched)
 
 
 def example_batch() -> Batch:
@@ -57,6 +61,19 @@ def example_batch() -> Batch:
         sample_offsets=np.array([0, len(TIMES), 2 * len(TIMES)]),
         timestamps=np.array(TIMES * 2, np.int64),
         values=np.arange(2 * len(TIMES), dtype=np.float64),
+    )
+
+
+def histogram_batch(floats: Batch, later_ms: int) -> Batch:
+    """The same series with a histogram each; the second one follows the first."""
+    return replace(
+        floats,
+        sample_offsets=np.arange(len(SERIES) + 1),
+        timestamps=np.full(len(SERIES), later_ms),
+        values=np.ones(len(SERIES)),
+        starts=np.full(len(SERIES), 5),
+        rows=np.arange(len(SERIES), dtype=np.int32),
+        histograms=from_parts([Parts(count=1, sum=1, positive=[(1, 1)])] * len(SERIES)),
     )
 
 
@@ -81,5 +98,8 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     strictly_ascending(ids, sealed.offsets, sealed.timestamps)
     row_ids = np.repeat(ids, np.diff(sealed.offsets))
     found = Rows(row_ids, sealed.timestamps, sealed.values.view(np.uint64))
-    runs = [cut_runs(found, ids, 0, (0, 100), lambda samples: None) for _ in range(2)]
+    runs = [cut_runs(found, ids, 0, (0, 100), lambda samples: None)]
+    for column in (found.ids, found.timestamps, found.bits):
+        column.flags.writeable = False  # as what Arrow reads is, where it need not be joined
+    runs.append(cut_runs(found, ids, 0, (0, 100), lambda samples: None))
     merge(join_runs(runs), len(ids))

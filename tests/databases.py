@@ -16,6 +16,9 @@ from storage.database import DEFAULT_POLICY, Database, Policy
 from storage.labels import Matcher
 from storage.options import StorageOptions
 from tests.batches import DECODER, Written, batch_of
+from tests.histogram_columns import contents
+from tests.mixed_bodies import Mixed, mixed_batch_of
+from tests.naive_storage import MixedPoint
 
 WHOLE = (-(1 << 62), 1 << 62)
 Points = list[tuple[int, float]]
@@ -81,3 +84,18 @@ def key(name: str, **labels: str) -> tuple[tuple[str, str], ...]:
 
 def series(name: str, points: Points, **labels: str) -> tuple[dict[str, str], Points]:
     return {"__name__": name, **labels}, points
+
+
+def write_mixed(database: Database, written: Mixed, *, tenant: str = "t") -> Outcome:
+    return append(database, mixed_batch_of(written), tenant=tenant)
+
+
+def read_mixed(
+    database: Database, *matchers: Matcher, tenant: str = "t", span: tuple[int, int] = WHOLE
+) -> dict[tuple[tuple[str, str], ...], list[MixedPoint]]:
+    """The selected series as sorted label pairs -> [(timestamp, bits or histogram, start)]."""
+    selection = database.querier(tenant, replica_labels=(), dedup=True).select(matchers, *span)
+    return {
+        tuple(selection.labels.labelset(row).items()): contents(selection.read(row, row + 1))[0]
+        for row in range(selection.labels.rows)
+    }

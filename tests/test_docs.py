@@ -19,6 +19,7 @@ from receiver.config import Config, Setting, settings
 from receiver.kinds import render
 from receiver.server import build_app
 from receiver.tenant_limits import TenantLimits
+from storage import exemplar_rejects
 from storage.rejects import REASONS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -103,6 +104,12 @@ def test_reasons_for_refusing_samples_are_documented_and_no_others() -> None:
     page = (DOCS / "operating.md").read_text()
     table = page[page.index("| reason |") :].split("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(REASONS)
+
+
+def test_reasons_for_refusing_exemplars_are_documented_and_no_others() -> None:
+    page = (DOCS / "operating.md").read_text()
+    table = page[page.index("| exemplar refused |") :].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(exemplar_rejects.REASONS)
 
 
 def routes() -> set[str]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import numpy as np
 from aiohttp import ClientSession, web
 from prometheus_client import CollectorRegistry
 
@@ -14,10 +15,12 @@ from api.promql.engine import Engine
 from api.queriers import ReplicaDefaults
 from api.routes import Api, add_routes
 from storage.dedup_algorithm import Algorithm
+from storage.exemplar_selection import ExemplarSelection
 from storage.labels import LabelFrame, Matcher
+from storage.metadata import Description
 from storage.reject_ledger import RejectLedger
 from storage.replica_report import ReplicaGroup
-from tests.memory_store import MemoryStore
+from tests.memory_store import LabelSet, MemoryStore
 
 REPLICAS = ReplicaDefaults(
     labels=("replica",),
@@ -30,6 +33,13 @@ NOW_MS = 1_435_781_451_781
 class FakeQuerier(MemoryStore):
     """One tenant's series with the label queries of the API's port."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Labels of a series -> (time, value, labels) of its exemplars.
+        self.exemplars_of: dict[LabelSet, list[tuple[int, float, LabelSet]]] = {}
+        self.described: dict[str, tuple[Description, ...]] = {}
+
+    asked_exemplars: Any = None
     groups: Sequence[ReplicaGroup] = ()
     reported: Any = None
 
@@ -57,6 +67,23 @@ class FakeQuerier(MemoryStore):
         labels = self.series(*selection)
         values = {labels.labelset(row).get(name, "") for row in range(labels.rows)} - {""}
         return sorted(values, key=str.encode)
+
+    def exemplars(self, matcher_sets: Any, start_ms: int, end_ms: int) -> ExemplarSelection:
+        """Those that the test fills in, whatever is asked for."""
+        self.asked_exemplars = (list(matcher_sets), start_ms, end_ms)
+        labelsets = [dict(labels) for labels in self.exemplars_of]
+        found = [exemplar for exemplars in self.exemplars_of.values() for exemplar in exemplars]
+        counts = [len(exemplars) for exemplars in self.exemplars_of.values()]
+        return ExemplarSelection(
+            LabelFrame.from_dicts(self.symbols, labelsets),
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            np.array([time for time, *_ in found], np.int64),
+            np.array([value for _, value, _ in found], np.float64),
+            [labels for *_, labels in found],
+        )
+
+    def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
+        return {n: d for n, d in self.described.items() if family in ("", n)}
 
 
 class FakeStore:

@@ -4,9 +4,15 @@ import re
 
 import pytest
 
+from storage.metadata import Description
 from tests.api.fake_store import NOW_MS, FakeStore, Running, run_api
 
 SECONDS = NOW_MS / 1000
+
+
+A = {"type": "gaugehistogram", "help": "", "unit": "bytes"}
+UP = {"type": "gauge", "help": 'Is "it" ü?', "unit": ""}
+UP_TOO = {"type": "unknown", "help": "", "unit": ""}
 
 
 def fill(store: FakeStore) -> None:
@@ -14,6 +20,8 @@ def fill(store: FakeStore) -> None:
     tenant.write({"__name__": "up", "job": "b", "service.name": "x"}, [(NOW_MS, 1.0)])
     tenant.write({"__name__": "up", "job": "a"}, [(NOW_MS - 3_600_000, 1.0)])
     tenant.write({"__name__": "down", "job": "c", "é": "ü"}, [(NOW_MS, 1.0)])
+    up = (Description(2, 'Is "it" ü?', ""), Description(0, "", ""))
+    tenant.described = {"up": up, "a": (Description(4, "", "bytes"),)}
 
 
 @pytest.mark.parametrize(
@@ -43,8 +51,13 @@ def fill(store: FakeStore) -> None:
             [{"__name__": "down", "job": "c", "é": "ü"}],
         ),
         ("series?match[]=nothing", []),
-        ("metadata", {}),
-        ("metadata?limit=-1&metric=up", {}),
+        ("metadata", {"a": [A], "up": [UP, UP_TOO]}),
+        ("metadata?metric=up", {"up": [UP, UP_TOO]}),
+        ("metadata?metric=upper", {}),
+        ("metadata?limit=1", {"a": [A]}),
+        ("metadata?limit=0", {}),
+        ("metadata?limit=-1&limit_per_metric=1", {"a": [A], "up": [UP]}),
+        ("metadata?limit_per_metric=0", {"a": [A], "up": [UP, UP_TOO]}),
     ],
 )
 def test_answers(path: str, data: object) -> None:
@@ -70,6 +83,7 @@ def test_answers(path: str, data: object) -> None:
         ("label/U__/values", 'invalid label name: ""'),
         ("labels?limit=-1", 'invalid parameter "limit": limit must be non-negative'),
         ("metadata?limit=x", "limit must be a number"),
+        ("metadata?limit_per_metric=1.5", "limit_per_metric must be a number"),
     ],
 )
 def test_errors(path: str, text: str) -> None:

@@ -6,13 +6,15 @@ import pytest
 
 from api.errors import BadData
 from api.params import (
+    MetadataParams,
     Params,
     QueryParams,
     RangeParams,
     ReplicaParams,
-    check_metadata_limits,
+    exemplar_params,
     instant_time_ms,
     limit_of,
+    metadata_params,
     parse_selector,
     query_params,
     range_params,
@@ -231,8 +233,13 @@ TEXTS = [
         "invalid parameter \"end\": invalid time value for 'end': "
         'cannot parse "x" to a valid timestamp',
     ),
-    (check_metadata_limits, {"limit": "x"}, "limit must be a number"),
-    (check_metadata_limits, {"limit_per_metric": "1.5"}, "limit_per_metric must be a number"),
+    (
+        exemplar_params,
+        {"start": "2", "end": "1"},
+        "end timestamp is before start timestamp",
+    ),
+    (metadata_params, {"limit": "x"}, "limit must be a number"),
+    (metadata_params, {"limit_per_metric": "1.5"}, "limit_per_metric must be a number"),
 ]
 
 
@@ -243,8 +250,16 @@ def test_texts_of_errors(read: Any, values: dict[str, str], text: str) -> None:
     assert str(caught.value) == text
 
 
-def test_negative_limits_of_metadata_are_allowed() -> None:
-    check_metadata_limits(params(limit="-1", limit_per_metric="-1"))
+@pytest.mark.parametrize(
+    ("values", "limits"),
+    [
+        ({}, ("", -1, -1)),
+        ({"metric": "up", "limit": "-7", "limit_per_metric": "-1"}, ("up", -7, -1)),
+        ({"limit": "0", "limit_per_metric": "+2"}, ("", 0, 2)),
+    ],
+)
+def test_limits_of_metadata(values: dict[str, str], limits: tuple[str, int, int]) -> None:
+    assert metadata_params(params(**values)) == MetadataParams(*limits)
 
 
 EMPTY = "match[] must contain at least one non-empty matcher"

@@ -3,7 +3,8 @@
 Senders of several tenants write while the server is killed again and again, mostly while it works,
 sometimes while it starts. Heads are small, so that segments are sealed and the log is truncated
 during the run. A request whose answer was lost is sent again in half of the cases and given up in
-the others: its samples may be there or not, but not twice.
+the others: its samples may be there or not, but not twice. One tenant sends remote write 2.0 with
+start timestamps and native histograms; these are read from its directory in the end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from pathlib import Path
 
 from compose.processes import Server, free_ports
 from compose.scene import Client, cupola_server
+from storage.labels import Matcher
+from tests.databases import opened, read_mixed
+from tests.histogram_columns import Plain, without_hints
+from tests.mixed_bodies import HEADERS_2, Point, mixed_body
 from tests.stored_samples import Stored, stored, value_bits
 from tests.write_bodies import HEADERS, encode
 
@@ -31,6 +36,7 @@ FLAGS = (
     "--storage.shards=2",
     "--storage.head.max-samples=12000",
 )
+NAME = "crash_test_number"
 
 
 class Sender(threading.Thread):
@@ -38,6 +44,8 @@ class Sender(threading.Thread):
 
     Number n is the sample (start + n ms, value n) of every series.
     """
+
+    headers = HEADERS
 
     def __init__(self, url: str, tenant: str, seed: int) -> None:
         super().__init__(name=f"sender-{tenant}")
@@ -78,7 +86,7 @@ class Sender(threading.Thread):
         """The status of the answer, or None where none came."""
         connection = http.client.HTTPConnection(self._address, timeout=30)
         try:
-            headers = HEADERS | {"X-Scope-OrgID": self.tenant}
+            headers = self.headers | {"X-Scope-OrgID": self.tenant}
             connection.request("POST", "/api/v1/write", body, headers)
             answer = connection.getresponse()
             text = answer.read()
@@ -92,8 +100,26 @@ class Sender(threading.Thread):
 
     def _body(self, numbers: range) -> bytes:
         samples = [(self.start_ms + n, float(n)) for n in numbers]
-        name = "crash_test_number"
-        return encode([({"__name__": name, "series": str(k)}, samples) for k in range(SERIES)])
+        return encode([({"__name__": NAME, "series": str(k)}, samples) for k in range(SERIES)])
+
+
+class MixedSender(Sender):
+    """The same in remote write 2.0, every third number as a histogram."""
+
+    headers = HEADERS_2
+
+    def point(self, n: int) -> Point:
+        content: int | Plain = value_bits(float(n))
+        if n % 3 == 0:
+            buckets = ((n % 5, float(n)), (7, 1.0))
+            content = Plain(
+                3, n + 1.0, value_bits(float(n)), positive=buckets if n else buckets[1:]
+            )
+        return self.start_ms + n, content, self.start_ms
+
+    def _body(self, numbers: range) -> bytes:
+        points = [self.point(n) for n in numbers]
+        return mixed_body([({"__name__": NAME, "series": str(k)}, points) for k in range(SERIES)])
 
 
 def test_every_acknowledged_sample_is_stored_exactly_once(tmp_path: Path) -> None:
@@ -103,20 +129,22 @@ def test_every_acknowledged_sample_is_stored_exactly_once(tmp_path: Path) -> Non
     with server.start():
         server.wait_ready()
         senders = [Sender(server.url, tenant, seed + i) for i, tenant in enumerate(TENANTS)]
-        for sender in senders:
+        mixed = MixedSender(server.url, "mixed", seed + len(TENANTS))
+        for sender in (*senders, mixed):
             sender.start()
         try:
             kill_often(server, random.Random(seed))
             server.wait_ready()
             time.sleep(2 * RETRY_PAUSE_S)
         finally:
-            for sender in senders:
+            for sender in (*senders, mixed):
                 sender.finish()
         check(server, senders, seed)
         assert server.stop() == 0, f"exit code after SIGTERM\n{server.log_tail()}"
         assert list(tmp_path.glob("data/**/samples.parquet")), "nothing was sealed in this run"
         server.start().wait_ready()
         check(server, senders, seed)
+    check_mixed(tmp_path / "data", mixed, seed)
 
 
 def kill_often(server: Server, rng: random.Random) -> None:
@@ -142,10 +170,23 @@ def check(server: Server, senders: list[Sender], seed: int) -> None:
         assert sender.refusals == [], f"seed {seed}, {sender.tenant}"
         assert len(sender.acked) > SAMPLES_PER_SERIES * KILLS, f"seed {seed}: too little was acked"
         client = Client(server.url, sender.tenant)
-        kept = stored(client, "crash_test_number", window="1h")
+        kept = stored(client, NAME, window="1h")
         assert len(kept) == SERIES, f"seed {seed}: {len(kept)} series of {SERIES}"
         wrong = wrong_series(kept, sender)
         assert wrong == [], f"seed {seed}, {sender.tenant}\n{server.log_tail()}"
+
+
+def check_mixed(data: Path, sender: MixedSender, seed: int) -> None:
+    """What a tenant with histograms has, read without a server."""
+    assert sender.refusals == [], f"seed {seed}, {sender.tenant}"
+    assert list(data.glob("**/histograms.parquet")), "no histograms were sealed in this run"
+    with opened(data) as database:
+        kept = read_mixed(database, Matcher("__name__", "=", NAME), tenant=sender.tenant)
+    assert len(kept) == SERIES, f"seed {seed}: {len(kept)} series of {SERIES}"
+    for labels, points in kept.items():
+        numbers = [timestamp_ms - sender.start_ms for timestamp_ms, _, _ in points]
+        assert sender.acked <= set(numbers), f"seed {seed}, {labels}: some are lost"
+        assert without_hints([points]) == [[sender.point(n) for n in numbers]], f"seed {seed}"
 
 
 def wrong_series(kept: Stored, sender: Sender) -> list[str]:

@@ -10,14 +10,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from receiver.columns import limits_of
 from receiver.metrics import ReceiverMetrics
 from receiver.options import WriteOptions
-from receiver.remote_write import WriteDecoder, limits_of
-from receiver.write_handler import PATHS, PREFIXES, WriteHandler
+from receiver.remote_write import WriteDecoder
+from receiver.write_handler import PATHS, PREFIXES, WRITTEN_HEADERS, WriteHandler
 from storage.batch import Batch, Example, Outcome, Reject
 from storage.errors import CorruptBatch, LogFailed, Overloaded, StorageError
 from storage.reject_ledger import RejectLedger, Wanted
-from tests.naive_wire import message, series
+from tests.naive_wire import message, series, tag
 
 HEADERS = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
 UP = [(b"__name__", b"up")]
@@ -150,12 +151,8 @@ def test_a_bad_tenant_is_answered_400(tenant: str) -> None:
         (b"\0" * 9, {"Content-Type": "image/png"}, 415, "image/png"),
         (BODY, {"Content-Encoding": "gzip"}, 415, "Content-Encoding 'gzip'"),
         (BODY, {"Content-Encoding": "deflate"}, 415, "Content-Encoding 'deflate'"),
-        (
-            BODY,
-            {"Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"},
-            415,
-            "remote write 2.0",
-        ),
+        (BODY, {"Content-Encoding": "zstd"}, 400, "no zstd frame"),
+        (BODY, {"Content-Type": "application/x-protobuf;proto=x"}, 415, "unknown message 'x'"),
         (b"0" + BODY[1:], {}, 400, "corrupt body"),
         (b"\xff" + BODY[1:], {}, 400, "corrupt body"),
         (b"", {}, 400, "empty body"),
@@ -177,28 +174,58 @@ def test_bad_requests_are_refused_whole(
 
 
 @pytest.mark.parametrize(
-    ("data", "kind"),
+    ("data", "times"),
     [
         (b"", None),
-        (message(3, b"") * 3, "metadata"),
-        (series(UP, [], message(3, b"")) * 3, "exemplar"),
-        (series(UP, []), None),
+        (message(3, b""), None),
+        (message(3, message(2, b"up")), []),
+        (series(UP, [], message(3, b"")), []),
+        (series(UP, []), []),
+        (series(UP, [], message(4, tag(15, 0) + b"\x05")), [5]),
     ],
 )
-def test_requests_without_samples_are_accepted(data: bytes, kind: str | None) -> None:
+def test_all_requests_with_anything_to_store_reach_the_database(
+    data: bytes, times: list[int] | None
+) -> None:
     async def scenario(scene: Scene) -> None:
         assert (await scene.post(compressed(data)))[0] == 204
-        assert scene.database.seen == []
-        if kind is not None:
-            assert scene.value("cupola_write_ignored_entries_total", kind=kind) == 3
+        assert scene.database.seen == ([] if times is None else [("default", times)])
 
     play(scenario)
 
 
-def test_a_request_with_native_histograms_only_reaches_the_database() -> None:
+SECOND = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+BAD_EXEMPLAR = Reject("symbol_reference", 1, "exemplar refused")
+LONG_EXEMPLAR = Reject("exemplar_labels_too_long", 1, "exemplar refused")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "written"),
+    [
+        (Outcome(5), 204, ("5", "0", "0")),
+        (Outcome(5, (), 2, 3), 204, ("3", "2", "3")),
+        (Outcome(5, (Reject("too_old", 1, "x"),), 2), 400, ("3", "2", "0")),
+        (Outcome(5, exemplars=1, exemplar_rejects=(BAD_EXEMPLAR,)), 400, ("5", "0", "1")),
+        (Outcome(5, exemplars=1, exemplar_rejects=(LONG_EXEMPLAR,)), 204, ("5", "0", "1")),
+    ],
+)
+def test_remote_write_2_is_told_what_was_written(
+    outcome: Outcome, status: int, written: tuple[str, ...]
+) -> None:
+    body = compressed(message(4, b"") + message(5, b""))
+
     async def scenario(scene: Scene) -> None:
-        await scene.post(compressed(series(UP, [], message(4, b""))))
-        assert scene.database.seen == [("default", [])]
+        got, headers, _ = await scene.post(body, {"Content-Type": SECOND})
+        assert (got, tuple(headers[name] for name in WRITTEN_HEADERS)) == (status, written)
+        assert not {*WRITTEN_HEADERS} & {*(await scene.post())[1]}
+
+    play(scenario, FakeDatabase(outcome))
+
+
+def test_an_empty_request_of_remote_write_2_has_written_nothing() -> None:
+    async def scenario(scene: Scene) -> None:
+        status, headers, _ = await scene.post(compressed(b""), {"Content-Type": SECOND})
+        assert (status, [headers[name] for name in WRITTEN_HEADERS]) == (204, ["0"] * 3)
 
     play(scenario)
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage import database as database_module
-from storage.batch import Reject
 from storage.errors import FormatError, LimitExceeded
 from storage.labels import Matcher
 from tests import naive_storage as naive
@@ -114,15 +113,6 @@ def test_refused_samples_are_told_and_the_rest_is_kept(tmp_path: Path) -> None:
         assert mixed.accepted == 1
         assert [(r.reason, r.count) for r in mixed.rejects] == [("label_invalid", 1)]
         assert '{a="1"}' in mixed.rejects[0].message
-
-
-def test_native_histograms_are_refused_by_name(tmp_path: Path) -> None:
-    name = label(b"__name__", b"h")
-    with opened(tmp_path) as database:
-        only = append(database, raw_batch(b"\x0a" + bytes([len(name) + 2]) + name + b"\x22\x00"))
-        assert [(r.reason, r.count) for r in only.rejects] == [("native_histogram", 1)]
-        assert isinstance(only.rejects[0], Reject)
-        assert read(database) == {}
 
 
 def test_a_directory_has_one_process(tmp_path: Path) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage import metadata as module
+from storage import shard as shard_module
+from storage.catalog import Catalog
+from storage.database import Database
+from storage.errors import StorageError
+from storage.federation import FederatedQuerier
 from storage.metadata import (
     COUNTER,
     DESCRIPTIONS_PER_FAMILY_MAX,
@@ -24,7 +32,10 @@ from storage.metadata import (
     family_of,
 )
 from storage.options import StorageOptions
+from tests.databases import append, opened, series, write
+from tests.exemplar_bodies import batch
 from tests.raw_metadata import Told, raw_metadata
+from tests.storage.test_querier import wait_for_seals
 
 OPTIONS = replace(StorageOptions(), metadata_families_max=3, metadata_text_bytes_max=8)
 UP: Told = ("up", GAUGE, "Is it?", "")
@@ -97,7 +108,7 @@ def test_idle_families_make_room_and_others_do_not() -> None:
     assert tell(table, d, now_ms=2 * IDLE_MS + 1) == (1, 0), "tried again after a while"
     assert list(table.describe(1)) == ["b", "d"]
     assert len(table) == 3
-    assert sorted(table.take_unsaved()) == [
+    assert table.take_unsaved() == [
         FamilyMetadata(1, "a", ()),
         FamilyMetadata(1, "c", ()),
         FamilyMetadata(1, "d", (Description(GAUGE, "", ""),)),
@@ -171,3 +182,72 @@ def test_texts_are_cut_between_characters() -> None:
     assert [decoded("aé🏛".encode(), n) for n in range(8)] == [
         "", "a", "a", "aé", "aé", "aé", "aé", "aé🏛",
     ]  # fmt: skip
+
+
+def test_metadata_outlives_restarts(tmp_path: Path) -> None:
+    """From the log first, then from the catalog; what is known is not logged again."""
+    told = [("up", GAUGE, "Is it?", ""), ("a", COUNTER, "", "s")]
+    expected: dict[str, tuple[Description, ...]] = {
+        "a": (Description(COUNTER, "", "s"),),
+        "up": (Description(GAUGE, "Is it?", ""),),
+    }
+    with opened(tmp_path, head_samples_max=8) as database:
+        sizes = []
+        for _ in range(2):
+            assert append(database, batch(metadata=told)).rejects == ()
+            sizes.append(database._shards[0].wal.size_bytes())
+        assert sizes[0] == sizes[1]
+        assert described(database) == expected
+        assert described(database, "u") == {}
+    with opened(tmp_path, head_samples_max=8) as database:
+        assert described(database) == expected, "from the log"
+        write(database, [series("up", [(time, 1.0) for time in range(5)])])
+        wait_for_seals(database)
+        append(database, batch(metadata=[("up", COUNTER, "No.", "")]))
+    with opened(tmp_path, head_samples_max=8) as database:
+        expected["up"] = (*expected["up"], Description(COUNTER, "No.", ""))
+        assert described(database) == expected, "from the catalog and the log"
+        assert described(database, tenant="other") == {}
+        assert database._catalog.metadata(0) == [
+            FamilyMetadata(1, "a", expected["a"]),
+            FamilyMetadata(1, "up", expected["up"][:1]),
+        ]
+
+
+def test_metadata_that_cannot_be_saved_is_saved_with_the_next_seal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard_module, "SEAL_RETRY_SECONDS", 0.01)
+    with opened(tmp_path, head_samples_max=8) as database:
+        save = Catalog.save_metadata
+        failures = [StorageError("disk full")]
+
+        def fail_once(catalog: Catalog, families: Sequence[FamilyMetadata]) -> None:
+            if failures:
+                raise failures.pop()
+            save(catalog, families)
+
+        monkeypatch.setattr(Catalog, "save_metadata", fail_once)
+        append(database, batch(metadata=[("up", GAUGE, "", "")]))
+        write(database, [series("up", [(time, 1.0) for time in range(5)])])
+        wait_for_seals(database)
+        assert not failures
+        assert len(database._catalog.metadata(0)) == 1
+
+
+def test_several_tenants_are_told_together(tmp_path: Path) -> None:
+    up = ("up", GAUGE, "Is it?", "")
+    with opened(tmp_path) as database:
+        append(database, batch(metadata=[up, ("a", GAUGE, "", "")]), tenant="one")
+        append(database, batch(metadata=[up, ("up", GAUGE, "No.", "")]), tenant="two")
+        queriers = [(t, database.querier(t, replica_labels=(), dedup=True)) for t in ["one", "two"]]
+        assert FederatedQuerier(queriers).metadata() == {
+            "a": (Description(GAUGE, "", ""),),
+            "up": (Description(GAUGE, "Is it?", ""), Description(GAUGE, "No.", "")),
+        }
+        assert list(FederatedQuerier(queriers).metadata("a")) == ["a"]
+
+
+def described(database: Database, family: str = "", *, tenant: str = "t") -> dict[str, Any]:
+    querier = database.querier(tenant, replica_labels=(), dedup=True)
+    return dict(querier.metadata(family))

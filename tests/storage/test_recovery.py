@@ -12,7 +12,8 @@ import pytest
 from storage.database import Database
 from storage.errors import FormatError
 from storage.files import catalog_file, segments_directory
-from tests.databases import key, opened, read, series, write
+from tests.databases import key, opened, read, read_mixed, series, write, write_mixed
+from tests.histogram_columns import EXAMPLES, Plain, without_hints
 
 POINTS = [(t, float(t)) for t in range(200)]
 
@@ -104,3 +105,50 @@ def test_a_segment_that_is_gone_is_told(tmp_path: Path) -> None:
     shutil.rmtree(next(segments_directory(tmp_path, 0).iterdir()))
     with pytest.raises(FormatError, match="lacks 1 of the"), opened(tmp_path):
         pass
+
+
+MIXED = [(t, (t << 40) if t % 3 else EXAMPLES[t % len(EXAMPLES)], t % 2) for t in range(60)]
+
+
+def write_all_mixed(database: Database) -> None:
+    """One request for each sample, some of them late."""
+    for t, content, start in sorted(MIXED, key=lambda point: point[0] + 7 * (point[0] % 5 == 0)):
+        write_mixed(database, [({"__name__": "up"}, [(t, content, start)])])
+
+
+def told(database: Database) -> object:
+    return without_hints([read_mixed(database)[key("up")]])[0]
+
+
+def test_histograms_and_starts_survive_replay_and_seals(tmp_path: Path) -> None:
+    expected = without_hints([MIXED])[0]
+    with opened(tmp_path / "live") as database:
+        write_all_mixed(database)
+        assert told(database) == expected
+        dead = copied(tmp_path / "live", tmp_path / "dead")
+    for changes in ({}, {"head_buckets_max": 10}, {"head_samples_max": 25}, {}):
+        with opened(dead, **changes) as database:
+            if changes:
+                assert len(database._shards[0].view().segments) > 1
+            assert told(database) == expected
+            write_all_mixed(database)  # changes nothing
+            assert told(database) == expected
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_conflict_with_a_newest_histogram_is_refused(tmp_path: Path, sealed: bool) -> None:
+    def tell(content: int | Plain) -> list[str]:
+        outcome = write_mixed(database, [({"__name__": "up"}, [(9, content, 0)])])
+        return [reject.reason for reject in outcome.rejects]
+
+    with opened(tmp_path) as database:
+        assert tell(EXAMPLES[0]) == tell(EXAMPLES[0]) == []  # two records, for the head to be full
+    with opened(tmp_path, head_samples_max=1 if sealed else 100):
+        pass
+    with opened(tmp_path) as database:
+        assert (database._shards[0].head_samples == 0) == sealed
+        assert tell(EXAMPLES[0]._replace(hint=2)) == []
+        assert tell(EXAMPLES[1]) == ["duplicate"]
+        assert tell(EXAMPLES[0].sum_bits) == ["duplicate"]
+        outcome = write_mixed(database, [({"__name__": "up"}, [(9, EXAMPLES[0], 0)])])
+        assert (outcome.accepted, outcome.histograms) == (1, 1)

@@ -13,6 +13,7 @@ import pytest
 from storage.batch import Batch, Outcome
 from storage.duck import Duck
 from storage.errors import CorruptBatch, LogFailed, Overloaded, StorageError
+from storage.exemplar_files import ExemplarReader
 from storage.head import Head
 from storage.segment import SegmentMeta
 from storage.segment_reader import FooterCache, SegmentReader
@@ -53,6 +54,7 @@ def started(path: Path, sealer: Sealer = no_seal, **changes: Any) -> Iterator[Sh
         wal=Wal.open(path / "wal", first_file=1),
         samples=SegmentReader(path, FooterCache()),
         series=SeriesReader(duck, path),
+        exemplars=ExemplarReader(path),
         segments=(),
         log_position=1,
     )
