@@ -139,7 +139,8 @@ def problems(engines: dict[bool, Engine], case: Case) -> Iterator[str]:
     for question in case.questions:
         expected = of_naive(case.series, question)
         got = of_engine(engines[question.delayed], store, question)
-        if not same(expected, got, is_fuzzy=question.is_fuzzy):
+        equal = same(expected, got, is_fuzzy=question.is_fuzzy)
+        if not equal and not (adds_rows(question) and same(expected, got, is_fuzzy=True)):
             yield f"{case.describe(question)}\nexpected {expected}\ngot      {got}"
         elif not is_ordered(expected, got, question):
             yield f"{case.describe(question)}\nin another order: {got}"
@@ -225,6 +226,13 @@ def same(expected: Cells | str, got: Cells | str, *, is_fuzzy: bool) -> bool:
         )
         for key in expected
     )
+
+
+def adds_rows(question: Question) -> bool:
+    """Whether there is an aggregation whose rounding, or which of two zeros it takes, may depend on
+    the order of rows; that of the rows of most operators is nobody's promise."""
+    used = names_in(parse(question.text, FEATURES[question.delayed]))
+    return not used.isdisjoint(("sum", "avg", "stddev", "stdvar", "min", "max"))
 
 
 def same_cell(a: float | None, b: float | None, *, is_fuzzy: bool) -> bool:
