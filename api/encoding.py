@@ -7,28 +7,30 @@ per series in Python.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from api import json_kernels
+from api.answer_texts import (
+    KERNEL_ARRAY,
+    LabelText,
+    NumberText,
+    ObjectText,
+    dump,
+    histogram_texts,
+)
 from api.json_kernels import Bytes
 from api.promql.value import Matrix, Result, Scalar, String, Vector
 from storage.labels import LabelFrame, Symbols
-from storage.samples import Float64s, Int32s, Int64s, Samples
+from storage.samples import NO_HISTOGRAM, Int32s, Int64s, Samples
 
 ANNOTATIONS_MAX = 10
 BLOCK_POINTS = 1 << 17  # 8 MiB of text at most, which stays in the caches' reach
 BLOCK_ROWS = 1 << 13
 TRUNCATED = "results truncated due to limit"
-
-# Kernels are compiled once more for arrays that are read-only, as those of storage may be.
-KERNEL_ARRAY: Final = ("C", "W")
 
 _SUCCESS = b'{"status":"success","data":'
 
@@ -184,15 +186,19 @@ def vector_blocks(
         values = vector.values[first:end].reshape(-1)[places]
         numbers = no_origins() if origins is None else origins[first:end].reshape(-1)[places]
         samples = Samples(offsets, steps[places % len(steps)], values)
+        if vector.natives is not None:
+            rows_of_cells = vector.natives.rows[first:end].reshape(-1)[places]
+            histograms = vector.natives.histograms
+            samples = replace(samples, rows=rows_of_cells, histograms=histograms)
         yield Block(first, samples, origins=numbers)
 
 
 def matrix_blocks(matrix: Matrix, rows: int, origins: Int32s | None = None) -> Iterator[Block]:
     """The samples of the first `rows` series, in blocks that may cut a series."""
-    if origins is not None:
+    samples = matrix.samples
+    if origins is not None or samples.rows is not None:
         yield from whole_blocks(matrix, rows, origins)
         return
-    samples = matrix.samples
     first, end = 0, int(samples.offsets[rows])
     while first < end:
         first_row = int(np.searchsorted(samples.offsets, first, "right")) - 1
@@ -209,7 +215,7 @@ def matrix_blocks(matrix: Matrix, rows: int, origins: Int32s | None = None) -> I
         first = cut
 
 
-def whole_blocks(matrix: Matrix, rows: int, origins: Int32s) -> Iterator[Block]:
+def whole_blocks(matrix: Matrix, rows: int, origins: Int32s | None) -> Iterator[Block]:
     """The samples of the first `rows` series, in blocks that cut no series."""
     samples = matrix.samples
     row = 0
@@ -219,18 +225,19 @@ def whole_blocks(matrix: Matrix, rows: int, origins: Int32s) -> Iterator[Block]:
         first, last = samples.offsets[row], samples.offsets[end]
         offsets = samples.offsets[row : end + 1] - first
         part = Samples(offsets, samples.timestamps[first:last], samples.values[first:last])
-        yield Block(row, part, origins=origins[first:last])
+        if samples.rows is not None:
+            part = replace(part, rows=samples.rows[first:last], histograms=samples.histograms)
+        numbers = no_origins() if origins is None else origins[first:last]
+        yield Block(row, part, origins=numbers)
         row = end
 
 
-def encode_block(text: "LabelText", block: Block, replicas: "ObjectText", *, single: bool) -> Bytes:
+def encode_block(text: LabelText, block: Block, replicas: ObjectText, *, single: bool) -> Bytes:
     """The JSON text of a block, with a comma in front of every series that begins in it."""
     samples = block.samples
-    mantissas = np.empty(len(samples), np.int64)
-    scales = np.empty(len(samples), np.int8)
-    values = np.require(samples.values, np.float64, KERNEL_ARRAY)
-    json_kernels.find_decimals(values, mantissas, scales)
-    text_offsets, texts = number_texts(values[scales == json_kernels.NO_DECIMAL])
+    if samples.rows is not None and (samples.rows != NO_HISTOGRAM).any():
+        return encode_mixed_block(text, block, replicas, single=single)
+    numbers = NumberText.of(samples.values)
     size = (
         text.bytes_max
         + json_kernels.SERIES_BYTES_MAX * samples.series_count
@@ -243,10 +250,7 @@ def encode_block(text: "LabelText", block: Block, replicas: "ObjectText", *, sin
         *text.columns,
         samples.offsets,
         np.require(samples.timestamps, np.int64, KERNEL_ARRAY),
-        mantissas,
-        scales,
-        text_offsets,
-        texts,
+        *numbers.columns,
         np.require(block.origins, np.int32, KERNEL_ARRAY),
         replicas.starts,
         replicas.text,
@@ -257,96 +261,43 @@ def encode_block(text: "LabelText", block: Block, replicas: "ObjectText", *, sin
     return out[:end]
 
 
-def number_texts(values: Float64s) -> tuple[Int32s, Bytes]:
-    """Arrow's shortest texts of the values, as offsets and a blob."""
-    if len(values) == 0:
-        return np.frombuffer(bytes(4), np.int32), np.frombuffer(b"", np.uint8)
-    _, offsets, blob = pc.cast(pa.array(values), pa.string()).buffers()
-    return np.frombuffer(offsets, np.int32, len(values) + 1), np.frombuffer(blob, np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class LabelText:
-    """The label sets of a frame, ready to be written: which quoted value each row has per name.
-
-    ids: int32[rows, names], 0 where a row has no such label.
-    """
-
-    ids: Int32s
-    key_starts: Int64s
-    keys: Bytes
-    token_starts: Int64s
-    tokens: Bytes
-
-    @classmethod
-    def of(cls, labels: LabelFrame) -> "LabelText":
-        codes = labels.matrix(labels.names)
-        distinct, places = np.unique(codes, return_inverse=True)
-        texts = labels.symbols.texts(distinct.tolist())
-        ids = places.reshape(codes.shape).astype(np.int32)
-        if texts and texts[0] != "":  # no label, which is code 0, has to be token 0
-            texts.insert(0, "")
-            ids += 1
-        return cls(ids, *_quote_all(labels.names), *_quote_all(texts))
-
-    @property
-    def columns(self) -> tuple[Int32s, Int64s, Bytes, Int64s, Bytes]:
-        return self.ids, self.key_starts, self.keys, self.token_starts, self.tokens
-
-    @property
-    def bytes_max(self) -> int:
-        return json_kernels.label_bytes(self.ids, self.key_starts, self.token_starts)
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectText:
-    """Label sets as JSON objects, ready to be copied: number i is text[starts[i]:starts[i + 1]]."""
-
-    starts: Int64s
-    text: Bytes
-
-    @classmethod
-    def of(cls, labels: LabelFrame | None) -> "ObjectText":
-        if labels is None:
-            return cls(np.zeros(1, np.int64), np.empty(0, np.uint8))
-        text = LabelText.of(labels)
-        out = np.empty(text.bytes_max + len(text.ids), np.uint8)
-        starts = np.empty(labels.rows + 1, np.int64)
-        json_kernels.write_objects(out, starts, *text.columns)
-        return cls(starts, out)
-
-    @property
-    def longest(self) -> int:
-        """The most bytes that one of them takes, with a comma."""
-        return int(np.diff(self.starts).max(initial=0)) + 1
-
-
-def _quote_all(texts: Sequence[str]) -> tuple[Int64s, Bytes]:
-    """The texts as elements of a JSON array: where they start, and the array."""
-    blob = np.frombuffer(dump(list(texts)), np.uint8)
-    starts = np.empty(len(texts) + 1, np.int64)
-    json_kernels.find_elements(blob, starts)
-    return starts, blob
-
-
-def dump(value: Any) -> bytes:
-    """JSON text; bytes that are no UTF-8 become U+FFFD."""
-    try:
-        return orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return orjson.dumps(_replace_escapes(value))
-
-
-def _replace_escapes(value: Any) -> Any:
-    """The value with its surrogate escapes replaced in all texts."""
-    match value:
-        case str():
-            return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        case dict():
-            return {_replace_escapes(k): _replace_escapes(v) for k, v in value.items()}
-        case list() | tuple():
-            return [_replace_escapes(element) for element in value]
-    return value
+def encode_mixed_block(
+    text: LabelText, block: Block, replicas: ObjectText, *, single: bool
+) -> Bytes:
+    """Like encode_block, with native histograms among the points of whole series."""
+    samples = block.samples
+    assert samples.rows is not None and samples.histograms is not None
+    assert not (block.continues or block.unfinished), "BUG: a series with histograms was cut"
+    are_native = samples.rows != NO_HISTOGRAM
+    used, places = np.unique(samples.rows[are_native], return_inverse=True)
+    objects = np.full(len(samples), -1, np.int32)
+    objects[are_native] = places
+    histograms = histogram_texts(samples.histograms, used)
+    numbers = NumberText.of(samples.values, ~are_native)
+    lengths = np.diff(histograms.starts)
+    size = (
+        text.bytes_max
+        + json_kernels.SERIES_BYTES_MAX * samples.series_count
+        + json_kernels.POINT_BYTES_MAX * len(samples)
+        + int(lengths[places].sum())
+        + replicas.longest * len(block.origins)
+    )
+    out = np.empty(size, np.uint8)
+    end = json_kernels.write_mixed_series(
+        out,
+        *text.columns,
+        samples.offsets,
+        np.require(samples.timestamps, np.int64, KERNEL_ARRAY),
+        *numbers.columns,
+        objects,
+        histograms.starts,
+        histograms.text,
+        np.require(block.origins, np.int32, KERNEL_ARRAY),
+        replicas.starts,
+        replicas.text,
+        single,
+    )
+    return out[:end]
 
 
 def format_plain(value: float) -> bytes:

@@ -24,7 +24,10 @@ NO_DECIMAL = -1  # the scale of a number that is written from its text
 SCALE_MAX = 4  # prices, percentages and seconds end here; each further try costs 3 ns a number
 MANTISSA_LIMIT = 1e15  # up to 15 digits, a decimal is the shortest text of the float next to it
 POINT_BYTES_MAX = 64  # [ -9223309901257974.999 , "-0.00000123456789012345678" ] and commas
-SERIES_BYTES_MAX = 64  # ,{"metric":{},"values":[],"replicas":[]}
+SERIES_BYTES_MAX = 64  # ,{"metric":{},"values":[],"histograms":[],"replicas":[]}
+NUMBER_BYTES_MAX = 32  # "-0.00000123456789012345678",
+HISTOGRAM_BYTES_MAX = 48  # {"count":,"sum":,"buckets":[]}
+LINE_BYTES_MAX = 8  # ,[0,]
 
 POWERS = 10.0 ** np.arange(SCALE_MAX + 1)
 
@@ -38,6 +41,11 @@ VALUE = _constant(b',"value":')
 VALUES = _constant(b',"values":[')
 REPLICA = _constant(b',"replica":')
 REPLICAS = _constant(b',"replicas":[')
+HISTOGRAM = _constant(b',"histogram":')
+HISTOGRAMS = _constant(b',"histograms":[')
+COUNT = _constant(b'{"count":')
+SUM = _constant(b',"sum":')
+BUCKETS = _constant(b',"buckets":[')
 NAN = _constant(b"NaN")
 INF = _constant(b"+Inf")
 
@@ -344,3 +352,157 @@ def write_origins(
         out[at] = CLOSE
         at += 1
     return at
+
+
+@kernel_part
+def write_quoted(
+    out: Bytes,
+    at: int,
+    mantissa: int,
+    scale: int,
+    text: int,
+    text_offsets: Int32s,
+    texts: Bytes,
+) -> int:
+    """A number in quotes, from its decimal form or else from the text with that number."""
+    out[at] = QUOTE
+    if scale == NO_DECIMAL:
+        at = write_number_text(out, at + 1, texts, text_offsets[text], text_offsets[text + 1])
+    else:
+        at = write_decimal(out, at + 1, mantissa, scale)
+    out[at] = QUOTE
+    return at + 1
+
+
+@kernel
+def write_histograms(
+    out: Bytes,
+    starts: Int64s,
+    offsets: Int64s,
+    codes: Int8s,
+    mantissas: Int64s,
+    scales: Int8s,
+    text_offsets: Int32s,
+    texts: Bytes,
+) -> None:
+    """Native histograms as objects: number i is out[starts[i]:starts[i + 1]].
+
+    Histogram i has the bucket lines offsets[i]:offsets[i + 1], of which codes tell whose bounds
+    belong to the bucket. The numbers are its count and sum, then lower bound, upper bound and
+    count of each line, one histogram behind the other.
+    """
+    at, number, text = 0, 0, 0
+    for i in range(len(offsets) - 1):
+        starts[i] = at
+        for piece in (COUNT, SUM):
+            at = copy_text(out, at, piece, 0, len(piece))
+            at = write_quoted(out, at, mantissas[number], scales[number], text, text_offsets, texts)
+            text += scales[number] == NO_DECIMAL
+            number += 1
+        if offsets[i] < offsets[i + 1]:
+            at = copy_text(out, at, BUCKETS, 0, len(BUCKETS))
+        for line in range(offsets[i], offsets[i + 1]):
+            if line > offsets[i]:
+                out[at] = COMMA
+                at += 1
+            out[at] = OPEN
+            out[at + 1] = ZERO + codes[line]
+            at += 2
+            for _ in range(3):
+                out[at] = COMMA
+                at = write_quoted(
+                    out, at + 1, mantissas[number], scales[number], text, text_offsets, texts
+                )
+                text += scales[number] == NO_DECIMAL
+                number += 1
+            out[at] = CLOSE
+            at += 1
+        if offsets[i] < offsets[i + 1]:
+            out[at] = CLOSE
+            at += 1
+        out[at] = END_BRACE
+        at += 1
+    starts[len(offsets) - 1] = at
+
+
+@kernel
+def write_mixed_series(
+    out: Bytes,
+    ids: Int32s,
+    key_starts: Int64s,
+    keys: Bytes,
+    token_starts: Int64s,
+    tokens: Bytes,
+    offsets: Int64s,
+    timestamps: Int64s,
+    mantissas: Int64s,
+    scales: Int8s,
+    text_offsets: Int32s,
+    texts: Bytes,
+    objects: Int32s,
+    object_starts: Int64s,
+    object_texts: Bytes,
+    origins: Int32s,
+    origin_starts: Int64s,
+    origin_objects: Bytes,
+    single: bool,
+) -> int:
+    """Like write_series, of whole series with native histograms among their points.
+
+    objects: for each point which histogram it is, or -1. A series tells its floats first, then its
+    histograms; its replicas are those of the points in this order.
+    """
+    at = 0
+    text = 0
+    for row in range(len(offsets) - 1):
+        at = copy_text(out, at, METRIC, 0, len(METRIC))
+        at = write_labelset(out, at, ids[row], key_starts, keys, token_starts, tokens)
+        first, end = offsets[row], offsets[row + 1]
+        told = np.empty(end - first, np.int32)
+        written = 0
+        for native in range(2):
+            count = 0
+            for i in range(first, end):
+                if (objects[i] >= 0) != (native == 1):
+                    continue
+                if count == 0:
+                    at = write_points_key(out, at, native == 1, single)
+                elif not single:
+                    out[at] = COMMA
+                    at += 1
+                out[at] = OPEN
+                at = write_time(out, at + 1, timestamps[i])
+                out[at] = COMMA
+                at += 1
+                if native == 1:
+                    start, stop = object_starts[objects[i]], object_starts[objects[i] + 1]
+                    at = copy_text(out, at, object_texts, start, stop)
+                else:
+                    at = write_quoted(out, at, mantissas[i], scales[i], text, text_offsets, texts)
+                    text += scales[i] == NO_DECIMAL
+                out[at] = CLOSE
+                at += 1
+                if len(origins) > 0:
+                    told[written] = origins[i]
+                written += 1
+                count += 1
+            if count > 0 and not single:
+                out[at] = CLOSE
+                at += 1
+        if len(origins) > 0:
+            at = write_origins(out, at, told, origin_starts, origin_objects, single)
+        out[at] = END_BRACE
+        at += 1
+    return at
+
+
+@kernel
+def write_points_key(out: Bytes, at: int, native: bool, single: bool) -> int:
+    """The name of the member that has one or more floats or histograms."""
+    if single and native:
+        return copy_text(out, at, HISTOGRAM, 0, len(HISTOGRAM))
+    if single:
+        return copy_text(out, at, VALUE, 0, len(VALUE))
+    if native:
+        return copy_text(out, at, HISTOGRAMS, 0, len(HISTOGRAMS))
+    return copy_text(out, at, VALUES, 0, len(VALUES))

@@ -5,7 +5,10 @@ and its zero bucket may get wider, but not the other way round. Histograms with 
 compared over the bounds they have in common.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from storage.histogram_buckets import bound_of, reduced_index
 from storage.histograms import Columns, columns_of, rows_of
@@ -192,7 +195,7 @@ def find_histogram_resets(c: Columns, before_rows: Int64s, rows: Int64s) -> Bool
     return resets
 
 
-def detect_resets(h: Histograms, before_rows: Int64s, rows: Int64s) -> Bools:
+def detect_resets(h: Histograms, before_rows: NDArray[Any], rows: NDArray[Any]) -> Bools:
     """Whether the histogram at each of the rows is a reset against the one at before_rows.
 
     The hints RESET and NOT_RESET decide; with the others the numbers do. No row before (-1): no

@@ -1,97 +1,38 @@
-"""A runner of PromQL test scripts (`.test`) inside the process, for float samples.
-
-The format is that of Prometheus' promqltest; the README beside the shared scripts describes it. A
-group is what stands between two `clear` commands. Series with native histograms or start timestamps
-are not loaded, and evals that may see a metric with such series are counted as unsupported.
-"""
+"""A runner of PromQL test scripts (`.test`) inside the process, on a store in memory."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from api.options import EngineOptions
-from api.promql.durations import parse_duration
 from api.promql.engine import Engine
 from api.promql.errors import ParseError, QueryError
 from api.promql.features import Features
-from api.promql.literals import parse_number, unquote
-from api.promql.nodes import VectorSelector
-from api.promql.parser import parse
-from api.promql.plan import children
 from api.promql.value import Matrix, Result, Scalar, String
-from storage.samples import STALE_NAN
 from tests.memory_store import MemoryStore
+from tests.native_points import Counts, point_of
+from tests.promqltest_script import Eval, Labels, Load, Point, Points, groups_of
 
 FEATURES = Features(
     experimental_functions=True,
     extended_range_selectors=True,
     binop_fill_modifiers=True,
     delayed_name_removal=True,
+    use_start_timestamps=True,
 )
 OPTIONS = EngineOptions(max_samples=10_000, timeout_ms=100_000)
-
-Labels = tuple[tuple[str, str], ...]
-Points = dict[int, float]
-
-_INSTANT = re.compile(r"^eval(?:_(fail|warn|ordered|info))?\s+instant\s+(?:at\s+(\S+))?\s+(.+)$")
-_RANGE = re.compile(
-    r"^eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)$"
-)
-_EXPECT = re.compile(
-    r"^expect\s+(ordered|fail|warn|no_warn|info|no_info)(?:\s+(msg|regex):\s*(.*))?$"
-)
-_GRID = re.compile(r"^expect\s+range\s+vector\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)$")
-_LABEL = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|[^\s=,"{}]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"))?\s*,?""")
-_NUMBER = r"[+-]?(?:Inf|NaN|inf|nan|[0-9][0-9a-zA-Z_.]*(?:(?<=[eE])[+-][0-9]+)?)"
-_RUN = re.compile(rf"^({_NUMBER}?)(?:([+-])({_NUMBER}))?x([0-9]+)$")
-
-
-@dataclass
-class Expectation:
-    """What is expected beside the values: kind is fail, warn, no_warn, info, no_info or ordered."""
-
-    kind: str
-    pattern: re.Pattern[str] | None = None
-
-
-@dataclass
-class Eval:
-    """One query with what it has to give. grid: start, end, step in ms, all as in the script."""
-
-    line: int
-    text: str
-    grid: tuple[int, int, int]
-    is_range: bool
-    expectations: list[Expectation] = field(default_factory=list)
-    series: list[tuple[Labels, list[float | None]]] = field(default_factory=list)
-    scalar: float | None = None
-    string: str | None = None
-    as_matrix: bool = False
-    unsupported: bool = False
-
-    def kinds(self) -> set[str]:
-        return {expectation.kind for expectation in self.expectations}
-
-
-@dataclass
-class Load:
-    """left_out: the names of metrics of which some series could not be loaded."""
-
-    series: list[tuple[Labels, list[float | None]]]
-    step_ms: int
-    left_out: set[str] = field(default_factory=set)
 
 
 @dataclass
 class Outcome:
-    """What became of one eval: problem is empty if it passed, None if it was not run."""
+    """What became of one eval: problem is empty if it passed."""
 
     name: str
     text: str
-    problem: str | None
+    problem: str
 
 
 def run_script(name: str, text: str, engine: Engine | None = None) -> Iterator[Outcome]:
@@ -105,47 +46,17 @@ def run_script(name: str, text: str, engine: Engine | None = None) -> Iterator[O
             own.close()
 
 
-def groups_of(text: str) -> Iterator[list[Load | Eval]]:
-    group: list[Load | Eval] = []
-    for line_number, block in _blocks(text):
-        word = block[0].split()[0].lower()
-        if word == "clear":
-            yield group
-            group = []
-        elif word.startswith("load"):
-            group.append(_parse_load(block))
-        else:
-            group.append(_parse_eval(block, line_number))
-    yield group
-
-
 def run_group(name: str, group: list[Load | Eval], engine: Engine) -> Iterator[Outcome]:
     store = MemoryStore()
-    left_out: set[str] = set().union(*(g.left_out for g in group if isinstance(g, Load)))
     for item in group:
         if isinstance(item, Load):
-            for labels, values in item.series:
-                samples = [(i * item.step_ms, v) for i, v in enumerate(values) if v is not None]
+            for labels, samples in item.series:
                 store.write(dict(labels), samples)
             continue
         place = f"{name}:{item.line}"
-        if item.unsupported or (left_out and sees(item.text, left_out)):
-            yield Outcome(place, item.text, None)
-        else:
-            yield Outcome(place, item.text, check(item, engine, store))
-            if has_variant(item):
-                yield Outcome(f"{place} as range", item.text, check_variant(item, engine, store))
-
-
-def sees(text: str, names: set[str]) -> bool:
-    """Whether a query has a selector that may match one of these metrics."""
-    waiting = [parse(text, FEATURES)]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, VectorSelector) and (not node.name or node.name in names):
-            return True
-        waiting.extend(children(node))
-    return False
+        yield Outcome(place, item.text, check(item, engine, store))
+        if has_variant(item):
+            yield Outcome(f"{place} as range", item.text, check_variant(item, engine, store))
 
 
 def check(item: Eval, engine: Engine, store: MemoryStore) -> str:
@@ -239,7 +150,7 @@ def _compare(expected: dict[Labels, Points], got: dict[Labels, Points]) -> str:
         return f"expected the series {list(expected)}, got {got}"
     for labels, points in expected.items():
         same = points.keys() == got[labels].keys() and all(
-            almost_equal(points[t], got[labels][t]) for t in points
+            same_point(points[t], got[labels][t]) for t in points
         )
         if not same:
             return f"{dict(labels)}: expected {points}, got {got[labels]}"
@@ -252,18 +163,52 @@ def series_of(result: Result) -> list[tuple[Labels, Points]]:
     assert not isinstance(value, Scalar | String)
     labelsets = [tuple(value.labels.labelset(i).items()) for i in range(value.labels.rows)]
     if isinstance(value, Matrix):
-        offsets, samples = value.samples.offsets.tolist(), value.samples
-        times, values = samples.timestamps.tolist(), samples.values.tolist()
+        samples = value.samples
+        offsets, times = samples.offsets.tolist(), samples.timestamps.tolist()
+        points: list[Point] = samples.values.tolist()
+        if samples.rows is not None and samples.histograms is not None:
+            for i, row in enumerate(samples.rows.tolist()):
+                points[i] = points[i] if row < 0 else point_of(samples.histograms, row)
         parts = [
-            dict(zip(times[a:b], values[a:b], strict=True))
+            dict(zip(times[a:b], points[a:b], strict=True))
             for a, b in zip(offsets, offsets[1:], strict=False)
         ]
         return list(zip(labelsets, parts, strict=True))
     steps = result.steps.tolist()
-    return [
-        (labels, {t: float(v) for t, v, p in zip(steps, row, there, strict=True) if p})
-        for labels, row, there in zip(labelsets, value.values, value.present, strict=True)
-    ]
+    found: list[tuple[Labels, Points]] = []
+    for i, labels in enumerate(labelsets):
+        cells: list[Point] = value.values[i].tolist()
+        if value.natives is not None:
+            for k, row in enumerate(value.natives.rows[i].tolist()):
+                cells[k] = cells[k] if row < 0 else point_of(value.natives.histograms, row)
+        there = value.present[i]
+        found.append((labels, {t: v for t, v, p in zip(steps, cells, there, strict=True) if p}))
+    return found
+
+
+def same_point(expected: Point, got: Point) -> bool:
+    """Whether two points are as good as equal; a hint counts only if the script stated one."""
+    if isinstance(expected, float) and isinstance(got, float):
+        return almost_equal(expected, got)
+    if isinstance(expected, float) or isinstance(got, float):
+        return False
+    return (
+        expected.schema == got.schema
+        and expected.zero_threshold == got.zero_threshold
+        and expected.bounds == got.bounds
+        and (expected.hint == got.hint or not expected.hint_stated)
+        and almost_equal(expected.sum, got.sum)
+        and almost_equal(expected.count, got.count)
+        and almost_equal(expected.zero_count, got.zero_count)
+        and _same_counts(expected.positive, got.positive)
+        and _same_counts(expected.negative, got.negative)
+    )
+
+
+def _same_counts(expected: Counts, got: Counts) -> bool:
+    same_buckets = [index for index, _ in expected] == [index for index, _ in got]
+    pairs = zip(expected, got, strict=False)
+    return same_buckets and all(almost_equal(a, b) for (_, a), (_, b) in pairs)
 
 
 def almost_equal(expected: float, got: float) -> bool:
@@ -281,152 +226,6 @@ def _sort_key(labels: Labels) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in labels]
 
 
-def _points(item: Eval, values: list[float | None]) -> Points:
+def _points(item: Eval, values: list[Point | None]) -> Points:
     start_ms, _, step_ms = item.grid
     return {start_ms + i * step_ms: v for i, v in enumerate(values) if v is not None}
-
-
-def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Runs of lines between empty ones, with the number of their first line."""
-    block: list[str] = []
-    for number, raw in enumerate([*text.split("\n"), ""], start=1):
-        line = raw.strip()
-        if line and not line.startswith("#"):
-            if block and block[0] == "clear":
-                yield number - len(block), block
-                block = []
-            block.append(line)
-        elif block:
-            yield number - len(block), block
-            block = []
-
-
-def _parse_load(block: list[str]) -> Load:
-    words = block[0].split()
-    load = Load([], parse_duration(words[1]))
-    for line in block[1:]:
-        labels, rest = parse_series(line)
-        name = dict(labels).get("__name__", "")
-        if "{{" in rest or rest.startswith("@st"):
-            load.left_out.add(name)
-        else:
-            load.series.append((labels, parse_points(rest)))
-        if words[0] != "load":
-            load.left_out.add(re.sub("_(bucket|sum|count)$", "", name))
-    return load
-
-
-def _parse_eval(block: list[str], line: int) -> Eval:
-    item = _parse_head(block[0], line)
-    for text in block[1:]:
-        if match := _GRID.match(text):
-            start, end, step = (_parse_time(part) for part in match.groups())
-            item.grid, item.as_matrix = (start, end, step), True
-        elif text.startswith("expect string"):
-            item.string = unquote(text.removeprefix("expect string").strip())
-        elif match := _EXPECT.match(text):
-            item.expectations.append(Expectation(match[1], _pattern(match[2], match[3])))
-        elif text.startswith("expected_fail_"):
-            kind, _, rest = text.removeprefix("expected_fail_").partition(" ")
-            known = "msg" if kind == "message" else "regex"
-            item.expectations[:] = [Expectation("fail", _pattern(known, rest))]
-        elif "{{" in text:
-            item.unsupported = True
-        else:
-            _parse_expected(item, text)
-    return item
-
-
-def _parse_head(text: str, line: int) -> Eval:
-    if match := _INSTANT.match(text):
-        at_ms = _parse_time(match[2] or "0")
-        item = Eval(line, match[3], (at_ms, at_ms, 1), is_range=False)
-    else:
-        match = _RANGE.match(text)
-        assert match, f"line {line} is no eval: {text}"
-        start, end, step = (_parse_time(part) for part in match.groups()[1:4])
-        item = Eval(line, match[5], (start, end, step), is_range=True)
-    if match[1]:
-        item.expectations.append(Expectation(match[1]))
-    return item
-
-
-def _parse_expected(item: Eval, text: str) -> None:
-    """A series with its points, or a number alone."""
-    try:
-        item.scalar = _parse_value(text)
-    except ValueError:
-        labels, rest = parse_series(text)
-        item.series.append((labels, parse_points(rest)))
-
-
-def _pattern(kind: str | None, text: str | None) -> re.Pattern[str] | None:
-    if kind is None or text is None:
-        return None
-    text = text.strip()
-    return re.compile(f"^{re.escape(text)}$" if kind == "msg" else text)
-
-
-def _parse_time(text: str) -> int:
-    """A time or duration in ms; a bare number is seconds."""
-    if text.startswith("-"):
-        return -_parse_time(text[1:])
-    try:
-        return round(float(text) * 1000)
-    except ValueError:
-        return parse_duration(text)
-
-
-def parse_series(line: str) -> tuple[Labels, str]:
-    """The label set that a line begins with, and the rest of the line."""
-    labels: dict[str, str] = {}
-    name = re.match(r"[^\s{@]*", line)
-    assert name is not None
-    if name[0]:
-        labels["__name__"] = name[0]
-    rest = line[name.end() :]
-    if not rest.startswith("{"):
-        return tuple(sorted(labels.items(), key=lambda pair: pair[0].encode())), rest.strip()
-    position = 1
-    while rest[position] != "}":
-        match = _LABEL.match(rest, position)
-        assert match, f"labels expected: {rest[position:]}"
-        key = unquote(match[1]) if match[1].startswith('"') else match[1]
-        if match[2] is None:
-            labels["__name__"] = key
-        else:
-            labels[key] = unquote(match[2])
-        position = match.end()
-        position += len(rest[position:]) - len(rest[position:].lstrip())
-    kept = {key: value for key, value in labels.items() if value}
-    ordered = tuple(sorted(kept.items(), key=lambda pair: pair[0].encode()))
-    return ordered, rest[position + 1 :].strip()
-
-
-def parse_points(text: str) -> list[float | None]:
-    points: list[float | None] = []
-    for word in text.split():
-        if word.startswith("_"):
-            points.extend([None] * int(word[2:] or 1) if word != "_" else [None])
-        elif word == "stale":
-            points.append(float(STALE_NAN))
-        elif match := _RUN.match(word):
-            value = _parse_value(match[1])
-            step = _parse_value(match[3]) if match[3] else 0.0
-            step = -step if match[2] == "-" else step
-            points.append(value)
-            for _ in range(int(match[4])):
-                value += step
-                points.append(value)
-        else:
-            points.append(_parse_value(word))
-    return points
-
-
-def _parse_value(text: str) -> float:
-    """A number, or a duration in seconds. Raises ValueError for anything else."""
-    sign = -1.0 if text.startswith("-") else 1.0
-    digits = text[1:] if text[:1] in "+-" else text
-    if re.fullmatch(r"(?i:[0-9.]+(y|w|d|h|m|s|ms))+", digits):
-        return sign * parse_duration(digits) / 1000
-    return sign * parse_number(digits)

@@ -18,6 +18,9 @@ from api.promql.errors import ExecutionError
 from api.promql.go_format import format_f, format_g, quote
 from api.promql.label_functions import is_label_name
 from api.promql.names import NAME_LABELS
+from api.promql.native_aggregation import NativeSums, note_ignored
+from api.promql.native_values import text_of
+from api.promql.natives import histogram_places, only_floats
 from api.promql.nodes import Aggregate
 from api.promql.ranking import limit_ratio, limitk, rank
 from api.promql.value import Scalar, String, Vector
@@ -155,20 +158,26 @@ class Accumulator:
         shape = (self._groups.count, len(context.steps))
         context.charge(shape[0] * shape[1])
         self._state = _State(shape, start)
+        self._natives = NativeSums(context, node, labels, self._groups.number, shape)
 
-    def add(self, first_row: int, values: Float64s, present: Bools) -> None:
+    def add(self, first_row: int, block: Vector) -> None:
         """Add the cells of the rows from first_row on."""
         state = self._state
-        number = self._groups.number[first_row : first_row + len(values)]
-        self._add(number, values, present, state.value, state.extra, state.count, state.switched)
-        self._marks.add(first_row, present)
+        number = self._groups.number[first_row : first_row + len(block.values)]
+        floats = block.present
+        if block.natives is not None and self._natives.takes_part:
+            floats = self._natives.add(number, block)
+        self._add(
+            number, block.values, floats, state.value, state.extra, state.count, state.switched
+        )
+        self._marks.add(first_row, block.present)
 
     def finish(self) -> Vector:
         """One row per group. Nothing can be added afterwards."""
         with np.errstate(all="ignore"):
             values = self._finish(self._state)
-        present = self._state.count > 0
-        return Vector(self._groups.labels, values, present, self._marks.finish())
+        vector = Vector(self._groups.labels, values, self._state.count > 0, self._marks.finish())
+        return self._natives.finish(vector)
 
 
 def aggregate(
@@ -177,7 +186,7 @@ def aggregate(
     """The value of an aggregation whose operand and parameter have been evaluated."""
     if node.op in ACCUMULATING:
         accumulator = Accumulator(context, node, vector.labels, vector.drop_name)
-        accumulator.add(0, vector.values, vector.present)
+        accumulator.add(0, vector)
         return accumulator.finish()
     if node.op == "count_values":
         assert isinstance(param, String)
@@ -192,12 +201,14 @@ def aggregate(
         case "limit_ratio":
             return limit_ratio(context, node, number, vector, param.values)
         case "topk" | "bottomk":
+            vector = note_ignored(context, node, vector)
             return rank(context, number, vector, param.values, largest=node.op == "topk")
     raise AssertionError(f"BUG: unknown aggregation {node.op}")
 
 
 def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) -> Vector:
     warn_quantiles(context, node, q)
+    vector = note_ignored(context, node, vector)
     groups = make_groups(node, vector.labels)
     marks = _Marks(groups, vector.drop_name)
     marks.add(0, vector.present)
@@ -244,9 +255,18 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
 def _value_codes(vector: Vector) -> Int32s:
     """The symbol of the text of each present value, in row-major order.
 
-    Values are told apart by their bits first: zeros by their sign, NaN by its payload.
+    Floats are told apart by their bits first: zeros by their sign, NaN by its payload.
     """
-    distinct, numbers = kernels.number_words(vector.values[vector.present].view(np.uint64))
+    floats = only_floats(vector)
+    distinct, numbers = kernels.number_words(vector.values[floats.present].view(np.uint64))
     symbols = vector.labels.symbols
     texts = map(format_f, distinct.view(np.float64).tolist())
-    return np.array([symbols.code(text) for text in texts], np.int32)[numbers]
+    codes = np.zeros(vector.present.shape, np.int32)
+    codes[floats.present] = np.array([symbols.code(text) for text in texts], np.int32)[numbers]
+    places, rows = histogram_places(vector)
+    if vector.natives is not None:
+        used, inverse = np.unique(rows, return_inverse=True)
+        shown = [text_of(vector.natives.histograms, row) for row in used.tolist()]
+        own = np.array([symbols.code(text) for text in shown], np.int32)
+        codes.reshape(-1)[places] = own[inverse]
+    return codes[vector.present]

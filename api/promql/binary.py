@@ -7,6 +7,8 @@ scalar, and takes away presence.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from api.promql.context import Context
@@ -24,10 +26,12 @@ from api.promql.matching import (
     pair_rows,
 )
 from api.promql.names import NAME_LABELS, drop_metric_name, is_constant, merge_equal_rows
+from api.promql.native_binary import TRIM_OPERATORS, NativeOperation, Operand
+from api.promql.natives import take_natives
 from api.promql.nodes import Binary, Card, VectorMatching
 from api.promql.value import Scalar, Vector
 from api.promql.vector_kernels import present_groups
-from storage.labels import LabelFrame, empty_frame
+from storage.labels import LabelFrame
 from storage.samples import Bools, Float64s, Int64s
 
 ARITHMETIC: dict[str, np.ufunc] = {
@@ -48,7 +52,6 @@ COMPARISONS: dict[str, np.ufunc] = {
     "<=": np.less_equal,
 }
 SET_OPERATORS = ("and", "or", "unless")
-TRIM_OPERATORS = ("</", ">/")
 
 
 def evaluate_binary(
@@ -90,30 +93,24 @@ def _with_scalar(
     context: Context, node: Binary, vector: Vector, scalar: Float64s, *, scalar_first: bool
 ) -> Vector:
     a, b = (scalar, vector.values) if scalar_first else (vector.values, scalar)
-    if node.op in TRIM_OPERATORS:
-        return _no_histograms(context, node, vector)
     if node.op in ARITHMETIC:
-        result = Vector(vector.labels, compute(node.op, a, b), vector.present, vector.drop_name)
+        values, holds = compute(node.op, a, b), vector.present
+    elif node.op in TRIM_OPERATORS:
+        values, holds = vector.values, np.zeros_like(vector.present)
+    else:
+        holds = compare(node.op, a, b)
+        values = holds.astype(np.float64) if node.return_bool else vector.values
+        holds = vector.present if node.return_bool else vector.present & holds
+    result = replace(vector, values=values, present=holds, natives=None)
+    if vector.natives is not None or node.op in TRIM_OPERATORS:
+        sides = Operand(vector.values, vector.natives), Operand(scalar)
+        lhs, rhs = sides[::-1] if scalar_first else sides
+        operation = NativeOperation(context, node, lhs, rhs, vector.present)
+        values, present, natives = operation.apply(values, holds)
+        result = replace(result, values=values, present=present, natives=natives)
+    if node.op in ARITHMETIC or node.return_bool:
         return drop_metric_name(context, result)
-    holds = compare(node.op, a, b)
-    if node.return_bool:
-        result = Vector(vector.labels, holds.astype(np.float64), vector.present, vector.drop_name)
-        return drop_metric_name(context, result)
-    return Vector(vector.labels, vector.values, vector.present & holds, vector.drop_name)
-
-
-def _no_histograms(context: Context, node: Binary, vector: Vector) -> Vector:
-    """Trimming buckets off a float: nothing is left but the info."""
-    if vector.present.any():
-        context.info(
-            "incompatible sample types encountered for binary operator "
-            f'"{node.op}": float {node.op} float',
-            node,
-        )
-    steps = vector.values.shape[1]
-    return Vector(
-        empty_frame(vector.labels.symbols), np.zeros((0, steps)), np.zeros((0, steps), np.bool_)
-    )
+    return result
 
 
 def _of_vectors(context: Context, node: Binary, lhs: Vector, rhs: Vector) -> Vector:
@@ -142,18 +139,21 @@ def _combine(context: Context, node: Binary, many: Side, one: Side, pairing: Pai
     context.charge(3 * len(pairing.many) * many.vector.values.shape[1])
     a, there = _gather(many.vector, pairing.many)
     b, there_too = _gather(one.vector, pairing.one)
+    mixed = many.vector.natives is not None or one.vector.natives is not None
+    sides = _operand(a, many, pairing.many), _operand(b, one, pairing.one)
     # A gathered matrix is nobody else's; a second one would cost more than the operator.
     scratch = next(
         (own for own, side in ((a, many), (b, one)) if own is not side.vector.values), None
     )
     if matching.card is Card.ONE_TO_MANY:
         a, b = b, a
+        sides = sides[::-1]
     present = there & there_too
     keep = present
     if node.op in ARITHMETIC:
-        values = compute(node.op, a, b, scratch)
+        values = compute(node.op, a, b, None if mixed else scratch)
     elif node.op in TRIM_OPERATORS:
-        return _no_histograms(context, node, Vector(many.vector.labels, a, present))
+        values, keep = a, np.zeros_like(present)
     else:
         holds = compare(node.op, a, b)
         values = holds.astype(np.float64) if node.return_bool else a
@@ -162,7 +162,11 @@ def _combine(context: Context, node: Binary, many: Side, one: Side, pairing: Pai
     marks = None
     if node.return_bool and context.features.delayed_name_removal:
         marks = np.ones(labels.rows, np.bool_)
-    result = Vector(labels, values, keep, marks)
+    natives = None
+    if mixed or node.op in TRIM_OPERATORS:
+        operation = NativeOperation(context, node, *sides, present)
+        values, keep, natives = operation.apply(values, keep)
+    result = Vector(labels, values, keep, marks, natives)
     if _stays_distinct(context, node, many, pairing):
         return result
     if matching.card is not Card.ONE_TO_ONE:
@@ -176,6 +180,13 @@ def _gather(vector: Vector, rows: Int64s) -> tuple[Float64s, Bools]:
     if _are_all(rows, len(vector.values)):
         return vector.values, vector.present
     return vector.values[rows], vector.present[rows]
+
+
+def _operand(values: Float64s, side: Side, rows: Int64s) -> Operand:
+    natives = side.vector.natives
+    if natives is None or _are_all(rows, len(natives.rows)):
+        return Operand(values, natives)
+    return Operand(values, take_natives(natives, rows))
 
 
 def _are_all(rows: Int64s, count: int) -> bool:
@@ -228,10 +239,10 @@ def _of_sets(op: str, lhs: Vector, rhs: Vector, matching: VectorMatching) -> Vec
     left_group, right_group, groups = match_groups(lhs.labels, rhs.labels, matching)
     if op == "or":
         met = present_groups(left_group, groups, lhs.present)[right_group]
-        others = Vector(rhs.labels, rhs.values, rhs.present & ~met, rhs.drop_name)
+        others = replace(rhs, present=rhs.present & ~met)
         if not others.present.any():
             return lhs
         return merge_equal_rows(concat(lhs, others))
     met = present_groups(right_group, groups, rhs.present)[left_group]
     present = lhs.present & (met if op == "and" else ~met)
-    return Vector(lhs.labels, lhs.values, present, lhs.drop_name)
+    return replace(lhs, present=present)

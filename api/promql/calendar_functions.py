@@ -10,6 +10,7 @@ import numpy as np
 
 from api.promql.context import Context
 from api.promql.names import drop_metric_name
+from api.promql.natives import only_floats
 from api.promql.nodes import Call
 from api.promql.value import Value, Vector
 from storage.kernel import kernel
@@ -38,7 +39,7 @@ def calendar_field(context: Context, call: Call, args: list[Value]) -> Vector:
         vector = Vector(one_row(context.symbols), seconds, np.ones(seconds.shape, np.bool_))
     else:
         assert isinstance(args[0], Vector), f"BUG: {call.func} of a {type(args[0]).__name__}"
-        vector = args[0]
+        vector = only_floats(args[0])
     values = split_times(truncate(vector.values), FIELDS.index(call.func))
     return drop_metric_name(context, Vector(vector.labels, values, vector.present))
 

@@ -24,12 +24,13 @@ from api.promql.evaluator import Evaluator
 from api.promql.extended import extend_samples, extension_of
 from api.promql.features import Features
 from api.promql.names import finish_names
+from api.promql.natives import histogram_cost
 from api.promql.nodes import MatrixSelector, Node, Subquery, ValueType
-from api.promql.over_time import fresh_between, samples_of_cells
 from api.promql.parser import parse
 from api.promql.plan import Frame, Plan, make_plan, without_parens
 from api.promql.queryable import Queryable, Selection
 from api.promql.ranking import take_rows
+from api.promql.sample_cells import fresh_between, samples_of_cells
 from api.promql.value import Matrix, Result, Scalar, Value, Vector
 from storage.errors import LimitExceeded, QueryStopped
 from storage.labels import LabelFrame, one_row
@@ -245,7 +246,7 @@ def _matrix_of_selector(evaluator: Evaluator, context: Context, node: MatrixSele
     span = evaluator.plan.spans[node]
     end_ms = int(span.ends(context.steps)[0])
     samples = selection.read(0, selection.labels.rows)
-    context.charge(len(samples))
+    context.charge(len(samples) + histogram_cost(samples.histograms))
     extension = extension_of(node.selector, evaluator.lookback_ms)
     if extension is not None:
         extended = extend_samples(samples, end_ms, span.range_ms, extension)
@@ -262,7 +263,7 @@ def _matrix_of_subquery(evaluator: Evaluator, context: Context, node: Subquery) 
     inner = evaluator.evaluate(node.expr, context.at_steps(grid))
     assert isinstance(inner, Vector), "BUG: a subquery over no vector"
     vector = finish_names(context, inner)
-    return _matrix(vector.labels, samples_of_cells(vector.values, vector.present, grid))
+    return _matrix(vector.labels, samples_of_cells(vector, grid))
 
 
 def _matrix(labels: LabelFrame, samples: Samples) -> Matrix:
@@ -275,5 +276,12 @@ def _matrix(labels: LabelFrame, samples: Samples) -> Matrix:
     np.cumsum(lengths, out=offsets[1:])
     starts = np.repeat(samples.offsets[:-1][order] - offsets[:-1], lengths)
     positions = starts + np.arange(offsets[-1])
-    columns = Samples(offsets, samples.timestamps[positions], samples.values[positions])
+    rows = None if samples.rows is None else samples.rows[positions]
+    columns = Samples(
+        offsets,
+        samples.timestamps[positions],
+        samples.values[positions],
+        rows=rows,
+        histograms=samples.histograms,
+    )
     return Matrix(labels.take(order), columns)

@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from api.promql import sample_kernels
 from api.promql.absence import absence
 from api.promql.aggregation import Accumulator, aggregate
 from api.promql.binary import evaluate_binary
 from api.promql.context import Context
-from api.promql.errors import ExecutionError
-from api.promql.extended import check_function, extension_of, smooth_values
+from api.promql.extended import check_function, extension_of, smooth_cells
 from api.promql.functions import CALLS, ROW_LOCAL
 from api.promql.info import enrich
 from api.promql.info_selector import info_selector
 from api.promql.names import drop_metric_name
+from api.promql.native_binary import negative
+from api.promql.natives import histogram_cost, natives_cost, spread_natives, stacked_natives
 from api.promql.nodes import (
     Aggregate,
     Binary,
@@ -40,18 +40,28 @@ from api.promql.nodes import (
     VectorSelector,
 )
 from api.promql.over_time import FUNCTIONS as RANGE_FUNCTIONS
-from api.promql.over_time import Windows, empty_cells, fresh_samples
+from api.promql.over_time import Windows
 from api.promql.plan import Plan, without_parens
 from api.promql.queryable import Selection
 from api.promql.range_calls import RangeCall
+from api.promql.range_notes import tell_notes
 from api.promql.rows import Block, Rows, Stage
-from api.promql.value import Scalar, String, Value, Vector
+from api.promql.sample_cells import (
+    INFO_TIMESTAMP,
+    START,
+    TIMESTAMP,
+    VALUE,
+    HintedSelection,
+    empty_cells,
+    fresh_samples,
+    newest_cells,
+    without_starts,
+)
+from api.promql.value import Natives, Scalar, String, Value, Vector
 from storage.labels import empty_frame
 from storage.samples import Bools
 
 ACCUMULATED = frozenset(("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"))
-# Functions that this engine knows by name only, until start timestamps are stored.
-UNSUPPORTED = frozenset(("start_timestamp",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,8 @@ class Evaluator:
 
     def selection(self, node: Node) -> Selection:
         """What was read for a selector, or for a call of info(); possibly more than its times."""
-        return self.selections[self.plan.select_of[node]]
+        selection = self.selections[self.plan.select_of[node]]
+        return HintedSelection(selection) if node in self.plan.counted else selection
 
     def _open(self, node: Node, context: Context) -> Rows | Value:
         """The value of a node, or the rows it can be computed from."""
@@ -114,7 +125,8 @@ class Evaluator:
         context.charge(value.labels.rows * count)
         values = np.repeat(value.values, count, axis=1)
         present = np.repeat(value.present, count, axis=1)
-        return replace(value, values=values, present=present)
+        natives = spread_natives(value.natives, count)
+        return replace(value, values=values, present=present, natives=natives)
 
     def _whole(self, opened: Rows | Value) -> Value:
         """Compute all blocks of rows into one vector."""
@@ -122,7 +134,9 @@ class Evaluator:
             return opened
         rows = opened.labels.rows
         whole: Vector | None = None
+        parts: list[tuple[Natives | None, tuple[int, int]]] = []
         for first, block in opened.blocks():
+            parts.append((block.natives, block.values.shape))
             if whole is None:
                 whole = replace(block, labels=opened.full_labels(block))
                 if block.labels.rows == rows:
@@ -136,7 +150,7 @@ class Evaluator:
             if whole.drop_name is not None:
                 whole.drop_name[first:end] = block.drop_name
         assert whole is not None, "BUG: rows without a block"
-        return whole
+        return whole if len(parts) == 1 else replace(whole, natives=stacked_natives(parts))
 
     def _then(self, opened: Rows | Value, stage: Stage) -> Rows | Vector:
         """Apply a stage: block by block later if that is possible, or to the whole vector now."""
@@ -152,25 +166,16 @@ class Evaluator:
         selection = self.selection(node)
         return selection, Rows(context, selection.labels, _no_leaf, self.executor)
 
-    def _newest(self, node: Node, context: Context, *, timestamps: bool = False) -> Rows:
-        """The newest value (or its time in seconds) of each series at each step."""
+    def _newest(self, node: Node, context: Context, what: int = VALUE) -> Rows:
+        """The newest sample of each series at each step, or its time or start in seconds."""
         selection, rows = self._rows(node, context)
         times = self.plan.spans[node].ends(context.steps)
-        latest = sample_kernels.latest_timestamps if timestamps else sample_kernels.latest_values
 
         def leaf(first_row: int, end_row: int) -> Block:
             samples = selection.read(first_row, end_row)
-            values, present = empty_cells(samples.series_count, len(times))
-            latest(
-                samples.offsets,
-                samples.timestamps,
-                samples.values,
-                times,
-                self.lookback_ms,
-                values,
-                present,
-            )
-            return Block(values, present, len(samples))
+            values, present, natives = newest_cells(samples, times, self.lookback_ms, what)
+            size = len(samples) + histogram_cost(samples.histograms)
+            return Block(values, present, size, natives)
 
         rows.leaf = leaf
         return rows
@@ -181,8 +186,13 @@ class Evaluator:
         times = self.plan.spans[node].ends(context.steps)
 
         def leaf(first_row: int, end_row: int) -> Block:
-            samples = fresh_samples(selection.read(first_row, end_row))
-            return Block(*smooth_values(samples, times, self.lookback_ms), len(samples))
+            samples = selection.read(first_row, end_row)
+            size = len(samples) + histogram_cost(samples.histograms)
+            cells = smooth_cells(fresh_samples(without_starts(samples)), times, self.lookback_ms)
+            if cells.notes:
+                labels = selection.labels.take(np.arange(first_row, end_row))
+                tell_notes(context, node, cells.notes, labels)
+            return Block(cells.values, cells.present, size, cells.natives)
 
         rows.leaf = leaf
         return rows
@@ -201,8 +211,8 @@ class Evaluator:
             return Scalar(-opened.values) if minuses % 2 else opened
 
         def negate(vector: Vector) -> Vector:
-            values = -vector.values if minuses % 2 else vector.values
-            return drop_metric_name(context, replace(vector, values=values))
+            negated = negative(vector) if minuses % 2 else vector
+            return drop_metric_name(context, negated)
 
         return self._then(opened, negate)
 
@@ -256,17 +266,15 @@ class Evaluator:
                 marked = block.drop_name is not None and bool(block.drop_name.all())
                 marks = np.ones(opened.labels.rows, np.bool_) if marked else None
                 accumulator = Accumulator(context, node, opened.full_labels(block), marks)
-            accumulator.add(first_row, block.values, block.present)
+            accumulator.add(first_row, block)
         assert accumulator is not None, "BUG: rows without a block"
         return accumulator.finish()
 
     def _call(self, node: Call, context: Context) -> Rows | Value:
-        if node.func in UNSUPPORTED:
-            raise ExecutionError(f"{node.func}() is not supported by this version")
         if node.func == "absent":
             found = self._found(self._open(node.args[0], context))
             return absence(context, node.args[0], found)
-        if node.func == "timestamp":
+        if node.func in ("timestamp", "start_timestamp"):
             return self._timestamp(node, context)
         if node.func == "info":
             return self._info(node, context)
@@ -297,22 +305,24 @@ class Evaluator:
         return self._then(self._open(node.args[at], context), apply)
 
     def _timestamp(self, node: Call, context: Context) -> Rows | Vector:
-        """The time of the samples of a selector; of anything else, the time of the step."""
+        """The time or the start of the samples of a selector; the time of the step, or 0, if there
+        is no selector to ask."""
         argument = without_parens(node.args[0])
+        of_start = node.func == "start_timestamp"
         if isinstance(argument, VectorSelector):
-            rows = self._newest(argument, context, timestamps=True)
+            rows = self._newest(argument, context, START if of_start else TIMESTAMP)
             return self._then(rows, lambda vector: drop_metric_name(context, vector))
-        seconds = context.steps / 1000
+        seconds = np.zeros(len(context.steps)) if of_start else context.steps / 1000
 
         def apply(vector: Vector) -> Vector:
             values = np.broadcast_to(seconds, vector.values.shape).copy()
-            return drop_metric_name(context, replace(vector, values=values))
+            return drop_metric_name(context, replace(vector, values=values, natives=None))
 
         return self._then(self._open(argument, context), apply)
 
     def _info(self, node: Call, context: Context) -> Vector:
         base = self.evaluate(node.args[0], context)
-        info = self._whole(self._newest(node, context, timestamps=True))
+        info = self._whole(self._newest(node, context, INFO_TIMESTAMP))
         assert isinstance(base, Vector) and isinstance(info, Vector), "BUG: info() of no vector"
         return enrich(context, base, info, info_selector(node))
 
@@ -324,7 +334,7 @@ class Evaluator:
         arrays = [np.ascontiguousarray(p.values) for p in params if isinstance(p, Scalar)]
         span = self.plan.spans[argument]
         windows = Windows(context.steps, span.ends(context.steps), span.range_ms)
-        call = RangeCall(context, node, argument, windows, arrays)
+        call = RangeCall(context, node, windows, arrays)
         if isinstance(argument, Subquery):
             context.charge(span.grid_size(windows.ends))
             grid = span.grid(windows.ends)
@@ -360,7 +370,8 @@ def _cells_of(value: Value) -> int:
     """How many samples a value counts as."""
     if isinstance(value, String):
         return 0
-    return int(value.values.size)
+    histograms = natives_cost(value.natives) if isinstance(value, Vector) else 0
+    return int(value.values.size) + histograms
 
 
 def _scalar(value: Value) -> Scalar:

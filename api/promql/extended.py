@@ -13,11 +13,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from api.promql import extended_kernels as kernels
+from api.promql import native_extended
 from api.promql.errors import ExecutionError
+from api.promql.mixed_over_time import (
+    MIXED,
+    Mixed,
+    add_rates,
+    count_windows,
+    find_events,
+)
 from api.promql.nodes import VectorSelector
-from api.promql.over_time import Cells, Windows, empty_cells, fresh_between
+from api.promql.over_time import Windows
+from api.promql.range_kernels import window_edges
+from api.promql.sample_cells import (
+    Cells,
+    empty_cells,
+    float_samples,
+    fresh_between,
+    histogram_samples,
+)
 from api.promql.signatures import ANCHORED_FUNCTIONS, SMOOTHED_FUNCTIONS
-from storage.samples import Int64s, Samples
+from storage.samples import Bools, Int64s, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +116,51 @@ FUNCTIONS: dict[str, ExtendedFunction] = {
 }
 
 
-def smooth_values(samples: Samples, times: Int64s, lookback_ms: int) -> Cells:
+def over_extended(func: str, samples: Samples, windows: Windows, extension: Extension) -> Mixed:
+    """The cells of a function over an extended range whose samples may be histograms."""
+    if func in ("changes", "resets"):
+        events = find_events(samples, of_resets=func == "resets")
+        return Mixed(*count_windows(samples, events, windows, extension.lookback_ms))
+    floats, natives = float_samples(samples), histogram_samples(samples)
+    result = Mixed(*FUNCTIONS[func](floats, windows, extension))
+    is_counter = func != "delta"
+    cells = native_extended.extended_rates(natives, windows, extension, is_counter, func == "rate")
+    has_floats, has_natives = _sees(floats, windows, extension), _sees(natives, windows, extension)
+    result.note(MIXED, has_floats & has_natives)
+    add_rates(result, cells, has_floats, has_natives)
+    return result
+
+
+def _sees(samples: Samples, windows: Windows, extension: Extension) -> Bools:
+    """Where an extended window has any sample."""
+    ahead_ms = extension.lookback_ms if extension.smoothed else 0
+    low, high = window_edges(
+        samples.offsets,
+        samples.timestamps,
+        windows.ends + ahead_ms,
+        windows.range_ms + extension.lookback_ms + ahead_ms,
+    )
+    seen: Bools = high > low
+    return seen
+
+
+def smooth_cells(samples: Samples, times: Int64s, lookback_ms: int) -> Mixed:
     """The cells of a smoothed instant selector; samples without stale markers."""
+    floats, natives = float_samples(samples), histogram_samples(samples)
     out, present = empty_cells(samples.series_count, len(times))
     kernels.smooth_values(
-        samples.offsets, samples.timestamps, samples.values, times, lookback_ms, out, present
+        floats.offsets, floats.timestamps, floats.values, times, lookback_ms, out, present
     )
-    return out, present
+    result = Mixed(out, present)
+    if len(natives) == 0:
+        return result
+    windows = Windows(times, times, 0)
+    extension = Extension(lookback_ms, smoothed=True)
+    cells = native_extended.smooth_values(natives, times, lookback_ms)
+    has_floats, has_natives = _sees(floats, windows, extension), _sees(natives, windows, extension)
+    result.note(MIXED, has_floats & has_natives)
+    add_rates(result, cells, has_floats, has_natives)
+    return result
 
 
 def extend_samples(samples: Samples, end_ms: int, range_ms: int, extension: Extension) -> Samples:

@@ -18,10 +18,11 @@ from api.promql.histogram import (
     histogram_fraction,
     histogram_quantile,
     histogram_quantiles,
-    of_native_histograms,
 )
 from api.promql.label_functions import label_join, label_replace
 from api.promql.names import drop_metric_name
+from api.promql.native_histogram import of_native_histograms
+from api.promql.natives import only_floats
 from api.promql.nodes import Call
 from api.promql.sorting import sort_by_label, sort_by_value
 from api.promql.value import Scalar, Value, Vector
@@ -85,7 +86,7 @@ def scalar_arg(args: list[Value], at: int) -> Float64s:
 
 
 def _elementwise(context: Context, call: Call, args: list[Value]) -> Vector:
-    vector = vector_arg(args, 0)
+    vector = only_floats(vector_arg(args, 0))
     with np.errstate(all="ignore"):
         values = MATH[call.func](vector.values)
     return drop_metric_name(context, Vector(vector.labels, values, vector.present))
@@ -93,7 +94,7 @@ def _elementwise(context: Context, call: Call, args: list[Value]) -> Vector:
 
 def _clamp(context: Context, call: Call, args: list[Value]) -> Vector:
     """clamp, clamp_min and clamp_max; nothing is left at steps where the bounds are reversed."""
-    vector = vector_arg(args, 0)
+    vector = only_floats(vector_arg(args, 0))
     lower = np.full(len(context.steps), -np.inf)
     upper = np.full(len(context.steps), np.inf)
     if call.func != "clamp_max":
@@ -107,7 +108,7 @@ def _clamp(context: Context, call: Call, args: list[Value]) -> Vector:
 
 def _round(context: Context, call: Call, args: list[Value]) -> Vector:
     """To the nearest multiple, ties upwards."""
-    vector = vector_arg(args, 0)
+    vector = only_floats(vector_arg(args, 0))
     nearest = scalar_arg(args, 1) if len(args) > 1 else np.ones(len(context.steps))
     with np.errstate(all="ignore"):
         # Multiplying by the inverse is what Prometheus does; dividing would round differently.
@@ -117,8 +118,8 @@ def _round(context: Context, call: Call, args: list[Value]) -> Vector:
 
 
 def _scalar(context: Context, call: Call, args: list[Value]) -> Scalar:
-    """The value of the only series of each step, else NaN."""
-    vector = vector_arg(args, 0)
+    """The value of the only float of each step, else NaN."""
+    vector = only_floats(vector_arg(args, 0))
     if vector.labels.rows == 0:
         return Scalar(np.full(len(context.steps), np.nan))
     only = vector.present.sum(axis=0) == 1

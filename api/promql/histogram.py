@@ -1,14 +1,14 @@
 """The functions of classic histograms: series that count observations up to a bound, label `le`.
 
 Series that differ in `le` only form a histogram; they are grouped and put in the order of their
-bounds once. A kernel then walks the buckets that are present at each step. Native histograms are
-not stored yet, so the functions that take nothing else have no results.
+bounds once. A kernel then walks the buckets that are present at each step. Quantiles and shares are
+worked out for classic and native histograms alike, each kind on its own.
 """
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,10 +18,13 @@ from api.promql.go_format import format_g, format_g2, format_open_metrics, parse
 from api.promql.histogram_kernels import group_fractions, group_quantiles_of_buckets
 from api.promql.matching import concat
 from api.promql.names import drop_metric_name, merge_equal_rows
+from api.promql.native_histogram import for_metric, native_fractions, native_quantiles
+from api.promql.natives import histogram_mask, only_floats, only_histograms
 from api.promql.nodes import Call, Node
+from api.promql.ranking import take_rows
 from api.promql.value import Scalar, String, Value, Vector
-from api.promql.vector_kernels import rows_by_group
-from storage.labels import METRIC_NAME, LabelFrame, empty_frame
+from api.promql.vector_kernels import present_groups, rows_by_group
+from storage.labels import METRIC_NAME, LabelFrame, group_rows
 from storage.samples import Bools, Float64s, Int64s
 
 BUCKET_LABEL = "le"
@@ -48,10 +51,14 @@ class Buckets:
 
 def histogram_quantile(context: Context, call: Call, args: list[Value]) -> Vector:
     assert isinstance(args[0], Scalar) and isinstance(args[1], Vector)
-    _warn_quantile(context, call.args[0], args[0].values)
-    buckets = make_buckets(context, call.args[1], args[1])
-    result = _quantiles(context, call.args[1], buckets, args[0].values)
-    return drop_metric_name(context, result)
+    q = args[0].values
+    _warn_quantile(context, call.args[0], q)
+    natives, buckets = split_kinds(context, call.args[1], args[1])
+    results = [
+        native_quantiles(context, call.args[0], natives, q),
+        _quantiles(context, call.args[1], buckets, q),
+    ]
+    return drop_metric_name(context, _joined(results))
 
 
 def histogram_quantiles(context: Context, call: Call, args: list[Value]) -> Vector:
@@ -62,46 +69,94 @@ def histogram_quantiles(context: Context, call: Call, args: list[Value]) -> Vect
     for node, quantile in zip(call.args[2:], quantiles, strict=True):
         assert isinstance(quantile, Scalar)
         _warn_quantile(context, node, quantile.values)
-    buckets = make_buckets(context, call.args[0], vector)
+    natives, buckets = split_kinds(context, call.args[0], vector)
     for quantile in quantiles:
         assert isinstance(quantile, Scalar)
         q = quantile.values
-        result = _quantiles(context, call.args[0], buckets, q)
+        of_one = _joined(
+            [
+                native_quantiles(context, call.args[0], natives, q),
+                _quantiles(context, call.args[0], buckets, q),
+            ]
+        )
         # The number may differ from step to step, and with it the series.
         for bits in np.unique(q.view(np.uint64)):
             at_steps = q.view(np.uint64) == bits
             code = context.symbols.code(format_open_metrics(float(q[at_steps][0])))
-            codes = np.full(result.labels.rows, code, np.int32)
-            labels = result.labels.with_column(name.text, codes)
-            results.append(Vector(labels, result.values, result.present & at_steps))
-    joined = results[0]
-    for result in results[1:]:
-        joined = concat(joined, result)
-    return drop_metric_name(context, merge_equal_rows(joined))
+            codes = np.full(of_one.labels.rows, code, np.int32)
+            labels = of_one.labels.with_column(name.text, codes)
+            results.append(Vector(labels, of_one.values, of_one.present & at_steps))
+    return drop_metric_name(context, _joined(results))
 
 
 def histogram_fraction(context: Context, call: Call, args: list[Value]) -> Vector:
     lower, upper, vector = args
     assert isinstance(lower, Scalar) and isinstance(upper, Scalar) and isinstance(vector, Vector)
-    buckets = make_buckets(context, call.args[2], vector)
+    natives, buckets = split_kinds(context, call.args[2], vector)
     values, present = group_fractions(
         buckets.rows,
         buckets.offsets,
         buckets.bounds,
-        vector.values,
-        vector.present,
+        buckets.vector.values,
+        buckets.vector.present,
         lower.values,
         upper.values,
     )
-    return drop_metric_name(context, Vector(buckets.labels, values, present))
+    results = [
+        native_fractions(context, call.args[0], natives, lower.values, upper.values),
+        Vector(buckets.labels, values, present),
+    ]
+    return drop_metric_name(context, _joined(results))
 
 
-def of_native_histograms(context: Context, call: Call, args: list[Value]) -> Vector:
-    """What a function of native histograms makes of floats: nothing."""
-    steps = len(context.steps)
-    return Vector(
-        empty_frame(context.symbols), np.zeros((0, steps)), np.zeros((0, steps), np.bool_)
+def _joined(vectors: list[Vector]) -> Vector:
+    """All rows of vectors without marks, those with equal labels merged."""
+    used = [vector for vector in vectors if vector.labels.rows > 0] or vectors[:1]
+    joined = used[0]
+    for vector in used[1:]:
+        joined = concat(joined, vector)
+    return joined if len(used) == 1 else merge_equal_rows(joined)
+
+
+def split_kinds(context: Context, node: Node, vector: Vector) -> tuple[Vector, Buckets]:
+    """The native histograms of a vector, and its classic ones.
+
+    Where both kinds have the same labels at the same step neither is there, with a warning.
+    """
+    buckets = make_buckets(context, node, only_floats(vector))
+    mask = histogram_mask(vector)
+    rows = np.flatnonzero(mask.any(axis=1))
+    natives = replace(take_rows(only_histograms(vector), rows), drop_name=None)
+    if len(rows) == 0 or buckets.labels.rows == 0:
+        return natives, buckets
+    return _without_clashes(context, node, natives, buckets)
+
+
+def _without_clashes(
+    context: Context, node: Node, natives: Vector, buckets: Buckets
+) -> tuple[Vector, Buckets]:
+    names = sorted({*natives.labels.names, *buckets.labels.names})
+    both = np.concatenate((natives.labels.matrix(names), buckets.labels.matrix(names)))
+    number, first = group_rows(both)
+    of_native, of_classic = number[: natives.labels.rows], number[natives.labels.rows :]
+    histogram = np.repeat(np.arange(buckets.labels.rows), np.diff(buckets.offsets))
+    classic = present_groups(
+        of_classic[histogram], len(first), buckets.vector.present[buckets.rows]
     )
+    clash = natives.present & classic[of_native]
+    if not clash.any():
+        return natives, buckets
+    for code in np.unique(natives.labels.column(METRIC_NAME)[clash.any(axis=1)]):
+        context.warn(
+            "vector contains a mix of classic and native histograms"
+            + for_metric(context.symbols.text(int(code))),
+            node,
+        )
+    clashing = present_groups(of_native, len(first), clash)
+    present = buckets.vector.present.copy()
+    present[buckets.rows] &= ~clashing[of_classic[histogram]]
+    kept = replace(natives, present=natives.present & ~clash)
+    return kept, replace(buckets, vector=replace(buckets.vector, present=present))
 
 
 def make_buckets(context: Context, node: Node, vector: Vector) -> Buckets:
@@ -137,7 +192,7 @@ def _warn_bounds(context: Context, node: Node, vector: Vector, valid: Bools) -> 
         metric = text(int(labels.column(METRIC_NAME)[row]))
         context.warn(
             f'bucket label "le" is missing or has a malformed value of {quote(bound)}'
-            + _for_metric(metric),
+            + for_metric(metric),
             node,
         )
 
@@ -169,7 +224,7 @@ def _note_repairs(
         low, high, most, start, end = repairs[rows].T
         context.info(
             NOT_MONOTONIC
-            + _for_metric(context.symbols.text(int(name)))
+            + for_metric(context.symbols.text(int(name)))
             + f", from buckets {format_g(float(low.min()))} to {format_g(float(high.max()))}"
             + f", with a max diff of {format_g2(float(most.max()))}"
             + f", over {counts[rows].sum()} samples"
@@ -177,10 +232,6 @@ def _note_repairs(
             + f" to {_format_time(context.steps[int(end.max())])}",
             node,
         )
-
-
-def _for_metric(name: str) -> str:
-    return f" for metric name {quote(name)}" if name else ""
 
 
 def _format_time(time_ms: int) -> str:

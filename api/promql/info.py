@@ -8,7 +8,7 @@ as a `choice` of one info series per info metric, and labels are worked out once
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from api.promql.go_format import format_labels
 from api.promql.info_selector import InfoSelector
 from api.promql.matching import Pairing, pair_rows
 from api.promql.names import merge_equal_rows
+from api.promql.natives import histogram_mask
+from api.promql.ranking import take_rows
 from api.promql.value import Vector
 from storage.kernel import kernel
 from storage.labels import METRIC_NAME, LabelFrame, group_rows
@@ -47,6 +49,7 @@ def enrich(context: Context, base: Vector, info: Vector, selector: InfoSelector)
     base = _of_rows(base, np.flatnonzero(base.present.any(axis=1)))
     is_info = _info_rows(base.labels, selector)
     info = _of_rows(info, _identified(base.labels, ~is_info, info.labels))
+    _check_floats(info)
     base_target, info_target, targets = _targets(base.labels, info.labels)
     # Info series are not enriched themselves: theirs is one more target, about which none tells.
     base_target = np.where(is_info, targets, base_target)
@@ -60,14 +63,20 @@ def enrich(context: Context, base: Vector, info: Vector, selector: InfoSelector)
         unknown = (choices.rows == NO_ROW).all(axis=1)[pairing.one] & ~is_info[pairing.many]
         present[unknown] = False
     labels = _with_info(result.labels, info.labels, choices, pairing, selector)
-    return merge_equal_rows(Vector(labels, result.values, present, result.drop_name))
+    return merge_equal_rows(replace(result, labels=labels, present=present))
+
+
+def _check_floats(info: Vector) -> None:
+    rows = np.flatnonzero(histogram_mask(info).any(axis=1))
+    if len(rows):
+        shown = format_labels(info.labels.labelset(int(rows[0])))
+        raise ExecutionError(f"this should be an info metric, with float samples: {shown}")
 
 
 def _of_rows(vector: Vector, rows: Int64s) -> Vector:
     if len(rows) == vector.labels.rows and bool((rows == np.arange(len(rows))).all()):
         return vector
-    marks = None if vector.drop_name is None else vector.drop_name[rows]
-    return Vector(vector.labels.take(rows), vector.values[rows], vector.present[rows], marks)
+    return take_rows(vector, rows)
 
 
 def _info_rows(labels: LabelFrame, selector: InfoSelector) -> Bools:

@@ -7,6 +7,7 @@ distinct value of the source label, however many series have it.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import re2
@@ -71,7 +72,7 @@ def _with_label(vector: Vector, name: str, codes: Int32s, changed: Bools) -> Vec
     marks = vector.drop_name
     if name == METRIC_NAME and marks is not None:
         marks = marks & ~changed
-    return merge_equal_rows(Vector(labels, vector.values, vector.present, marks))
+    return merge_equal_rows(replace(vector, labels=labels, drop_name=marks))
 
 
 def is_label_name(name: str) -> bool:

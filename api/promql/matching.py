@@ -13,6 +13,7 @@ import numpy as np
 
 from api.promql.errors import ExecutionError
 from api.promql.go_format import format_labels
+from api.promql.natives import merged_natives, stacked_natives
 from api.promql.nodes import Card, VectorMatching
 from api.promql.value import Vector
 from api.promql.vector_kernels import first_clash, join_rows, present_groups
@@ -125,7 +126,8 @@ def fold_one_side(one: Side, include: tuple[str, ...]) -> Side:
         return one
     values, present = join_rows(key, len(first), one.vector.values, one.vector.present)
     labels = one.vector.labels.take(first)
-    return Side(Vector(labels, values, present), one.group[first])
+    natives = merged_natives(one.vector.natives, key, one.vector.present, len(first))
+    return Side(Vector(labels, values, present, natives=natives), one.group[first])
 
 
 def pair_rows(many: Int64s, one: Int64s, groups: int) -> Pairing:
@@ -184,10 +186,11 @@ def concat(a: Vector, b: Vector) -> Vector:
     labels = LabelFrame(a.labels.symbols, a.labels.rows + b.labels.rows, columns)
     values = np.concatenate((a.values, b.values))
     present = np.concatenate((a.present, b.present))
+    natives = stacked_natives([(v.natives, v.values.shape) for v in (a, b)])
     if a.drop_name is None and b.drop_name is None:
-        return Vector(labels, values, present)
+        return Vector(labels, values, present, natives=natives)
     marks = [
         vector.drop_name if vector.drop_name is not None else np.zeros(len(vector.values), np.bool_)
         for vector in (a, b)
     ]
-    return Vector(labels, values, present, np.concatenate(marks))
+    return Vector(labels, values, present, np.concatenate(marks), natives)

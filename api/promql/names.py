@@ -8,10 +8,13 @@ samples of one label set at the same step are an error.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
+from api.promql.natives import merged_natives
 from api.promql.value import Vector
 from storage.kernel import kernel
 from storage.labels import METRIC_NAME, LabelFrame
@@ -28,7 +31,7 @@ def drop_metric_name(context: Context, vector: Vector, *, merge: bool = True) ->
     """
     if context.features.delayed_name_removal:
         marks = np.ones(vector.labels.rows, np.bool_)
-        return Vector(vector.labels, vector.values, vector.present, marks)
+        return replace(vector, drop_name=marks)
     dropped = without_names(vector)
     merged = merge_equal_rows(dropped, vector.labels)
     if not merge and merged.labels.rows < vector.labels.rows:
@@ -40,18 +43,18 @@ def finish_names(context: Context, vector: Vector) -> Vector:
     """Take the names off the marked rows and merge the rows that become equal."""
     marks = vector.drop_name
     if marks is None or not marks.any():
-        return Vector(vector.labels, vector.values, vector.present)
+        return replace(vector, drop_name=None)
     if marks.all():
         return merge_equal_rows(without_names(vector), vector.labels)
     labels = vector.labels
     for name in NAME_LABELS:
         codes = labels.column(name)
         labels = labels.with_column(name, np.where(marks, 0, codes).astype(np.int32))
-    return merge_equal_rows(Vector(labels, vector.values, vector.present))
+    return merge_equal_rows(replace(vector, labels=labels, drop_name=None))
 
 
 def without_names(vector: Vector) -> Vector:
-    return Vector(vector.labels.drop(NAME_LABELS), vector.values, vector.present)
+    return replace(vector, labels=vector.labels.drop(NAME_LABELS), drop_name=None)
 
 
 def merge_equal_rows(vector: Vector, before: LabelFrame | None = None) -> Vector:
@@ -74,7 +77,8 @@ def merge_equal_rows(vector: Vector, before: LabelFrame | None = None) -> Vector
     marks = None
     if vector.drop_name is not None:
         marks = vector.drop_name[_earliest_rows(group, vector.present)]
-    return Vector(vector.labels.take(first), values, present, marks)
+    natives = merged_natives(vector.natives, group, vector.present, len(first))
+    return Vector(vector.labels.take(first), values, present, marks, natives)
 
 
 def _earliest_rows(group: Int64s, present: Bools) -> Int64s:

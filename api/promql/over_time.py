@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from api.promql import range_kernels as kernels
-from api.promql import sample_kernels
 from api.promql.errors import ExecutionError
 from api.promql.rate_kernels import rate_windows
-from storage.samples import Bools, Float64s, Int64s, Samples
-
-Cells = tuple[Float64s, Bools]
+from api.promql.sample_cells import Cells, empty_cells
+from storage.samples import Float64s, Int64s, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +30,6 @@ class Windows:
 
 # params: the scalar arguments, one array over the steps each, in the order of the signature.
 RangeFunction = Callable[[Samples, Windows, list[Float64s]], Cells]
-
-
-def empty_cells(rows: int, steps: int) -> Cells:
-    return np.empty((rows, steps)), np.zeros((rows, steps), np.bool_)
 
 
 def _reduction(op: int, needed: int = 1) -> RangeFunction:
@@ -164,40 +158,6 @@ FUNCTIONS: dict[str, RangeFunction] = {
 
 KEEP_NAME = frozenset({"first_over_time", "last_over_time"})
 NEED_COUNTER = frozenset({"rate", "increase"})
-
-
-def fresh_samples(samples: Samples) -> Samples:
-    """The samples without stale markers; the same object if there are none."""
-    if sample_kernels.count_stale(samples.values) == 0:
-        return samples
-    return fresh_between(samples, -(1 << 62), 1 << 62)
-
-
-def fresh_between(samples: Samples, start_ms: int, end_ms: int) -> Samples:
-    """A copy of the samples in [start_ms, end_ms] without stale markers."""
-    offsets = np.empty(samples.series_count + 1, np.int64)
-    timestamps = np.empty(len(samples), np.int64)
-    values = np.empty(len(samples), np.float64)
-    sample_kernels.pick_fresh(
-        samples.offsets,
-        samples.timestamps,
-        samples.values,
-        start_ms,
-        end_ms,
-        offsets,
-        timestamps,
-        values,
-    )
-    return Samples(offsets, timestamps[: offsets[-1]], values[: offsets[-1]])
-
-
-def samples_of_cells(values: Float64s, present: Bools, steps: Int64s) -> Samples:
-    """The present cells of a vector as samples at their steps: what a subquery gives."""
-    count = int(np.count_nonzero(present))
-    offsets = np.empty(values.shape[0] + 1, np.int64)
-    timestamps, out = np.empty(count, np.int64), np.empty(count, np.float64)
-    sample_kernels.gather_cells(values, present, steps, offsets, timestamps, out)
-    return Samples(offsets, timestamps, out)
 
 
 def out_of_quantile_range(q: Float64s) -> Float64s:

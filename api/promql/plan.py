@@ -8,6 +8,7 @@ Invariants:
   call of info(), which reads the info series.
 * Two selectors with the same matchers share a Select if their time bounds touch; where
   counters differ, only if both or neither of them are for a counter.
+* A selector in `counted` has functions above it that look at counts and sums of histograms only.
 * A node in `invariant` has the same value at every step, at whatever step it is evaluated.
 """
 
@@ -48,6 +49,9 @@ TIME_FUNCTIONS = frozenset(
 )
 # Functions to which a fall of a value is a reset of a counter.
 COUNTER_FUNCTIONS = frozenset(("rate", "increase", "irate", "resets"))
+# Functions to which the buckets of a native histogram do not matter, and those to which they do.
+COUNTING_FUNCTIONS = frozenset(("histogram_avg", "histogram_count", "histogram_sum"))
+BUCKET_FUNCTIONS = frozenset(("histogram_fraction", "histogram_quantile", "histogram_quantiles"))
 
 
 _VECTORS = (ValueType.VECTOR, ValueType.MATRIX)
@@ -105,6 +109,7 @@ class Plan:
     selects: list[Select] = field(default_factory=list)
     select_of: dict[Node, int] = field(default_factory=dict)
     invariant: set[Node] = field(default_factory=set)
+    counted: set[Node] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,8 @@ class Frame:
 class _Visit:
     """A node still to be visited, and the evaluation times it will be asked for.
 
-    func: the function or aggregation above it, with no binary operator between.
+    func: the function or aggregation above it, with no binary operator between. counted: whether
+    only counts and sums of its histograms matter, as far as such functions above it can tell.
     """
 
     node: Node
@@ -132,6 +138,7 @@ class _Visit:
     last_ms: int
     depth: int
     func: str | None = None
+    counted: bool = False
 
 
 def make_plan(root: Node, frame: Frame) -> Plan:
@@ -151,6 +158,8 @@ def make_plan(root: Node, frame: Frame) -> Plan:
         waiting.extend(_children_visits(plan, visit, frame))
         if isinstance(visit.node, VectorSelector):
             wanted.append((visit.node, _select(plan, visit, frame)))
+            if visit.counted:
+                plan.counted.add(visit.node)
         elif isinstance(visit.node, Call) and visit.node.func == "info":
             infos.append(visit)
     if infos:
@@ -204,9 +213,9 @@ def _children_visits(plan: Plan, visit: _Visit, frame: Frame) -> list[_Visit]:
             span = _span_of_subquery(plan, node, frame)
             first_ms, last_ms = _edges(span, first_ms, last_ms)
             first_ms = first_multiple_after(first_ms - span.range_ms, span.step_ms)
-    func = _func_below(visit)
+    func, counted = _func_below(visit), _is_counted_below(visit)
     below = node.args[:1] if isinstance(node, Call) and node.func == "info" else children(node)
-    return [_Visit(child, first_ms, last_ms, depth, func) for child in below]
+    return [_Visit(child, first_ms, last_ms, depth, func, counted) for child in below]
 
 
 def _func_below(visit: _Visit) -> str | None:
@@ -217,6 +226,14 @@ def _func_below(visit: _Visit) -> str | None:
         case Aggregate(op=op):
             return op
     return visit.func
+
+
+def _is_counted_below(visit: _Visit) -> bool:
+    if isinstance(visit.node, Call) and visit.node.func in COUNTING_FUNCTIONS:
+        return True
+    if isinstance(visit.node, Call) and visit.node.func in BUCKET_FUNCTIONS:
+        return False
+    return visit.counted
 
 
 def _edges(span: Span, first_ms: int, last_ms: int) -> tuple[int, int]:

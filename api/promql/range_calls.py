@@ -5,28 +5,32 @@ The samples of a range come from a selector, or from the cells of a subquery's i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from api.promql.context import Context
 from api.promql.extended import FUNCTIONS as EXTENDED_FUNCTIONS
-from api.promql.extended import Extension
+from api.promql.extended import Extension, over_extended
 from api.promql.go_format import format_g, quote
+from api.promql.mixed_over_time import USE_STARTS, Mixed, over_mixed
 from api.promql.names import drop_metric_name
+from api.promql.natives import float_mask, histogram_cost
 from api.promql.nodes import Call, Node
 from api.promql.over_time import (
     FUNCTIONS,
     KEEP_NAME,
     NEED_COUNTER,
     Windows,
-    fresh_samples,
     out_of_quantile_range,
-    samples_of_cells,
 )
 from api.promql.queryable import Selection
+from api.promql.range_notes import tell_notes
 from api.promql.rows import Block
+from api.promql.sample_cells import fresh_samples, samples_of_cells, without_starts
 from api.promql.value import Vector
-from storage.labels import METRIC_NAME
-from storage.samples import Float64s, Int64s
+from storage.labels import METRIC_NAME, LabelFrame
+from storage.samples import Float64s, Int64s, Samples
 
 TYPE_LABEL = "__type__"
 COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
@@ -39,7 +43,6 @@ class RangeCall:
 
     context: Context
     node: Call
-    range_node: Node
     windows: Windows
     params: list[Float64s]
 
@@ -47,18 +50,37 @@ class RangeCall:
         self, selection: Selection, first_row: int, end_row: int, extension: Extension | None
     ) -> Block:
         """extension: of an anchored or smoothed range."""
-        samples = fresh_samples(selection.read(first_row, end_row))
-        if extension is None:
-            values, present = FUNCTIONS[self.node.func](samples, self.windows, self.params)
-        else:
-            values, present = EXTENDED_FUNCTIONS[self.node.func](samples, self.windows, extension)
-        return Block(values, present, len(samples))
+        samples = selection.read(first_row, end_row)
+        size = len(samples) + histogram_cost(samples.histograms)
+        uses_starts = self.context.features.use_start_timestamps and self.node.func in USE_STARTS
+        if not uses_starts or extension is not None:
+            samples = without_starts(samples)
+        rows = np.arange(first_row, end_row)
+        cells = self._over(fresh_samples(samples), selection.labels, rows, extension)
+        return Block(cells.values, cells.present, size, cells.natives)
 
     def of_subquery(self, inner: Vector, grid: Int64s) -> Vector:
         """inner: the subquery's expression at the times of the grid; its marks are kept."""
-        samples = samples_of_cells(inner.values, inner.present, grid)
-        values, present = FUNCTIONS[self.node.func](samples, self.windows, self.params)
-        return Vector(inner.labels, values, present, inner.drop_name)
+        rows = np.arange(inner.labels.rows)
+        cells = self._over(samples_of_cells(inner, grid), inner.labels, rows, None)
+        return replace(inner, values=cells.values, present=cells.present, natives=cells.natives)
+
+    def _over(
+        self, samples: Samples, labels: LabelFrame, rows: Int64s, extension: Extension | None
+    ) -> Mixed:
+        """The cells of all windows; the samples are those of these rows of the labels."""
+        func, windows = self.node.func, self.windows
+        if samples.rows is None and samples.starts is None:
+            if extension is None:
+                return Mixed(*FUNCTIONS[func](samples, windows, self.params))
+            return Mixed(*EXTENDED_FUNCTIONS[func](samples, windows, extension))
+        if extension is None:
+            cells = over_mixed(func, samples, windows, self.params)
+        else:
+            cells = over_extended(func, samples, windows, extension)
+        if cells.notes:
+            tell_notes(self.context, self.node.args[0], cells.notes, labels.take(rows))
+        return cells
 
     def finish(self, vector: Vector) -> Vector:
         """Make the annotations and drop the metric name, if the function does.
@@ -66,7 +88,7 @@ class RangeCall:
         Where samples are absent is asked of all series together, whatever their names.
         """
         if self.node.func in NEED_COUNTER:
-            note_non_counters(self.context, self.range_node, vector)
+            note_non_counters(self.context, self.node.args[0], vector)
         if self.node.func == "quantile_over_time":
             self._warn_of_quantiles(vector)
         if self.node.func in KEEP_NAME or self.node.func == "absent_over_time":
@@ -84,14 +106,14 @@ class RangeCall:
 
 
 def note_non_counters(context: Context, node: Node, vector: Vector) -> None:
-    """An info for each metric with a result that does not look like a counter."""
-    labels = vector.labels
+    """An info for each metric with a float as result that does not look like a counter."""
+    labels, present = vector.labels, float_mask(vector)
     group, first = labels.group((METRIC_NAME, TYPE_LABEL))
     for number, row in enumerate(first.tolist()):
         name = context.symbols.text(int(labels.column(METRIC_NAME)[row]))
         kind = context.symbols.text(int(labels.column(TYPE_LABEL)[row]))
         text = _non_counter_text(name, kind, by_type=context.features.type_and_unit_labels)
-        if text and vector.present[group == number].any():
+        if text and present[group == number].any():
             context.info(text, node)
 
 

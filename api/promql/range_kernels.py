@@ -9,6 +9,8 @@ The order of floating-point operations is that of Prometheus, so that results ag
 
 import math
 
+import numpy as np
+
 from storage.kernel import kernel
 from storage.samples import Bools, Float64s, Int64s
 
@@ -370,4 +372,55 @@ def smooth_windows(
                 smoothed = smoothing[k] * values[j] + (1 - smoothing[k]) * (level + trend)
                 before, level = level, smoothed
             out[i, k] = level
+            present[i, k] = True
+
+
+@kernel
+def window_edges(
+    offsets: Int64s, timestamps: Int64s, ends: Int64s, range_ms: int
+) -> tuple[Int64s, Int64s]:
+    """The positions of the samples of each window: low <= position < high."""
+    lows = np.empty((len(offsets) - 1, len(ends)), np.int64)
+    highs = np.empty((len(offsets) - 1, len(ends)), np.int64)
+    for i in range(len(offsets) - 1):
+        low = high = offsets[i]
+        stop = offsets[i + 1]
+        for k in range(len(ends)):
+            low = skip_until(timestamps, low, stop, ends[k] - range_ms)
+            high = skip_until(timestamps, max(low, high), stop, ends[k])
+            lows[i, k], highs[i, k] = low, high
+    return lows, highs
+
+
+@kernel
+def count_events(
+    offsets: Int64s,
+    timestamps: Int64s,
+    events: Bools,
+    ends: Int64s,
+    range_ms: int,
+    anchored_ms: int,
+    out: Float64s,
+    present: Bools,
+) -> None:
+    """How many samples of each window but its first have an event.
+
+    With anchored_ms, the sample before the window comes first, if it is within that of its start.
+    """
+    for i in range(len(offsets) - 1):
+        low = inside = high = offsets[i]
+        stop = offsets[i + 1]
+        for k in range(len(ends)):
+            start = ends[k] - range_ms
+            low = skip_until(timestamps, low, stop, start - anchored_ms)
+            inside = skip_until(timestamps, max(low, inside), stop, start)
+            high = skip_until(timestamps, max(low, high), stop, ends[k])
+            if inside >= high:
+                continue
+            first = max(low, inside - 1) if anchored_ms > 0 else inside
+            count = 0.0
+            for j in range(first + 1, high):
+                if events[j]:
+                    count += 1.0
+            out[i, k] = count
             present[i, k] = True

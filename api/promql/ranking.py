@@ -6,6 +6,8 @@ single step the rows are also put in order: group by group, and within a group b
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from api.promql import vector_kernels as kernels
@@ -13,6 +15,7 @@ from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.go_format import format_g
 from api.promql.label_hash import hash_rows
+from api.promql.natives import take_natives
 from api.promql.nodes import Aggregate
 from api.promql.value import Vector
 from storage.samples import Bools, Float64s, Int64s
@@ -65,11 +68,13 @@ def limit_ratio(
 def take_rows(vector: Vector, rows: Int64s) -> Vector:
     """The vector of the given rows, in their order."""
     marks = None if vector.drop_name is None else vector.drop_name[rows]
-    return Vector(vector.labels.take(rows), vector.values[rows], vector.present[rows], marks)
+    natives = take_natives(vector.natives, rows)
+    labels = vector.labels.take(rows)
+    return Vector(labels, vector.values[rows], vector.present[rows], marks, natives)
 
 
 def _keep(vector: Vector, chosen: Bools) -> Vector:
-    return Vector(vector.labels, vector.values, vector.present & chosen, vector.drop_name)
+    return replace(vector, present=vector.present & chosen)
 
 
 def _in_groups(context: Context, number: Int64s, vector: Vector) -> Vector:

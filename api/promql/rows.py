@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 
 from api.promql.context import Context
 from api.promql.names import NAME_LABELS, names_are_constant
-from api.promql.value import Vector
+from api.promql.natives import natives_cost
+from api.promql.value import Natives, Vector
 from storage.labels import LabelFrame
 from storage.samples import Bools, Float64s
 
@@ -41,6 +42,7 @@ class Block:
     values: Float64s
     present: Bools
     samples: int
+    natives: Natives | None = None
 
 
 Leaf = Callable[[int, int], Block]
@@ -116,7 +118,7 @@ class Rows:
     def _finish(self, future: Future[tuple[Vector, int]]) -> tuple[Vector, int]:
         block, samples = future.result()
         held = self.context.budget.held
-        self.context.charge(samples + block.values.size)
+        self.context.charge(samples + block.values.size + natives_cost(block.natives))
         self.context.budget.release_to(held)
         return block, samples
 
@@ -131,7 +133,8 @@ class Rows:
 
     def _compute(self, first_row: int, end_row: int) -> tuple[Vector, int]:
         block = self.leaf(first_row, end_row)
-        vector = Vector(self._stub(first_row, end_row), block.values, block.present)
+        stub = self._stub(first_row, end_row)
+        vector = Vector(stub, block.values, block.present, natives=block.natives)
         for stage in self.stages:
             vector = stage(vector)
         return vector, block.samples

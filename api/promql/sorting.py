@@ -11,6 +11,7 @@ import re
 import numpy as np
 
 from api.promql.context import Context
+from api.promql.natives import only_floats
 from api.promql.nodes import Call
 from api.promql.ranking import take_rows
 from api.promql.value import String, Value, Vector
@@ -22,7 +23,8 @@ _INT64_MAX = (1 << 63) - 1
 
 
 def sort_by_value(context: Context, call: Call, args: list[Value]) -> Vector:
-    """sort and sort_desc: by value, NaN last in both."""
+    """sort and sort_desc: floats by value, NaN last in both."""
+    args = [only_floats(_first(args))]
     vector = _instant(context, call, args)
     if vector is None:
         return _first(args)

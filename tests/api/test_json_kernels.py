@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api import json_kernels
-from api.encoding import number_texts
+from api.answer_texts import number_texts
 from tests.naive_json import labelset_text, number_text, time_text
 
 SHARED = Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[3] / "shared"))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from api.promql.aggregation import ACCUMULATING, Accumulator, aggregate
 from api.promql.errors import ExecutionError
 from api.promql.nodes import Aggregate, NumberLiteral
+from api.promql.ranking import take_rows
 from api.promql.value import Scalar, String, Vector
 from tests.naive_vectors import (
     AGGREGATES,
@@ -44,8 +45,9 @@ def test_accumulating(
     expected = as_dict(naive_aggregate(series, STEPS, AGGREGATES[op], grouping, without))
     assert as_dict(read_vector(aggregate(context, node, vector, None))) == expected
     in_blocks = Accumulator(context, node, vector.labels)
-    in_blocks.add(0, vector.values[:cut], vector.present[:cut])
-    in_blocks.add(min(cut, len(series)), vector.values[cut:], vector.present[cut:])
+    rows = np.arange(len(series))
+    in_blocks.add(0, take_rows(vector, rows[:cut]))
+    in_blocks.add(min(cut, len(series)), take_rows(vector, rows[cut:]))
     assert as_dict(read_vector(in_blocks.finish())) == expected
 
 

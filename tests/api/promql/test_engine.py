@@ -18,7 +18,7 @@ from api.promql.errors import (
     QueryTimeout,
     TooManySamples,
 )
-from api.promql.features import ALL_FEATURES, Features
+from api.promql.features import Features
 from api.promql.value import Matrix, Result, Scalar, String, Vector
 from storage.errors import LimitExceeded, QueryStopped, StorageError
 from storage.labels import Matcher
@@ -304,14 +304,6 @@ def test_nesting_above_the_limit_names_it(engine: Engine, nested: str) -> None:
     text = nested * 150 + "vector(1)" + ")" * 150
     with pytest.raises(ExecutionError, match=r"query\.max-depth"):
         engine.instant_query(MemoryStore(), text, 0)
-
-
-@pytest.mark.parametrize("text", ["start_timestamp(x)", "sum(start_timestamp(x))"])
-def test_what_is_not_supported_says_so(text: str, store: MemoryStore) -> None:
-    engine = Engine(EngineOptions(), ALL_FEATURES)
-    with pytest.raises(ExecutionError, match="not supported"):
-        engine.instant_query(store, text, 0)
-    engine.close()
 
 
 @pytest.mark.parametrize("threads", [1, 3])

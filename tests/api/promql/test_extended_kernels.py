@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.promql import extended_kernels as kernels
-from api.promql.extended import FUNCTIONS, Extension, extend_samples, smooth_values
+from api.promql.extended import FUNCTIONS, Extension, extend_samples, smooth_cells
 from api.promql.over_time import Windows
 from storage.samples import Samples
 from tests import naive_ranges as naive
@@ -84,7 +84,8 @@ def test_function_equals_its_twin(
 @settings(max_examples=150)
 @given(all_series=st.lists(SERIES, max_size=3), times=ENDS)
 def test_smooth_values_equal_their_twin(all_series: list[Window], times: list[int]) -> None:
-    values, present = smooth_values(columns(all_series), np.array(times, np.int64), LOOKBACK_MS)
+    cells = smooth_cells(columns(all_series), np.array(times, np.int64), LOOKBACK_MS)
+    values, present = cells.values, cells.present
     for i, one in enumerate(all_series):
         for k, time in enumerate(times):
             got = float(values[i, k]) if present[i, k] else None

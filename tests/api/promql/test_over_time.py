@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.promql import over_time
 from api.promql.errors import ExecutionError
 from api.promql.over_time import FUNCTIONS, Windows
-from storage.samples import STALE_NAN, Samples, is_stale
+from storage.samples import Samples
 from tests import naive_ranges as naive
 from tests.naive_ranges import Window
 
@@ -153,21 +152,3 @@ def test_rule(name: str, one: Window, end: int, expected: float) -> None:
     values, present = FUNCTIONS[name](columns([one]), windows, [])
     assert present.all()
     assert values[0, 0] == pytest.approx(expected, rel=1e-12)
-
-
-def test_stale_markers_are_taken_out_and_other_nans_kept() -> None:
-    samples = columns([[(1, 1.0), (2, float(STALE_NAN)), (3, math.nan)], [(2, float(STALE_NAN))]])
-    assert is_stale(samples.values).sum() == 2
-    fresh = over_time.fresh_samples(samples)
-    assert fresh.offsets.tolist() == [0, 2, 2]
-    assert fresh.timestamps.tolist() == [1, 3]
-    assert over_time.fresh_samples(fresh) is fresh
-
-
-def test_cells_become_samples_at_their_steps() -> None:
-    values = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-    present = np.array([[True, False, True], [False, False, False]])
-    samples = over_time.samples_of_cells(values, present, np.array([10, 20, 30]))
-    assert samples.offsets.tolist() == [0, 2, 2]
-    assert samples.timestamps.tolist() == [10, 30]
-    assert samples.values.tolist() == [1.0, 3.0]

@@ -52,7 +52,7 @@ def test_only_quantiles_of_steps_with_a_result_are_warned_of() -> None:
     node = parse("quantile_over_time(x, y[5m])".replace("x", "scalar(x)"))
     assert isinstance(node, Call)
     steps = np.array([0, 1], np.int64)
-    call = RangeCall(ctx, node, node.args[1], Windows(steps, steps, 5), [np.array([2.0, -1.0])])
+    call = RangeCall(ctx, node, Windows(steps, steps, 5), [np.array([2.0, -1.0])])
     call.finish(vector(ctx, ({"__name__": "y"}, [1.0, None])))
     assert ctx.annotations.warnings() == (
         "PromQL warning: quantile value should be between 0 and 1, got 2 (1:20)",
@@ -64,7 +64,7 @@ def test_a_subquery_keeps_the_marks_of_its_rows() -> None:
     node = parse("last_over_time(x[5m:1m])")
     assert isinstance(node, Call)
     steps = np.array([10, 20], np.int64)
-    call = RangeCall(ctx, node, node.args[0], Windows(steps, steps, 10), [])
+    call = RangeCall(ctx, node, Windows(steps, steps, 10), [])
     inner = replace(vector(ctx, ({"__name__": "x"}, [1.0, 2.0])), drop_name=np.array([True]))
     got = call.finish(call.of_subquery(inner, np.array([5, 15])))
     assert as_rows(got) == [({"__name__": "x"}, [1.0, 2.0])]

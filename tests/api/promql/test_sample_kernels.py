@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.promql import sample_kernels
-from api.promql.over_time import empty_cells, fresh_between
+from api.promql.sample_cells import empty_cells, fresh_between
 from storage.samples import STALE_NAN, Samples, is_stale
 from tests import naive_ranges as naive
 from tests.naive_ranges import Window
