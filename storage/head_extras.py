@@ -18,6 +18,7 @@ from storage.head_histograms import HistogramArena
 from storage.head_kernels import REFUSED, REPEATED, UNSOUND
 from storage.histogram_fingerprint import fingerprints
 from storage.histogram_hints import hints_after
+from storage.histogram_rows import few_of
 from storage.histograms import take
 from storage.memory import reserve
 from storage.samples import (
@@ -122,19 +123,6 @@ class HeadExtras:
         if not self._marked[refs].any():
             return None
         return ExtrasView(self._starts, self._rows, self.arena.view())
-
-
-def few_of(histograms: Histograms, rows: Int32s) -> tuple[Int32s | None, Histograms | None]:
-    """The rows, and columns that do not hold much more: whoever computes with them may have to
-    look at all. No columns at all for floats only."""
-    mixed = np.flatnonzero(rows != NO_HISTOGRAM)
-    if not len(mixed):
-        return None, None
-    if 2 * len(mixed) >= len(histograms):
-        return rows, histograms
-    numbers = np.full(len(rows), NO_HISTOGRAM, np.int32)
-    numbers[mixed] = np.arange(len(mixed), dtype=np.int32)
-    return numbers, take(histograms, rows[mixed])
 
 
 def has_extras(batch: Batch) -> bool:

@@ -59,11 +59,9 @@ def append_samples(
 
     A sample newer than its series' last goes to the series' chunk; an older one to the side buffer,
     unless the current chunk has that timestamp already. keys: what must be equal in two samples of
-    one moment. counts[r] tells how many samples were refused for reason r, examples[r] the
-    positions of some. Room was checked by the caller.
-
-    places: empty, or for each sample REFUSED or UNSOUND; the latter are passed over. Of the others
-    it is noted where they are: in slot p of the chunks, or beyond these in the side buffer.
+    one moment. counts[r], examples[r]: how many samples were refused for reason r, and the
+    positions of some. places: empty, or UNSOUND for samples to be passed over; of the others it is
+    noted where they are, in slot p of the chunks or beyond these in the side. There must be room.
     """
     size = chunk_times.shape[1]
     noted = len(places) > 0
@@ -83,31 +81,27 @@ def append_samples(
                     examples[reason, slot] = k
                 counts[reason] += 1
                 continue
-            if noted:
-                places[k] = REPEATED
-            if repeated:
-                continue
             chunk = current[ref] - 1
-            if t < last_ms[ref]:
-                if chunk < 0 or not in_chunk(chunk_times, chunk, fill[ref], t):
-                    side = state[SIDE_SAMPLES]
-                    side_refs[side], side_times[side], side_bits[side] = ref, t, bits[k]
-                    state[SIDE_SAMPLES] = side + 1
-                    if noted:
-                        places[k] = chunk_times.size + side
-                continue
-            last_ms[ref], last_keys[ref] = t, keys[k]
-            if chunk < 0 or fill[ref] == size:
-                previous[state[CHUNKS_USED]] = chunk + 1
-                chunk = state[CHUNKS_USED]
-                state[CHUNKS_USED] = chunk + 1
-                current[ref], fill[ref] = chunk + 1, 0
-            chunk_times[chunk, fill[ref]] = t
-            chunk_bits[chunk, fill[ref]] = bits[k]
+            place = REPEATED
+            if t > last_ms[ref]:
+                last_ms[ref], last_keys[ref] = t, keys[k]
+                if chunk < 0 or fill[ref] == size:
+                    previous[state[CHUNKS_USED]] = chunk + 1
+                    chunk = state[CHUNKS_USED]
+                    state[CHUNKS_USED] = chunk + 1
+                    current[ref], fill[ref] = chunk + 1, 0
+                chunk_times[chunk, fill[ref]] = t
+                chunk_bits[chunk, fill[ref]] = bits[k]
+                place = chunk * size + fill[ref]
+                fill[ref] += 1
+                state[SAMPLES] += 1
+            elif not repeated and (chunk < 0 or not in_chunk(chunk_times, chunk, fill[ref], t)):
+                side = state[SIDE_SAMPLES]
+                side_refs[side], side_times[side], side_bits[side] = ref, t, bits[k]
+                place = chunk_times.size + side
+                state[SIDE_SAMPLES] = side + 1
             if noted:
-                places[k] = chunk * size + fill[ref]
-            fill[ref] += 1
-            state[SAMPLES] += 1
+                places[k] = place
 
 
 @kernel_part

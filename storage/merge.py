@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from storage.batch import UInt64s
+from storage.histogram_rows import few_of
 from storage.histograms import concat, take
 from storage.kernel import kernel
 from storage.samples import (
@@ -160,14 +161,16 @@ def clip(samples: Samples, first_row: int, end_row: int) -> Samples:
     """The samples of rows [first_row, end_row), sharing memory."""
     offsets = samples.offsets[first_row : end_row + 1]
     start, end = offsets[0], offsets[-1]
-    starts, rows = samples.starts, samples.rows
+    starts, rows, histograms = samples.starts, None, None
+    if samples.rows is not None and samples.histograms is not None:
+        rows, histograms = few_of(samples.histograms, samples.rows[start:end])
     return Samples(
         offsets - start,
         samples.timestamps[start:end],
         samples.values[start:end],
         None if starts is None else starts[start:end],
-        None if rows is None else rows[start:end],
-        samples.histograms,
+        rows,
+        histograms,
     )
 
 

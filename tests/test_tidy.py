@@ -23,6 +23,9 @@ PARAMETERS_MAX = 5
 TESTED_WITH = {
     "storage/head_kernels.py": "tests/storage/test_head.py",
     "storage/series_kernels.py": "tests/storage/test_series_table.py",
+    "receiver/columns_1.py": "tests/receiver/test_remote_write.py",
+    "receiver/columns_2.py": "tests/receiver/test_symbol_wire.py",
+    "receiver/histogram_columns.py": "tests/receiver/test_histogram_wire.py",
 }
 # A module with fewer branches and loops only declares: its users' tests are tests enough.
 BRANCHES_MIN = 3

@@ -14,7 +14,8 @@ from storage.errors import FormatError, LimitExceeded
 from storage.labels import Matcher
 from tests import naive_storage as naive
 from tests.batches import batch_of, label, raw_batch, series_of
-from tests.databases import WHOLE, append, key, opened, read, series, write
+from tests.databases import WHOLE, append, key, opened, read, series, write, write_mixed
+from tests.histogram_columns import EXAMPLES
 
 DAY = 86_400_000
 UP = Matcher("__name__", "=", "up")
@@ -129,6 +130,9 @@ def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(database_module, "GROUP_SAMPLES_MAX", 1)
         with pytest.raises(LimitExceeded, match="2 samples in one request"):
             write(database, [series("up", [(1, 1.0), (2, 1.0)])], tenant="a")
+        monkeypatch.setattr(database_module, "GROUP_BUCKETS_MAX", 1)
+        with pytest.raises(LimitExceeded, match="2 histogram buckets in one request"):
+            write_mixed(database, [({"__name__": "up"}, [(1, EXAMPLES[0], 0)])], tenant="a")
 
 
 def test_waiting_writes_share_the_log(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from storage.shard import PendingWrite, Sealer, Shard, ShardFiles, Tenant, accep
 from storage.wal import Wal
 from tests.batches import batch_of, field, label, raw_batch, series_of
 from tests.databases import options, series
+from tests.histogram_columns import EXAMPLES
+from tests.mixed_bodies import mixed_batch_of
 
 TENANT = Tenant("t", 1, 0)
 Answer = Outcome | StorageError
@@ -79,8 +81,9 @@ def submit(shard: Shard, *batches: Batch) -> list[Answer]:
 
         return finish
 
-    for position, batch in enumerate(batches):
-        shard.submit(PendingWrite(TENANT, batch, 0, finisher(position)))
+    with shard._wake:  # the writer sees none before all are there
+        for position, batch in enumerate(batches):
+            shard.submit(PendingWrite(TENANT, batch, 0, finisher(position)))
     for _ in batches:
         assert done.acquire(timeout=30)
     return [answer for answer in answers if answer is not None]
@@ -98,6 +101,35 @@ def test_a_group_is_answered_one_by_one(tmp_path: Path) -> None:
         assert isinstance(answers[1], CorruptBatch)
         assert answers[2] == Outcome(2)
         assert [record.tenant for record in shard.wal.replay(1)] == ["t", "t"]
+
+
+def test_a_group_fits_into_a_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.shard.GROUP_SAMPLES_MAX", 3)
+    monkeypatch.setattr("storage.shard.GROUP_BUCKETS_MAX", 4)
+    groups: list[int] = []
+    with started(tmp_path) as shard:
+        write_group = shard._write_group
+
+        def record(group: list[PendingWrite]) -> None:
+            groups.append(len(group))
+            write_group(group)
+
+        monkeypatch.setattr(shard, "_write_group", record)
+        mixed = [mixed_batch_of([({"__name__": "h"}, [(t, EXAMPLES[0], 0)])]) for t in range(3)]
+        writes = [up(1), up(2), up(3, 4), up(5, 6, 7, 8), *mixed]
+        answers = submit(shard, *writes)
+        assert [a.accepted for a in answers if isinstance(a, Outcome)] == [1, 1, 2, 4, 1, 1, 1]
+    assert groups == [2, 1, 1, 2, 1]
+
+
+def test_a_head_full_of_buckets_is_sealed(tmp_path: Path) -> None:
+    sealer = SlowSealer()
+    with started(tmp_path, sealer, head_buckets_max=20) as shard:
+        for t in range(10):
+            batch = mixed_batch_of([({"__name__": "h"}, [(t, EXAMPLES[0], 0)])])
+            assert submit(shard, batch) == [Outcome(1, histograms=1)]
+        assert len(shard.view().heads) == 2
+        sealer.go.set()
 
 
 def test_a_batch_with_nothing_to_keep_is_not_logged(tmp_path: Path) -> None:
