@@ -7,7 +7,8 @@ answer is given in blocks of series.
 import math
 from collections.abc import Iterator
 
-from api.encoding import dump, encode_data, format_plain
+from api.answer_texts import dump
+from api.encoding import encode_data, format_plain
 from storage.exemplar_selection import ExemplarSelection
 from storage.exemplars import ExemplarLabels
 

@@ -18,9 +18,11 @@ from api.options import EngineOptions
 from receiver.kinds import parse_value
 from receiver.listen_address import parse_listen_address
 from receiver.options import (
+    AuthOptions,
     DedupOptions,
     LimitsOptions,
     ProgramOptions,
+    TenantOptions,
     WebOptions,
     WriteOptions,
 )
@@ -45,6 +47,8 @@ class Config:
     program: ProgramOptions = layer("", ProgramOptions)
     web: WebOptions = layer("web.", WebOptions)
     write: WriteOptions = layer("write.", WriteOptions)
+    auth: AuthOptions = layer("auth.", AuthOptions)
+    tenant: TenantOptions = layer("tenant.", TenantOptions)
     limits: LimitsOptions = layer("limits.", LimitsOptions)
     dedup: DedupOptions = layer("dedup.", DedupOptions)
     storage: StorageOptions = layer("storage.", StorageOptions)

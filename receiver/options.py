@@ -17,6 +17,15 @@ REQUEST_SAMPLES_CEILING = 4_000_000
 # Of native histograms: buckets and custom bounds of one, and of all of a request.
 BUCKETS_CEILING = 1_000_000
 REQUEST_BUCKETS_CEILING = 4_000_000
+# Kinds of names in a certificate, by what ssl calls them: fields of the subject, then alternatives.
+CERTIFICATE_FIELDS = {
+    "commonName": "commonName",
+    "organization": "organizationName",
+    "organizationalUnit": "organizationalUnitName",
+    "dns": "DNS",
+    "uri": "URI",
+    "email": "email",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,46 @@ class LimitsOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthOptions:
+    """Settings under `auth.`."""
+
+    file: str = setting(
+        "file",
+        "text",
+        "",
+        "YAML file with tokens and what users and tokens may do, read again when it changes.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TenantOptions:
+    """Settings under `tenant.`."""
+
+    certificate_field: str = setting(
+        "certificate-field",
+        "text",
+        "none",
+        "Field of the client's certificate whose value is the tenant; it beats the header.",
+        allowed=("none", *CERTIFICATE_FIELDS),
+    )
+    label: str = setting(
+        "label",
+        "text",
+        "",
+        "Label whose value is the tenant of a series; it is removed, and beats the header.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class WebOptions:
     """Settings under `web.`."""
+
+    config_file: str = setting(
+        "config.file",
+        "text",
+        "",
+        "Web configuration file of Prometheus with TLS and users, read again when it changes.",
+    )
 
     listen_address: str = setting(
         "listen-address",

@@ -29,20 +29,25 @@ from api.promql.features import Features, parse_features
 from api.promql.warm_up import warm_up as warm_queries
 from api.queriers import ReplicaDefaults
 from api.routes import Api, add_routes
+from receiver.access_files import AccessFiles
+from receiver.access_rules import check_routes
 from receiver.columns import limits_of, replay_limits_of
 from receiver.config import Config, ConfigError
+from receiver.guard import GRANT, Guard
+from receiver.label_tenants import LabelTenants
 from receiver.late_database import LateDatabase, State
 from receiver.limits_handler import LimitsHandler
 from receiver.listen_address import bind, parse_listen_address
 from receiver.metrics import ReceiverMetrics
-from receiver.options import DedupOptions
+from receiver.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
 from receiver.probes import Probes
 from receiver.reloading import Reloader, ReloadMetrics, WatchedFile
 from receiver.remote_write import WriteDecoder, warm_decoder
 from receiver.tenant_limits import LimitsInForce, read_limits
+from receiver.tls_sites import Listening
 from receiver.version import program_version
 from receiver.write_gate import WriteGate
-from receiver.write_handler import WriteHandler
+from receiver.write_handler import WriteDatabase, WriteHandler
 from storage.database import Database, Policy
 from storage.dedup_algorithm import Algorithm, parse_algorithm
 from storage.errors import TenantError
@@ -55,6 +60,7 @@ logger = logging.getLogger(__name__)
 
 DATABASE = web.AppKey("database", LateDatabase)
 RELOADER = web.AppKey("reloader", Reloader)
+ACCESS_FILES = web.AppKey("access_files", AccessFiles)
 
 
 def build_app(config: Config) -> web.Application:
@@ -74,22 +80,35 @@ def build_app(config: Config) -> web.Application:
     status = int(config.limits.rate_limit_status)
     gate = WriteGate(database, limits.of, rate_limit_status=status)
     ledger = RejectLedger(config.storage.ledger_entries_max)
+    writes = by_label(config.tenant, gate, write_decoder)
     write_handler = WriteHandler(
-        gate, write_decoder, config.write, metrics, ledger, admit=gate.admit
+        writes, write_decoder, config.write, metrics, ledger, admit=gate.admit
     )
     engine = Engine(config.query, features)
     api = Api(database, engine, ApiMetrics(registry), config.api, ledger=ledger, replicas=replicas)
     app = web.Application()
     app[DATABASE] = database
+    files = AccessFiles.open(config, reload_metrics)
+    app[ACCESS_FILES] = files
+    guard = Guard(
+        files.web_config,
+        files.grants,
+        registry,
+        certificate_field=CERTIFICATE_FIELDS.get(config.tenant.certificate_field, ""),
+    )
+    guard.install(app)
     write_handler.add_routes(app)
     Probes(registry, database).add_routes(app)
     LimitsHandler(limits.of, config.storage).add_routes(app)
     add_routes(app, api)
+    check_routes(app)
+    watched = (limits.file, files.web, files.auth)
     app[RELOADER] = Reloader(
-        config.program.reload_interval_ms, [f for f in (limits.file,) if f is not None]
+        config.program.reload_interval_ms, [file for file in watched if file is not None]
     )
     shutdown_timeout_s = config.web.shutdown_timeout_ms / 1000
     app.cleanup_ctx.append(lambda app: run_reloader(app[RELOADER]))
+    app.cleanup_ctx.append(lambda _: run_guard(guard))
     app.cleanup_ctx.append(lambda _: run_engine(engine))
     app.cleanup_ctx.append(lambda _: run_write_handler(write_handler))
     app.cleanup_ctx.append(lambda _: run_database(database, metrics, shutdown_timeout_s))
@@ -104,6 +123,7 @@ def check(config: Config) -> Features:
         Cors(config.api.cors_origin)
         if config.limits.file:
             read_limits(Path(config.limits.file))
+        AccessFiles.check(config)
         return parse_features(config.program.features)
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -131,6 +151,25 @@ def limits_in_force(config: Config, metrics: ReloadMetrics) -> LimitsInForce:
     if not path:
         return LimitsInForce()
     return LimitsInForce(WatchedFile("limits.file", Path(path), read_limits, metrics))
+
+
+def by_label(options: TenantOptions, database: WriteGate, decoder: WriteDecoder) -> WriteDatabase:
+    """The database of writes, behind what splits them by a label where that is configured."""
+    if not options.label:
+        return database
+    return LabelTenants(
+        database,
+        decoder,
+        options.label,
+        allows=lambda tenant: GRANT.get().allows(tenant),
+        # Whoever is bound to one tenant has no choice, and the label is one like others.
+        splits=lambda: GRANT.get().tenant is None,
+    )
+
+
+async def run_guard(guard: Guard) -> AsyncIterator[None]:
+    yield
+    guard.close()
 
 
 async def run_reloader(reloader: Reloader) -> AsyncIterator[None]:
@@ -237,7 +276,8 @@ async def serve_until_stopped(config: Config, listener: socket.socket) -> int:
     await runner.setup()
     stop = asyncio.Event()
     on_signals(stop.set, app[RELOADER].reload_now)
-    await web.SockSite(runner, listener).start()
+    listening = Listening(runner, listener)
+    await listening.follow(app[ACCESS_FILES].web)
     host, port = listener.getsockname()[:2]
     logger.info("listening address=%s port=%d version=%s", host, port, program_version())
     code = await wait_for_end(app[DATABASE], stop)

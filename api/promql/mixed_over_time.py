@@ -287,7 +287,7 @@ def _rates(func: str, samples: Samples, windows: Windows) -> Mixed:
         is_counter,
         func == "rate",
         resets,
-        natives.starts if is_counter else None,
+        starts=natives.starts if is_counter else None,
     )
     add_rates(result, cells, has_floats, has_natives)
     if is_counter and natives.starts is not None:
