@@ -118,10 +118,13 @@ def note_non_counters(context: Context, node: Node, vector: Vector) -> None:
 
 
 def _non_counter_text(name: str, kind: str, *, by_type: bool) -> str:
-    """The info about a metric, or "" if it may well be a counter."""
+    """The info about a metric, or "" if it may well be a counter.
+
+    A series without a type is judged by its name: senders of remote write 1.0 tell no types.
+    """
     if not name:
         return ""
-    if by_type:
+    if by_type and kind:
         if kind in COUNTER_TYPES:
             return ""
         return (
