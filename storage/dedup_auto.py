@@ -116,7 +116,7 @@ def has_holes(
     behind = distance(times[last], times[end - 1]) if times[end - 1] > times[last] else 0
     if max(widest, max(ahead, behind)) > NEAR_MS or 2 * widest > 3 * least:
         return True
-    return 5 * max(ahead, behind) >= 6 * least
+    return 20 * max(ahead, behind) >= 21 * least
 
 
 @kernel
@@ -277,15 +277,16 @@ def is_wanted(
         return False
     if x >= 0 and y >= 0:
         return bool(2 * (times[y] - times[x]) > 3 * interval)
-    # One neighbour only: a scrape beyond it is missing if this replica shows that one was due.
+    # One neighbour only: a scrape beyond it is missing if this replica shows that one was due, give
+    # or take a twentieth of an interval, since scrapes are not punctual.
     if x >= 0:
         while k < end and distance(t, times[k]) <= INTERVAL_REACH_MS:
-            if 5 * (times[k] - times[x]) >= 6 * interval:
+            if 20 * (times[k] - times[x]) >= 21 * interval:
                 return True
             k += 1
         return False
     while k >= start and distance(times[k], t) <= INTERVAL_REACH_MS:
-        if 5 * (times[y] - times[k]) >= 6 * interval:
+        if 20 * (times[y] - times[k]) >= 21 * interval:
             return True
         k -= 1
     return False

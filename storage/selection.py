@@ -74,7 +74,8 @@ class DedupSelection:
 
     def read(self, first_row: int, end_row: int) -> Samples:
         samples, members = self.members_of(first_row, end_row)
-        return between(self.chosen(samples, members).samples, *self.span)
+        rule = self.rule
+        return dedup(samples, members, rule.algorithm, counter=rule.counter, span=self.span).samples
 
     def read_origins(self, first_row: int, end_row: int) -> Samples:
         """The samples with the row numbers of replicas() in place of values."""

@@ -121,9 +121,9 @@ class Hole:
             return 2 * (y - x) > 3 * interval
         own = [s for s, _ in self.members[self.number] if abs(s - t) <= INTERVAL_REACH_MS]
         if x is not None:
-            return any(5 * (s - x) >= 6 * interval for s in own if s >= t)
+            return any(20 * (s - x) >= 21 * interval for s in own if s >= t)
         assert y is not None
-        return any(5 * (y - s) >= 6 * interval for s in own if s <= t)
+        return any(20 * (y - s) >= 21 * interval for s in own if s <= t)
 
     def may_follow_x(self, t: int) -> bool:
         if self.x is None or not self.guarded or not self.near_x(t):

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from storage.dedup import Algorithm, dedup, reach_ms
 from storage.merge import between, from_rows, take_rows
-from storage.samples import Samples
+from storage.samples import (
+    HINT_GAUGE,
+    HINT_UNKNOWN,
+    NO_HISTOGRAM,
+    STALE_NAN,
+    Bounds,
+    Buckets,
+    Histograms,
+    Samples,
+    is_stale,
+)
 from tests.dedup_series import columns, line
 from tests.replica_judge import (
     Output,
@@ -184,6 +194,102 @@ def test_nothing_of_nothing(algorithm: Algorithm) -> None:
     assert dedup(none, np.array([0]), algorithm).samples.series_count == 0
     empty = columns([[], []])
     assert len(dedup(empty, np.array([0, 2]), algorithm, counter=True).samples) == 0
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_a_span_is_cut_out(algorithm: Algorithm) -> None:
+    rng = np.random.default_rng(8)
+    scenes = [simulate(rng, ORDINARY, replicas=2, length_ms=HOUR_MS // 4) for _ in range(3)]
+    parts = [stored(scene) for scene in scenes]
+    samples = Samples(
+        np.concatenate([[0], *(np.diff(p.offsets) for p in parts)]).cumsum(),
+        np.concatenate([p.timestamps for p in parts]),
+        np.concatenate([p.values for p in parts]),
+    )
+    members = np.array([0, 2, 4, 6])
+    for span in ((200_000, 500_000), (-HOUR_MS, HOUR_MS), (HOUR_MS, HOUR_MS)):
+        whole = dedup(samples, members, algorithm, counter=True).samples
+        part = dedup(samples, members, algorithm, counter=True, provenance=True, span=span)
+        expected = between(whole, *span)
+        assert part.sources is not None
+        assert len(part.sources) == len(part.samples)
+        for column in ("offsets", "timestamps", "values"):
+            assert np.array_equal(getattr(part.samples, column), getattr(expected, column))
+
+
+def histogram_series(series: Sequence[Sequence[tuple[int, float]]], hint: int) -> Samples:
+    """(timestamp, count) of each histogram; its row is its number, its sum falls all the time."""
+    flat = [sample for one in series for sample in one]
+    n = len(flat)
+    zeros, none = np.zeros(n), np.zeros(n + 1, np.int64)
+    sums = -np.arange(n, dtype=np.float64)
+    buckets = Buckets(none, np.zeros(0, np.int32), np.zeros(0))
+    found = Histograms(
+        np.zeros(n, np.int8), np.full(n, hint, np.int8), np.array([c for _, c in flat]), sums,
+        zeros, zeros, buckets, buckets, Bounds(none, np.zeros(0)),
+    )  # fmt: skip
+    offsets = np.cumsum([0] + [len(one) for one in series])
+    times = np.array([t * 1_000 for t, _ in flat])
+    rows = np.arange(n, dtype=np.int32)
+    return Samples(offsets, times, sums, times - 500, rows, found)
+
+
+PREFERRED = [(0, 100.0), (15, 110.0), (30, 120.0), (75, 150.0)]
+
+
+@pytest.mark.parametrize(
+    ("hint", "other", "taken"),
+    [
+        (HINT_UNKNOWN, [(24, 115.0), (39, 128.0), (54, 136.0), (69, 146.0)], [39, 54]),
+        (HINT_UNKNOWN, [(24, 115.0), (39, 119.0), (54, 136.0), (69, 146.0)], [54]),
+        (HINT_UNKNOWN, [(24, 115.0), (39, 128.0), (54, 151.0), (69, 152.0)], [39]),
+        (HINT_GAUGE, [(24, 115.0), (39, 119.0), (54, 151.0), (69, 146.0)], [39, 54]),
+    ],
+)
+def test_histograms_fall_by_their_count(
+    hint: int, other: list[tuple[int, float]], taken: list[int]
+) -> None:
+    samples = histogram_series([PREFERRED, other], hint)
+    found = dedup(samples, np.array([0, 2])).samples
+    times = sorted([t for t, _ in PREFERRED] + taken)
+    assert (found.timestamps // 1_000).tolist() == times
+    assert found.rows is not None
+    assert found.starts is not None
+    assert found.histograms is samples.histograms
+    assert np.array_equal(samples.timestamps[found.rows], found.timestamps)
+    assert np.array_equal(found.values, -found.rows.astype(np.float64))
+    assert np.array_equal(found.starts, found.timestamps - 500)
+
+
+def test_penalty_raises_floats_but_no_histograms() -> None:
+    late = [(t + 7, count - 60) for t, count in PREFERRED]
+    histograms = histogram_series([PREFERRED, late], HINT_UNKNOWN)
+    by_count = Samples(histograms.offsets, histograms.timestamps, histograms.histograms.counts)  # type: ignore[union-attr]
+    raised = dedup(by_count, np.array([0, 2]), Algorithm.PENALTY, counter=True).samples
+    kept = dedup(histograms, np.array([0, 2]), Algorithm.PENALTY, counter=True).samples
+    assert kept.rows is not None
+    assert np.array_equal(kept.timestamps, raised.timestamps)
+    assert np.array_equal(kept.values, -kept.rows.astype(np.float64))
+    assert not np.array_equal(by_count.values[kept.rows], raised.values)
+    mixed = Samples(
+        histograms.offsets, histograms.timestamps, by_count.values,
+        rows=np.full(len(histograms), NO_HISTOGRAM, np.int32), histograms=histograms.histograms,
+    )  # fmt: skip
+    floats = dedup(mixed, np.array([0, 2]), Algorithm.PENALTY, counter=True).samples
+    assert np.array_equal(floats.values, raised.values)
+
+
+def test_a_stale_histogram_ends_the_series_if_no_other_goes_on() -> None:
+    samples = histogram_series([[(0, 1.0), (15, 2.0)], [(4, 1.0), (19, 2.0)]], HINT_UNKNOWN)
+    values = samples.values.copy()
+    values[[1, 3]] = STALE_NAN
+    ended = Samples(
+        samples.offsets, samples.timestamps, values, rows=samples.rows,
+        histograms=samples.histograms,
+    )  # fmt: skip
+    found = dedup(ended, np.array([0, 2])).samples
+    assert (found.timestamps // 1_000).tolist() == [0, 19]
+    assert is_stale(found.values).tolist() == [False, True]
 
 
 def test_provenance_only_if_asked() -> None:
