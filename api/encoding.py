@@ -23,7 +23,8 @@ from api.answer_texts import (
     histogram_texts,
 )
 from api.json_kernels import Bytes
-from api.promql.value import Matrix, Result, Scalar, String, Vector
+from api.promql.value import Matrix, Natives, Result, Scalar, String, Vector
+from storage.histograms import Parts, from_parts
 from storage.labels import LabelFrame, Symbols
 from storage.samples import NO_HISTOGRAM, Int32s, Int64s, Samples
 
@@ -329,6 +330,11 @@ def warm_encoder() -> None:
     vector = Vector(labels, values, np.ones(values.shape, np.bool_))
     origins = Origins(labels, np.zeros(values.shape, np.int32))
     for _ in encode_result(Result(vector, np.zeros(1, np.int64), is_range=True), origins=origins):
+        pass
+    histograms = from_parts([Parts(count=3.0, sum=1 / 3, positive=[(1, 3.0)])])
+    natives = Natives(histograms, np.array([[0], [NO_HISTOGRAM]], np.int32))
+    mixed = replace(vector, natives=natives)
+    for _ in encode_result(Result(mixed, np.zeros(1, np.int64), is_range=True), origins=origins):
         pass
     for _ in encode_labelsets(labels, limit=0):
         pass

@@ -354,7 +354,7 @@ def write_origins(
     return at
 
 
-@kernel_part
+@kernel
 def write_quoted(
     out: Bytes,
     at: int,

@@ -21,6 +21,12 @@ PARAMETERS_MAX = 5
 
 # Modules without a test module of their own name, and the one that tests them instead.
 TESTED_WITH = {
+    "api/promql/native_bucket_kernels.py": "tests/api/promql/test_native_values.py",
+    "api/promql/native_extended_kernels.py": "tests/api/promql/test_native_extended.py",
+    "api/promql/native_fold_kernels.py": "tests/api/promql/test_native.py",
+    "api/promql/native_rate_kernels.py": "tests/api/promql/test_native_rates.py",
+    "api/promql/native_state.py": "tests/api/promql/test_native.py",
+    "api/promql/native_value_kernels.py": "tests/api/promql/test_native.py",
     "storage/head_kernels.py": "tests/storage/test_head.py",
     "storage/series_kernels.py": "tests/storage/test_series_table.py",
     "receiver/columns_1.py": "tests/receiver/test_remote_write.py",

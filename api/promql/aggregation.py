@@ -166,7 +166,7 @@ class Accumulator:
         number = self._groups.number[first_row : first_row + len(block.values)]
         floats = block.present
         if block.natives is not None and self._natives.takes_part:
-            floats = self._natives.add(number, block)
+            floats = self._natives.add(first_row, block)
         self._add(
             number, block.values, floats, state.value, state.extra, state.count, state.switched
         )

@@ -25,7 +25,7 @@ from api.promql.nodes import Aggregate
 from api.promql.value import Vector
 from storage.histograms import concat, take
 from storage.labels import METRIC_NAME, LabelFrame
-from storage.samples import Bools, Histograms, Int64s
+from storage.samples import CUSTOM_SCHEMA, Bools, Histograms, Int64s
 
 # Operators to which a histogram is a sample like any other.
 COUNTING = frozenset(("count", "group"))
@@ -39,10 +39,6 @@ def note_ignored(context: Context, node: Aggregate, vector: Vector) -> Vector:
     if has_histograms(vector):
         context.info(f"ignored histogram in {node.op} aggregation", node.expr)
     return only_floats(vector)
-
-
-def metric_of(labels: LabelFrame, row: int) -> str:
-    return labels.symbols.text(int(labels.column(METRIC_NAME)[row]))
 
 
 def mixed_schemas_text(metric: str) -> str:
@@ -71,57 +67,65 @@ class NativeSums:
         self._shape = shape
         self._pool: list[Histograms] = []
         self._cells: list[Int64s] = []
+        self._series: list[Int64s] = []
         self._cost = 0
         self._wrong = np.zeros(0, np.bool_)
         self.takes_part = node.op not in COUNTING
 
-    def add(self, number: Int64s, block: Vector) -> Bools:
-        """Take the histograms of a block, whose rows have these groups; returns where it has
-        floats."""
+    def add(self, first_row: int, block: Vector) -> Bools:
+        """Take the histograms of the rows from first_row on; returns where they have floats."""
         if self._node.op not in SUMMING:
             return note_ignored(self._context, self._node, block).present
         places, rows = histogram_places(block)
         if len(places) and block.natives is not None:
             steps = self._shape[1]
-            self._collect(
-                take(block.natives.histograms, rows),
-                number[places // steps] * steps + places % steps,
-            )
+            series = first_row + places // steps
+            cells = self._number[series] * steps + places % steps
+            self._collect(take(block.natives.histograms, rows), cells, series)
         return float_mask(block)
 
-    def _collect(self, histograms: Histograms, cells: Int64s) -> None:
+    def _collect(self, histograms: Histograms, cells: Int64s, series: Int64s) -> None:
         self._pool.append(histograms)
         self._cells.append(cells)
+        self._series.append(series)
         self._cost += histogram_cost(histograms)
         if self._node.op == "sum" and self._cost > FOLD_COST and len(self._pool) > 1:
             distinct, summed, incompatible = self._fold()
             kept = np.flatnonzero(~incompatible)
             self._pool, self._cells = [take(summed, kept)], [distinct[kept]]
+            self._series = [np.zeros(len(kept), np.int64)]
             self._cost = histogram_cost(self._pool[0])
 
     def _fold(self) -> tuple[Int64s, Histograms, Bools]:
         """(cells, one histogram for each, where there is none) of what has been collected."""
-        cells = np.concatenate(self._cells)
+        pool, cells = concat(self._pool), np.concatenate(self._cells)
         distinct, groups = np.unique(cells, return_inverse=True)
-        rows = np.arange(len(cells))
         fold = sum_groups if self._node.op == "sum" else avg_groups
-        folded, notes = fold(concat(self._pool), rows, groups, len(distinct))
-        self._annotate(distinct, notes)
+        folded, notes = fold(pool, np.arange(len(cells)), groups, len(distinct))
+        self._annotate(notes)
+        if notes.incompatible.any():
+            self._name_mixed(groups, notes.incompatible, pool.schemas == CUSTOM_SCHEMA)
         if len(self._wrong) == 0:
             self._wrong = np.zeros(self._shape[0] * self._shape[1], np.bool_)
         self._wrong[distinct[notes.incompatible]] = True
         return distinct, folded, notes.incompatible
 
-    def _annotate(self, cells: Int64s, notes: Notes) -> None:
+    def _annotate(self, notes: Notes) -> None:
         at = self._node.expr
         if notes.reconciled_add.any():
             self._context.info("mismatched custom buckets were reconciled during aggregation", at)
         if notes.hint_conflict.any():
             self._context.warn("conflicting counter resets during histogram aggregation", at)
-        groups = np.unique(cells[notes.incompatible] // max(1, self._shape[1]))
-        for group in groups.tolist():
-            row = int(np.flatnonzero(self._number == group)[0])
-            self._context.warn(mixed_schemas_text(metric_of(self._labels, row)), at)
+
+    def _name_mixed(self, groups: Int64s, incompatible: Bools, custom: Bools) -> None:
+        """Warn of the metrics that came first with other buckets than the first of their group."""
+        _, first = np.unique(groups, return_index=True)
+        other = np.flatnonzero(incompatible[groups] & (custom != custom[first][groups]))
+        _, first_other = np.unique(groups[other], return_index=True)
+        series = np.concatenate(self._series)[other[first_other]]
+        for code in np.unique(self._labels.column(METRIC_NAME)[series]).tolist():
+            text = mixed_schemas_text(self._labels.symbols.text(code))
+            self._context.warn(text, self._node.expr)
 
     def finish(self, vector: Vector) -> Vector:
         """The aggregated floats with the aggregated histograms among them."""

@@ -98,7 +98,8 @@ def plan_rates(
             if low == high:
                 continue
             cell = i * steps + k
-            began = counter and len(starts) > 0 and start < starts[low] < timestamps[low]
+            began = counter and len(starts) > 0 and starts[low] != 0
+            began = began and start < starts[low] < timestamps[low]
             if high - low < 2 and not began:
                 continue
             nulled = counter and high - low > 1 and resets[low + 1]

@@ -1,18 +1,21 @@
 """Compiling the kernels of queries before a query has to wait for them.
 
 A kernel is compiled at its first call, which takes up to seconds, and is found on disk by later
-processes. Warming up asks an engine a few queries over two series that are made up here.
+processes. Warming up asks an engine a few queries over series that are made up here: floats first,
+as most queries are about them, and native histograms last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from api.promql.engine import Engine
+from storage.histograms import Parts, from_parts
 from storage.labels import LabelFrame, Matcher, Symbols
-from storage.samples import STALE_NAN, Samples
+from storage.samples import NO_HISTOGRAM, STALE_NAN, Histograms, Samples
 
 # Together they call every kernel that dashboards commonly need.
 QUERIES = (
@@ -30,15 +33,24 @@ QUERIES = (
     'count_values("v", x_total)',
     "-abs(x_total) > bool 0",
     '{__name__=~"x_total"} * 1',
+    "sum by (a) (rate(native[30s]))",
+    "histogram_quantile(0.9, sum(increase(native[30s])))",
+    "avg(native) + native - sum_over_time(native[30s])",
+    "histogram_fraction(0, 1, native) + histogram_stddev(native * 2)",
+    "last_over_time(native[30s]) == native",
+    "resets(native[30s]) + histogram_count(irate(native[30s]))",
 )
 
 
 class _Example:
-    """Two series of seven samples each, one of them stale; any selector matches both."""
+    """Two series of seven samples each, one of them stale; any selector matches both.
+
+    In `natives` all but the stale one are native histograms; a selector of that name gets these.
+    """
 
     counters_differ = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, natives: bool = False) -> None:
         self.symbols = Symbols()
         labelsets = [
             {"__name__": "x_total", "a": "1", "le": "1"},
@@ -48,7 +60,12 @@ class _Example:
         timestamps = np.tile(np.arange(7, dtype=np.int64) * 10_000, 2)
         values = np.arange(14, dtype=np.float64)
         values[3] = STALE_NAN
-        self._samples = Samples(np.array([0, 7, 14], np.int64), timestamps, values)
+        offsets = np.array([0, 7, 14], np.int64)
+        self._samples = Samples(offsets, timestamps, values)
+        if natives:
+            rows = np.arange(14, dtype=np.int32)
+            rows[3] = NO_HISTOGRAM
+            self._samples = replace(self._samples, rows=rows, histograms=_histograms(14))
 
     def read(self, first_row: int, end_row: int) -> Samples:
         return self._samples
@@ -56,7 +73,16 @@ class _Example:
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
     ) -> _Example:
-        return self
+        return _Example(natives=True) if any(m.value == "native" for m in matchers) else self
+
+
+def _histograms(count: int) -> Histograms:
+    """Growing counters of one bucket on each side and one of zero."""
+    parts = [
+        Parts(1, 3.0 * i, float(i), 0.001, float(i), [(i % 3, float(i))], [(1, float(i))])
+        for i in range(count)
+    ]
+    return from_parts(parts)
 
 
 def warm_up(engine: Engine, stopped: Callable[[], bool] = lambda: False) -> None:
