@@ -6,6 +6,7 @@ flags are the settings, by the same names; nothing is imported that a command do
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,6 +98,8 @@ def serve(path: Path | None, flags: dict[str, object]) -> int:
 
 
 def run_server(config: Config) -> int:
+    # Until the server listens to it: a reload that is asked for too early must not end the program.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # The server brings numba and DuckDB with it, which takes a second.
     from receiver import server
 

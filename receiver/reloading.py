@@ -76,11 +76,12 @@ class WatchedFile(Generic[T]):
         self._failures = metrics.failures.labels(setting)
         self._successful = metrics.successful.labels(setting)
         self._listeners: list[Callable[[T], Any]] = []
-        self._print = fingerprint([path])
+        before = fingerprint([path])
         reading = read(path)
         self.value: T = reading.value
         self._files = (path, *reading.files)
-        self._print = fingerprint(self._files)
+        # As the file was before it was read, so that a change in the meantime is seen.
+        self._print = before + fingerprint(reading.files)
         self._successful.set(1)
 
     def listen(self, listener: Callable[[T], Any]) -> None:
@@ -102,8 +103,7 @@ class WatchedFile(Generic[T]):
             )  # fmt: skip
             return False
         files = (self._path, *reading.files)
-        # Taken before reading where it can be, so that a change in the meantime is seen next time.
-        self._print = seen if files == self._files else fingerprint(files)
+        self._print = seen if files == self._files else seen[:1] + fingerprint(reading.files)
         self._files = files
         self._successful.set(1)
         self.value = reading.value

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from storage.batch import KIND_SERIES_LEFT_OUT, Outcome
 from storage.database import Database, Policy
@@ -132,6 +136,50 @@ def test_a_series_that_was_refused_is_not_registered_by_replay(tmp_path: Path) -
     with opened(tmp_path) as database:
         assert list(read(database)) == [key("a")]
         assert len(database._shards[0].table) == 1
+
+
+CHANGES = [
+    NO_RULES,
+    TenantRules(series_max=2),
+    TenantRules(labels_max=1),
+    TenantRules(relabel=drop("a")),
+    TenantRules(series_max=3, out_of_order_ms=3, relabel=drop("b")),
+]
+Step = tuple[str, int]
+steps = st.one_of(
+    st.tuples(st.just("rules"), st.integers(0, len(CHANGES) - 1)),
+    st.tuples(st.just("write"), st.integers(0, 9)),
+    st.tuples(st.sampled_from(["seal", "restart"]), st.just(0)),
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(steps, max_size=12))
+def test_any_history_of_rules_gives_the_same_after_a_restart(history: list[Step]) -> None:
+    rules, now_ms = Rules(), 1000
+    with TemporaryDirectory() as name, ExitStack() as stack:
+        database = stack.enter_context(opened(Path(name), policy=rules.policy))
+        for step, number in [*history, ("restart", 0)]:
+            now_ms += 10
+            if step == "rules":
+                rules.now = CHANGES[number]
+            elif step == "write":
+                labels = {"l": "1"} if number % 2 else {}
+                names = "abcde"[: 1 + number // 2]
+                written = [series(n, [(now_ms - number, 1.0)], **labels) for n in names]
+                write(database, written, arrival_ms=now_ms)
+            elif step == "seal" and database._shards[0].head_samples:
+                database._shards[0]._start_seal()
+                sealing = database._shards[0]._sealing
+                assert sealing is not None
+                sealing.join()
+            else:
+                wanted, before = read(database), rules.now
+                stack.close()
+                rules.now = NO_RULES  # of no account to what is in the log
+                database = stack.enter_context(opened(Path(name), policy=rules.policy))
+                assert read(database) == wanted
+                rules.now = before
 
 
 def test_rules_are_logged_once_and_again_after_a_new_start() -> None:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from storage.symbols import SymbolTable
 
 SIZE = 1 << 16
 
 
-def intern(table: SymbolTable, texts: list[bytes]) -> list[int]:
+Spans = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]
+
+
+def spans(texts: list[bytes]) -> Spans:
     lengths = np.array([len(text) for text in texts], np.int64)
     starts = np.cumsum(lengths) - lengths
-    buffer = np.frombuffer(b"".join(texts) + b"\0", np.uint8)
-    codes: list[int] = table.intern(buffer, starts, lengths).tolist()
+    return np.frombuffer(b"".join(texts) + b"\0", np.uint8), starts, lengths
+
+
+def intern(table: SymbolTable, texts: list[bytes]) -> list[int]:
+    codes: list[int] = table.intern(*spans(texts)).tolist()
     return codes
 
 
@@ -31,6 +38,17 @@ def test_equal_texts_have_equal_codes(rounds: list[list[str]]) -> None:
             assert table.find(text) == code
     assert len(table) == len(known) == len(set(known.values()))
     assert table.as_arrow().to_pylist() == sorted(known, key=lambda text: known[text])
+
+
+@given(st.lists(st.text(max_size=9)), st.lists(st.text(max_size=9)))
+def test_looking_for_many_texts_adds_none(stored: list[str], wanted: list[str]) -> None:
+    table = SymbolTable(SIZE)
+    intern(table, [text.encode() for text in stored])
+    size = len(table)
+    asked = [*wanted, *stored]
+    found = table.find_all(*spans([text.encode() for text in asked])).tolist()
+    assert found == [table.find(text) for text in asked]
+    assert len(table) == size
 
 
 def test_codes_stay_while_the_table_grows() -> None:
