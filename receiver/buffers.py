@@ -31,6 +31,7 @@ SPARE_COLUMNS: dict[str, tuple[type[Any], tuple[int, ...]]] = {
     "series_end": (np.int64, ()),
     "series_problems": (np.int8, ()),
     "starts": (np.int64, ()),
+    "metrics": (np.int64, ()),
     "metadata_rows": (np.int64, (4,)),
     "metadata_hashes": (np.uint64, (2,)),
 }
@@ -69,6 +70,7 @@ class DecodeBuffers:
     series_end: Int64s
     series_problems: Int8s
     starts: Int64s
+    metrics: Int64s
     metadata_rows: Int64s
     metadata_hashes: UInt64s
 

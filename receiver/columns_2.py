@@ -13,14 +13,16 @@ from receiver.columns import (
     check_scanned,
 )
 from receiver.errors import TooLarge
+from receiver.reference_hash import hash_series, hash_symbols
 from receiver.symbol_exemplars import build_labels, read_exemplars
-from receiver.symbol_wire import PROBLEMS, STARTS, SYMBOLS, scan_symbol_series, scan_symbols
+from receiver.symbol_metadata import read_metadata
+from receiver.symbol_wire import STARTS, SYMBOLS, scan_symbol_series, scan_symbols
 from receiver.wire import EXEMPLARS, HISTOGRAMS, METADATA, SAMPLES, SERIES
 from storage.batch import Bytes, RawExemplars, RawMetadata, SymbolSpans
 from storage.samples import Int64s
 
 SYMBOL_COLUMNS = ("symbol_start", "symbol_length", "symbol_hashes")
-SERIES_COLUMNS = ("series_start", "series_end", "series_problems")
+SERIES_COLUMNS = ("series_start", "series_end", "series_problems", "metrics")
 METADATA_COLUMNS = ("metadata_rows", "metadata_hashes")
 
 
@@ -29,26 +31,42 @@ def decode_columns(
 ) -> Columns:
     """The columns of the request buffers.body[:size]. Raises CorruptBody or TooLarge."""
     find_symbols(buffers, size, limits)
-    scan_all(buffers, size, limits, secrets)
+    scan_all(buffers, size, limits)
     tally = buffers.tally.tolist()
-    series, samples = tally[SERIES], tally[SAMPLES]
     body = buffers.body[:size]
-    columns = Columns.of_buffers(buffers, series, samples)
+    columns = Columns.of_buffers(buffers, tally[SERIES], tally[SAMPLES])
     count = tally[SYMBOLS]
     symbols = SymbolSpans(buffers.symbol_start[:count], buffers.symbol_length[:count])
     columns.symbols = symbols
+    problems = buffers.series_problems[: tally[SERIES]]
+    refused = hash_columns(columns, buffers, body, secrets)
     if tally[STARTS]:
-        columns.starts = buffers.starts[:samples]
-    if tally[PROBLEMS]:
-        columns.series_problems = buffers.series_problems[:series]
+        columns.starts = buffers.starts[: tally[SAMPLES]]
     if tally[HISTOGRAMS]:
         places = buffers.histogram_places[: tally[HISTOGRAMS]]
         add_histograms(columns, body, places, limits, starts=True)
     if tally[EXEMPLARS]:
         columns.exemplars = exemplars_of(body, buffers.exemplar_places[: tally[EXEMPLARS]], symbols)
     if tally[METADATA]:
-        columns.metadata = metadata_of(buffers, size, tally[METADATA], symbols)
+        places = buffers.metadata_places[: tally[METADATA]]
+        columns.metadata = metadata_of(body, places, buffers, symbols, secrets)
+        refused = refused or bool(np.count_nonzero(problems))
+    columns.series_problems = problems if refused else None
     return columns
+
+
+def hash_columns(columns: Columns, buffers: DecodeBuffers, body: Bytes, secrets: Secrets) -> bool:
+    """Fill the hashes, metrics and problems of the series; whether any is refused."""
+    assert columns.symbols is not None, "BUG: the symbols were not found"
+    starts, lengths = columns.symbols.starts, columns.symbols.lengths
+    found = hash_symbols(body, starts, lengths, secrets.texts, buffers.symbol_hashes)
+    name_low = np.uint64(found)  # an int of Python would have one type below 2^63, and one above
+    result = hash_series(
+        body, columns.label_start, columns.label_end, buffers.symbol_hashes, len(starts), name_low,
+        secrets.series_2, columns.hash_low, columns.hash_high, buffers.metrics,
+        buffers.series_problems,
+    )  # fmt: skip
+    return bool(check_scanned(result, len(body)))
 
 
 def find_symbols(buffers: DecodeBuffers, size: int, limits: DecodeLimits) -> None:
@@ -75,48 +93,41 @@ def run_symbol_scan(buffers: DecodeBuffers, size: int) -> None:
     check_scan(int(result), buffers.tally, size)
 
 
-def scan_all(buffers: DecodeBuffers, size: int, limits: DecodeLimits, secrets: Secrets) -> None:
+def scan_all(buffers: DecodeBuffers, size: int, limits: DecodeLimits) -> None:
     """Fill the columns of series and what they have, and again after growing them."""
     series = int(buffers.tally[SERIES])
     # Nearly every series has one sample and at most one entry of metadata.
-    reserve_for(buffers, series, (series, 0, 0, 0))
-    run_series_scan(buffers, size, secrets)
+    reserve_for(buffers, series, (series, 0, 0, series))
+    run_series_scan(buffers, size)
     tally = buffers.tally.tolist()
     check_counts(tally, limits)
     found = (tally[SAMPLES], tally[HISTOGRAMS], tally[EXEMPLARS], tally[METADATA])
     if reserve_for(buffers, series, found):
-        run_series_scan(buffers, size, secrets)
+        run_series_scan(buffers, size)
 
 
 def reserve_for(buffers: DecodeBuffers, series: int, found: tuple[int, int, int, int]) -> bool:
     """Make room for so many series, and samples, histograms, exemplars and metadata; whether there
     was too little."""
-    samples, histograms, exemplars, metadata = found
-    short = False
-    if series > len(buffers.label_start) or samples > len(buffers.timestamps):
+    samples = found[0]
+    short = series > len(buffers.label_start) or samples > len(buffers.timestamps)
+    if short:
         buffers.reserve_columns(series, samples)
-        short = True
-    for size, names in (
-        (samples, ("starts",)),
-        (histograms, ("histogram_places",)),
-        (exemplars, ("exemplar_places",)),
-        (metadata, METADATA_COLUMNS),
-    ):
-        if size > len(getattr(buffers, names[0])):
-            buffers.reserve(size, *names)
+    names = ("starts", "histogram_places", "exemplar_places", "metadata_places")
+    for size, name in zip(found, names, strict=True):
+        if size > len(getattr(buffers, name)):
+            buffers.reserve(size, name)
             short = True
     return short
 
 
-def run_series_scan(buffers: DecodeBuffers, size: int, secrets: Secrets) -> None:
-    series, symbols = int(buffers.tally[SERIES]), int(buffers.tally[SYMBOLS])
+def run_series_scan(buffers: DecodeBuffers, size: int) -> None:
+    series = int(buffers.tally[SERIES])
     result = scan_symbol_series(
         buffers.body, buffers.series_start[:series], buffers.series_end[:series],
-        buffers.symbol_start[:symbols], buffers.symbol_length[:symbols], buffers.symbol_hashes,
-        secrets.texts, secrets.series_2, buffers.label_start, buffers.label_end,
-        buffers.hash_low, buffers.hash_high, buffers.series_problems, buffers.sample_offsets,
-        buffers.timestamps, buffers.value_bits, buffers.starts, buffers.histogram_places,
-        buffers.exemplar_places, buffers.metadata_rows, buffers.metadata_hashes, buffers.tally,
+        buffers.label_start, buffers.label_end, buffers.sample_offsets, buffers.timestamps,
+        buffers.value_bits, buffers.starts, buffers.histogram_places, buffers.exemplar_places,
+        buffers.metadata_places, buffers.tally,
     )  # fmt: skip
     check_scan(int(result), buffers.tally, size)
 
@@ -143,17 +154,27 @@ def exemplars_of(body: Bytes, places: Int64s, symbols: SymbolSpans) -> RawExempl
     )
 
 
-def metadata_of(buffers: DecodeBuffers, size: int, count: int, symbols: SymbolSpans) -> RawMetadata:
-    """The metadata of the series, as the scan left it."""
-    rows = buffers.metadata_rows[:count]
-    starts = symbols.starts[rows[:, 1:]]
-    spans = np.stack([starts, starts + symbols.lengths[rows[:, 1:]]], axis=2).reshape(count, 6)
-    hashes = buffers.metadata_hashes[:count]
+def metadata_of(
+    body: Bytes, places: Int64s, buffers: DecodeBuffers, symbols: SymbolSpans, secrets: Secrets
+) -> RawMetadata | None:
+    """The entries of the series whose metadata lie at `places`. Raises CorruptBody."""
+    if len(places) > len(buffers.metadata_rows):
+        buffers.reserve(len(places), *METADATA_COLUMNS)
+    rows, hashes = buffers.metadata_rows, buffers.metadata_hashes
+    found = read_metadata(
+        body, places, buffers.metrics, symbols.lengths, buffers.symbol_hashes, secrets.texts,
+        buffers.series_problems, rows, hashes,
+    )  # fmt: skip
+    count = check_scanned(found, len(body))
+    if not count:
+        return None
+    numbers = rows[:count, 1:]
+    starts = symbols.starts[numbers]
     return RawMetadata(
-        buffer=buffers.body[:size],
-        spans=spans,
-        kinds=rows[:, 0].astype(np.int8),
-        hash_low=hashes[:, 0].copy(),
-        hash_high=hashes[:, 1].copy(),
+        buffer=body,
+        spans=np.stack([starts, starts + symbols.lengths[numbers]], axis=2).reshape(count, 6),
+        kinds=rows[:count, 0].astype(np.int8),
+        hash_low=hashes[:count, 0].copy(),
+        hash_high=hashes[:count, 1].copy(),
         named_by_series=True,
     )

@@ -21,6 +21,7 @@ from receiver.options import (
     AuthOptions,
     DedupOptions,
     LimitsOptions,
+    OtlpOptions,
     ProgramOptions,
     TenantOptions,
     WebOptions,
@@ -50,6 +51,7 @@ class Config:
     auth: AuthOptions = layer("auth.", AuthOptions)
     tenant: TenantOptions = layer("tenant.", TenantOptions)
     limits: LimitsOptions = layer("limits.", LimitsOptions)
+    otlp: OtlpOptions = layer("otlp.", OtlpOptions)
     dedup: DedupOptions = layer("dedup.", DedupOptions)
     storage: StorageOptions = layer("storage.", StorageOptions)
     query: EngineOptions = layer("query.", EngineOptions)

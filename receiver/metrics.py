@@ -39,6 +39,12 @@ class ReceiverMetrics:
             ["reason"],
             registry=registry,
         )
+        self.otlp_refused = Counter(
+            "cupola_otlp_refused_points_total",
+            "Data points of OpenTelemetry that cannot become samples, by reason.",
+            ["reason"],
+            registry=registry,
+        )
         self.ready = Gauge(
             "cupola_ready",
             "1 when the database is open and requests are served.",

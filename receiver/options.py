@@ -200,6 +200,67 @@ class WriteOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class OtlpOptions:
+    """Settings under `otlp.`; named as in the section `otlp` of Prometheus' configuration."""
+
+    translation_strategy: str = setting(
+        "translation-strategy",
+        "text",
+        "UnderscoreEscapingWithSuffixes",
+        "How names of OpenTelemetry become names of Prometheus.",
+        allowed=(
+            "UnderscoreEscapingWithSuffixes",
+            "UnderscoreEscapingWithoutSuffixes",
+            "NoUTF8EscapingWithSuffixes",
+            "NoTranslation",
+        ),
+    )
+    promoted_attributes: tuple[str, ...] = setting(
+        "promote-resource-attributes",
+        "list",
+        (),
+        "Attributes of resources that become labels of all their series.",
+    )
+    promote_all: bool = setting(
+        "promote-all-resource-attributes",
+        "flag",
+        False,
+        "Whether all attributes of resources become labels of all their series.",
+    )
+    ignored_attributes: tuple[str, ...] = setting(
+        "ignore-resource-attributes",
+        "list",
+        (),
+        "Attributes of resources that do not, where all of them are promoted.",
+    )
+    keep_identifying: bool = setting(
+        "keep-identifying-resource-attributes",
+        "flag",
+        False,
+        "Whether target_info has service.name, service.namespace and service.instance.id too.",
+    )
+    promote_scope: bool = setting(
+        "promote-scope-metadata",
+        "flag",
+        False,
+        "Whether name, version and attributes of scopes become labels of their series.",
+    )
+    histograms_to_custom: bool = setting(
+        "convert-histograms-to-nhcb",
+        "flag",
+        False,
+        "Whether histograms with explicit bounds become native ones with custom buckets.",
+    )
+    decoded_bytes_max: int = setting(
+        "max-decoded-bytes",
+        "bytes",
+        8 * MIB,
+        "Size of the largest OpenTelemetry request once uncompressed; above it the answer is 413.",
+        allowed=(1, 256 * MIB),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DedupOptions:
     """Settings under `dedup.`."""
 

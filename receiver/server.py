@@ -40,6 +40,7 @@ from receiver.limits_handler import LimitsHandler
 from receiver.listen_address import bind, parse_listen_address
 from receiver.metrics import ReceiverMetrics
 from receiver.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
+from receiver.otlp_handler import OtlpHandler
 from receiver.probes import Probes
 from receiver.reloading import Reloader, ReloadMetrics, WatchedFile
 from receiver.remote_write import WriteDecoder, warm_decoder
@@ -98,6 +99,7 @@ def build_app(config: Config) -> web.Application:
     )
     guard.install(app)
     write_handler.add_routes(app)
+    OtlpHandler(write_handler, config.otlp, metrics).add_routes(app)
     Probes(registry, database).add_routes(app)
     LimitsHandler(limits.of, config.storage).add_routes(app)
     add_routes(app, api)

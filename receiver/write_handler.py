@@ -12,9 +12,9 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, TypeVar, TypeVarTuple
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
@@ -51,6 +51,13 @@ INLINE_BYTES_MAX = 1 << 20
 DECODE_THREADS = 2
 # Senders read the first 1,024 bytes of an answer; what is longer is for people.
 ANSWER_CHARS_MAX = 4_096
+
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
+# What answers an admitted request of a tenant, and what answers one that failed as a whole.
+Write = Callable[[str, web.Request, Ticket], Awaitable[web.Response]]
+FailureResponse = Callable[[web.Request, WriteError | StorageError], web.Response]
 
 
 class WriteDatabase(Protocol):
@@ -100,16 +107,22 @@ class WriteHandler:
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer one write request."""
+        return await self.serve(request, self._write, failure_response)
+
+    async def serve(
+        self, request: web.Request, write: Write, failure: FailureResponse
+    ) -> web.Response:
+        """Admit a request, let `write` answer it, and count it."""
         arrived = time.monotonic()
         tenant = ""
         try:
             tenant = tenant_of(request.headers)
             self._admit(tenant, request.content_length)
             with self._admission.ticket() as ticket:
-                response = await self._write(tenant, request, ticket)
+                response = await write(tenant, request, ticket)
         except (WriteError, StorageError) as error:
             self._metrics.failures.labels(error.reason).inc()
-            response = failure_response(error)
+            response = failure(request, error)
             refused = Reject(error.reason, 1, str(error))
             if self._ledger.note(tenant, [refused], sender_of(request), now_ms()):
                 log.warning(
@@ -122,22 +135,32 @@ class WriteHandler:
     async def _write(self, tenant: str, request: web.Request, ticket: Ticket) -> web.Response:
         headers = request.headers
         kind = kind_of_body(headers.get("Content-Type"), headers.get("Content-Encoding"))
-        payload = await self._read_body(request, ticket)
+        payload = await self.read_body(request, ticket)
+        outcome = await self.take(tenant, kind, payload, ticket)
+        self.note_refused(tenant, request, outcome, ())
+        return answer(kind, outcome)
+
+    def note_refused(
+        self, tenant: str, request: web.Request, outcome: Outcome, others: Sequence[Reject]
+    ) -> None:
+        """Enter what was refused into the ledger, and now and then into the log; `others` were
+        refused before."""
+        refused = (*others, *outcome.rejects, *outcome.exemplar_rejects)
+        if refused and self._ledger.note(tenant, refused, sender_of(request), now_ms()):
+            text = reject_text(outcome.accepted, refused)
+            log.warning("samples refused tenant=%s answer=%r", tenant, text)
+
+    async def take(self, tenant: str, kind: int, payload: bytes, ticket: Ticket) -> Outcome:
+        """Decode a payload and make it durable. Raises WriteError or StorageError."""
         arrival_ms = now_ms()
         batch = await self._decode(kind, payload, ticket)
         self._count(batch)
         if batch.is_empty:
             batch.release()
-            return answer(kind, Outcome(0))
-        outcome = await self._database.append(tenant, batch, arrival_ms)
-        response = answer(kind, outcome)
-        refused = (*outcome.rejects, *outcome.exemplar_rejects)
-        if refused and self._ledger.note(tenant, refused, sender_of(request), arrival_ms):
-            text = reject_text(outcome.accepted, refused)
-            log.warning("samples refused tenant=%s answer=%r", tenant, text)
-        return response
+            return Outcome(0)
+        return await self._database.append(tenant, batch, arrival_ms)
 
-    async def _read_body(self, request: web.Request, ticket: Ticket) -> bytes:
+    async def read_body(self, request: web.Request, ticket: Ticket) -> bytes:
         """The whole body. Raises TooLarge, SlowBody, CorruptBody or Busy."""
         announced = request.content_length
         if announced is not None:
@@ -177,8 +200,14 @@ class WriteHandler:
         ticket.add(size)
         if self.kernels_warm and size <= INLINE_BYTES_MAX:
             return self._decoder.decode(kind, payload)
+        return await self.in_thread(self._decoder.decode, kind, payload)
+
+    async def in_thread(
+        self, work: Callable[[*Arguments], Result], *arguments: *Arguments
+    ) -> Result:
+        """Do what takes long in one of the threads for decoding."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._decoder.decode, kind, payload)
+        return await loop.run_in_executor(self._threads, work, *arguments)
 
     def _count(self, batch: Batch) -> None:
         metrics = self._metrics
@@ -222,14 +251,19 @@ def answer(kind: int, outcome: Outcome) -> web.Response:
     return web.Response(status=400, headers=written, text=reject_text(outcome.accepted, rejects))
 
 
-def failure_response(error: WriteError | StorageError) -> web.Response:
+def failure_response(request: web.Request, error: WriteError | StorageError) -> web.Response:
     """The answer to a request of which nothing was kept."""
     status = status_of(error)
     response = web.Response(status=status, text=f"{error}\n"[:ANSWER_CHARS_MAX])
-    if status in (429, 503):
+    set_retry_after(response, error)
+    return response
+
+
+def set_retry_after(response: web.Response, error: WriteError | StorageError) -> None:
+    """Say when to come again, where that may help."""
+    if response.status in (429, 503):
         wait_s = error.retry_after_s if isinstance(error, RateLimited) else 0
         response.headers["Retry-After"] = str(math.ceil(wait_s) + retry_after_s())
-    return response
 
 
 def reject_text(accepted: int, rejects: Sequence[Reject]) -> str:

@@ -13,8 +13,15 @@ from storage.kernel import kernel, kernel_part
 from storage.problems import EXEMPLAR_RUNES_MAX
 from storage.protobuf import LENGTH, read_length, read_tag, skip_field
 from storage.samples import Int64s
-from storage.series_kernels import LABEL_FIELD, compare_names, is_utf8, read_label, sort_spans
-from storage.words import Place, load_byte
+from storage.series_kernels import (
+    ALL_HIGH_BITS,
+    LABEL_FIELD,
+    compare_names,
+    is_utf8,
+    read_label,
+    sort_spans,
+)
+from storage.words import Place, load_byte, load_word, store_word
 
 # What names and values of an exemplar may have together, in characters.
 RUNES_MAX = EXEMPLAR_RUNES_MAX
@@ -33,7 +40,11 @@ BAD_REFERENCE = 3
 def count_runes(base: Place, start: Place, length: Place) -> Place:
     """The characters of a well-formed UTF-8 text."""
     runes: Place = 0
-    for place in range(start, start + length):
+    first = start
+    while first + 8 <= start + length and load_word(base, first) & ALL_HIGH_BITS == np.uint64(0):
+        first += 8
+        runes += 8
+    for place in range(first, start + length):
         if load_byte(base, place) & np.uint64(0xC0) != np.uint64(0x80):
             runes += 1
     return runes
@@ -108,7 +119,7 @@ def write_runs(
     hashes: UInt64s,
 ) -> None:
     """Run k, data[offsets[k]:offsets[k+1]], of the next counts[k] spans, and its hash."""
-    base = buffer.ctypes.data
+    base, out = buffer.ctypes.data, data.ctypes.data
     span = 0
     at = 0
     offsets[0] = 0
@@ -120,12 +131,19 @@ def write_runs(
             data[at + 3] = spans[span, 3] >> 8
             at += HEADER_BYTES
             for text in (0, 2):
-                for place in range(spans[span, text], spans[span, text] + spans[span, text + 1]):
+                place = spans[span, text]
+                end = place + spans[span, text + 1]
+                while place + 8 <= end:
+                    store_word(out, at, load_word(base, place))
+                    place += 8
+                    at += 8
+                while place < end:
                     data[at] = load_byte(base, place)
+                    place += 1
                     at += 1
             span += 1
         offsets[k + 1] = at
-        hashes[k] = hash64(data.ctypes.data, offsets[k], at, key)
+        hashes[k] = hash64(out, offsets[k], at, key)
 
 
 @kernel
@@ -133,10 +151,17 @@ def take_runs(
     offsets: Int64s, data: Bytes, positions: Int64s, out_offsets: Int64s, out: Bytes
 ) -> None:
     """Copy the runs at `positions`; out_offsets[0] tells where the first goes."""
+    base, to = data.ctypes.data, out.ctypes.data
     at = out_offsets[0]
     for k in range(len(positions)):
-        for place in range(offsets[positions[k]], offsets[positions[k] + 1]):
+        place, end = offsets[positions[k]], offsets[positions[k] + 1]
+        while place + 8 <= end:
+            store_word(to, at, load_word(base, place))
+            place += 8
+            at += 8
+        while place < end:
             out[at] = data[place]
+            place += 1
             at += 1
         out_offsets[k + 1] = at
 

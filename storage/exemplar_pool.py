@@ -87,7 +87,7 @@ class ExemplarPool:
         return self._columns.view()
 
     def settled(self) -> Exemplars:
-        """What the limits leave, each exemplar once, sorted by ref and time."""
+        """What the limits leave, each exemplar once, in order of arrival."""
         return self._within(self._limits)
 
     def add(self, refs: Int32s, raw: RawExemplars, oldest_ms: int, newest_ms: int) -> Int64s:
@@ -102,7 +102,7 @@ class ExemplarPool:
         series = refs[found.series].astype(np.int64)
         in_time = (found.timestamps >= oldest_ms) & (found.timestamps <= newest_ms)
         for positions in slices(np.flatnonzero((series >= 0) & in_time), self._size // 2):
-            part = found.take(positions)
+            part = found if len(positions) == len(found) else found.take(positions)
             self._make_room(len(part))
             self._columns.append(
                 Exemplars(

@@ -26,11 +26,16 @@ from storage.exemplar_kernels import (
 )
 from storage.hashing import random_key
 from storage.problems import EXEMPLAR_BAD_REFERENCE, EXEMPLAR_TOO_LONG
-from storage.samples import Float64s, Int64s
+from storage.samples import Bools, Float64s, Int64s
 from storage.series_kernels import count_labels_of
 
 # One key for the whole process, so that runs of all heads compare by their hashes.
 HASH_KEY = random_key()
+
+# Odd, so that nothing is lost.
+MIX_FACTORS = tuple(
+    np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93)
+)
 
 # The labels of one exemplar, sorted by name.
 ExemplarLabels = tuple[tuple[str, str], ...]
@@ -128,34 +133,49 @@ class ExemplarLimits:
     total_max: int
 
 
-def distinct_order(exemplars: Exemplars) -> Int64s:
-    """The positions of the distinct exemplars, by series, time, value and hash of labels."""
+def distinct(exemplars: Exemplars) -> Int64s:
+    """The positions of the distinct exemplars, ascending.
+
+    Sorted by one number that all of an exemplar is mixed into, equal ones are neighbours. Where
+    different ones share a number, a repeated one may be left over, which is harmless.
+    """
     bits = exemplars.values.view(np.uint64)
-    keys = (exemplars.hashes, bits, exemplars.timestamps, exemplars.series)
-    order = np.lexsort(keys)
+    columns = (exemplars.hashes, bits, exemplars.timestamps, exemplars.series)
+    mixed = exemplars.hashes.copy()
+    for column, factor in zip(columns[1:], MIX_FACTORS, strict=True):
+        mixed ^= column.view(np.uint64) * factor
+    order = np.argsort(mixed)
     repeated = np.zeros(len(order), np.bool_)
     if len(order):
         repeated[1:] = np.logical_and.reduce(
-            [key[order[1:]] == key[order[:-1]] for key in keys], axis=0
+            [column[order[1:]] == column[order[:-1]] for column in columns], axis=0
         )
-    return order[~repeated]
+    return np.sort(order[~repeated])
 
 
 def newest(exemplars: Exemplars, tenants: Int64s, limits: ExemplarLimits) -> Int64s:
-    """The positions of the distinct exemplars that the limits leave, the newest by time; sorted as
-    distinct_order() does.
+    """The positions, ascending, of the distinct exemplars that the limits leave, the newest by
+    time.
 
     tenants: the tenant of each exemplar. Where all tenants together have more than is kept, the
     share of the largest is cut first, so that no tenant pushes out those of another.
     """
-    order = distinct_order(exemplars)
-    order = order[rank_from_end(exemplars.series[order]) < limits.series_max]
-    counts = np.unique(tenants[order], return_counts=True)[1]
+    times = exemplars.timestamps
+    kept = distinct(exemplars)
+    kept = kept[newest_of_groups(exemplars.series[kept], times[kept], limits.series_max)]
+    counts = np.unique(tenants[kept], return_counts=True)[1]
     share = largest_share(counts, limits)
-    by_tenant = np.lexsort((exemplars.timestamps[order], tenants[order]))
-    kept = np.zeros(len(order), np.bool_)
-    kept[by_tenant] = rank_from_end(tenants[order][by_tenant]) < share
-    return order[kept]
+    return kept[newest_of_groups(tenants[kept], times[kept], share)]
+
+
+def newest_of_groups(groups: Int64s, times: Int64s, allowed: int) -> Bools:
+    """Which elements stay if each group keeps its newest ones only."""
+    _, numbers, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    stays = np.ones(len(groups), np.bool_)
+    crowded = np.flatnonzero((counts > allowed)[numbers])
+    order = crowded[np.lexsort((times[crowded], numbers[crowded]))]
+    stays[order[rank_from_end(numbers[order]) >= allowed]] = False
+    return stays
 
 
 def largest_share(counts: Int64s, limits: ExemplarLimits) -> int:

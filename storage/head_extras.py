@@ -15,7 +15,7 @@ import numpy as np
 
 from storage.batch import Batch, UInt64s
 from storage.head_histograms import HistogramArena
-from storage.head_kernels import REFUSED, REPEATED, UNSOUND
+from storage.head_kernels import REFUSED, REPEATED, UNSOUND, keep_starts
 from storage.histogram_fingerprint import fingerprints
 from storage.histogram_hints import hints_after
 from storage.histogram_rows import few_of
@@ -32,6 +32,7 @@ from storage.samples import (
 )
 
 NO_PLACES = np.zeros(0, np.int64)
+NO_ROWS = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +86,17 @@ class HeadExtras:
 
     def put(self, refs: Int32s, batch: Batch, places: Int64s) -> None:
         """Keep what the batch has for the samples that were given a place. refs: per series."""
-        kept = np.flatnonzero(places >= 0)
-        needed, of_histograms = np.zeros((2, len(kept)), np.bool_)
         if batch.starts is not None:
-            starts = batch.starts[kept]
-            self._starts[places[kept]] = starts
-            needed |= starts != 0
-        if batch.rows is not None and batch.histograms is not None:
-            rows = batch.rows[kept]
-            of_histograms = rows != NO_HISTOGRAM
-            needed |= of_histograms
-            self._put_histograms(
-                take(batch.histograms, rows[of_histograms]), places[kept[of_histograms]]
+            rows = NO_ROWS if batch.rows is None else batch.rows
+            of_floats = keep_starts(
+                refs, batch.sample_offsets, batch.starts, rows, places, self._starts, self._marked
             )
-        self.floats_have_starts |= bool((needed & ~of_histograms).any())
-        series = np.searchsorted(batch.sample_offsets, kept[needed], side="right") - 1
-        self._marked[refs[series]] = True
+            self.floats_have_starts |= of_floats > 0
+        if batch.rows is not None and batch.histograms is not None:
+            kept = np.flatnonzero((batch.rows != NO_HISTOGRAM) & (places >= 0))
+            self._put_histograms(take(batch.histograms, batch.rows[kept]), places[kept])
+            series = np.searchsorted(batch.sample_offsets, kept, side="right") - 1
+            self._marked[refs[series]] = True
 
     def _put_histograms(self, histograms: Histograms, places: Int64s) -> None:
         first, count = self.arena.extend(histograms), len(histograms)

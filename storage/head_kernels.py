@@ -9,7 +9,7 @@ import numpy as np
 
 from storage.batch import UInt64s
 from storage.kernel import kernel, kernel_part
-from storage.samples import Int32s, Int64s
+from storage.samples import Bools, Int32s, Int64s
 
 # What can happen to a sample; positions in the counts and examples of append_samples.
 TOO_OLD = 0
@@ -131,6 +131,31 @@ def in_chunk(chunk_times: Int64s, chunk: int, used: int, t: int) -> bool:
     for f in range(used):
         found = found or chunk_times[chunk, f] == t
     return found
+
+
+@kernel
+def keep_starts(
+    refs: Int32s,
+    sample_offsets: Int64s,
+    starts: Int64s,
+    rows: Int32s,
+    places: Int64s,
+    kept: Int64s,
+    marked: Bools,
+) -> int:
+    """Keep the known starts of the samples that have a place, and mark their series.
+
+    rows: empty, or not negative for a histogram. Returns how many of them are floats.
+    """
+    floats = 0
+    for i in range(len(refs)):
+        for k in range(sample_offsets[i], sample_offsets[i + 1]):
+            if places[k] >= 0 and starts[k] != 0:
+                kept[places[k]] = starts[k]
+                marked[refs[i]] = True
+                if len(rows) == 0 or rows[k] < 0:
+                    floats += 1
+    return floats
 
 
 @kernel

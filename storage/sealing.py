@@ -51,9 +51,9 @@ def seal_head(
 
 
 def exemplars_by_id(table: SeriesTable, exemplars: Exemplars) -> Exemplars:
-    """Exemplars by ref and time as exemplars by series id and time."""
+    """Exemplars of refs as exemplars of series ids, sorted by these and by time."""
     ids = table.ids[exemplars.series]
-    order = np.argsort(ids, kind="stable")
+    order = np.lexsort((exemplars.timestamps, ids)).astype(np.int64)
     return replace(exemplars.take(order), series=ids[order])
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from storage.batch import Batch
+from storage.batch import Batch, RawExemplars
 from storage.dedup import dedup
+from storage.exemplar_files import label_maps
 from storage.head import Head, sealed_samples
 from storage.histograms import Parts, from_parts
 from storage.index import TenantIndex
@@ -42,6 +43,8 @@ def warm_up() -> None:
     table.resolve(batch, 2, Entry(room=lambda wanted: 0))
     for later_ms in (50, 51):
         head.append(refs, histogram_batch(batch, later_ms), -100, 100)
+    head.exemplars.add(refs, example_exemplars(batch), -100, 100)
+    label_maps(head.exemplars.settled())
     matched = TenantIndex(table, 1).match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")])
     labels = TenantIndex(table, 1).frame(matched, Symbols(table.symbols))
     read_back(head, matched, labels)
@@ -74,6 +77,18 @@ def histogram_batch(floats: Batch, later_ms: int) -> Batch:
         starts=np.full(len(SERIES), 5),
         rows=np.arange(len(SERIES), dtype=np.int32),
         histograms=from_parts([Parts(count=1, sum=1, positive=[(1, 1)])] * len(SERIES)),
+    )
+
+
+def example_exemplars(batch: Batch) -> RawExemplars:
+    """An exemplar of each series, with the labels of the series as its own."""
+    return RawExemplars(
+        series=np.arange(len(SERIES)),
+        timestamps=np.zeros(len(SERIES), np.int64),
+        values=np.zeros(len(SERIES)),
+        buffer=batch.buffer,
+        label_start=batch.label_start,
+        label_end=batch.label_end,
     )
 
 

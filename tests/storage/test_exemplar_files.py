@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from storage import exemplar_files as module
 from storage.errors import FormatError
 from storage.exemplar_files import ExemplarReader, read_file, write_exemplars
-from storage.exemplars import Exemplars, distinct_order, read_exemplars
+from storage.exemplars import Exemplars, read_exemplars
 from storage.files import EXEMPLARS_FILE
 from storage.segment import SegmentMeta
 from storage.ulid import new_ulid
@@ -31,7 +31,7 @@ ROWS: list[Written] = [
 
 def made(rows: list[Written]) -> Exemplars:
     exemplars = read_exemplars(raw_exemplars(rows))[0]
-    return exemplars.take(distinct_order(exemplars))
+    return exemplars.take(np.lexsort((exemplars.timestamps, exemplars.series)))
 
 
 def read(path: Path, ids: list[int], span: tuple[int, int]) -> list[naive.Exemplar]:

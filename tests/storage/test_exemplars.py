@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from storage.exemplars import (
     ExemplarLimits,
     Exemplars,
-    distinct_order,
+    distinct,
     newest,
     no_exemplars,
     read_exemplars,
@@ -37,10 +37,9 @@ def test_an_exemplar_is_kept_once(
     written: list[tuple[int, int, int, tuple[tuple[bytes, bytes], ...]]],
 ) -> None:
     exemplars = made(written)
-    kept = naive.plain(exemplars.take(distinct_order(exemplars)))
+    kept = naive.plain(exemplars.take(distinct(exemplars)))
     assert len(kept) == len(set(kept))
     assert set(kept) == set(naive.plain(exemplars))
-    assert [e[:2] for e in kept] == sorted(e[:2] for e in kept)
 
 
 @given(
@@ -59,7 +58,7 @@ def test_limits_keep_the_newest_as_the_twin_does(
     kept = exemplars.take(newest(exemplars, exemplars.series % 2, limits))
     given_: list[Exemplar] = naive.plain(exemplars)
     expected = naive.newest(given_, tenants, series_max, tenant_max)
-    assert [e[:2] for e in naive.plain(kept)] == sorted(expected)
+    assert sorted(e[:2] for e in naive.plain(kept)) == sorted(expected)
 
 
 def test_the_largest_tenant_gives_way() -> None:
@@ -70,7 +69,7 @@ def test_the_largest_tenant_gives_way() -> None:
     series = kept.series.tolist()
     assert series.count(1) == 10
     assert series.count(0) == 40
-    assert kept.timestamps[kept.series == 0].tolist()[-1] == 99
+    assert sorted(kept.timestamps[kept.series == 0].tolist()) == list(range(60, 100))
 
 
 def test_no_exemplars_are_none() -> None:

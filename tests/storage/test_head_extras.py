@@ -143,3 +143,11 @@ def test_late_histograms_have_no_hints_and_take_that_of_the_next() -> None:
     write(head, *[(t, grown[t]) for t in range(0, 80, 2)])
     write(head, (5, grown[5]), (7, grown[7]._replace(hint=3)), (9, 3))
     assert hints(head, 0)[:8] == [0, 2, 2, 0, 0, 3, 0, 0]
+
+
+def test_a_segment_is_told_of_starts_of_floats_only() -> None:
+    head = empty_head()
+    head.append(*mixed_batch([(0, 1, EXAMPLES[0], 5, False), (1, 1, 7, 0, False)]), -100, 1000)
+    assert not head.floats_have_starts
+    head.append(*mixed_batch([(0, 2, EXAMPLES[0], 5, False), (1, 2, 7, 5, False)]), -100, 1000)
+    assert head.floats_have_starts
