@@ -18,11 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
 import disk
+import pairs
 import queries
 import report
 from bodies import Corpus, Shape, build_corpus
@@ -154,6 +155,19 @@ def measure_disk(program: Program, work: Path) -> disk.DiskUse | None:
     return use
 
 
+def measure_pairs(program: Program, work: Path, shape: Shape) -> list[pairs.PairTimes]:
+    """What dedup adds to queries over pairs of replicas; empty if that could not be measured."""
+    corpus = build_corpus(work, replace(shape, replicas=2))
+    try:
+        with running(program, work / "pairs") as server:
+            ingest(server, corpus, 4)
+            queries.wait_visible(replace(server, program=pairs.raw(program)), corpus)
+            return pairs.measure(server, corpus)
+    except (ServerError, queries.QueryError, OSError, subprocess.TimeoutExpired) as error:
+        say(f"pairs of replicas: {type(error).__name__}: {error}")
+        return []
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     names = [program.name for program in PROGRAMS]
@@ -192,7 +206,11 @@ def chosen_programs(names: str) -> list[Program]:
 
 
 def report_lines(
-    results: report.Results, use: disk.DiskUse | None, corpus: Corpus, facts: Sequence[str]
+    results: report.Results,
+    use: disk.DiskUse | None,
+    found: Sequence[pairs.PairTimes],
+    corpus: Corpus,
+    facts: Sequence[str],
 ) -> list[str]:
     query_set = queries.query_set()
     intro = (
@@ -210,7 +228,8 @@ def report_lines(
     lines += report.memory_table(results, query_set)
     if report.OURS in results:
         lines += report.disk_table(use)
-        lines += report.target_table(report.targets(results, use, query_set))
+        lines += report.pair_table(found)
+        lines += report.target_table(report.targets(results, use, query_set, found))
     problems = report.disagreements(results, query_set)
     lines += [f"PROBLEM: {problem}" for problem in problems]
     return lines + [f"NOT TO BE TRUSTED: {text}" for text in report.noise(results)]
@@ -228,15 +247,17 @@ def main() -> int:
     if not programs:
         return 1
     facts = machine_facts(arguments.work_dir, programs)
-    data = build_data(arguments.work_dir, QUICK_SHAPE if arguments.quick else Shape())
+    shape = QUICK_SHAPE if arguments.quick else Shape()
+    data = build_data(arguments.work_dir, shape)
     results = {
         program.name: measure(program, arguments.work_dir, data, arguments.connections)
         for program in programs
     }
-    use = None
+    use, found = None, []
     if report.OURS in results and not results[report.OURS].error:
         use = measure_disk(results[report.OURS].program, arguments.work_dir)
-    lines = report_lines(results, use, data.counters, facts)
+        found = measure_pairs(results[report.OURS].program, arguments.work_dir, shape)
+    lines = report_lines(results, use, found, data.counters, facts)
     sys.stdout.write("\n".join(lines) + "\n")
     if arguments.output:
         report.write_into(arguments.output, lines)

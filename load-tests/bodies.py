@@ -10,6 +10,7 @@ Invariants:
 * Every sample takes SAMPLE_BYTES bytes on the wire, whatever its value.
 """
 
+import itertools
 import json
 import os
 import time
@@ -26,6 +27,7 @@ MODES = ("idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user")
 CPUS = 8
 SERIES_PER_INSTANCE = CPUS * len(MODES)
 SCRAPE_INTERVAL_MS = 15_000
+REPLICA_OFFSET_MS = 5_000  # each replica scrapes that much before the one ahead of it
 SAMPLE_BYTES = 18  # field 2, length 16, double value (9), int64 timestamp (1 + 6)
 CORPUS_VERSION = 2
 CORPUS_AGE_MAX_MS = 30 * 60_000  # an older one is built again, so that its data ends about now
@@ -34,15 +36,23 @@ TIMESTAMP_MIN_MS, TIMESTAMP_MAX_MS = 1 << 35, (1 << 42) - 1  # the times whose v
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How much synthetic data: series x scrapes, cut into bodies of body_samples."""
+    """How much synthetic data: series x scrapes, cut into bodies of body_samples.
+
+    replicas: 0 for series without a replica label, else by how many replicas each is scraped.
+    """
 
     series: int = 100_000
     scrapes: int = 60
     body_samples: int = 2_000
+    replicas: int = 0
+
+    @property
+    def copies(self) -> int:
+        return max(1, self.replicas)
 
     @property
     def samples(self) -> int:
-        return self.series * self.scrapes
+        return self.series * self.scrapes * self.copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +139,23 @@ def series_labels(number: int) -> list[tuple[str, str]]:
     ]
 
 
+def replica_label(shape: Shape, copy: int) -> list[tuple[str, str]]:
+    """What tells the copies of a series apart; sorts before every other label."""
+    return [("__replica__", f"replica-{copy}")] if shape.replicas else []
+
+
 def instance_name(instance: int) -> str:
     return f"worker-{instance:05d}.internal:9100"
 
 
 def templates(kind: Kind, shape: Shape) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Per slice: its body without samples' bytes, and where each sample's bytes go."""
-    for start in range(0, shape.series, shape.body_samples):
+    """Per slice: its body without samples' bytes, and where each sample's bytes go. All of the
+    first replica come first."""
+    starts = range(0, shape.series, shape.body_samples)
+    for copy, start in itertools.product(range(shape.copies), starts):
         numbers = range(start, min(start + shape.body_samples, shape.series))
-        prefixes = [series_prefix(kind.labels(number)) for number in numbers]
+        extra = replica_label(shape, copy)
+        prefixes = [series_prefix(sorted([*extra, *kind.labels(number)])) for number in numbers]
         hole = bytes(SAMPLE_BYTES)
         lengths = np.array([len(prefix) for prefix in prefixes], np.int64)
         ends = np.cumsum(lengths + SAMPLE_BYTES)
@@ -170,28 +188,31 @@ def build_corpus(
     last_ms: the time of the last scrape, a multiple of SCRAPE_INTERVAL_MS; 0: about now.
     """
     name = f"{kind.name}-v{CORPUS_VERSION}-{shape.series}x{shape.scrapes}-{shape.body_samples}"
+    name += f"-{shape.replicas}" if shape.replicas else ""
     found = load_corpus(directory / f"{name}.json")
     if found and is_recent(found, last_ms):
         return found
     last_ms = last_ms or int(time.time() * 1000) // SCRAPE_INTERVAL_MS * SCRAPE_INTERVAL_MS
     first_ms = last_ms - (shape.scrapes - 1) * SCRAPE_INTERVAL_MS
     slices = list(templates(kind, shape))
+    per_copy = len(slices) // shape.copies
 
     def bodies() -> Iterator[bytes | memoryview]:
         for scrape, values in enumerate(kind.values(shape)):
-            at = np.full(shape.series, first_ms + scrape * SCRAPE_INTERVAL_MS, np.int64)
-            rows = sample_rows(at, values)
-            for i, (template, holes) in enumerate(slices):
-                template[holes] = rows[i * shape.body_samples :][: len(holes)]
-                yield template.data
+            for copy in range(shape.copies):
+                due_ms = first_ms + scrape * SCRAPE_INTERVAL_MS - copy * REPLICA_OFFSET_MS
+                rows = sample_rows(np.full(shape.series, due_ms, np.int64), values)
+                for i, (template, holes) in enumerate(slices[copy * per_copy :][:per_copy]):
+                    template[holes] = rows[i * shape.body_samples :][: len(holes)]
+                    yield template.data
 
     return write_corpus(
         directory / name,
         bodies(),
         slices=len(slices),
-        series=shape.series,
+        series=shape.series * shape.copies,
         samples=shape.samples,
-        span_ms=(first_ms, last_ms),
+        span_ms=(first_ms - (shape.copies - 1) * REPLICA_OFFSET_MS, last_ms),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from disk import DiskUse
+from pairs import PairTimes, table_rows
 from processors import others_share
 from queries import (
     COUNT,
@@ -256,6 +257,14 @@ def disk_table(use: DiskUse | None) -> list[str]:
     return table(header, rows)
 
 
+def pair_table(found: Sequence[PairTimes]) -> list[str]:
+    """Dedup of pairs against one replica without dedup; a figure of its own data."""
+    if not found:
+        return ["Pairs of replicas: not measured.", ""]
+    header = ["pairs of replicas, median ms", "one, dedup=false", "both, dedup", "ratio"]
+    return table(header, table_rows(found))
+
+
 # Query, server and the most of its time that Cupola may take.
 QUERY_TARGETS = (
     (SUM_OF_RATE, VICTORIA, 1 / 4),
@@ -270,14 +279,19 @@ QUERY_TARGETS = (
 PANEL_MS_MAX = 10.0
 
 
-def targets(results: Results, use: DiskUse | None, queries: Sequence[Query]) -> list[Target]:
+def targets(
+    results: Results,
+    use: DiskUse | None,
+    queries: Sequence[Query],
+    pairs: Sequence[PairTimes] = (),
+) -> list[Target]:
     """The figures this release is to reach; those of queries are of range queries."""
     ours = results[OURS]
     found = []
     for name, wanted in ((VICTORIA, 2.5), (PROMETHEUS, 8.0)):
         theirs = results.get(name)
-        pairs = zip(ours.ingests, theirs.ingests if theirs else [], strict=False)
-        got = min((a.per_second / b.per_second for a, b in pairs), default=None)
+        runs = zip(ours.ingests, theirs.ingests if theirs else [], strict=False)
+        got = min((a.per_second / b.per_second for a, b in runs), default=None)
         title = f"samples/s against {TITLES[name]}, worst run"
         found.append(target(title, got, wanted, at_least=True, unit="x"))
     number_of = {query.title: i for i, query in enumerate(queries) if query.is_range}
@@ -290,6 +304,8 @@ def targets(results: Results, use: DiskUse | None, queries: Sequence[Query]) -> 
     found.append(target("64-series selector over a range", got, PANEL_MS_MAX, unit=" ms"))
     got = use.bytes_per_sample if use else None
     found.append(target("sealed bytes a sample", got, 0.6, unit=""))
+    over_range = next((times.ratio for times in pairs if times.title == "range"), None)
+    found.append(target("range over pairs against one replica", over_range, 1.6, unit="x"))
     prometheus = results.get(PROMETHEUS)
     peak = prometheus.rss_peak_bytes if prometheus else 0
     got = ours.rss_peak_bytes / peak if peak and ours.rss_peak_bytes else None

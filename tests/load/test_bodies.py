@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bodies import (
     CORPUS_AGE_MAX_MS,
+    REPLICA_OFFSET_MS,
     TIMESTAMP_MAX_MS,
     Shape,
     build_corpus,
@@ -119,3 +120,20 @@ def test_a_corpus_without_its_data_is_none(tmp_path: Path) -> None:
     Path(corpus.path).write_bytes(b"")
     assert load_corpus(tmp_path / "x.json") is None
     assert load_corpus(tmp_path / "y.json") is None
+
+
+def test_replicas_send_the_same_values_at_other_times(tmp_path: Path) -> None:
+    corpus = build_corpus(tmp_path, replace(SHAPE, replicas=2))
+    assert corpus.series == 260
+    assert corpus.samples == 780
+    data = Path(corpus.path).read_bytes()
+    spans = zip(corpus.offsets, corpus.offsets[1:], strict=False)
+    bodies = [snappy.decompress_raw(data[start:end]) for start, end in spans]
+    sent: dict[str, dict[int, list[float]]] = {"replica-0": {}, "replica-1": {}}
+    for body in bodies:
+        for labels, value, t in samples_of(bytes(body)):
+            sent[labels["__replica__"]].setdefault(t, []).append(value)
+    first, second = sent["replica-0"], sent["replica-1"]
+    assert [t - REPLICA_OFFSET_MS for t in first] == list(second)
+    assert list(first.values()) == list(second.values())
+    assert corpus.first_ms == min(second)

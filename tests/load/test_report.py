@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from disk import DiskUse
+from pairs import PairTimes
 from queries import Answer, query_set
 from report import (
     BEGIN,
@@ -16,6 +17,7 @@ from report import (
     memory_table,
     noise,
     number,
+    pair_table,
     query_table,
     ratio_table,
     table,
@@ -69,7 +71,8 @@ def test_ingest_figures() -> None:
 
 def test_targets_compare_with_the_right_server() -> None:
     use = DiskUse(1, 1_000, 10, {"samples.parquet": 500, "meta.json": 200})
-    found = targets(results(), use, QUERIES)
+    pairs = [PairTimes("range", 0.1, 0.15, True), PairTimes("instant", 0.1, 0.3, True)]
+    found = targets(results(), use, QUERIES, pairs)
     assert [(target.got, target.met) for target in found] == [
         ("3.20x", True),
         ("7.00x", False),
@@ -83,6 +86,7 @@ def test_targets_compare_with_the_right_server() -> None:
         ("0.31x", True),
         ("5.00 ms", True),
         ("0.70", False),
+        ("1.50x", True),
         ("0.14x", True),
     ]
     assert "MISSED" in "\n".join(target_table(found))
@@ -91,8 +95,9 @@ def test_targets_compare_with_the_right_server() -> None:
 def test_what_was_not_measured_is_said() -> None:
     alone = {"cupola": measured("cupola")}
     met = [target.met for target in targets(alone, None, QUERIES)]
-    assert met == [None] * 10 + [True, None, None]
+    assert met == [None] * 10 + [True, None, None, None]
     assert "not measured" in disk_table(None)[0]
+    assert "not measured" in pair_table([])[0]
     for lines in (ingest_table(alone), ratio_table(alone), query_table(alone, QUERIES)):
         assert len(lines) > 2
 
