@@ -49,7 +49,7 @@ def bound_of(index: int, schema: int) -> float:
         fraction, power = FRACTIONS[place << (SCHEMA_MAX - schema)], (index >> schema) + 1
     if power > 1024:
         return LARGEST if power == 1025 and fraction == 0.5 else np.inf
-    return math.ldexp(fraction, power)
+    return math.ldexp(fraction, int(power))
 
 
 @float_kernel

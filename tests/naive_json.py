@@ -50,3 +50,17 @@ def element_text(labelset: dict[str, str], time_ms: int, value: float) -> str:
 
 def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+# (boundaries, lower, upper, count); boundaries as the API numbers them.
+Line = tuple[int, float, float, float]
+
+
+def histogram_text(count: float, total: float, lines: Sequence[Line]) -> str:
+    """A native histogram."""
+    buckets = ",".join(
+        f'[{code},"{number_text(lower)}","{number_text(upper)}","{number_text(inside)}"]'
+        for code, lower, upper, inside in lines
+    )
+    member = f',"buckets":[{buckets}]' if lines else ""
+    return f'{{"count":"{number_text(count)}","sum":"{number_text(total)}"{member}}}'

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.promql.evaluator import UNSUPPORTED
 from compose.processes import free_ports
 from compose.scene import cupola_server
 from receiver.cli import make_parser
@@ -93,11 +92,6 @@ def test_metrics_are_documented_and_no_others(tmp_path: Path) -> None:
     page = (DOCS / "metrics.md").read_text()
     assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == served
     assert not [name for name in served if not name.startswith("cupola_")]
-
-
-def test_unsupported_functions_are_documented() -> None:
-    section = sections("promql.md")["Not supported"]
-    assert not [name for name in UNSUPPORTED if f"`{name}()`" not in section]
 
 
 def test_reasons_for_refusing_samples_are_documented_and_no_others() -> None:

@@ -173,6 +173,8 @@ class Evaluator:
 
         def leaf(first_row: int, end_row: int) -> Block:
             samples = selection.read(first_row, end_row)
+            if not context.features.use_start_timestamps:
+                samples = without_starts(samples)
             values, present, natives = newest_cells(samples, times, self.lookback_ms, what)
             size = len(samples) + histogram_cost(samples.histograms)
             return Block(values, present, size, natives)

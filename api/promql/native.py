@@ -28,7 +28,7 @@ from api.promql.native_fold_kernels import (
 from api.promql.native_state import COUNT, SUM, THRESHOLD, ZERO
 from api.promql.native_trim_kernels import trim_rows
 from api.promql.native_value_kernels import equal_histograms, scaled_buckets
-from storage.histogram_resets import detect_resets
+from storage.histogram_resets import detect_resets as detect_resets
 from storage.histograms import columns_of, concat, rows_of, take
 from storage.samples import (
     HINT_GAUGE,
@@ -41,7 +41,6 @@ from storage.samples import (
 )
 
 Rows = NDArray[Any]  # of integers
-__all__ = ["detect_resets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def _histograms_of(out: Output) -> Histograms:
         Buckets(
             negative, out.indexes[1, : negative[-1]].copy(), out.values[1, : negative[-1]].copy()
         ),
-        Bounds(bounds, out.values[2, : bounds[-1]].copy()),
+        Bounds(bounds, out.bounds[: bounds[-1]].copy()),
     )
 
 

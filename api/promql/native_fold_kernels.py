@@ -17,11 +17,11 @@ from api.promql.native_state import (
     THRESHOLD,
     State,
     add_row,
-    copied,
+    copy_state,
     load,
     new_state,
     reduce_state,
-    roomy,
+    room_for,
     row_length,
 )
 from storage.histograms import Columns
@@ -44,40 +44,15 @@ NO_CAP = 127
 
 
 class Output(NamedTuple):
-    """The columns of the result; those of buckets and bounds grow and may be longer than used."""
+    """The columns of the result; those of buckets and bounds may be longer than what is used."""
 
     schemas: Int8s
     hints: Int8s
     numbers: Float64s  # [4, groups]
     offsets: Int64s  # [3, groups + 1]: positive, negative, bounds
     indexes: Int32s  # [2, room]
-    values: Float64s  # [3, room]
-
-
-@float_kernel
-def new_output(groups: int, room: int) -> Output:
-    return Output(
-        np.zeros(groups, np.int8),
-        np.zeros(groups, np.int8),
-        np.zeros((4, groups)),
-        np.zeros((3, groups + 1), np.int64),
-        np.empty((2, room), np.int32),
-        np.empty((3, room)),
-    )
-
-
-@float_kernel
-def roomy_output(out: Output, used: int, needed: int) -> Output:
-    """The output with room for that many items of each kind more."""
-    if used + needed <= out.values.shape[1]:
-        return out
-    room = 2 * (used + needed)
-    indexes, values = np.empty((2, room), np.int32), np.empty((3, room))
-    for j in range(used):
-        indexes[0, j], indexes[1, j] = out.indexes[0, j], out.indexes[1, j]
-        for k in range(3):
-            values[k, j] = out.values[k, j]
-    return Output(out.schemas, out.hints, out.numbers, out.offsets, indexes, values)
+    values: Float64s  # [2, room]
+    bounds: Float64s
 
 
 @float_kernel
@@ -101,7 +76,7 @@ def put(out: Output, g: int, s: State, divisor: float, exact: bool) -> None:
         out.offsets[side, g + 1] = place
     place = out.offsets[2, g]
     for j in range(s.whole[BOUND_COUNT]):
-        out.values[2, place + j] = s.bounds[j]
+        out.bounds[place + j] = s.bounds[j]
     out.offsets[2, g + 1] = place + s.whole[BOUND_COUNT]
 
 
@@ -139,39 +114,38 @@ def is_compatible(s: State, c: Columns, row: int) -> bool:
 
 @float_kernel
 def running_mean(
-    c: Columns, rows: Int64s, exact: bool, state: State, staged: State
-) -> tuple[State, bool]:
-    """The mean of a group whose sum overflows: a running mean from where it does.
+    c: Columns, rows: Int64s, exact: bool, s: State, before: State, staged: State
+) -> bool:
+    """Make s the mean of a group whose sum overflows: a running mean from where it does.
 
-    exact is true; a constant there would have everything compiled once more.
-
-    Returns the state, and whether it is the mean already and no sum.
+    Returns whether it is the mean already and no sum. exact is true; a constant there would have
+    everything compiled once more. before, staged: scratch.
     """
-    s, running = state, False
+    running = False
     load(c, rows[0], 1.0, s)
     for i in range(1, len(rows)):
         row, count = rows[i], i + 1.0
         if not is_compatible(s, c, row):
             continue
-        s = roomy(s, c, row)
         if not running:
-            before = copied(s, s.values.shape[1])
+            copy_state(s, before)
             add_row(s, c, row, 1.0, 1.0, exact, staged)
             if not overflows(s, not exact):
                 continue
-            s, running = before, True
+            running = True
+            copy_state(before, s)
             scale(s, 1.0, count - 1.0)
         scale(s, (count - 1.0) / count, 1.0)
         add_row(s, c, row, 1.0, count, exact, staged)
-    return s, running
+    return running
 
 
 @float_kernel
 def sum_rows(
-    c: Columns, rows: Int64s, factors: Float64s, cap: int, exact: bool, state: State, staged: State
-) -> tuple[State, int]:
-    """(the sum of the rows of a group, its notes)."""
-    s, notes = state, 0
+    c: Columns, rows: Int64s, factors: Float64s, cap: int, exact: bool, s: State, staged: State
+) -> int:
+    """Make s the sum of the rows of a group; returns the notes."""
+    notes = 0
     load(c, rows[0], factors[0], s)
     if cap < s.whole[SCHEMA]:
         reduce_state(s, cap, exact)
@@ -184,23 +158,43 @@ def sum_rows(
             continue
         reset_seen |= c.hints[row] == HINT_RESET
         not_reset_seen |= c.hints[row] == HINT_NOT_RESET
-        s = roomy(s, c, row)
         if add_row(s, c, row, factors[i], 1.0, exact, staged):
             notes |= RECONCILED_ADD if factors[i] > 0 else RECONCILED_SUB
     if reset_seen and not_reset_seen:
         notes |= HINT_CONFLICT
-    return s, notes
+    return notes
 
 
 @float_kernel
-def scratch_of(c: Columns, rows: Int64s) -> tuple[State, State]:
-    """A state to sum in, and one to stage any of the rows in."""
-    longest = bounds = 0
+def rooms_for(c: Columns, offsets: Int64s, rows: Int64s) -> tuple[int, int, int, int]:
+    """The most buckets of a group and of all groups, the most buckets and bounds of a row."""
+    room = rooms = longest = bounds = 0
+    for g in range(len(offsets) - 1):
+        needed = room_for(c, rows[offsets[g] : offsets[g + 1]])
+        room, rooms = max(room, needed), rooms + needed
     for k in range(len(rows)):
-        row = rows[k]
-        longest = max(longest, row_length(c, row))
-        bounds = max(bounds, c.bound_offsets[row + 1] - c.bound_offsets[row])
-    return new_state(2 * longest + bounds + 1, bounds), new_state(longest, 0)
+        longest = max(longest, row_length(c, rows[k]))
+        bounds = max(bounds, c.bound_offsets[rows[k] + 1] - c.bound_offsets[rows[k]])
+    return room, rooms, longest, bounds
+
+
+@float_kernel
+def new_output(c: Columns, offsets: Int64s, rows: Int64s, room: int) -> Output:
+    """room: for the buckets of all groups; of bounds, each has those of its first row at most."""
+    groups, bounds = len(offsets) - 1, 0
+    for g in range(groups):
+        if offsets[g + 1] > offsets[g]:
+            row = rows[offsets[g]]
+            bounds += c.bound_offsets[row + 1] - c.bound_offsets[row]
+    return Output(
+        np.zeros(groups, np.int8),
+        np.zeros(groups, np.int8),
+        np.zeros((4, groups)),
+        np.zeros((3, groups + 1), np.int64),
+        np.empty((2, room), np.int32),
+        np.empty((2, room)),
+        np.empty(bounds),
+    )
 
 
 @float_kernel
@@ -213,8 +207,10 @@ def fold_histograms(
     """
     groups = len(offsets) - 1
     notes = np.zeros(groups, np.int64)
-    s, staged = scratch_of(c, rows)
-    out = new_output(groups, 2 * len(s.bounds) + s.values.shape[1])
+    room, rooms, longest, bounds = rooms_for(c, offsets, rows)
+    s, staged = new_state(room, bounds), new_state(longest, 0)
+    before = new_state(room if mode == MEAN else 0, bounds)
+    out = new_output(c, offsets, rows, rooms)
     for g in range(groups):
         low, high = offsets[g], offsets[g + 1]
         for kind in range(3):
@@ -222,16 +218,13 @@ def fold_histograms(
         if low == high:
             continue
         own = rows[low:high]
-        s, notes[g] = sum_rows(c, own, factors[low:high], caps[g], mode != PLAIN, s, staged)
+        notes[g] = sum_rows(c, own, factors[low:high], caps[g], mode != PLAIN, s, staged)
         if notes[g] & INCOMPATIBLE:
             continue
         exact = mode != PLAIN and high - low > 1
         divisor = float(high - low) if mode == MEAN else 1.0
         if mode == MEAN and overflows(s, mode != PLAIN):
-            s, running = running_mean(c, own, mode != PLAIN, s, staged)
+            running = running_mean(c, own, mode != PLAIN, s, before, staged)
             divisor = 1.0 if running else divisor
-        used = max(out.offsets[0, g], out.offsets[1, g], out.offsets[2, g])
-        needed = max(s.whole[LENGTHS], s.whole[LENGTHS + 1], s.whole[BOUND_COUNT])
-        out = roomy_output(out, used, needed)
         put(out, g, s, divisor, exact)
     return out, notes

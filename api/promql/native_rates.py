@@ -14,21 +14,15 @@ import numpy as np
 
 from api.promql.native import Notes, fold, multiply
 from api.promql.native_fold_kernels import PLAIN
-from api.promql.native_rate_kernels import (
-    MIXED_SCHEMAS,
-    NOT_COUNTER,
-    NOT_GAUGE,
-    RECONCILED_ADD,
-    RECONCILED_SUB,
-    fill_terms,
-    plan_rates,
-    stretch_factors,
-)
+from api.promql.native_rate_kernels import MIXED_SCHEMAS as MIXED_SCHEMAS
+from api.promql.native_rate_kernels import NOT_COUNTER as NOT_COUNTER
+from api.promql.native_rate_kernels import NOT_GAUGE as NOT_GAUGE
+from api.promql.native_rate_kernels import RECONCILED_ADD as RECONCILED_ADD
+from api.promql.native_rate_kernels import RECONCILED_SUB as RECONCILED_SUB
+from api.promql.native_rate_kernels import fill_terms, plan_rates, stretch_factors
 from api.promql.over_time import Windows
 from storage.histograms import offsets_of, rows_of, take
 from storage.samples import HINT_GAUGE, Bools, Histograms, Int32s, Int64s, Samples
-
-__all__ = ["MIXED_SCHEMAS", "NOT_COUNTER", "NOT_GAUGE", "RECONCILED_ADD", "RECONCILED_SUB"]
 
 
 @dataclass(frozen=True, slots=True)

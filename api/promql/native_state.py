@@ -59,24 +59,22 @@ def new_state(room: int, bounds: int) -> State:
 
 
 @float_kernel
-def copied(s: State, room: int) -> State:
-    """A copy with room for that many buckets of each side.
+def copy_state(s: State, out: State) -> None:
+    """Make out, which has the room, the same as s.
 
     Item by item: assigning slices would compile for seconds, error texts about shapes included.
     """
-    out = new_state(room, len(s.bounds))
     for k in range(len(s.numbers)):
         out.numbers[k], out.numbers_lost[k] = s.numbers[k], s.numbers_lost[k]
     for k in range(len(s.whole)):
         out.whole[k] = s.whole[k]
-    for k in range(len(s.bounds)):
+    for k in range(s.whole[BOUND_COUNT]):
         out.bounds[k] = s.bounds[k]
     for side in range(2):
         for j in range(s.whole[LENGTHS + side]):
             out.indexes[side, j] = s.indexes[side, j]
             out.values[side, j] = s.values[side, j]
             out.lost[side, j] = s.lost[side, j]
-    return out
 
 
 @float_kernel
@@ -88,11 +86,20 @@ def row_length(c: Columns, row: int) -> int:
 
 
 @float_kernel
-def roomy(s: State, c: Columns, row: int) -> State:
-    """The state with room for another histogram."""
-    needed = row_length(c, row) + max(s.whole[LENGTHS], s.whole[LENGTHS + 1])
-    needed = max(needed, c.bound_offsets[row + 1] - c.bound_offsets[row] + 1)
-    return s if needed <= s.values.shape[1] else copied(s, 2 * needed)
+def room_for(c: Columns, rows: Int64s) -> int:
+    """How many buckets a side of the sum of these rows has at most: not more than they have, and
+    not more than there are indexes, which only get closer to zero in coarser schemas."""
+    total, lowest, highest = 0, 0, 1
+    for k in range(len(rows)):
+        row = rows[k]
+        total += row_length(c, row)
+        if c.positive_offsets[row + 1] > c.positive_offsets[row]:
+            lowest = min(lowest, c.positive_indexes[c.positive_offsets[row]])
+            highest = max(highest, c.positive_indexes[c.positive_offsets[row + 1] - 1])
+        if c.negative_offsets[row + 1] > c.negative_offsets[row]:
+            lowest = min(lowest, c.negative_indexes[c.negative_offsets[row]])
+            highest = max(highest, c.negative_indexes[c.negative_offsets[row + 1] - 1])
+    return int(min(total, highest - lowest + 1))
 
 
 @float_kernel

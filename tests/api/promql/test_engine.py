@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from api.promql.errors import (
     QueryTimeout,
     TooManySamples,
 )
-from api.promql.features import Features
+from api.promql.features import ALL_FEATURES, Features
 from api.promql.value import Matrix, Result, Scalar, String, Vector
 from storage.errors import LimitExceeded, QueryStopped, StorageError
 from storage.labels import Matcher
@@ -372,3 +373,15 @@ def test_names_that_differ_within_a_selection_are_merged_or_refused(engine: Engi
     store.write({"__name__": "y", "a": "1"}, [(0, 2.0)])
     with pytest.raises(ExecutionError, match="same labelset"):
         engine.instant_query(store, f"-{both}", 0)
+
+
+def test_starts_are_looked_at_only_if_the_feature_is_on() -> None:
+    store = MemoryStore()
+    store.write({"__name__": "x_total"}, [(60_000, 2.0, 30_000), (120_000, 3.0, 90_000)])
+    for enabled, start, increase in ((True, 90.0, 5.0), (False, 0.0, 5 / 3)):
+        engine = Engine(EngineOptions(), replace(ALL_FEATURES, use_start_timestamps=enabled))
+        queries = {"start_timestamp(x_total)": start, "increase(x_total[100s])": increase}
+        for text, expected in queries.items():
+            got = engine.instant_query(store, text, 120_000).value
+            assert isinstance(got, Vector) and got.values[0, 0] == pytest.approx(expected)
+        engine.close()
