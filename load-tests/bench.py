@@ -63,6 +63,7 @@ def send(server: Server, corpus: Corpus, connections: int) -> Result:
         slices=corpus.slices,
         connections=connections,
         timeout_s=SEND_TIMEOUT_S,
+        version=corpus.version,
     )
     path = server.directory / "send.json"
     path.write_text(json.dumps(asdict(spec)))
@@ -91,8 +92,9 @@ def ingest(server: Server, corpus: Corpus, connections: int) -> Ingest:
         sent,
         server.cpu_s() - before_s,
         server.rss_peak_bytes(),
+        corpus.version,
     )
-    title = f"{server.program.title}, {connections} connections"
+    title = f"{server.program.title}, {connections} connections, version {corpus.version}"
     say(f"{title}: {run.per_second:,.0f} samples/s, {run.refused} requests refused")
     return run
 
@@ -110,6 +112,16 @@ def measure(program: Program, work: Path, data: Data, connections: Sequence[int]
         measured.error = f"{type(error).__name__}: {error}"
         say(f"{program.title}: {measured.error}")
     return measured
+
+
+def measure_second(measured: Measured, work: Path, corpus: Corpus) -> None:
+    """The last run again with the same data in remote write 2.0."""
+    try:
+        with running(measured.program, work / "second") as server:
+            measured.second = ingest(server, corpus, measured.ingests[-1].connections)
+    except (ServerError, OSError, subprocess.TimeoutExpired) as error:
+        measured.error = f"{type(error).__name__}: {error}"
+        say(f"{measured.program.title}, remote write 2.0: {measured.error}")
 
 
 def ask_queries(server: Server, data: Data, measured: Measured) -> None:
@@ -255,6 +267,8 @@ def main() -> int:
     }
     use, found = None, []
     if report.OURS in results and not results[report.OURS].error:
+        second = build_corpus(arguments.work_dir, replace(shape, version=2))
+        measure_second(results[report.OURS], arguments.work_dir, second)
         use = measure_disk(results[report.OURS].program, arguments.work_dir)
         found = measure_pairs(results[report.OURS].program, arguments.work_dir, shape)
     lines = report_lines(results, use, found, data.counters, facts)

@@ -36,6 +36,7 @@ class Spec:
     slices: int
     connections: int
     timeout_s: float
+    version: int = 1  # of remote write
 
 
 @dataclass(slots=True)
@@ -50,6 +51,13 @@ class Result:
     requests: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     first_error: str = ""
+
+
+# Content-Type and version header of each version of remote write.
+VERSIONS = {
+    1: ("application/x-protobuf", "0.1.0"),
+    2: ("application/x-protobuf;proto=io.prometheus.write.v2.Request", "2.0.0"),
+}
 
 
 class SenderError(Exception):
@@ -179,13 +187,14 @@ class Sender:
             self.selector.modify(connection.socket, both, connection)
 
     def head(self, body_bytes: int) -> bytes:
+        content_type, version = VERSIONS[self.spec.version]
         return (
             f"POST {self.spec.path} HTTP/1.1\r\n"
             f"Host: 127.0.0.1:{self.spec.port}\r\n"
             "User-Agent: cupola-bench\r\n"
-            "Content-Type: application/x-protobuf\r\n"
+            f"Content-Type: {content_type}\r\n"
             "Content-Encoding: snappy\r\n"
-            "X-Prometheus-Remote-Write-Version: 0.1.0\r\n"
+            f"X-Prometheus-Remote-Write-Version: {version}\r\n"
             f"Content-Length: {body_bytes}\r\n\r\n"
         ).encode()
 

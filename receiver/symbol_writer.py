@@ -7,6 +7,7 @@ the log has one kind of it. One series per label set, whatever the order in whic
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from storage.samples import STALE_NAN_BITS
 
@@ -16,12 +17,12 @@ Labels = tuple[tuple[str, str], ...]
 Spans = Sequence[tuple[int, int]]
 
 STALE = struct.pack("<Q", STALE_NAN_BITS)
+SHORT_VARINTS = tuple(bytes((value,)) for value in range(0x80))
 SYMBOLS_FIELD, SERIES_FIELD = 4, 5
 LABELS, SAMPLES, HISTOGRAMS, EXEMPLARS, METADATA = range(1, 6)
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """The metadata of a series. kind: numbered as in remote write."""
 
     kind: int
@@ -50,19 +51,16 @@ class RequestWriter:
 
     def __init__(self) -> None:
         self._symbols: dict[str, int] = {"": 0}
+        self._pairs: dict[tuple[str, str], bytes] = {}  # references to name and value
+        self._metadata: dict[Description, bytes] = {}
         self._series: dict[Labels, bytearray] = {}
 
     def series(self, labels: Labels, about: Description) -> bytearray:
         """What is written of the series with these labels, to be handed to the other methods."""
         series = self._series.get(labels)
         if series is None:
-            metadata = (
-                number_field(1, about.kind)
-                + number_field(3, self._symbol(about.help))
-                + number_field(4, self._symbol(about.unit))
-            )
             series = bytearray(message_field(LABELS, self._references(labels)))
-            series += message_field(METADATA, metadata)
+            series += self._metadata.get(about) or self._describe(about)
             self._series[labels] = series
         return series
 
@@ -109,8 +107,22 @@ class RequestWriter:
         parts += [message_field(SERIES_FIELD, series) for series in self._series.values()]
         return b"".join(parts)
 
+    def _describe(self, about: Description) -> bytes:
+        content = (
+            number_field(1, about.kind)
+            + number_field(3, self._symbol(about.help))
+            + number_field(4, self._symbol(about.unit))
+        )
+        field = self._metadata[about] = message_field(METADATA, content)
+        return field
+
     def _references(self, labels: Iterable[tuple[str, str]]) -> bytes:
-        return b"".join(varint(self._symbol(text)) for pair in labels for text in pair)
+        known = self._pairs
+        return b"".join([known.get(pair) or self._refer(pair) for pair in labels])
+
+    def _refer(self, pair: tuple[str, str]) -> bytes:
+        references = self._pairs[pair] = b"".join(varint(self._symbol(text)) for text in pair)
+        return references
 
     def _symbol(self, text: str) -> int:
         return self._symbols.setdefault(text, len(self._symbols))
@@ -134,9 +146,9 @@ def buckets(spans_field: int, spans: Spans, counts: Sequence[int]) -> bytes:
 
 def varint(value: int) -> bytes:
     """A number as the unsigned 64-bit one of the same bits."""
+    if 0 <= value < 0x80:
+        return SHORT_VARINTS[value]
     value &= (1 << 64) - 1
-    if value < 0x80:
-        return bytes((value,))
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)

@@ -20,6 +20,7 @@ import numpy as np
 
 from storage.batch import RawMetadata
 from storage.hash_cache import HashCache
+from storage.labels import METRIC_NAME, LabelFrame
 from storage.options import StorageOptions
 from storage.samples import Bools, Int32s, Int64s
 
@@ -217,6 +218,12 @@ class MetadataTable:
         if idle.any():
             self._cache.clear()  # numbers get another meaning
         return bool(idle.any())
+
+
+def gauge_rows(metadata: MetadataTable, tenant: int, labels: LabelFrame) -> Bools:
+    """Which rows of a tenant's series have the name of a known gauge."""
+    codes, places = np.unique(labels.column(METRIC_NAME), return_inverse=True)
+    return metadata.gauges(tenant, labels.symbols.texts(codes.tolist()))[places]
 
 
 def is_gauge(family: Family | None) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from storage.batch import Batch, RawExemplars
+from storage.batch import Batch, RawExemplars, SymbolSpans
 from storage.dedup import dedup
 from storage.exemplar_files import label_maps
 from storage.head import Head, sealed_samples
@@ -41,6 +41,7 @@ def warm_up() -> None:
         refs = table.resolve(batch, 1)
         head.append(refs, batch, -100, 100)
     table.resolve(batch, 2, Entry(room=lambda wanted: 0))
+    table.resolve(symbol_batch(batch), 1)
     for later_ms in (50, 51):
         head.append(refs, histogram_batch(batch, later_ms), -100, 100)
     head.exemplars.add(refs, example_exemplars(batch), -100, 100)
@@ -64,6 +65,20 @@ def example_batch() -> Batch:
         sample_offsets=np.array([0, len(TIMES), 2 * len(TIMES)]),
         timestamps=np.array(TIMES * 2, np.int64),
         values=np.arange(2 * len(TIMES), dtype=np.float64),
+    )
+
+
+def symbol_batch(floats: Batch) -> Batch:
+    """A series as remote write 2.0 tells it: two symbols, and labels_refs that name them."""
+    content = b"__name__up\x0a\x02\x00\x01"
+    return replace(
+        floats,
+        buffer=np.frombuffer(content, np.uint8).copy(),
+        label_start=np.full(len(SERIES), 10),
+        label_end=np.full(len(SERIES), len(content)),
+        hash_low=np.full(len(SERIES), 5, np.uint64),
+        symbols=SymbolSpans(np.array([0, 8]), np.array([8, 2])),
+        series_problems=np.zeros(len(SERIES), np.int8),
     )
 
 

@@ -59,6 +59,19 @@ def samples_of(body: bytes) -> Iterator[tuple[dict[str, str], float, int]]:
         yield labels, struct.unpack("<d", sample[1])[0], read_varint(sample[2], 0)[0]
 
 
+def symbol_samples_of(body: bytes) -> Iterator[tuple[dict[str, str], float, int]]:
+    texts = [data.decode() for number, data in fields(body) if number == 4]
+    for series in (data for number, data in fields(body) if number == 5):
+        parts = dict(fields(series))
+        numbers, at = [], 0
+        while at < len(parts[1]):
+            number, at = read_varint(parts[1], at)
+            numbers.append(number)
+        labels = {texts[a]: texts[b] for a, b in zip(numbers[::2], numbers[1::2], strict=True)}
+        sample = dict(fields(parts[2]))
+        yield labels, struct.unpack("<d", sample[1])[0], read_varint(sample[2], 0)[0]
+
+
 @pytest.mark.parametrize(
     ("number", "wire"), [(0, b"\0"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02")]
 )
@@ -84,6 +97,18 @@ def test_corpus_holds_every_series_at_every_scrape(tmp_path: Path) -> None:
             corpus.last_ms,
         ]
         assert [value for _, value in points] == sorted(value for _, value in points)
+
+
+def test_both_versions_hold_the_same(tmp_path: Path) -> None:
+    one, two = (build_corpus(tmp_path, replace(SHAPE, version=version)) for version in (1, 2))
+    assert (one.slices, one.samples, one.version) == (two.slices, two.samples, two.version - 1)
+    data = [Path(corpus.path).read_bytes() for corpus in (one, two)]
+    for i in range(len(one.offsets) - 1):
+        bodies = [
+            bytes(snappy.decompress_raw(bytes_[corpus.offsets[i] : corpus.offsets[i + 1]]))
+            for bytes_, corpus in zip(data, (one, two), strict=True)
+        ]
+        assert list(samples_of(bodies[0])) == list(symbol_samples_of(bodies[1]))
 
 
 def test_labels_are_sorted_and_unlike() -> None:

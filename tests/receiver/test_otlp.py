@@ -5,19 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import cramjam
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
+from receiver.errors import CorruptBody
 from receiver.options import OtlpOptions
 from receiver.otlp import TARGET_SAMPLES_MAX, translate
+from receiver.otlp_body import PROTOBUF, read_request
 from receiver.otlp_labels import ATTRIBUTES_MAX
+from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY
+from tests.batches import DECODER
 from tests.otlp_requests import (
     DELTA,
     MS,
     SERVICE,
+    buckets,
+    exemplar,
     exponential,
     gauge,
     histogram,
@@ -150,3 +159,32 @@ def test_points_without_a_time_tell_nothing_of_their_target() -> None:
     assert list(found) == ["a i-1 prod/shop"]
     assert translated(ExportMetricsServiceRequest()) == ({}, 0, [])
     assert MS == 1_000_000
+
+
+EVERYTHING = request(
+    gauge("g", number(0.5, exemplars=[exemplar(1, 2, trace_id=bytes(16))]), unit="By/s"),
+    total("t", number(7, labels={"a": "x", "b": 1.5, "c": True})),
+    histogram(
+        "h",
+        pb.HistogramDataPoint(count=3, sum=1, bucket_counts=[1, 2], explicit_bounds=[0.5]),
+    ),
+    exponential("e", pb.ExponentialHistogramDataPoint(count=3, scale=9, positive=buckets(2, [3]))),
+    pb.Metric(name="s", summary=pb.Summary(data_points=[pb.SummaryDataPoint(count=1)])),
+    resource=SERVICE | {"host.name": "h"},
+).SerializeToString()
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, len(EVERYTHING) - 1), st.integers(0, 255)), max_size=4))
+def test_damaged_requests_are_refused_or_become_sound_ones(damage: list[tuple[int, int]]) -> None:
+    body = bytearray(EVERYTHING)
+    for place, byte in damage:
+        body[place] = byte
+    try:
+        message = read_request(PROTOBUF, bytes(body))
+    except CorruptBody:
+        return
+    made = translate(message, OPTIONS).body
+    batch = DECODER.decode(KIND_REMOTE_WRITE_2_SNAPPY, bytes(cramjam.snappy.compress_raw(made)))
+    assert batch.series_problems is None or not batch.series_problems.any()
+    batch.release()

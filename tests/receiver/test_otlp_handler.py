@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
+from prometheus_client import CollectorRegistry
 
+from receiver.metrics import ReceiverMetrics
+from receiver.options import OtlpOptions, WriteOptions
 from receiver.otlp_body import JSON, PROTOBUF
-from receiver.otlp_handler import PATHS
-from receiver.write_handler import PREFIXES
+from receiver.otlp_handler import PATHS, OtlpHandler
+from receiver.remote_write import WriteDecoder
+from receiver.write_handler import PREFIXES, WriteHandler
+from storage.errors import Overloaded
 from tests.otlp_requests import (
     DELTA,
     MS,
@@ -31,6 +39,7 @@ from tests.otlp_requests import (
     total,
 )
 from tests.real_api import RealApi, run_real_api
+from tests.receiver.test_write_handler import FakeDatabase
 
 PATH = PATHS[0]
 UP = request(gauge("up", number(3, 5000, labels={"zone": "a"})))
@@ -164,3 +173,26 @@ def test_failures(
 
     settings: dict[str, Any] = {"otlp__max_decoded_bytes": "150B"}
     play(tmp_path, scenario, **settings)
+
+
+@pytest.mark.parametrize("media_type", [PROTOBUF, JSON])
+def test_what_may_succeed_later_is_answered_503(media_type: str) -> None:
+    async def main() -> None:
+        database = FakeDatabase(Overloaded("too much waits"))
+        metrics = ReceiverMetrics(CollectorRegistry())
+        writes = WriteHandler(database, WriteDecoder(), WriteOptions(), metrics)
+        app = web.Application()
+        OtlpHandler(writes, OtlpOptions(), metrics).add_routes(app)
+        body = UP.SerializeToString() if media_type == PROTOBUF else UP_JSON
+        async with TestClient(TestServer(app)) as client:
+            headers = {"Content-Type": media_type}
+            async with client.post(PATH, data=body, headers=headers) as response:
+                assert (response.status, response.content_type) == (503, media_type)
+                assert 1 <= int(response.headers["Retry-After"]) <= 5
+                text = await response.read()
+        expected = {PROTOBUF: b"\x08\x0e\x12\x0ftoo much waits\n",
+                    JSON: b'{"code":14,"message":"too much waits\\n"}'}  # fmt: skip
+        assert text == expected[media_type]
+        writes.close()
+
+    asyncio.run(main())

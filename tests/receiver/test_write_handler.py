@@ -222,6 +222,20 @@ def test_remote_write_2_is_told_what_was_written(
     play(scenario, FakeDatabase(outcome))
 
 
+def test_zstd_is_understood_in_both_versions() -> None:
+    first = bytes(cramjam.zstd.compress(series(UP, [(1, 2), (3, 4)])))
+    second = message(5, message(2, tag(2, 0) + b"\x07"))
+
+    async def scenario(scene: Scene) -> None:
+        zstd = {"Content-Encoding": "zstd"}
+        assert (await scene.post(first, zstd))[0] == 204
+        body = bytes(cramjam.zstd.compress(second))
+        assert (await scene.post(body, zstd | {"Content-Type": SECOND}))[0] == 204
+        assert scene.database.seen == [("default", [1, 3]), ("default", [7])]
+
+    play(scenario)
+
+
 def test_an_empty_request_of_remote_write_2_has_written_nothing() -> None:
     async def scenario(scene: Scene) -> None:
         status, headers, _ = await scene.post(compressed(b""), {"Content-Type": SECOND})

@@ -15,6 +15,7 @@ from storage.catalog import Catalog
 from storage.database import Database
 from storage.errors import StorageError
 from storage.federation import FederatedQuerier
+from storage.labels import LabelFrame, Symbols, empty_frame
 from storage.metadata import (
     COUNTER,
     DESCRIPTIONS_PER_FAMILY_MAX,
@@ -30,6 +31,7 @@ from storage.metadata import (
     MetadataTable,
     decoded,
     family_of,
+    gauge_rows,
 )
 from storage.options import StorageOptions
 from tests.databases import append, opened, series, write
@@ -153,6 +155,10 @@ def test_gauges_are_told_by_all_descriptions() -> None:
     found = table.gauges(1, ["b", "up", "nothing", "a"])
     assert found.tolist() == [False, True, False, False]
     assert table.gauges(2, ["up"]).tolist() == [False]
+    names = ("a", "up", "up", "b", "")
+    labels = LabelFrame.from_dicts(Symbols(), [{"__name__": name} for name in names])
+    assert gauge_rows(table, 1, labels).tolist() == [False, True, True, False, False]
+    assert gauge_rows(table, 1, empty_frame(Symbols())).tolist() == []
 
 
 @pytest.mark.parametrize(
