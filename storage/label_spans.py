@@ -102,11 +102,12 @@ def relabelled(
 ) -> LabelSpans:
     """What the rules make of the label sets, in a buffer of its own."""
     made = Made([], [], np.zeros_like(found.counts), found.reasons.copy())
-    ends = np.cumsum(found.counts).tolist()
-    for k, (end, count) in enumerate(zip(ends, found.counts.tolist(), strict=True)):
+    raw, spans, end = found.buffer.tobytes(), found.spans.tolist(), 0
+    for k, count in enumerate(found.counts.tolist()):
+        end += count
         if found.reasons[k] != OK:
             continue
-        labels = relabel(rules, texts(found.buffer, found.spans[end - count : end]))
+        labels = relabel(rules, texts(raw, spans[end - count : end]))
         if labels is None:
             made.reasons[k] = DROPPED
         else:
@@ -125,7 +126,7 @@ class Made:
 
     def add(self, k: int, labels: Labels, options: StorageOptions) -> None:
         """Take the label set of series k, or note why it is refused."""
-        pairs = sorted((name.encode(), value.encode()) for name, value in labels.items())
+        pairs = sorted([(name.encode(), value.encode()) for name, value in labels.items()])
         parts = [text for pair in pairs for text in pair]
         if len(pairs) > options.labels_per_series_max:
             self.reasons[k] = TOO_MANY_LABELS
@@ -150,11 +151,9 @@ class Made:
         return LabelSpans(buffer, spans, self.counts, self.reasons)
 
 
-def texts(buffer: Bytes, spans: Int64s) -> Labels:
+def texts(raw: bytes, spans: list[list[int]]) -> Labels:
     """The labels of one series whose texts are valid UTF-8."""
     return {
-        buffer[name : name + name_length].tobytes().decode(): (
-            buffer[value : value + value_length].tobytes().decode()
-        )
-        for name, name_length, value, value_length in spans.tolist()
+        raw[name : name + name_length].decode(): raw[value : value + value_length].decode()
+        for name, name_length, value, value_length in spans
     }

@@ -10,13 +10,13 @@ Rules are plain data that compare by value, because the log keeps them (storage/
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import re2
 
+T = TypeVar("T")
 Labels = dict[str, str]
 Action = Literal[
     "replace",
@@ -35,6 +35,7 @@ DEFAULT_REGEX, DEFAULT_REPLACEMENT, DEFAULT_SEPARATOR = "(.*)", "$1", ";"
 REGEX_CHARS_MAX = 16_384
 RULES_MAX = 1_000
 MODULUS_MAX = (1 << 64) - 1
+MEMO_MAX = 4_096
 
 _TEMPLATE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 
@@ -110,18 +111,37 @@ def steps(rules: tuple[RelabelRule, ...]) -> tuple[Step, ...]:
     return tuple(Rewriter(rule, compile_regex(rule.regex)).step() for rule in rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Rewriter:
-    """One rule with its compiled expression."""
+class Memo(dict[str, T]):
+    """What a function gives for texts that come again and again, such as names; bounded. Threads
+    may share it: at worst they compute the same twice."""
 
-    rule: RelabelRule
-    regex: Any
+    def __init__(self, function: Callable[[str], T]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, text: str) -> T:
+        value = self._function(text)
+        if len(self) >= MEMO_MAX:
+            self.clear()
+        self[text] = value
+        return value
+
+
+class Rewriter:
+    """One rule with its compiled expression, and memories of what it made of texts."""
+
+    def __init__(self, rule: RelabelRule, regex: Any) -> None:
+        self.rule = rule
+        self.regex = regex
+        self._matches = Memo(lambda text: regex.fullmatch(text) is not None)
+        self._replaced = Memo(self._replacement)
+        self._mapped = Memo(self._mapping)
 
     def step(self) -> Step:
         named: dict[str, Step] = {
             "replace": self.replace,
-            "keep": lambda labels: self.regex.fullmatch(self.source(labels)) is not None,
-            "drop": lambda labels: self.regex.fullmatch(self.source(labels)) is None,
+            "keep": lambda labels: self._matches[self.source(labels)],
+            "drop": lambda labels: not self._matches[self.source(labels)],
             "hashmod": self.hashmod,
             "labelmap": self.labelmap,
             "labeldrop": lambda labels: self.filter_names(labels, keep=False),
@@ -134,7 +154,7 @@ class Rewriter:
         return named[self.rule.action]
 
     def source(self, labels: Labels) -> str:
-        return self.rule.separator.join(labels.get(name, "") for name in self.rule.source_labels)
+        return self.rule.separator.join([labels.get(name, "") for name in self.rule.source_labels])
 
     def target(self, labels: Labels) -> str:
         return labels.get(self.rule.target_label, "")
@@ -143,28 +163,35 @@ class Rewriter:
         return put(labels, self.rule.target_label, value)
 
     def replace(self, labels: Labels) -> bool:
-        match = self.regex.fullmatch(self.source(labels))
+        target, value = self._replaced[self.source(labels)]
+        return put(labels, target, value) if target else True
+
+    def _replacement(self, source: str) -> tuple[str, str]:
+        """The label to set and its value; no label if nothing is to be replaced."""
+        match = self.regex.fullmatch(source)
         if match is None:
-            return True
-        target = expand(self.rule.target_label, match)
-        return put(labels, target, expand(self.rule.replacement, match)) if target else True
+            return "", ""
+        return expand(self.rule.target_label, match), expand(self.rule.replacement, match)
 
     def hashmod(self, labels: Labels) -> bool:
         """The last 8 bytes of the MD5 of the source, big-endian, modulo the modulus."""
-        raw = self.source(labels).encode()
-        digest = hashlib.md5(raw, usedforsecurity=False).digest()
+        digest = hashlib.md5(self.source(labels).encode(), usedforsecurity=False).digest()
         return self.set(labels, str(int.from_bytes(digest[8:], "big") % self.rule.modulus))
 
     def labelmap(self, labels: Labels) -> bool:
         for name, value in sorted(labels.items()):
-            match = self.regex.fullmatch(name)
-            if match is not None:
-                put(labels, expand(self.rule.replacement, match), value)
+            mapped = self._mapped[name]
+            if mapped is not None:
+                put(labels, mapped, value)
         return True
+
+    def _mapping(self, name: str) -> str | None:
+        match = self.regex.fullmatch(name)
+        return None if match is None else expand(self.rule.replacement, match)
 
     def filter_names(self, labels: Labels, *, keep: bool) -> bool:
         for name in list(labels):
-            if (self.regex.fullmatch(name) is not None) is not keep:
+            if self._matches[name] is not keep:
                 del labels[name]
         return True
 

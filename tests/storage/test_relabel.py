@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.relabel import RelabelRule, check_rule, relabel, to_lower, to_upper
+from storage.relabel import Memo, RelabelRule, check_rule, relabel, to_lower, to_upper
 
 UP = {"__name__": "up", "a": "foo", "b": "bar", "c": "baz"}
 
@@ -136,6 +136,20 @@ def test_rules_are_applied_in_their_order() -> None:
         rule(source_labels=["a"], regex=".+", action="drop"),
     ]
     assert relabel(rules, UP) == {"__name__": "up", "b": "bar", "c": "baz", "d": "foo"}
+
+
+def test_what_is_remembered_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.relabel.MEMO_MAX", 3)
+    asked = []
+
+    def length(text: str) -> int:
+        asked.append(text)
+        return len(text)
+
+    memo = Memo(length)
+    assert [memo[text] for text in ("a", "bb", "a", "ccc", "d", "a")] == [1, 2, 1, 3, 1, 1]
+    assert asked == ["a", "bb", "ccc", "d", "a"]
+    assert len(memo) == 2
 
 
 def test_a_dot_matches_line_feeds_and_empty_labels_are_absent() -> None:

@@ -97,6 +97,14 @@ def test_dropped_samples_are_answered_as_accepted_and_counted(tmp_path: Path) ->
         assert database._metrics.samples.labels("t")._value.get() == 2
 
 
+def seal(database: Database) -> None:
+    """Seal the head and wait for its end."""
+    shard = database._shards[0]
+    shard._start_seal()
+    assert shard._sealing is not None
+    shard._sealing.join()
+
+
 def scenario(database: Database, rules: Rules) -> None:
     """Requests under rules that change between them."""
     names = [series(name, [(t, 1.0)]) for t, name in enumerate(("up", "down", "side"), 1000)]
@@ -110,7 +118,8 @@ def scenario(database: Database, rules: Rules) -> None:
         rules.now = changed
         write(database, names, arrival_ms=1003)
         names = [(labels, [(t + 5, v) for t, v in samples]) for labels, samples in names]
-        database._shards[0]._start_seal() if changed.series_max else None
+        if changed.series_max:
+            seal(database)
 
 
 @pytest.mark.parametrize("later", [NO_RULES, TenantRules(series_max=1, labels_max=1, grace_ms=0)])
@@ -169,10 +178,7 @@ def test_any_history_of_rules_gives_the_same_after_a_restart(history: list[Step]
                 written = [series(n, [(now_ms - number, 1.0)], **labels) for n in names]
                 write(database, written, arrival_ms=now_ms)
             elif step == "seal" and database._shards[0].head_samples:
-                database._shards[0]._start_seal()
-                sealing = database._shards[0]._sealing
-                assert sealing is not None
-                sealing.join()
+                seal(database)
             else:
                 wanted, before = read(database), rules.now
                 stack.close()
