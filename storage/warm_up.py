@@ -116,7 +116,7 @@ def read_back(head: Head, refs: Int64s, labels: LabelFrame) -> None:
     chosen = dedup(samples, members, provenance=True)
     assert chosen.sources is not None, "BUG: dedup told no sources"
     measure(samples, members, chosen.samples, chosen.sources)
-    between(chosen.samples, 15, 35)
+    between(dedup(samples, members, span=(15, 35)).samples, 15, 25)
     labels.group(labels.names)
     labels.take(labels.order()).column("r")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage import (
+    dedup,
     dedup_auto,
     head_kernels,
     histogram_fingerprint,
@@ -33,6 +34,9 @@ KERNELS = (
     labels.scatter_columns,
     merge.merge_sorted,
     merge.count_between,
+    dedup.count_chosen,
+    dedup.copy_parts,
+    dedup.gather,
     dedup_auto.choose_auto,
     replica_health.count_holes,
     segment_kernels.find_runs,
