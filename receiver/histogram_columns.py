@@ -90,9 +90,11 @@ def decode_histograms(buffer: Bytes, places: Int64s, limits: HistogramLimits) ->
     bound_offsets = np.empty(len(places) + 1, np.int64)
     bounds = np.empty(int(numbers[allowed, -1].sum()), np.float64)
     problems = np.empty(len(places), np.int8)
+    spans = np.empty((2, room, 2), np.int64)
+    bits, bound_bits = np.empty((2, room), np.uint64), np.empty(room, np.uint64)
     fill_buckets(
-        buffer, places, words, limits.buckets_max,
-        np.empty((2, room, 2), np.int64), np.empty((2, room), np.uint64), np.empty(room),
+        buffer, places, words, limits.buckets_max, spans, bits, bits.view(np.float64),
+        bound_bits, bound_bits.view(np.float64), np.empty(5, np.int64),
         offsets, indexes, counts, bound_offsets, bounds, problems,
     )  # fmt: skip
     ends = offsets[:, -1]

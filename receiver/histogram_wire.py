@@ -130,7 +130,8 @@ def read_scalars(buffer: Bytes, places: Int64s, words: UInt64s) -> tuple[Place, 
     """
     base = buffer.ctypes.data
     for h in range(len(places)):
-        words[h, :] = np.uint64(0)
+        for column in range(WORDS):
+            words[h, column] = np.uint64(0)
         place: Place = places[h, MESSAGE_START]
         end = places[h, MESSAGE_END]
         while place < end:
@@ -205,7 +206,7 @@ def read_repeated(
     is_float: bool,
     spans: Int64s,
     counts: UInt64s,
-    bounds: Float64s,
+    bound_bits: UInt64s,
     found: Int64s,
 ) -> None:
     """Read the spans, bucket numbers and bounds of the whole histogram at start:end.
@@ -213,8 +214,8 @@ def read_repeated(
     spans: int64[2, n, 2]; counts: uint64[2, n], deltas or float bits; side 0 is the negative one.
     found: spans and counts of the negative and of the positive side, then bounds.
     """
-    found[:] = 0
-    bound_words = bounds.view(np.uint64)
+    for k in range(len(found)):
+        found[k] = 0
     place: Place = start
     while place < end:
         tag, wire_type, after = read_tag(base, place, end)
@@ -236,7 +237,7 @@ def read_repeated(
             found[2 * side] = n + 1
         elif number == CUSTOM_VALUES:
             for at in range(first, after, 8):
-                bound_words[found[4]] = load_word(base, at)
+                bound_bits[found[4]] = load_word(base, at)
                 found[4] += 1
         elif is_float and number in (NEGATIVE_COUNTS, POSITIVE_COUNTS):
             for at in range(first, after, 8):
@@ -366,6 +367,15 @@ def check_count(row: UInt64s, total: np.uint64) -> int:
     return COUNT_MISMATCH if total != row[COUNT_INT] else SOUND
 
 
+@kernel_part
+def count_all(row: UInt64s) -> np.uint64:
+    """How many entries all repeated fields of a histogram have together."""
+    total = np.uint64(0)
+    for column in range(ENTRIES, WORDS):
+        total += row[column]
+    return total
+
+
 @kernel
 def fill_buckets(
     buffer: Bytes,
@@ -374,7 +384,10 @@ def fill_buckets(
     buckets_max: int,
     spans: Int64s,
     numbers: UInt64s,
+    float_numbers: Float64s,
+    bound_bits: UInt64s,
     bounds: Float64s,
+    found: Int64s,
     offsets: Int64s,
     indexes: Int32s,
     counts: Float64s,
@@ -384,27 +397,25 @@ def fill_buckets(
 ) -> None:
     """Check the histograms that read_scalars() read into `words` and write their buckets.
 
-    spans: int64[2, m, 2], numbers: uint64[2, m] and bounds: float64[m] are room for one histogram
-    of m entries, which are at most 2 * buckets_max. offsets: int64[2, n+1], indexes and counts:
+    spans: int64[2, m, 2], numbers: uint64[2, m], bound_bits: uint64[m] and found: int64[5] are room
+    for one histogram of m entries, which are at most 2 * buckets_max; float_numbers and bounds are
+    the same memory as numbers and bound_bits. offsets: int64[2, n+1], indexes and counts:
     [2, buckets], side 0 is the negative one; columns are large enough for all. problems[h] is why
     histogram h is refused; it then has no buckets.
     """
     base = buffer.ctypes.data
-    float_numbers = numbers.view(np.float64)
-    found = np.zeros(5, np.int64)
-    offsets[:, 0] = 0
-    bound_offsets[0] = 0
+    offsets[0, 0] = offsets[1, 0] = bound_offsets[0] = 0
     for h in range(len(places)):
         row = words[h]
-        offsets[:, h + 1] = offsets[:, h]
+        offsets[0, h + 1], offsets[1, h + 1] = offsets[0, h], offsets[1, h]
         bound_offsets[h + 1] = bound_offsets[h]
         # Spans, buckets and bounds; more spans than buckets would be of length 0.
-        if row[ENTRIES:].sum() > np.uint64(2 * buckets_max):
+        if count_all(row) > np.uint64(2 * buckets_max):
             problems[h] = TOO_MANY_BUCKETS
             continue
         is_float = row[IS_FLOAT] != np.uint64(0)
         start, end = places[h, MESSAGE_START], places[h, MESSAGE_END]
-        read_repeated(base, start, end, is_float, spans, numbers, bounds, found)
+        read_repeated(base, start, end, is_float, spans, numbers, bound_bits, found)
         if found[1] + found[3] + found[4] > buckets_max:
             problems[h] = TOO_MANY_BUCKETS
             continue
@@ -425,7 +436,7 @@ def fill_buckets(
         elif not is_float:
             problems[h] = check_count(row, total)
         if problems[h] != SOUND:
-            offsets[:, h + 1] = offsets[:, h]
+            offsets[0, h + 1], offsets[1, h + 1] = offsets[0, h], offsets[1, h]
             continue
         for k in range(found[4]):
             bound_values[bound_offsets[h] + k] = bounds[k]
