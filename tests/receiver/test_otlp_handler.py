@@ -25,6 +25,7 @@ from receiver.otlp_handler import PATHS, OtlpHandler
 from receiver.remote_write import WriteDecoder
 from receiver.write_handler import PREFIXES, WriteHandler
 from storage.errors import Overloaded
+from storage.reject_ledger import RejectLedger
 from tests.otlp_requests import (
     DELTA,
     MS,
@@ -180,7 +181,8 @@ def test_what_may_succeed_later_is_answered_503(media_type: str) -> None:
     async def main() -> None:
         database = FakeDatabase(Overloaded("too much waits"))
         metrics = ReceiverMetrics(CollectorRegistry())
-        writes = WriteHandler(database, WriteDecoder(), WriteOptions(), metrics)
+        ledger = RejectLedger(entries_max=10)
+        writes = WriteHandler(database, WriteDecoder(), WriteOptions(), metrics, ledger)
         app = web.Application()
         OtlpHandler(writes, OtlpOptions(), metrics).add_routes(app)
         body = UP.SerializeToString() if media_type == PROTOBUF else UP_JSON

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from receiver.errors import RateLimited, TooLarge
 from receiver.tenant_limits import TenantLimits
@@ -50,7 +51,7 @@ def test_samples_above_the_rate_are_refused_with_a_time_to_come_again(status: in
     with pytest.raises(RateLimited, match="3 samples, and more than 0.001 a second") as raised:
         append(target, "a", 3)
     assert "ingestion_rate in limits.file" in str(raised.value)
-    response = failure_response(raised.value)
+    response = failure_response(make_mocked_request("POST", "/"), raised.value)
     assert response.status == status
     assert 3000 < int(response.headers["Retry-After"]) <= 3005
     assert append(target, "x", 1000).accepted == 1000
