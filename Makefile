@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench peers
+.PHONY: help run demo test check bench peers senders
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -24,7 +24,7 @@ demo: $(INSTALLED) peers
 	$(BIN)/python -m compose.demo $(if $(ONCE),--once)
 
 #: make test    check, then all tests
-test: check peers
+test: check peers senders
 	$(BIN)/pytest
 
 #: make check   style, types and the import law
@@ -44,6 +44,11 @@ peers:
 	    || .ci/packages prometheus prometheus-node-exporter \
 	    || echo "prometheus and prometheus-node-exporter cannot be installed from here:" \
 	            "tests with real agents will be skipped" >&2
+
+# Another real sender, which only tests need.
+senders:
+	@command -v vmagent >/dev/null || .ci/packages victoria-metrics \
+	    || echo "victoria-metrics cannot be installed from here: no tests with vmagent" >&2
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

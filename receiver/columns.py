@@ -16,10 +16,22 @@ from receiver.options import (
     REQUEST_BUCKETS_CEILING,
     WriteOptions,
 )
-from receiver.wire import OWNER, POSITION, SAMPLES, SCAN_ERRORS, SCANNED, SERIES
+from receiver.wire import (
+    EXEMPLARS,
+    METADATA,
+    OWNER,
+    POSITION,
+    SAMPLES,
+    SCAN_ERRORS,
+    SCANNED,
+    SERIES,
+)
 from storage.batch import Batch, Bytes, RawExemplars, RawMetadata, SymbolSpans, UInt64s
 from storage.samples import NO_HISTOGRAM, Float64s, Histograms, Int8s, Int32s, Int64s
 from storage.words import Place
+
+# Each takes memory of its own, however few bytes it is on the wire.
+COUNTED = (SERIES, SAMPLES, EXEMPLARS, METADATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +133,13 @@ class Columns:
 
 
 def check_counts(tally: Sequence[int], limits: DecodeLimits) -> None:
-    """Raise TooLarge if a scan has found more series or samples than a request may have."""
-    series, samples = tally[SERIES], tally[SAMPLES]
-    if max(series, samples) > limits.samples_max:
+    """Raise TooLarge if a scan has found more of something than a request may have."""
+    series, samples, exemplars, metadata = (tally[part] for part in COUNTED)
+    if max(series, samples, exemplars, metadata) > limits.samples_max:
         raise TooLarge(
-            f"{series} series and {samples} samples in one request; allowed are "
-            f"{limits.samples_max} of each (write.max-samples-per-request)"
+            f"{series} series, {samples} samples, {exemplars} exemplars and {metadata} entries of "
+            f"metadata in one request; allowed are {limits.samples_max} of each "
+            "(write.max-samples-per-request)"
         )
 
 

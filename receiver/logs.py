@@ -54,6 +54,15 @@ def escape(match: re.Match[str]) -> str:
     return ascii(match[0])[1:-1]
 
 
+def is_own_fault(record: logging.LogRecord) -> bool:
+    """Whether a record of aiohttp's server tells of more than bytes that are no HTTP.
+
+    It logs each of those with a stack, and anybody who reaches the port can send them without end.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return type(error).__module__ != "aiohttp.http_exceptions"
+
+
 def set_up_logging(level: str, form: str) -> None:
     """Send all messages from `level` on to standard error."""
     handler = logging.StreamHandler()
@@ -61,6 +70,7 @@ def set_up_logging(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("aiohttp.server").addFilter(is_own_fault)
     # These libraries tell of every compiled function and every migration step at this level.
     for chatty in ("numba", "alembic", "asyncio"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

@@ -12,6 +12,9 @@ SECOND_MS = 1_000
 # What the decoder itself can do, whatever is configured: bodies once acknowledged must still be
 # readable from the log after a setting was lowered.
 DECODED_BYTES_CEILING = 1 * GIB
+# What fits into a record of the log (storage.record.PAYLOAD_BYTES_MAX), with room for the list of
+# series that were left out.
+BODY_BYTES_CEILING = 240 * MIB
 # What a head has room for at the end of its arrays (storage.head.GROUP_SAMPLES_MAX).
 REQUEST_SAMPLES_CEILING = 4_000_000
 # Of native histograms: buckets and custom bounds of one, and of all of a request.
@@ -139,7 +142,7 @@ class WriteOptions:
         "bytes",
         32 * MIB,
         "Size of the largest request body as it is sent; above it the answer is 413.",
-        allowed=(1, DECODED_BYTES_CEILING),
+        allowed=(1, BODY_BYTES_CEILING),
     )
     decoded_bytes_max: int = setting(
         "max-decoded-bytes",
@@ -152,7 +155,8 @@ class WriteOptions:
         "max-samples-per-request",
         "integer",
         1_000_000,
-        "Samples, and also series, that one request may hold; above it the answer is 413.",
+        "Samples that one request may hold, and also series, exemplars and entries of metadata; "
+        "above it the answer is 413.",
         allowed=(1, REQUEST_SAMPLES_CEILING),
     )
     request_symbols_max: int = setting(

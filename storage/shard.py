@@ -43,6 +43,8 @@ from storage.wal import Wal
 logger = logging.getLogger(__name__)
 
 SEAL_FULLNESS = 0.5
+# Of the requests that share a sync; the log takes more than that (storage.wal.PENDING_BYTES_MAX).
+GROUP_BYTES_MAX = 128 << 20
 IDLE_CHECK_SECONDS = 1.0
 SEAL_RETRY_SECONDS = 10.0
 # How long writes wait for a seal before they are told to come again.
@@ -228,12 +230,15 @@ class Shard:
                 self._start_seal()
 
     def _take_group(self) -> list[PendingWrite]:
-        """The longest run of waiting writes that fits into a head below its limits."""
-        count, samples, buckets = 0, 0, 0
+        """The longest run of waiting writes that fits into a head below its limits, and into what
+        the log remembers until a sync."""
+        count, samples, buckets, size = 0, 0, 0, 0
         for write in self._queue:
             samples += write.batch.sample_count
             buckets += bucket_count(write.batch.histograms)
-            if count and (samples > GROUP_SAMPLES_MAX or buckets > GROUP_BUCKETS_MAX):
+            size += len(write.batch.payload)
+            full = samples > GROUP_SAMPLES_MAX or buckets > GROUP_BUCKETS_MAX
+            if count and (full or size > GROUP_BYTES_MAX):
                 break
             count += 1
         group, self._queue = self._queue[:count], self._queue[count:]
@@ -250,6 +255,7 @@ class Shard:
                 write.finish(outcome)
         except StorageError as error:
             self.rule_log.start_anew()
+            self.wal.forget()
             for write in unanswered:
                 write.finish(error)
         except Exception as error:

@@ -110,6 +110,10 @@ class Wal:
         self._pending += (prefix, payload)
         self._pending_bytes += size
 
+    def forget(self) -> None:
+        """Let go of the records remembered since the last sync; whoever wrote them was told so."""
+        self._pending, self._pending_bytes = [], 0
+
     def sync(self) -> None:
         """Write the remembered records and make them durable.
 
@@ -163,7 +167,7 @@ class Wal:
 
     def close(self) -> None:
         """Close the log. Records that were not synced are forgotten."""
-        self._pending, self._pending_bytes = [], 0
+        self.forget()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,23 +46,29 @@ class RealApi:
         return result
 
 
-def run_real_api(
-    directory: Path, scenario: Callable[[RealApi], Awaitable[None]], **settings: str
-) -> None:
-    """Run a scenario against a program that accepts samples of any time.
+@asynccontextmanager
+async def started_api(directory: Path, **settings: str) -> AsyncIterator[RealApi]:
+    """A program that accepts samples of any time, until the end of the `async with`.
 
     settings: of the configuration; a double underscore stands for the dot, one for the hyphen.
     """
     given = {name.replace("__", ".").replace("_", "-"): text for name, text in settings.items()}
     base = {"storage.path": str(directory), "storage.shards": "3", "storage.retention": "0"}
-    config = build(base | {"dedup.replica-labels": "replica"} | given)
+    app = build_app(build(base | {"dedup.replica-labels": "replica"} | given))
+    server = TestServer(app)
+    await server.start_server(auto_decompress=False)
+    async with TestClient(server) as client:
+        await app[DATABASE].opened()
+        yield RealApi(client)
+
+
+def run_real_api(
+    directory: Path, scenario: Callable[[RealApi], Awaitable[None]], **settings: str
+) -> None:
+    """Run a scenario against a program of started_api()."""
 
     async def main() -> None:
-        app = build_app(config)
-        server = TestServer(app)
-        await server.start_server(auto_decompress=False)
-        async with TestClient(server) as client:
-            await app[DATABASE].opened()
-            await scenario(RealApi(client))
+        async with started_api(directory, **settings) as api:
+            await scenario(api)
 
     asyncio.run(main())

@@ -82,7 +82,7 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
         ("web: {listen-address: nonsense}", ["web.listen-address: got 'nonsense'", "host:port"]),
         ("web: {listen-address: 'a:99999'}", ["web.listen-address", "65535"]),
         ("log: {level: loud}", ["log.level: got 'loud'; allowed is one of debug, info"]),
-        ("write: {max-body-bytes: 0}", ["write.max-body-bytes: got 0; allowed is 1 to 1GiB"]),
+        ("write: {max-body-bytes: 0}", ["write.max-body-bytes: got 0; allowed is 1 to 240MiB"]),
         ("write: {max-body-bytes: -1}", ["got -1"]),
         ("storage: 5", ["storage: no such setting"]),
         ("[1, 2]", ["got list; allowed is a map of settings"]),

@@ -5,6 +5,7 @@ import logging
 import sys
 
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
 
 from receiver.logs import JsonFormatter, LogfmtFormatter, set_up_logging
 
@@ -68,3 +69,21 @@ def test_messages_go_to_standard_error_from_their_level_on(
     assert 'msg="heard"' in captured.err
     assert "unheard" not in captured.err
     assert sys.stderr is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "heard"), [(BadHttpMessage("nonsense"), False), (ValueError("a bug"), True)]
+)
+def test_bytes_that_are_no_http_are_not_logged(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    heard: bool,
+) -> None:
+    root, server = logging.getLogger(), logging.getLogger("aiohttp.server")
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setattr(server, "filters", list(server.filters))
+    set_up_logging("warning", "logfmt")
+    server.error("Error handling request", exc_info=error)
+    assert ("Error handling request" in capsys.readouterr().err) is heard

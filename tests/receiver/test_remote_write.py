@@ -173,14 +173,22 @@ def test_the_declared_length_is_checked_before_anything_is_uncompressed() -> Non
 
 @pytest.mark.parametrize(
     "data",
-    [series([], [(i, i) for i in range(11)]), series([], []) * 11, series([], [(1, 1)]) * 11],
+    [
+        series([], [(i, i) for i in range(11)]),
+        series([], []) * 11,
+        series([], [(1, 1)]) * 11,
+        series([], [], extra=message(3, b"") * 11),
+        message(3, message(2, b"x")) * 11,
+    ],
 )
-def test_too_many_samples_or_series_are_refused_but_readable_from_the_log(data: bytes) -> None:
+def test_too_much_in_one_request_is_refused_but_readable_from_the_log(data: bytes) -> None:
     limited = DECODER.with_limits(DecodeLimits(decoded_bytes_max=1 << 20, samples_max=10))
     with pytest.raises(TooLarge, match="write.max-samples-per-request"):
         decoded(data, limited)
     batch = decoded(data)
-    assert max(batch.series_count, batch.sample_count) == 11
+    counts = [batch.series_count, batch.sample_count]
+    counts += [len(part) for part in (batch.exemplars, batch.metadata) if part is not None]
+    assert max(counts) == 11
     batch.release()
 
 

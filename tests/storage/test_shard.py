@@ -155,6 +155,19 @@ def test_a_failed_sync_is_final_and_nothing_becomes_visible(
         assert shard.head_samples == 1
 
 
+@pytest.mark.parametrize(("group_bytes_max", "refused"), [(10_000, 3), (40, 0)])
+def test_a_group_that_is_too_large_for_the_log_does_not_stop_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group_bytes_max: int, refused: int
+) -> None:
+    monkeypatch.setattr("storage.wal.PENDING_BYTES_MAX", 150)
+    monkeypatch.setattr("storage.shard.GROUP_BYTES_MAX", group_bytes_max)
+    with started(tmp_path) as shard:
+        answers = submit(shard, up(1), up(2), up(3))
+        assert sum(isinstance(answer, Overloaded) for answer in answers) == refused
+        (answer,) = submit(shard, up(4))
+        assert answer == Outcome(1)
+
+
 def test_an_unexpected_failure_does_not_end_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -77,6 +77,18 @@ def test_unsynced_records_are_forgotten(tmp_path: Path) -> None:
     wal.close()
 
 
+def test_forgotten_records_are_not_written_and_make_room(
+    wal: Wal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wal_module, "PENDING_BYTES_MAX", 100)
+    wal.append(1, 0, "t", b"p" * 50)
+    with pytest.raises(Overloaded):
+        wal.append(1, 0, "t", b"p" * 50)
+    wal.forget()
+    append_all(wal, RECORDS[:1])
+    assert list(wal.replay(1)) == RECORDS[:1]
+
+
 def test_rotate_and_truncate(wal: Wal) -> None:
     append_all(wal, RECORDS[:2])
     wal.append(1, RECORDS[2].arrival_ms, RECORDS[2].tenant, RECORDS[2].payload)
