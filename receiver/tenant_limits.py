@@ -19,13 +19,21 @@ from typing import Any
 import msgspec
 
 from receiver.config import ConfigError, read_document
-from receiver.kinds import NUMBER_MAX, parse_bytes, parse_duration, parse_integer
+from receiver.kinds import (
+    NUMBER_MAX,
+    parse_bytes,
+    parse_duration,
+    parse_flag,
+    parse_integer,
+    parse_text,
+)
 from receiver.reloading import Reading, WatchedFile
 from storage.errors import TenantError
+from storage.labels import METRIC_NAME
 from storage.options import setting
 from storage.relabel import RULES_MAX, RelabelRule, check_rule
 from storage.tenant import parse_tenant
-from storage.tenant_rules import TenantRules
+from storage.tenant_rules import HaRules, TenantRules
 
 NUMBERS_MAX = 1e15
 # A burst that is not given: how many seconds of the rate may come at once.
@@ -93,6 +101,33 @@ class TenantLimits:
         "metric_relabel_configs", "rules", (), "Prometheus' rules, applied to new series."
     )
 
+    accept_ha_samples: bool = setting(
+        "accept_ha_samples",
+        "flag",
+        False,
+        "Whether one replica of each HA pair is stored; see below.",
+    )
+    ha_cluster_label: str = setting(
+        "ha_cluster_label", "text", "cluster", "Label that names the HA pair."
+    )
+    ha_replica_label: str = setting(
+        "ha_replica_label", "text", "__replica__", "Label that tells its replicas apart."
+    )
+    ha_max_clusters: int = setting("ha_max_clusters", "integer", 100, "HA pairs; 0 is any number.")
+    ha_tracker_update_timeout_ms: int = setting(
+        "ha_tracker_update_timeout",
+        "duration",
+        15_000,
+        "Has no effect, since every sample counts; must be below ha_tracker_failover_timeout.",
+    )
+    ha_tracker_failover_timeout_ms: int = setting(
+        "ha_tracker_failover_timeout",
+        "duration",
+        30_000,
+        "How far a series' samples of the stored replica must lie behind one of another replica "
+        "for that to take over.",
+    )
+
     @cached_property
     def rules(self) -> TenantRules:
         """What storage has to obey."""
@@ -106,6 +141,18 @@ class TenantLimits:
             exemplars_max=self.max_global_exemplars_per_user,
             fetched_series_max=self.max_fetched_series_per_query,
             relabel=self.metric_relabel_configs,
+            ha=self.ha_rules,
+        )
+
+    @property
+    def ha_rules(self) -> HaRules | None:
+        if not self.accept_ha_samples:
+            return None
+        return HaRules(
+            self.ha_cluster_label,
+            self.ha_replica_label,
+            self.ha_tracker_failover_timeout_ms,
+            self.ha_max_clusters,
         )
 
     @property
@@ -177,7 +224,28 @@ def parse_tenant_limits(place: str, given: object, base: TenantLimits) -> Tenant
             changes[limit.name] = PARSERS[limit.metadata["kind"]](value)
         except ValueError as error:
             raise ValueError(f"{place}.{key}: got {value!r}; allowed is {error}") from error
-    return replace(base, **changes)
+    limits = replace(base, **changes)
+    check_ha_settings(place, limits)
+    return limits
+
+
+def check_ha_settings(place: str, limits: TenantLimits) -> None:
+    """Raises ValueError."""
+    labels = (limits.ha_cluster_label, limits.ha_replica_label)
+    if labels[0] == labels[1] or "" in labels or METRIC_NAME in labels:
+        raise ValueError(
+            f"{place}: ha_cluster_label and ha_replica_label: got {labels[0]!r} and {labels[1]!r}; "
+            f"allowed are two different label names other than {METRIC_NAME}"
+        )
+    update_ms, failover_ms = (
+        limits.ha_tracker_update_timeout_ms,
+        limits.ha_tracker_failover_timeout_ms,
+    )
+    if failover_ms <= update_ms:
+        raise ValueError(
+            f"{place}.ha_tracker_failover_timeout: got {failover_ms} ms; allowed is more than "
+            f"ha_tracker_update_timeout, {update_ms} ms"
+        )
 
 
 def a_map(place: str, value: object, allowed: Iterable[str] | None = None) -> Mapping[str, object]:
@@ -230,5 +298,7 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "integer": parse_count,
     "bytes": parse_bytes,
     "duration": parse_duration,
+    "flag": parse_flag,
+    "text": parse_text,
     "rules": parse_rules,
 }

@@ -172,3 +172,4 @@ class Outcome:
     exemplar_rejects: tuple[Reject, ...] = ()  # mostly no reason to answer with an error
     metadata_not_kept: int = 0  # entries for which there is no room
     dropped: int = 0  # of the accepted: left out because relabelling says so
+    copies: int = 0  # of the accepted: left out because another replica's samples are kept

@@ -186,10 +186,13 @@ class Database:
         os.close(self._lock_descriptor)
 
     def _count(self, tenant: str, outcome: Outcome) -> Outcome:
-        if outcome.accepted > outcome.dropped:
-            self._metrics.samples.labels(tenant).inc(outcome.accepted - outcome.dropped)
+        stored = outcome.accepted - outcome.dropped - outcome.copies
+        if stored > 0:
+            self._metrics.samples.labels(tenant).inc(stored)
         if outcome.dropped:
             self._metrics.dropped.labels(tenant).inc(outcome.dropped)
+        if outcome.copies:
+            self._metrics.copies.labels(tenant).inc(outcome.copies)
         for reject in outcome.rejects:
             self._metrics.rejected.labels(tenant, reject.reason).inc(reject.count)
         if outcome.exemplars:

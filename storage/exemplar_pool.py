@@ -22,6 +22,7 @@ from storage.memory import reserve
 from storage.options import StorageOptions
 from storage.samples import Float64s, Int32s, Int64s
 from storage.series_table import SeriesTable
+from storage.tenant_rules import COPY_REF
 
 # More reasons to refuse an exemplar, beside those for its labels.
 SERIES_REFUSED = 4
@@ -92,11 +93,13 @@ class ExemplarPool:
 
     def add(self, refs: Int32s, raw: RawExemplars, oldest_ms: int, newest_ms: int) -> Int64s:
         """Take the exemplars of [oldest_ms, newest_ms] with sound labels whose series have a ref;
-        returns OK, or why it was refused, for each of the request's."""
+        returns OK, or why it was refused, for each of the request's. COPY_REF stands for series
+        whose exemplars are passed over."""
         if self._limits.tenant_max == 0:
             return np.full(len(raw), SWITCHED_OFF, np.int64)
         found, codes = read_exemplars(raw)
-        codes[(codes == OK) & (refs[raw.series] < 0)] = SERIES_REFUSED
+        refused = (refs < 0) & (refs != COPY_REF)
+        codes[(codes == OK) & refused[raw.series]] = SERIES_REFUSED
         codes[(codes == OK) & (raw.timestamps < oldest_ms)] = TOO_OLD
         codes[(codes == OK) & (raw.timestamps > newest_ms)] = TOO_FAR_IN_FUTURE
         series = refs[found.series].astype(np.int64)

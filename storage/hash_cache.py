@@ -8,7 +8,7 @@ import numpy as np
 
 from storage.batch import UInt64s
 from storage.samples import Int32s, Int64s
-from storage.series_kernels import add_raw, find_raw
+from storage.series_kernels import NO_REPLICAS, add_raw, find_raw
 from storage.symbols import FIRST_SLOTS, fill_slots
 
 
@@ -34,7 +34,7 @@ class HashCache:
         missed = np.empty(len(low), np.int64)
         count = find_raw(
             low, high, tenant, self._slots, self._low, self._high, self._numbers, self._count,
-            numbers, missed,
+            numbers, missed, NO_REPLICAS, NO_REPLICAS,
         )  # fmt: skip
         return numbers, missed[:count]
 
@@ -43,7 +43,7 @@ class HashCache:
         self._grow(self._count + len(items))
         self._count = add_raw(
             low, high, tenant, items, numbers, self._slots, self._low, self._high, self._numbers,
-            self._count, 0,
+            self._count, 0, NO_REPLICAS, NO_REPLICAS,
         )  # fmt: skip
 
     def _grow(self, count: int) -> None:

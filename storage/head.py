@@ -114,11 +114,22 @@ class Head:
         """Whether some float here has a start timestamp."""
         return self._extras.floats_have_starts
 
-    def append(self, refs: Int32s, batch: Batch, oldest_ms: int, newest_ms: int) -> Appended:
-        """Take the batch's samples of [oldest_ms, newest_ms] whose series have a ref."""
+    def append(
+        self,
+        refs: Int32s,
+        batch: Batch,
+        oldest_ms: int,
+        newest_ms: int,
+        places: Int64s | None = None,
+    ) -> Appended:
+        """Take the batch's samples of [oldest_ms, newest_ms] whose series have a ref.
+
+        places: those of first_places() with COPY for samples to be passed over, if there are any.
+        """
         counts = np.zeros(SAMPLE_REASONS, np.int64)
         examples = np.zeros((SAMPLE_REASONS, EXAMPLES_MAX), np.int64)
-        places = first_places(batch) if has_extras(batch) else NO_PLACES
+        if places is None:
+            places = first_places(batch) if has_extras(batch) else NO_PLACES
         append_samples(
             refs, batch.sample_offsets, batch.timestamps, batch.values.view(np.uint64),
             content_keys(batch), places,

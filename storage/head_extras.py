@@ -15,7 +15,7 @@ import numpy as np
 
 from storage.batch import Batch, UInt64s
 from storage.head_histograms import HistogramArena
-from storage.head_kernels import REFUSED, REPEATED, UNSOUND, keep_starts
+from storage.head_kernels import COPY, REFUSED, REPEATED, UNSOUND, keep_starts
 from storage.histogram_fingerprint import fingerprints
 from storage.histogram_hints import hints_after
 from storage.histogram_rows import few_of
@@ -148,7 +148,9 @@ def content_keys(batch: Batch) -> UInt64s:
 
 
 def accepted_histograms(batch: Batch, places: Int64s) -> int:
-    """How many histograms are in the head now, those that were there before included."""
+    """How many histograms are in the head now, those that were there before or are copies
+    included."""
     if batch.rows is None:
         return 0
-    return int(((places >= REPEATED) & (batch.rows != NO_HISTOGRAM)).sum())
+    taken = (places >= REPEATED) | (places == COPY)
+    return int((taken & (batch.rows != NO_HISTOGRAM)).sum())

@@ -21,6 +21,7 @@ EXAMPLES_MAX = 8
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
 # What became of a sample, where it is noted; else the place where it is kept (storage/head_extras).
+COPY = -4  # passed over: another replica's samples of the series are kept
 UNSOUND = -3  # refused before: its histogram has a problem
 REFUSED = -2
 REPEATED = -1  # accepted, and known already
@@ -60,8 +61,9 @@ def append_samples(
     A sample newer than its series' last goes to the series' chunk; an older one to the side buffer,
     unless the current chunk has that timestamp already. keys: what must be equal in two samples of
     one moment. counts[r], examples[r]: how many samples were refused for reason r, and the
-    positions of some. places: empty, or UNSOUND for samples to be passed over; of the others it is
-    noted where they are, in slot p of the chunks or beyond these in the side. There must be room.
+    positions of some. places: empty, or UNSOUND or COPY for samples to pass over; of others it
+    is noted where they are, in slot p of the chunks or beyond these in the side. There must be
+    room.
     """
     size = chunk_times.shape[1]
     noted = len(places) > 0
@@ -70,7 +72,7 @@ def append_samples(
         if ref < 0:
             continue
         for k in range(sample_offsets[i], sample_offsets[i + 1]):
-            if noted and places[k] == UNSOUND:
+            if noted and places[k] <= UNSOUND:
                 continue
             t = timestamps[k]
             repeated = t == last_ms[ref]

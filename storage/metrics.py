@@ -39,6 +39,25 @@ class StorageMetrics:
             "Samples left out because metric_relabel_configs drop their series, by tenant.",
             ["tenant"], registry=registry,
         )  # fmt: skip
+        self.copies = Counter(
+            "cupola_ha_deduplicated_samples_total",
+            "Samples left out because those of another replica are kept, by tenant.", ["tenant"],
+            registry=registry,
+        )  # fmt: skip
+        self._watch_shards(registry)
+        self._watch_replicas(registry)
+        self.seal_seconds = Histogram(
+            "cupola_seal_duration_seconds", "Time to seal a head into a segment.",
+            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120), registry=registry,
+        )  # fmt: skip
+        self.segments_dropped = Counter(
+            "cupola_segments_dropped_total", "Segments dropped by retention.", registry=registry
+        )
+        self.log_damage = Counter(
+            "cupola_wal_damage_total", "Damaged places found in log files.", registry=registry
+        )
+
+    def _watch_shards(self, registry: CollectorRegistry) -> None:
         self.series = Gauge(
             "cupola_series", "Series known, by shard.", ["shard"], registry=registry
         )
@@ -55,6 +74,8 @@ class StorageMetrics:
         self.wal_bytes = Gauge(
             "cupola_wal_bytes", "Size of the log files, by shard.", ["shard"], registry=registry
         )
+
+    def _watch_replicas(self, registry: CollectorRegistry) -> None:
         self.replica_silence = Gauge(
             "cupola_replica_silence_seconds",
             "Age of the newest sample of each replica of an HA pair, by tenant and cluster.",
@@ -64,14 +85,4 @@ class StorageMetrics:
             "cupola_replicas_left_out",
             "Replicas that cupola_replica_silence_seconds does not tell of, being too many.",
             registry=registry,
-        )
-        self.seal_seconds = Histogram(
-            "cupola_seal_duration_seconds", "Time to seal a head into a segment.",
-            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120), registry=registry,
-        )  # fmt: skip
-        self.segments_dropped = Counter(
-            "cupola_segments_dropped_total", "Segments dropped by retention.", registry=registry
-        )
-        self.log_damage = Counter(
-            "cupola_wal_damage_total", "Damaged places found in log files.", registry=registry
         )

@@ -59,7 +59,7 @@ def replay_record(
     batch: Batch | None = None
     try:
         if record.kind == KIND_TENANT_RULES:
-            shard.rule_log.take(tenant.name, decode_rules(record.payload))
+            shard.take_rules(tenant, decode_rules(record.payload))
             return
         kind, payload, left_out = record.kind, record.payload, NOBODY
         if kind == KIND_SERIES_LEFT_OUT:

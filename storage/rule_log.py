@@ -1,11 +1,12 @@
 """What the log of a shard holds beside requests, so that replay judges them as ingest did.
 
     rules        the rules of a tenant, from here on; before the first request they were applied to
-    left out     a request, and which of its series were refused for want of room:
+    left out     a request, and which of its series were refused for want of room, for new series
+                 or for HA clusters:
                  kind:u8 count:u32 positions:i32[count] payload            (little-endian)
 
 Limits on labels and times follow from the rules and the request alone. Whether there was room for a
-new series depended on the moment, so its answer is kept.
+new series or cluster depended on the moment, so its answer is kept.
 
 Invariants:
 * From the log's position on, the rules of a tenant are logged before its first request, unless they
@@ -20,8 +21,16 @@ import numpy as np
 from storage.batch import KIND_SERIES_LEFT_OUT, KIND_TENANT_RULES, Batch
 from storage.samples import Int32s, Int64s
 from storage.series_table import NOBODY
-from storage.tenant_rules import NO_RULES, TENANT_SERIES_LIMIT, TenantRules, encode_rules
+from storage.tenant_rules import (
+    NO_RULES,
+    TENANT_SERIES_LIMIT,
+    TENANT_TOO_MANY_CLUSTERS,
+    TenantRules,
+    encode_rules,
+)
 
+# In place of refs: refusals that the rules and the request alone do not tell.
+OF_THE_MOMENT = (-1 - TENANT_SERIES_LIMIT, -1 - TENANT_TOO_MANY_CLUSTERS)
 _LEFT_OUT = struct.Struct("<BI")
 
 # Appends a record to the log: kind, arrival, tenant, payload.
@@ -48,20 +57,22 @@ class RuleLog:
         what the log holds."""
         self._logged.clear()
 
-    def append(self, append: Append, arrival_ms: int, tenant: str, rules: TenantRules) -> None:
-        """Log the rules of a tenant, if they are not logged yet."""
+    def append(self, append: Append, arrival_ms: int, tenant: str, rules: TenantRules) -> bool:
+        """Log the rules of a tenant, if they are not logged yet; returns whether they were not."""
         known = self._rules.get(tenant)
         if known is None and rules == NO_RULES:
-            return
-        if tenant not in self._logged or rules != known:
-            append(KIND_TENANT_RULES, arrival_ms, tenant, encode_rules(rules))
-            self._rules[tenant] = rules
-            self._logged.add(tenant)
+            return False
+        if tenant in self._logged and rules == known:
+            return False
+        append(KIND_TENANT_RULES, arrival_ms, tenant, encode_rules(rules))
+        self._rules[tenant] = rules
+        self._logged.add(tenant)
+        return True
 
 
 def loggable(batch: Batch, refs: Int32s) -> tuple[int, bytes]:
     """The kind and payload that stand for a batch in the log."""
-    left_out = np.flatnonzero(refs == -1 - TENANT_SERIES_LIMIT).astype("<i4")
+    left_out = np.flatnonzero(np.isin(refs, OF_THE_MOMENT)).astype("<i4")
     if not len(left_out):
         return batch.kind, batch.payload
     head = _LEFT_OUT.pack(batch.kind, len(left_out))

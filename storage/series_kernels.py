@@ -29,6 +29,8 @@ BAD_REFERENCE = 10
 LABEL_FIELD = np.uint64(1)
 NAME_FIELD, VALUE_FIELD = np.uint64(1), np.uint64(2)
 METRIC_NAME_WORD = np.uint64(int.from_bytes(b"__name__", "little"))
+# In place of replicas where nothing is asked about them.
+NO_REPLICAS: UInt64s = np.zeros(0, np.uint64)
 ALL_HIGH_BITS = np.uint64(0x8080808080808080)
 TENANT_MIX_LOW = np.uint64(0x9E3779B97F4A7C15)
 TENANT_MIX_HIGH = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -46,8 +48,12 @@ def find_raw(
     count: int,
     refs: Int32s,
     missed: Int64s,
+    entries_replica: UInt64s,
+    replicas: UInt64s,
 ) -> int:
     """refs[i] = the series of raw hash i; the positions of unknown ones go to `missed`.
+
+    replicas: empty, or takes what the entry says in entries_replica.
 
     Entries 0..count-1 are in the order in which they came, slots holds entry + 1. Senders repeat
     their series in the same order, so the entry after the one found before is tried first: that
@@ -74,6 +80,8 @@ def find_raw(
             missing += 1
         else:
             refs[i] = entry_refs[guess]
+            if len(replicas) > 0:
+                replicas[i] = entries_replica[guess]
         guess += 1
     return missing
 
@@ -91,11 +99,13 @@ def add_raw(
     entry_refs: Int32s,
     count: int,
     dropped: int,
+    entries_replica: UInt64s,
+    replicas: UInt64s,
 ) -> int:
     """Enter raw hashes `items` whose refs are known, in their order; returns the new count.
 
     Known are refs from 0 on, and `dropped`, which stands for a series that is not to be kept, if it
-    is below.
+    is below. replicas: empty, or goes to entries_replica.
 
     The caller has made room. A hash that occurs twice among the items is entered once.
     """
@@ -118,6 +128,8 @@ def add_raw(
             entries_low[count] = a
             entries_high[count] = b
             entry_refs[count] = refs[i]
+            if len(replicas) > 0:
+                entries_replica[count] = replicas[i]
             count += 1
             slots[slot] = count
     return count

@@ -22,9 +22,11 @@ from storage.label_spans import LabelSpans, obey
 from storage.labels import METRIC_NAME, LabelPairs
 from storage.memory import reserve
 from storage.options import StorageOptions
+from storage.replica_labels import ReplicaLabels
 from storage.samples import Int32s, Int64s
 from storage.series_kernels import (
     CORRUPT,
+    NO_REPLICAS,
     OK,
     TABLE_FULL,
     TOO_MANY_LABELS,
@@ -54,12 +56,16 @@ class Entry:
     """What registering obeys for one request.
 
     room(n): how many of n new series the tenant may get; left_out: positions in the batch of the
-    series that were refused for want of room when a request from the log was new.
+    series that were refused for want of room when a request from the log was new. clusters_max:
+    how many HA clusters it may have, 0 for any number. replicas: takes the replica of each series,
+    a hash, 0 for none; needed where rules.ha is given.
     """
 
     rules: TenantRules = NO_RULES
     room: Callable[[int], int] | None = None
     left_out: Int64s = field(default_factory=lambda: NOBODY)
+    clusters_max: int = 0
+    replicas: UInt64s = field(default_factory=lambda: NO_REPLICAS)
 
 
 FREE_ENTRY = Entry()
@@ -100,6 +106,9 @@ class SeriesTable:
         self._metrics: dict[tuple[int, int], list[int]] = {}  # (tenant, name) -> [metric, next]
         self._metric_counts: dict[int, int] = {}
         self._tenant_counts: dict[int, int] = {}
+        self._replica_labels = ReplicaLabels()
+        # As long as the other columns of the raw table, or empty while nobody asks for replicas.
+        self._raw_replicas = NO_REPLICAS
         self._raw_count = 0
         # Raw entries of a tenant count for one epoch of its rules about labels only.
         self._epochs: dict[int, tuple[tuple[object, ...], int]] = {}
@@ -124,9 +133,12 @@ class SeriesTable:
         refs = np.empty(batch.series_count, np.int32)
         missed = np.empty(batch.series_count, np.int64)
         raw_tenant = self._raw_tenant(tenant, entry.rules)
+        if len(entry.replicas) and not len(self._raw_replicas):
+            self._raw_replicas = np.zeros(len(self._raw_refs), np.uint64)
         count = find_raw(
             batch.hash_low, batch.hash_high, raw_tenant, self._raw_slots,
             self._raw_low, self._raw_high, self._raw_refs, self._raw_count, refs, missed,
+            self._raw_replicas, entry.replicas,
         )  # fmt: skip
         items = missed[:count]
         if batch.series_problems is not None:
@@ -139,7 +151,7 @@ class SeriesTable:
         for run in [items] if batch.symbols is None else runs_of_items(batch, items):
             if len(run):
                 self._register(batch, tenant, run, refs, entry=entry)
-                self._remember_raw(batch, raw_tenant, run, refs)
+                self._remember_raw(batch, raw_tenant, run, refs, replicas=entry.replicas)
         return refs
 
     def registered(self, tenant: int) -> int:
@@ -178,6 +190,9 @@ class SeriesTable:
     ) -> None:
         """Resolve the series `items` of a batch by their labels, the slow and exact way."""
         found = obey(self._read_labels(batch, items), entry.rules, self._options)
+        ha, origins = entry.rules.ha, None
+        if ha is not None:
+            origins = self._replica_labels.take(found, tenant, ha, entry.clusters_max)
         new_max = NEW_SERIES_MAX
         if entry.room is not None:
             new_max = entry.room(len(items))
@@ -193,6 +208,9 @@ class SeriesTable:
         accepted = np.delete(accepted, dropped)
         refs[items] = -1 - reasons
         refs[items[accepted]] = self._add_series(tenant, pairs, new_max)
+        if origins is not None:
+            entry.replicas[items] = origins.replicas
+            self._replica_labels.note(tenant, origins.clusters[refs[items] >= 0])
 
     def _intern(self, found: LabelSpans) -> LabelPairs | None:
         """The labels of the accepted series by their codes; None: there is no room for them."""
@@ -353,7 +371,9 @@ class SeriesTable:
         self._slots = np.zeros(size, np.int32)
         fill_slots(self._hashes, len(self), self._slots)
 
-    def _remember_raw(self, batch: Batch, raw_tenant: int, items: Int64s, refs: Int32s) -> None:
+    def _remember_raw(
+        self, batch: Batch, raw_tenant: int, items: Int64s, refs: Int32s, *, replicas: UInt64s
+    ) -> None:
         """Enter label bytes into the raw table. It is a cache: when senders fill it with ever
         new spellings of known series, it is emptied."""
         if self._raw_count + len(items) > 2 * len(self) + RAW_ENTRIES_SPARE:
@@ -362,6 +382,7 @@ class SeriesTable:
         self._raw_count = add_raw(
             batch.hash_low, batch.hash_high, raw_tenant, items, refs, self._raw_slots,
             self._raw_low, self._raw_high, self._raw_refs, self._raw_count, DROPPED_REF,
+            self._raw_replicas, replicas,
         )  # fmt: skip
 
     def _reset_raw(self) -> None:
@@ -369,6 +390,7 @@ class SeriesTable:
         self._raw_low: UInt64s = np.zeros(FIRST_SLOTS // 2, np.uint64)
         self._raw_high: UInt64s = np.zeros(FIRST_SLOTS // 2, np.uint64)
         self._raw_refs: Int32s = np.zeros(FIRST_SLOTS // 2, np.int32)
+        self._raw_replicas = np.zeros(FIRST_SLOTS // 2 * bool(len(self._raw_replicas)), np.uint64)
         self._raw_count = 0
 
     def _grow_raw(self, count: int) -> None:
@@ -382,5 +404,7 @@ class SeriesTable:
         self._raw_low = np.concatenate([self._raw_low, np.zeros(added, np.uint64)])
         self._raw_high = np.concatenate([self._raw_high, np.zeros(added, np.uint64)])
         self._raw_refs = np.concatenate([self._raw_refs, np.zeros(added, np.int32)])
+        if len(self._raw_replicas):
+            self._raw_replicas = np.concatenate([self._raw_replicas, np.zeros(added, np.uint64)])
         self._raw_slots = np.zeros(2 * size, np.int32)
         fill_slots(self._raw_low, self._raw_count, self._raw_slots)

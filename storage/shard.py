@@ -21,7 +21,8 @@ from functools import partial
 import numpy as np
 
 from storage.active_series import ActiveSeries
-from storage.batch import Batch, Outcome
+from storage.batch import Batch, Outcome, UInt64s
+from storage.elections import NO_COPIES, Copies, Elections
 from storage.errors import CorruptBatch, Overloaded, StorageError
 from storage.exemplar_files import ExemplarReader
 from storage.exemplar_rejects import exemplar_rejects
@@ -36,6 +37,7 @@ from storage.samples import Int32s, Int64s
 from storage.segment import SegmentMeta
 from storage.segment_reader import SegmentReader
 from storage.segment_series import SeriesReader
+from storage.series_kernels import NO_REPLICAS
 from storage.series_table import NOBODY, Entry, SeriesTable
 from storage.tenant_rules import NO_RULES, TenantRules
 from storage.wal import Wal
@@ -114,6 +116,7 @@ class Shard:
         self.metadata = MetadataTable(options)
         self.wal = files.wal
         self.rule_log = RuleLog()
+        self._elections = Elections(options.series_max)
         self._options = options
         self._segments = tuple(files.segments)
         self._active = Head(options, self.table, now_ms())
@@ -189,8 +192,15 @@ class Shard:
         left_out: the series that were refused then, as storage.rule_log keeps them.
         """
         rules = self.rule_log.of(tenant.name)
-        refs = self.table.resolve(batch, tenant.number, Entry(rules, left_out=left_out))
-        self._append(PendingWrite(tenant, batch, arrival_ms, rules=rules), refs)
+        entry = Entry(rules, left_out=left_out, replicas=replicas_for(batch, rules))
+        refs = self.table.resolve(batch, tenant.number, entry)
+        write = PendingWrite(tenant, batch, arrival_ms, rules=rules)
+        self._append(write, refs, self._judge(write, refs, entry.replicas))
+
+    def take_rules(self, tenant: Tenant, rules: TenantRules) -> None:
+        """Take the rules of a tenant from the log. Before start() only."""
+        self.rule_log.take(tenant.name, rules)
+        self._elections.begin_term(tenant.number)
 
     def freeze(self) -> Head:
         """Replace the head by an empty one; the old one is read from until thaw()."""
@@ -249,8 +259,8 @@ class Shard:
         unanswered = list(group)
         try:
             ready = self._log_group(unanswered)
-            for write, refs in ready:
-                outcome = self._append(write, refs)
+            for write, refs, copies in ready:
+                outcome = self._append(write, refs, copies)
                 unanswered.remove(write)
                 write.finish(outcome)
         except StorageError as error:
@@ -260,37 +270,68 @@ class Shard:
                 write.finish(error)
         except Exception as error:
             # A bug must not end the writer, or every later request would wait for ever.
+            self.rule_log.start_anew()
             logger.exception("write failed shard=%d", self.number)
             for write in unanswered:
                 write.finish(StorageError(f"internal error: {error!r}"))
 
-    def _log_group(self, unanswered: list[PendingWrite]) -> list[tuple[PendingWrite, Int32s]]:
-        """Resolve and log the group; corrupt batches are answered here and left out."""
+    def _log_group(
+        self, unanswered: list[PendingWrite]
+    ) -> list[tuple[PendingWrite, Int32s, Copies]]:
+        """Resolve, judge and log the group; corrupt batches are answered here and left out."""
         ready = []
         for write in list(unanswered):
             try:
-                ready.append((write, self._resolve(write)))
+                ready.append((write, *self._resolve(write)))
             except CorruptBatch as error:
                 unanswered.remove(write)
                 write.finish(error)
         self._make_room()
-        for write, refs in ready:
-            if refs.max(initial=-1) >= 0 or len(self._fresh_metadata(write)):
-                self._log(write, refs)
+        logged = [
+            (write, refs, self._log(write, refs, replicas)) for write, refs, replicas in ready
+        ]
         self.wal.sync()
-        return ready
+        return logged
 
-    def _resolve(self, write: PendingWrite) -> Int32s:
-        number, allowed = write.tenant.number, write.rules.series_max
+    def _resolve(self, write: PendingWrite) -> tuple[Int32s, UInt64s]:
+        """The refs of a write, and the replicas that they come from."""
+        number, rules = write.tenant.number, write.rules
+        allowed = rules.series_max
         room = partial(self._series.room, number, allowed=allowed, now_ms=write.arrival_ms)
-        entry = Entry(write.rules, room if allowed else None)
-        return self.table.resolve(write.batch, number, entry)
+        entry = Entry(
+            rules,
+            room if allowed else None,
+            clusters_max=0 if rules.ha is None else rules.ha.clusters_max,
+            replicas=replicas_for(write.batch, rules),
+        )
+        return self.table.resolve(write.batch, number, entry), entry.replicas
 
-    def _log(self, write: PendingWrite, refs: Int32s) -> None:
-        append, tenant = self.wal.append, write.tenant.name
-        self.rule_log.append(append, write.arrival_ms, tenant, write.rules)
-        kind, payload = loggable(write.batch, refs)
-        append(kind, write.arrival_ms, tenant, payload)
+    def _log(self, write: PendingWrite, refs: Int32s, replicas: UInt64s) -> Copies:
+        """Log a write, unless nothing of it is to be kept; returns what is copies of others."""
+        metadata = len(self._fresh_metadata(write)) > 0
+        if refs.max(initial=-1) < 0 and not metadata:
+            return NO_COPIES
+        append, tenant = self.wal.append, write.tenant
+        if self.rule_log.append(append, write.arrival_ms, tenant.name, write.rules):
+            self._elections.begin_term(tenant.number)
+        copies = self._judge(write, refs, replicas)
+        if metadata or not copies.are_all_of(write.batch):
+            kind, payload = loggable(write.batch, refs)
+            append(kind, write.arrival_ms, tenant.name, payload)
+        return copies
+
+    def _judge(self, write: PendingWrite, refs: Int32s, replicas: UInt64s) -> Copies:
+        ha = write.rules.ha
+        if ha is None:
+            return NO_COPIES
+        return self._elections.judge(
+            write.tenant.number,
+            write.batch,
+            refs,
+            replicas,
+            accepted_ms=accepted_times(self._options, write.arrival_ms, write.rules),
+            failover_ms=ha.failover_ms,
+        )
 
     def _fresh_metadata(self, write: PendingWrite) -> Int64s:
         raw = write.batch.metadata
@@ -312,12 +353,12 @@ class Shard:
             )
         self._start_seal()
 
-    def _append(self, write: PendingWrite, refs: Int32s) -> Outcome:
+    def _append(self, write: PendingWrite, refs: Int32s, copies: Copies) -> Outcome:
         batch, rules = write.batch, write.rules
         options = self._options
         oldest, newest = accepted_times(options, write.arrival_ms, rules)
         with self.lock:
-            appended = self._active.append(refs, batch, oldest, newest)
+            appended = self._active.append(refs, batch, oldest, newest, copies.places)
         rejects = (
             *series_rejects(batch, refs, options, rules),
             *sample_rejects(batch, appended, (oldest, newest), options, rules),
@@ -329,10 +370,12 @@ class Shard:
             rejects,
             histograms=appended.histograms,
             dropped=dropped_samples(batch, refs),
+            copies=copies.count,
         )
         if batch.exemplars is not None:
             raw = batch.exemplars
-            codes = self._active.exemplars.add(refs, raw, oldest, newest)
+            kept = copies.refs_of_exemplars(refs)
+            codes = self._active.exemplars.add(kept, raw, oldest, newest)
             refusals = exemplar_rejects(batch, raw, codes, options)
             accepted = len(raw) - sum(reject.count for reject in refusals)
             outcome = replace(outcome, exemplars=accepted, exemplar_rejects=refusals)
@@ -381,6 +424,11 @@ class Shard:
                 time.sleep(SEAL_RETRY_SECONDS)
         self.thaw(segment)
         self.wal.truncate(position)
+
+
+def replicas_for(batch: Batch, rules: TenantRules) -> UInt64s:
+    """Room for the replicas of a batch's series, where they are asked for."""
+    return NO_REPLICAS if rules.ha is None else np.zeros(batch.series_count, np.uint64)
 
 
 def accepted_times(

@@ -20,13 +20,26 @@ TENANT_SERIES_LIMIT = 64
 TENANT_TOO_MANY_LABELS = 65
 TENANT_NAME_TOO_LONG = 66
 TENANT_VALUE_TOO_LONG = 67
+TENANT_TOO_MANY_CLUSTERS = 68
 # No refusal: relabelling dropped the series, and its samples are left out as was asked for.
 DROPPED = 96
 DROPPED_REF = -1 - DROPPED
+# No refusal either: another replica's samples of the series are kept (storage/elections.py).
+COPY_REF = -2 - DROPPED
+
+
+class HaRules(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which labels tell replicas apart, and when another one takes over. clusters_max: 0 is any
+    number."""
+
+    cluster_label: str
+    replica_label: str
+    failover_ms: int
+    clusters_max: int = 0
 
 
 class TenantRules(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Limits by unit and relabelling of one tenant."""
+    """Limits by unit and relabelling of one tenant. ha: None where all replicas are stored."""
 
     series_max: int = 0
     labels_max: int = 0
@@ -37,11 +50,13 @@ class TenantRules(msgspec.Struct, frozen=True, omit_defaults=True):
     exemplars_max: int | None = None
     fetched_series_max: int = 0
     relabel: tuple[RelabelRule, ...] = ()
+    ha: HaRules | None = None
 
     @property
     def of_labels(self) -> tuple[object, ...]:
         """What decides whether and how a label set is registered, the number of series aside."""
-        return (self.labels_max, self.name_bytes_max, self.value_bytes_max, self.relabel)
+        ha = self.ha and (self.ha.cluster_label, self.ha.replica_label)
+        return (self.labels_max, self.name_bytes_max, self.value_bytes_max, self.relabel, ha)
 
 
 NO_RULES = TenantRules()
@@ -70,6 +85,13 @@ SERIES_REASONS: dict[int, tuple[str, Callable[[TenantRules], str]]] = {
         "label_too_long",
         lambda r: (
             f"a label value over {r.value_bytes_max} bytes (max_label_value_length in limits.file)"
+        ),
+    ),
+    TENANT_TOO_MANY_CLUSTERS: (
+        "too_many_ha_clusters",
+        lambda r: (
+            f"an HA cluster above the {r.ha.clusters_max if r.ha else 0} that the tenant may have "
+            "(ha_max_clusters in limits.file)"
         ),
     ),
 }

@@ -11,6 +11,7 @@ import numpy as np
 
 from storage.batch import Batch, RawExemplars, SymbolSpans
 from storage.dedup import dedup
+from storage.elections import Elections
 from storage.exemplar_files import label_maps
 from storage.head import Head, sealed_samples
 from storage.histograms import Parts, from_parts
@@ -23,6 +24,7 @@ from storage.samples import Int64s
 from storage.segment_kernels import strictly_ascending
 from storage.segment_reader import Rows, cut_runs, join_runs, merge
 from storage.series_table import Entry, SeriesTable
+from storage.tenant_rules import HaRules, TenantRules
 
 SMALL = replace(
     StorageOptions(), series_max=64, head_samples_max=1024, symbol_bytes_max=1 << 16, retention_ms=0
@@ -44,12 +46,23 @@ def warm_up() -> None:
     table.resolve(symbol_batch(batch), 1)
     for later_ms in (50, 51):
         head.append(refs, histogram_batch(batch, later_ms), -100, 100)
+    elect_replicas(table, batch)
     head.exemplars.add(refs, example_exemplars(batch), -100, 100)
     label_maps(head.exemplars.settled())
     matched = TenantIndex(table, 1).match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")])
     labels = TenantIndex(table, 1).frame(matched, Symbols(table.symbols))
     read_back(head, matched, labels)
     read_sealed(head, table, matched)
+
+
+def elect_replicas(table: SeriesTable, batch: Batch) -> None:
+    """What a request of two replicas does, of which one is to be kept."""
+    rules = TenantRules(ha=HaRules("__name__", "r", 1))
+    entry = Entry(rules, replicas=np.zeros(batch.series_count, np.uint64))
+    refs = table.resolve(batch, 3, entry)
+    elections = Elections(SMALL.series_max)
+    elections.begin_term(3)
+    elections.judge(3, batch, refs, entry.replicas, accepted_ms=(-100, 100), failover_ms=100)
 
 
 def example_batch() -> Batch:

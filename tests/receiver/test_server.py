@@ -10,7 +10,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from receiver.config import ConfigError, build
 from receiver.server import DATABASE, RELOADER, build_app, check, replica_defaults
+from receiver.write_handler import WRITTEN_HEADERS
 from storage.dedup_algorithm import Algorithm
+from tests.rich_bodies import WireHistogram, WireSeries, body_2, compress
 from tests.write_bodies import HEADERS, encode
 
 
@@ -106,6 +108,54 @@ def test_limits_are_those_of_the_file_and_change_with_it(tmp_path: Path) -> None
         assert await told(client, "t") == 5
 
     play(tmp_path, scenario, **{"limits.file": str(file)})
+
+
+def test_one_replica_of_a_pair_is_stored_and_both_are_answered(tmp_path: Path) -> None:
+    """Every 15 s each of two replicas sends a sample; a is silent for 30 s, then for 90 s."""
+    file = tmp_path / "limits.yml"
+    file.write_text("overrides: {t: {accept_ha_samples: true}}")
+    start_ms = time.time_ns() // 1_000_000 - 600_000
+    first = [0, 1, 2, *range(4, 10), *range(16, 20)]
+    sends = {"a": [15 * n for n in first], "b": [15 * n + 5 for n in range(20)]}
+    in_order = sorted((second, replica) for replica, found in sends.items() for second in found)
+
+    def request(second: int, replica: str) -> bytes:
+        labels = {"__name__": "up", "cluster": "c", "__replica__": replica}
+        at_ms = start_ms + 1_000 * second
+        histogram = WireHistogram(timestamp=at_ms, count=1, positive_spans=[(0, 1)], positive=[1])
+        exemplars = [({"trace_id": replica}, 1.0, at_ms)]
+        classic = WireSeries(labels, [(at_ms, "ab".index(replica))], [], exemplars)
+        native = WireSeries(labels | {"__name__": "h"}, [], [histogram])
+        return compress(body_2([classic, native]))
+
+    async def scenario(client: TestClient) -> None:
+        headers = {
+            "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+            "Content-Encoding": "snappy",
+            "X-Scope-OrgID": "t",
+        }
+        for second, replica in in_order:
+            body = request(second, replica)
+            async with client.post("/api/v1/write", data=body, headers=headers) as response:
+                assert response.status == 204, await response.text()
+                written = [response.headers[name] for name in WRITTEN_HEADERS]
+                assert written == ["1", "1", "1"]
+        query = {"query": "up[1h]", "dedup": "false"}
+        async with client.get("/api/v1/query", params=query, headers=headers) as response:
+            (found,) = (await response.json())["data"]["result"]
+        assert found["metric"] == {"__name__": "up", "cluster": "c"}
+        seconds = [round(t - start_ms / 1_000) for t, _ in found["values"]]
+        # 30 s without a are not waited for; of the 90 s, b's sample 35 s after a's last is the
+        # first that is kept, and b stays.
+        assert seconds == [15 * n for n in range(10) if n != 3] + [170 + 15 * n for n in range(9)]
+        assert await ask(client, "count(count_over_time(h[1h]) == 18)", "t") == ["1"]
+        async with client.get("/metrics") as response:
+            text = await response.text()
+        copies = 2 * (len(in_order) - 18)
+        assert f'cupola_ha_deduplicated_samples_total{{tenant="t"}} {copies}.0' in text
+        assert 'cupola_ingested_samples_total{tenant="t"} 36.0' in text
+
+    play(tmp_path / "data", scenario, **{"limits.file": str(file)})
 
 
 def test_bad_samples_are_refused_by_name_and_good_ones_kept(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from receiver.config import ConfigError
 from receiver.tenant_limits import NO_LIMITS, LimitsInForce, parse_limits, read_limits
-from storage.tenant_rules import NO_RULES, TenantRules
+from storage.tenant_rules import NO_RULES, HaRules, TenantRules
 
 EXAMPLE = """
 limits:
@@ -27,6 +27,8 @@ overrides:
   b: {ingestion_rate: 0, max_label_names_per_series: 3, max_label_name_length: 4,
       max_label_value_length: 5, metric_relabel_configs: [{action: Drop, regex: x}]}
   17:
+  ha: {accept_ha_samples: true, ha_cluster_label: pair, ha_max_clusters: 7,
+       ha_tracker_failover_timeout: 2m}
 """
 
 
@@ -45,6 +47,7 @@ def test_tenants_get_the_defaults_and_what_is_their_own(tmp_path: Path) -> None:
     assert b.ingestion_rate == 0
     assert b.rules.of_labels[:3] == (3, 4, 5)
     assert [rule.action for rule in b.rules.relabel] == ["drop"]
+    assert limits.of("ha").rules.ha == HaRules("pair", "__replica__", 120_000, 7)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "limits:", "limits: {}\noverrides: {}"])
@@ -76,6 +79,17 @@ def test_an_empty_file_limits_nothing(text: str) -> None:
         ),
         ("limits: {metric_relabel_configs: [{regexp: a}]}", "rule 1: .*regexp"),
         ("limits: {metric_relabel_configs: [5]}", "rule 1: "),
+        ("limits: {accept_ha_samples: 1}", "limits.accept_ha_samples: got 1; allowed is true or f"),
+        ("limits: {ha_replica_label: [r]}", r"got \['r'\]; allowed is a text"),
+        ("limits: {ha_replica_label: cluster}", "got 'cluster' and 'cluster'; allowed are two"),
+        ("limits: {ha_cluster_label: ''}", "limits: ha_cluster_label and ha_replica_label: got ''"),
+        ("limits: {ha_replica_label: __name__}", "two different label names other than __name__"),
+        (
+            "{limits: {ha_tracker_update_timeout: 20s},"
+            " overrides: {a: {ha_tracker_failover_timeout: 20s}}}",
+            "overrides.a.ha_tracker_failover_timeout: got 20000 ms; allowed is more than "
+            "ha_tracker_update_timeout, 20000 ms",
+        ),
     ],
 )
 def test_what_a_file_may_not_say(tmp_path: Path, text: str, error: str) -> None:

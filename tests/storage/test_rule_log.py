@@ -22,6 +22,7 @@ from storage.rule_log import RuleLog, loggable, split_left_out
 from storage.tenant_rules import (
     NO_RULES,
     TENANT_SERIES_LIMIT,
+    HaRules,
     TenantRules,
     decode_rules,
     encode_rules,
@@ -208,7 +209,7 @@ def test_rules_are_logged_once_and_again_after_a_new_start() -> None:
 
 
 def test_rules_survive_their_encoding() -> None:
-    rules = TenantRules(1, 2, 3, 4, 5, 6, 7, 8, drop("x"))
+    rules = TenantRules(1, 2, 3, 4, 5, 6, 7, 8, drop("x"), HaRules("c", "r", 9, 10))
     assert decode_rules(encode_rules(rules)) == rules
     assert encode_rules(NO_RULES) == b"{}"
     assert decode_rules(b'{"series_max":1,"from_a_later_version":2}') == TenantRules(1)

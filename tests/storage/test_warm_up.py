@@ -5,6 +5,7 @@ from __future__ import annotations
 from storage import (
     dedup,
     dedup_auto,
+    elections,
     head_kernels,
     histogram_fingerprint,
     histogram_hints,
@@ -12,6 +13,7 @@ from storage import (
     labels,
     merge,
     replica_health,
+    replica_labels,
     segment_kernels,
     series_kernels,
     symbols,
@@ -19,6 +21,7 @@ from storage import (
 from storage.warm_up import warm_up
 
 KERNELS = (
+    elections.elect,
     head_kernels.append_samples,
     head_kernels.copy_chunks,
     head_kernels.count_chunks,
@@ -39,6 +42,7 @@ KERNELS = (
     dedup.gather,
     dedup_auto.choose_auto,
     replica_health.count_holes,
+    replica_labels.find_values,
     segment_kernels.find_runs,
     segment_kernels.merge_runs,
 )
