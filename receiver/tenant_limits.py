@@ -79,7 +79,7 @@ class TenantLimits:
         "max_global_exemplars_per_user",
         "integer",
         None,
-        "Exemplars kept; 0 keeps none. By default only the settings count.",
+        "Exemplars that a head keeps, the newest ones, if fewer than the setting; 0 keeps none.",
     )
     out_of_order_time_window_ms: int = setting(
         "out_of_order_time_window",

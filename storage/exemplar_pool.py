@@ -22,13 +22,14 @@ from storage.memory import reserve
 from storage.options import StorageOptions
 from storage.samples import Float64s, Int32s, Int64s
 from storage.series_table import SeriesTable
-from storage.tenant_rules import COPY_REF
+from storage.tenant_rules import COPY_REF, NO_RULES, TenantRules
 
 # More reasons to refuse an exemplar, beside those for its labels.
 SERIES_REFUSED = 4
 TOO_OLD = 5
 TOO_FAR_IN_FUTURE = 6
 SWITCHED_OFF = 7
+TENANT_SWITCHED_OFF = 8
 
 
 class PoolColumns:
@@ -73,10 +74,12 @@ class ExemplarPool:
     def __init__(self, options: StorageOptions, table: SeriesTable) -> None:
         self._table = table
         self._size = options.exemplars_in_head_max
+        self._of_tenants: dict[int, int] = {}
         self._limits = ExemplarLimits(
             series_max=options.exemplars_per_series_max,
             tenant_max=options.exemplars_per_tenant_max,
             total_max=options.exemplars_in_head_max,
+            of_tenants=self._of_tenants,
         )
         self._columns = PoolColumns(self._size)
 
@@ -91,18 +94,28 @@ class ExemplarPool:
         """What the limits leave, each exemplar once, in order of arrival."""
         return self._within(self._limits)
 
-    def add(self, refs: Int32s, raw: RawExemplars, oldest_ms: int, newest_ms: int) -> Int64s:
+    def add(
+        self,
+        refs: Int32s,
+        raw: RawExemplars,
+        oldest_ms: int,
+        newest_ms: int,
+        rules: TenantRules = NO_RULES,
+    ) -> Int64s:
         """Take the exemplars of [oldest_ms, newest_ms] with sound labels whose series have a ref;
         returns OK, or why it was refused, for each of the request's. COPY_REF stands for series
         whose exemplars are passed over."""
         if self._limits.tenant_max == 0:
             return np.full(len(raw), SWITCHED_OFF, np.int64)
+        if rules.exemplars_max == 0:
+            return np.full(len(raw), TENANT_SWITCHED_OFF, np.int64)
         found, codes = read_exemplars(raw)
         refused = (refs < 0) & (refs != COPY_REF)
         codes[(codes == OK) & refused[raw.series]] = SERIES_REFUSED
         codes[(codes == OK) & (raw.timestamps < oldest_ms)] = TOO_OLD
         codes[(codes == OK) & (raw.timestamps > newest_ms)] = TOO_FAR_IN_FUTURE
         series = refs[found.series].astype(np.int64)
+        self._note_limit(series[series >= 0][:1], rules.exemplars_max)
         in_time = (found.timestamps >= oldest_ms) & (found.timestamps <= newest_ms)
         for positions in slices(np.flatnonzero((series >= 0) & in_time), self._size // 2):
             part = found if len(positions) == len(found) else found.take(positions)
@@ -118,6 +131,14 @@ class ExemplarPool:
                 )
             )
         return codes
+
+    def _note_limit(self, series: Int64s, tenant_max: int | None) -> None:
+        """Remember the limit of the tenant that the series belong to."""
+        for tenant in self._table.tenants[series].tolist():
+            if tenant_max is None:
+                self._of_tenants.pop(tenant, None)
+            else:
+                self._of_tenants[tenant] = tenant_max
 
     def _make_room(self, count: int) -> None:
         if self._columns.count + count > self._size:

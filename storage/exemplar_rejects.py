@@ -16,7 +16,13 @@ from storage.exemplar_kernels import (
     OK,
     RUNES_MAX,
 )
-from storage.exemplar_pool import SERIES_REFUSED, SWITCHED_OFF, TOO_FAR_IN_FUTURE, TOO_OLD
+from storage.exemplar_pool import (
+    SERIES_REFUSED,
+    SWITCHED_OFF,
+    TENANT_SWITCHED_OFF,
+    TOO_FAR_IN_FUTURE,
+    TOO_OLD,
+)
 from storage.options import StorageOptions
 from storage.problems import EXEMPLAR_BAD_REFERENCE, EXEMPLAR_PROBLEMS, SYMBOL_REFERENCE
 from storage.rejects import label_text
@@ -47,8 +53,12 @@ RULES: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
         "exemplars_switched_off",
         lambda _: "none are kept (storage.exemplars.max-per-tenant=0)",
     ),
+    TENANT_SWITCHED_OFF: (
+        "exemplars_switched_off",
+        lambda _: "none are kept (max_global_exemplars_per_user=0 in limits.file)",
+    ),
 }
-REASONS = tuple(sorted(reason for reason, _ in RULES.values()))
+REASONS = tuple(sorted({reason for reason, _ in RULES.values()}))
 
 
 def exemplar_rejects(

@@ -8,7 +8,8 @@ Labels are checked when exemplars are taken from a request, and kept as runs of 
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -126,11 +127,15 @@ def read_exemplars(raw: RawExemplars) -> tuple[Exemplars, Int64s]:
 
 @dataclass(frozen=True, slots=True)
 class ExemplarLimits:
-    """How many exemplars are kept: of one series, of one tenant, and of all together."""
+    """How many exemplars are kept: of one series, of one tenant, and of all together.
+
+    of_tenants: what some tenants (by number) may keep, if that is less than tenant_max.
+    """
 
     series_max: int
     tenant_max: int
     total_max: int
+    of_tenants: Mapping[int, int] = field(default_factory=dict)
 
 
 def distinct(exemplars: Exemplars) -> Int64s:
@@ -163,18 +168,22 @@ def newest(exemplars: Exemplars, tenants: Int64s, limits: ExemplarLimits) -> Int
     times = exemplars.timestamps
     kept = distinct(exemplars)
     kept = kept[newest_of_groups(exemplars.series[kept], times[kept], limits.series_max)]
-    counts = np.unique(tenants[kept], return_counts=True)[1]
-    share = largest_share(counts, limits)
-    return kept[newest_of_groups(tenants[kept], times[kept], share)]
+    found, counts = np.unique(tenants[kept], return_counts=True)
+    own = [limits.of_tenants.get(tenant, limits.tenant_max) for tenant in found.tolist()]
+    allowed = np.minimum(np.array(own, np.int64), limits.tenant_max)
+    share = largest_share(np.minimum(counts, allowed), limits)
+    return kept[newest_of_groups(tenants[kept], times[kept], np.minimum(allowed, share))]
 
 
-def newest_of_groups(groups: Int64s, times: Int64s, allowed: int) -> Bools:
-    """Which elements stay if each group keeps its newest ones only."""
+def newest_of_groups(groups: Int64s, times: Int64s, most: int | Int64s) -> Bools:
+    """Which elements stay if each group keeps its newest ones only; most: so many of each, or one
+    number for each group, ascending by group."""
     _, numbers, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    allowed = np.broadcast_to(most, counts.shape)
     stays = np.ones(len(groups), np.bool_)
     crowded = np.flatnonzero((counts > allowed)[numbers])
     order = crowded[np.lexsort((times[crowded], numbers[crowded]))]
-    stays[order[rank_from_end(numbers[order]) >= allowed]] = False
+    stays[order[rank_from_end(numbers[order]) >= allowed[numbers[order]]]] = False
     return stays
 
 

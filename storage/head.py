@@ -10,7 +10,7 @@ Invariants:
 * The caller holds the shard's lock in append() and snapshot(), and in nothing else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,11 +35,13 @@ from storage.head_kernels import (
     SIDE_SAMPLES,
     append_samples,
     copy_chunks,
+    copy_near,
     count_chunks,
+    count_near,
     select_side,
 )
 from storage.memory import reserve
-from storage.merge import clip, merge_all, sort_rows
+from storage.merge import clip, merge_all, sort_rows, take_rows
 from storage.options import StorageOptions
 from storage.samples import Int32s, Int64s, Samples, empty_samples
 from storage.series_table import SeriesTable
@@ -214,6 +216,41 @@ class HeadSamples:
         if len(self.side):
             found.append(clip(self.side, first_row, end_row))
         return found
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all samples are floats without start timestamps."""
+        return self.snapshot.extras is None
+
+    def near_sources(
+        self, first_row: int, end_row: int, span: tuple[int, int], lead: int
+    ) -> list[Samples]:
+        """Like sources(), for plain samples; of what is out of the span, only `lead` samples on
+        each side are certain to be there."""
+        taken, head = self.snapshot, self.snapshot.head
+        current, fill = taken.current[first_row:end_row], taken.fill[first_row:end_row]
+        offsets = np.zeros(end_row - first_row + 1, np.int64)
+        skips = np.empty(end_row - first_row, np.int64)
+        reach = (self.start_ms, self.end_ms)
+        count_near(
+            head._times, head._previous, current, fill, reach, span, lead, skips, offsets[1:]
+        )
+        np.cumsum(offsets, out=offsets)
+        timestamps, bits = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.uint64)
+        copy_near(
+            head._times, head._bits, head._previous, current, fill, skips, offsets,
+            timestamps, bits,
+        )  # fmt: skip
+        found = [Samples(offsets, timestamps, bits.view(np.float64))]
+        if len(self.side):
+            found.append(clip(self.side, first_row, end_row))
+        return found
+
+    def pick(self, rows: Int64s) -> "HeadSamples":
+        """The same of some rows, for plain samples."""
+        old = self.snapshot
+        snapshot = replace(old, refs=old.refs[rows], current=old.current[rows], fill=old.fill[rows])
+        return replace(self, snapshot=snapshot, side=take_rows(self.side, rows))
 
     def _count(self, first_row: int, end_row: int, counts: Int64s) -> None:
         taken, head = self.snapshot, self.snapshot.head

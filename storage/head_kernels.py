@@ -228,6 +228,78 @@ def copy_chunks(
 
 
 @kernel
+def count_near(
+    chunk_times: Int64s,
+    previous: Int32s,
+    current: Int32s,
+    fill: Int32s,
+    reach: tuple[int, int],
+    span: tuple[int, int],
+    lead: int,
+    skips: Int64s,
+    counts: Int64s,
+) -> None:
+    """counts[i] = samples of the span, and up to `lead` more on each side within the reach, on the
+    chain that starts at current[i], fill[i]; skips[i] = the newer ones. All ends inclusive;
+    lead: not 0."""
+    size = chunk_times.shape[1]
+    for i in range(len(current)):
+        chunk = current[i] - 1
+        used = fill[i]
+        beyond = after = within = before = 0
+        while chunk >= 0 and before < lead and chunk_times[chunk, used - 1] >= reach[0]:
+            own = chunk_times[chunk, :used]
+            if own[0] >= span[0] and own[-1] <= span[1]:
+                within += used
+            else:
+                for f in range(used - 1, -1, -1):
+                    if own[f] > reach[1]:
+                        beyond += 1
+                    elif own[f] > span[1]:
+                        after += 1
+                    elif own[f] >= span[0]:
+                        within += 1
+                    elif own[f] >= reach[0] and before < lead:
+                        before += 1
+                    else:
+                        break
+            chunk = previous[chunk] - 1
+            used = size
+        skips[i] = beyond + max(0, after - lead)
+        counts[i] = min(after, lead) + within + before
+
+
+@kernel
+def copy_near(
+    chunk_times: Int64s,
+    chunk_bits: UInt64s,
+    previous: Int32s,
+    current: Int32s,
+    fill: Int32s,
+    skips: Int64s,
+    offsets: Int64s,
+    timestamps: Int64s,
+    bits: UInt64s,
+) -> None:
+    """Copy the samples that count_near() counted to offsets[i]:offsets[i+1], oldest first."""
+    size = chunk_times.shape[1]
+    for i in range(len(current)):
+        chunk = current[i] - 1
+        used = fill[i]
+        skip = skips[i]
+        at = offsets[i + 1]
+        while at > offsets[i]:
+            end = max(0, used - skip)
+            skip = max(0, skip - used)
+            start = max(0, end - (at - offsets[i]))
+            at -= end - start
+            timestamps[at : at + end - start] = chunk_times[chunk, start:end]
+            bits[at : at + end - start] = chunk_bits[chunk, start:end]
+            chunk = previous[chunk] - 1
+            used = size
+
+
+@kernel
 def select_side(
     side_refs: Int32s,
     side_times: Int64s,

@@ -17,12 +17,15 @@ import numpy as np
 import re2
 
 from storage.kernel import kernel
-from storage.labels import LabelFrame, LabelPairs, Matcher, Symbols, take_pairs
+from storage.labels import LabelFrame, Matcher, PickedPairs, Symbols
+from storage.replica_groups import Grouping, ReplicaGroups
 from storage.samples import Bools, Int32s, Int64s
 from storage.series_table import SeriesTable
 
 # Labels that queries name are few; a tenant that uses more than these has some columns made anew.
 COLUMNS_KEPT_MAX = 64
+# Sets of replica labels that queries name; nearly always there is one.
+GROUPINGS_KEPT_MAX = 4
 FIRST_ROWS = 64
 
 
@@ -57,6 +60,7 @@ class TenantIndex:
         self._seen = 0  # refs of the table that were looked at
         self._refs = GrowingColumn()
         self._columns: OrderedDict[int, GrowingColumn] = OrderedDict()
+        self._groupings: OrderedDict[tuple[str, ...], ReplicaGroups] = OrderedDict()
 
     def match(self, matchers: Sequence[Matcher]) -> Int64s:
         """The refs of the series that pass all matchers, ascending by series id."""
@@ -70,10 +74,28 @@ class TenantIndex:
 
     def frame(self, refs: Int64s, symbols: Symbols) -> LabelFrame:
         """The labels of these series."""
-        return LabelFrame(symbols, len(refs), pairs=self.pairs(refs))
+        return LabelFrame(symbols, len(refs), pairs=PickedPairs(self._table.pairs, refs))
 
-    def pairs(self, refs: Int64s) -> LabelPairs:
-        return take_pairs(self._table.pairs, refs)
+    def group(self, refs: Int64s, replica_labels: tuple[str, ...]) -> Grouping | None:
+        """These series by groups that are equal but for the replica labels, in the order of `refs`;
+        None if none of them has a replica label."""
+        with self._lock:
+            known = self._all_refs()
+            groups = self._groupings.get(replica_labels)
+            if groups is None:
+                groups = self._groupings[replica_labels] = ReplicaGroups(
+                    self._table, replica_labels
+                )
+                if len(self._groupings) > GROUPINGS_KEPT_MAX:
+                    self._groupings.popitem(last=False)
+            self._groupings.move_to_end(replica_labels)
+            return groups.group(known, self._positions(known, refs))
+
+    @staticmethod
+    def _positions(known: Int32s, refs: Int64s) -> Int64s:
+        if len(known) and known[-1] == len(known) - 1:  # a shard of this tenant only
+            return refs
+        return np.searchsorted(known, refs).astype(np.int64)
 
     def _all_refs(self) -> Int32s:
         count = len(self._table)

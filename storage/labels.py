@@ -108,6 +108,25 @@ class LabelPairs:
     values: Int32s
 
 
+class PickedPairs:
+    """Rows of label pairs, copied out when they are first looked at."""
+
+    __slots__ = ("_rows", "_source", "_taken")
+
+    def __init__(self, source: LabelPairs, rows: Int64s) -> None:
+        self._source = source
+        self._rows = rows
+        self._taken: LabelPairs | None = None
+
+    def all(self) -> LabelPairs:
+        if self._taken is None:
+            self._taken = take_pairs(self._source, self._rows)
+        return self._taken
+
+    def pick(self, rows: Int64s) -> PickedPairs:
+        return PickedPairs(self._source, self._rows[rows])
+
+
 class LabelFrame:
     """The labels of `rows` series, one int32 code column per label name (0: absent)."""
 
@@ -116,14 +135,14 @@ class LabelFrame:
         symbols: Symbols,
         rows: int,
         columns: dict[str, Int32s] | None = None,
-        pairs: LabelPairs | None = None,
+        pairs: LabelPairs | PickedPairs | None = None,
         hidden: frozenset[str] = frozenset(),
     ) -> None:
         """columns override pairs; hidden names of pairs are not seen at all."""
         self.symbols = symbols
         self.rows = rows
         self._columns = columns or {}
-        self._pairs = pairs
+        self._source = pairs
         self._hidden = hidden
         self._names: tuple[str, ...] | None = None
 
@@ -137,6 +156,10 @@ class LabelFrame:
                     columns[name] = np.zeros(len(labelsets), np.int32)
                 columns[name][row] = symbols.code(value)
         return cls(symbols, len(labelsets), columns)
+
+    @property
+    def _pairs(self) -> LabelPairs | None:
+        return self._source.all() if isinstance(self._source, PickedPairs) else self._source
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,8 +177,8 @@ class LabelFrame:
         codes = self._columns.get(name)
         if codes is None:
             codes = np.zeros(self.rows, np.int32)
-            if self._pairs is not None and name not in self._hidden:
-                pairs = self._pairs
+            pairs = self._pairs if name not in self._hidden else None
+            if pairs is not None:
                 name_code = self.symbols.code(name)
                 scatter_column(pairs.offsets, pairs.names, pairs.values, name_code, codes)
                 self._columns[name] = codes
@@ -167,10 +190,6 @@ class LabelFrame:
             distinct = list(dict.fromkeys(names))
             places = [distinct.index(name) for name in names]
             return np.ascontiguousarray(self.matrix(distinct)[:, places])
-        if len(set(names)) < len(names):  # the kernel finds each name once
-            once = list(dict.fromkeys(names))
-            repeated: Int32s = self.matrix(once)[:, [once.index(name) for name in names]]
-            return np.ascontiguousarray(repeated)
         out = np.zeros((self.rows, len(names)), np.int32)
         wanted = np.full(len(names), NO_CODE, np.int32)
         for i, name in enumerate(names):
@@ -178,22 +197,26 @@ class LabelFrame:
                 out[:, i] = self._columns[name]
             elif name not in self._hidden:
                 wanted[i] = self.symbols.code(name)
-        if self._pairs is not None and (wanted != NO_CODE).any():
-            pairs = self._pairs
+        pairs = self._pairs if (wanted != NO_CODE).any() else None
+        if pairs is not None:
             scatter_columns(pairs.offsets, pairs.names, pairs.values, wanted, out)
         return out
 
     def take(self, rows: Int64s) -> LabelFrame:
         """The frame of the given rows, in their order."""
         columns = {name: codes[rows] for name, codes in self._columns.items()}
-        pairs = take_pairs(self._pairs, rows) if self._pairs is not None else None
-        return LabelFrame(self.symbols, len(rows), columns, pairs, self._hidden)
+        source = self._source
+        if isinstance(source, LabelPairs):
+            source = PickedPairs(source, rows)
+        elif source is not None:
+            source = source.pick(rows)
+        return LabelFrame(self.symbols, len(rows), columns, source, self._hidden)
 
     def drop(self, names: Iterable[str]) -> LabelFrame:
         """The frame without these labels."""
         gone = frozenset(names)
         columns = {name: codes for name, codes in self._columns.items() if name not in gone}
-        return LabelFrame(self.symbols, self.rows, columns, self._pairs, self._hidden | gone)
+        return LabelFrame(self.symbols, self.rows, columns, self._source, self._hidden | gone)
 
     def keep(self, names: Iterable[str]) -> LabelFrame:
         """The frame with these labels only."""
@@ -203,7 +226,7 @@ class LabelFrame:
         """The frame with one label set for every row (0 removes it)."""
         assert len(codes) == self.rows, f"BUG: {len(codes)} codes for {self.rows} rows"
         columns = self._columns | {name: codes}
-        return LabelFrame(self.symbols, self.rows, columns, self._pairs, self._hidden)
+        return LabelFrame(self.symbols, self.rows, columns, self._source, self._hidden)
 
     def group(self, names: Sequence[str]) -> tuple[Int64s, Int64s]:
         """Rows with equal labels `names`: (group number of each row, first row of each group).

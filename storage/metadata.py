@@ -20,7 +20,7 @@ import numpy as np
 
 from storage.batch import RawMetadata
 from storage.hash_cache import HashCache
-from storage.labels import METRIC_NAME, LabelFrame
+from storage.labels import METRIC_NAME, LabelFrame, distinct_codes
 from storage.options import StorageOptions
 from storage.samples import Bools, Int32s, Int64s
 
@@ -220,10 +220,12 @@ class MetadataTable:
         return bool(idle.any())
 
 
-def gauge_rows(metadata: MetadataTable, tenant: int, labels: LabelFrame) -> Bools:
-    """Which rows of a tenant's series have the name of a known gauge."""
-    codes, places = np.unique(labels.column(METRIC_NAME), return_inverse=True)
-    return metadata.gauges(tenant, labels.symbols.texts(codes.tolist()))[places]
+def gauge_rows(metadata: MetadataTable, tenant: int, labels: LabelFrame) -> Bools | None:
+    """Which rows of a tenant's series have the name of a known gauge; None if no row has."""
+    names = labels.column(METRIC_NAME)
+    codes = distinct_codes(names)
+    gauges = codes[metadata.gauges(tenant, labels.symbols.texts(codes.tolist()))]
+    return np.isin(names, gauges) if len(gauges) else None
 
 
 def is_gauge(family: Family | None) -> bool:

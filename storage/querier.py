@@ -23,7 +23,7 @@ from storage.exemplar_selection import (
 from storage.index import TenantIndex
 from storage.labels import LabelFrame, Matcher, Symbols, empty_frame, label_sort_key
 from storage.merge import take_rows
-from storage.metadata import Description
+from storage.metadata import Description, gauge_rows
 from storage.options import StorageOptions
 from storage.replica_report import REPORT_SERIES_MAX, ReplicaGroup, replica_report
 from storage.samples import Bools, Int64s, Samples, empty_samples
@@ -33,7 +33,6 @@ from storage.selection import (
     DedupSelection,
     SampleBudget,
     StoredSelection,
-    replica_groups,
 )
 from storage.shard import Shard, ShardView
 from storage.tenant_rules import NO_RULES, TenantRules
@@ -109,16 +108,17 @@ class StorageQuerier:
         self, refs: Int64s, labels: LabelFrame, span: tuple[int, int], counter: bool
     ) -> StoredSelection | DedupSelection:
         view = self._shard.view()
-        replicas = [name for name in self._replica_labels if labels.column(name).any()]
-        if not replicas:
+        grouping = self._index.group(refs, self._replica_labels) if self._replica_labels else None
+        if grouping is None:
             return self._read(view, refs, labels, *span)
-        order, members = replica_groups(labels, replicas)
+        order, members = grouping.order, grouping.members
         labels = labels.take(order)
         around = reach_ms(self._algorithm, int(np.diff(members).max()))
         stored = self._read(view, refs[order], labels, span[0] - around, span[1] + around)
-        rule = DedupRule(tuple(replicas), self._algorithm, counter=counter)
-        labels = labels.take(members[:-1]).drop(replicas)
-        return DedupSelection(labels, stored, members, order, rule, span)
+        rule = DedupRule(grouping.names, self._algorithm, counter=counter)
+        labels = labels.take(members[:-1]).drop(grouping.names)
+        gauges = gauge_rows(self._shard.metadata, self._tenant, labels)
+        return DedupSelection(labels, stored, members, order, rule, span, gauges)
 
     def exemplars(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int

@@ -158,7 +158,7 @@ def measure_blocks(
 
 def measure_block(selection: DedupSelection, first: int, end: int) -> tuple[RowHealth, GroupHealth]:
     samples, members = selection.members_of(first, end)
-    chosen = selection.chosen(samples, members, provenance=True)
+    chosen = selection.chosen(samples, members, first, provenance=True)
     assert chosen.sources is not None, "BUG: dedup told no sources"
     output, sources = cut(chosen.samples, chosen.sources, selection.span)
     return measure(between(samples, *selection.span), members, output, sources)

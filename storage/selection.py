@@ -8,19 +8,24 @@ Invariants:
 * read_origins() has the timestamps of read(), and stale markers where read() has them.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from storage.complete_replicas import LEAD, UNDECIDED, complete_groups, ranges_of
 from storage.dedup import Deduped, dedup
 from storage.dedup_algorithm import Algorithm
 from storage.errors import LimitExceeded
 from storage.head import HeadSamples
 from storage.labels import LabelFrame, one_row
-from storage.merge import between, clip, merge_all
-from storage.samples import Float64s, Int64s, Samples, is_stale
+from storage.merge import between, clip, is_plain, merge_all, ranges, stack, take_rows
+from storage.samples import Bools, Float64s, Int64s, Samples, is_stale
+
+# Whether it pays to look for complete replicas is tried on so many groups, of which one in
+# UNDECIDED_SHARE may be something else: these are read twice.
+TRIED_GROUPS = 64
+UNDECIDED_SHARE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,24 @@ class StoredSelection:
         for head in self.heads:
             sources += head.sources(first_row, end_row)
         return merge_all(sources, end_row - first_row)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all samples are floats without start timestamps."""
+        return is_plain(self.sealed) and all(head.is_plain for head in self.heads)
+
+    def read_near(self, first_row: int, end_row: int, span: tuple[int, int], lead: int) -> Samples:
+        """Like read(), for plain samples; of what is out of the span, only `lead` samples on each
+        side are certain to be there."""
+        sources = [clip(self.sealed, first_row, end_row)] if len(self.sealed) else []
+        for head in self.heads:
+            sources += head.near_sources(first_row, end_row, span, lead)
+        return merge_all(sources, end_row - first_row)
+
+    def pick(self, rows: Int64s) -> "StoredSelection":
+        """The selection of some rows, for plain samples."""
+        heads = tuple(head.pick(rows) for head in self.heads)
+        return StoredSelection(self.labels.take(rows), take_rows(self.sealed, rows), heads)
 
     def read_origins(self, first_row: int, end_row: int) -> Samples:
         """The samples with row numbers of replicas() in place of values: here there is but one."""
@@ -63,6 +86,7 @@ class DedupSelection:
 
     Rows members[g]:members[g+1] of `stored` are group g; it may reach out of the span, because what
     is chosen within it may depend on samples around it. Row i of `stored` was matched as order[i].
+    gauges: the groups that metadata tells to be gauges; None if there are none.
     """
 
     labels: LabelFrame
@@ -71,16 +95,56 @@ class DedupSelection:
     order: Int64s
     rule: DedupRule
     span: tuple[int, int]
+    gauges: Bools | None = None
 
     def read(self, first_row: int, end_row: int) -> Samples:
+        if self._seems_complete(first_row, end_row):
+            return self._read_complete(first_row, end_row)
         samples, members = self.members_of(first_row, end_row)
-        rule = self.rule
-        return dedup(samples, members, rule.algorithm, counter=rule.counter, span=self.span).samples
+        return self._within(samples, members, np.arange(first_row, end_row))
+
+    def _within(self, samples: Samples, members: Int64s, groups: Int64s) -> Samples:
+        """What dedup gives within the span."""
+        rule, gauges = self.rule, None if self.gauges is None else self.gauges[groups]
+        return dedup(
+            samples, members, rule.algorithm, counter=rule.counter, gauges=gauges, span=self.span
+        ).samples
+
+    def _seems_complete(self, first_row: int, end_row: int) -> bool:
+        """Whether nearly all groups may have a first replica without holes, going by a few."""
+        if self.rule.algorithm is not Algorithm.AUTO or not self.stored.is_plain:
+            return False
+        end_row = min(end_row, first_row + TRIED_GROUPS)
+        undecided = self._complete(first_row, end_row)[2] == UNDECIDED
+        return int(undecided.sum()) * UNDECIDED_SHARE <= len(undecided)
+
+    def _complete(self, first_row: int, end_row: int) -> tuple[Samples, Int64s, Int64s]:
+        """The replicas' samples near the span, and what complete_groups() tells of them."""
+        members = self.members[first_row : end_row + 1]
+        near = self.stored.read_near(int(members[0]), int(members[-1]), self.span, LEAD)
+        return near, *complete_groups(near, members - members[0], self.span)
+
+    def _read_complete(self, first_row: int, end_row: int) -> Samples:
+        """The first replica of each group, if it is complete; the others are read anew."""
+        near, firsts, counts = self._complete(first_row, end_row)
+        found = ranges_of(near, firsts, np.maximum(counts, 0))
+        rest = np.flatnonzero(counts == UNDECIDED)
+        if not len(rest):
+            return found
+        groups = first_row + rest
+        sizes = self.members[groups + 1] - self.members[groups]
+        members = np.concatenate([[0], np.cumsum(sizes)])
+        rows = ranges(self.members[groups], members)
+        others = self.stored.pick(rows).read(0, len(rows))
+        others = self._within(others, members, groups)
+        places = np.arange(len(counts))
+        places[rest] = len(counts) + np.arange(len(rest))
+        return take_rows(stack([found, others]), places)
 
     def read_origins(self, first_row: int, end_row: int) -> Samples:
         """The samples with the row numbers of replicas() in place of values."""
         samples, members = self.members_of(first_row, end_row)
-        chosen = self.chosen(samples, members, provenance=True)
+        chosen = self.chosen(samples, members, first_row, provenance=True)
         assert chosen.sources is not None, "BUG: dedup told no sources"
         firsts = np.repeat(self.members[first_row:end_row], np.diff(chosen.samples.offsets))
         numbers = self.replica_of_row[firsts + chosen.sources].astype(np.float64)
@@ -92,10 +156,21 @@ class DedupSelection:
         members = self.members[first_row : end_row + 1]
         return self.stored.read(int(members[0]), int(members[-1])), members - members[0]
 
-    def chosen(self, samples: Samples, members: Int64s, *, provenance: bool = False) -> Deduped:
-        """What dedup makes of groups, also around the span."""
-        rule = self.rule
-        return dedup(samples, members, rule.algorithm, counter=rule.counter, provenance=provenance)
+    def chosen(
+        self, samples: Samples, members: Int64s, first_row: int, *, provenance: bool = False
+    ) -> Deduped:
+        """What dedup makes of the groups from first_row on, also around the span."""
+        rule, gauges = self.rule, None
+        if self.gauges is not None:
+            gauges = self.gauges[first_row : first_row + len(members) - 1]
+        return dedup(
+            samples,
+            members,
+            rule.algorithm,
+            counter=rule.counter,
+            gauges=gauges,
+            provenance=provenance,
+        )
 
     def replicas(self) -> LabelFrame:
         """The distinct label sets that tell the replicas of this selection apart."""
@@ -138,18 +213,3 @@ def numbered(samples: Samples, numbers: Float64s) -> Samples:
     stale = is_stale(samples.values)
     values[stale] = samples.values[stale]
     return Samples(samples.offsets, samples.timestamps, values)
-
-
-def replica_groups(labels: LabelFrame, replicas: Sequence[str]) -> tuple[Int64s, Int64s]:
-    """Rows ordered so that the replicas of a series stand together: (order, members).
-
-    Group g is order[members[g]:members[g+1]], its rows in the order of their replica labels. Groups
-    come in the order of their first row.
-    """
-    rest = labels.drop(replicas)
-    group, first = rest.group(rest.names)
-    rank = np.empty(labels.rows, np.int64)
-    rank[labels.keep(replicas).order()] = np.arange(labels.rows)
-    order = np.lexsort((rank, group)).astype(np.int64)
-    members = np.searchsorted(group[order], np.arange(len(first) + 1)).astype(np.int64)
-    return order, members

@@ -375,7 +375,7 @@ class Shard:
         if batch.exemplars is not None:
             raw = batch.exemplars
             kept = copies.refs_of_exemplars(refs)
-            codes = self._active.exemplars.add(kept, raw, oldest, newest)
+            codes = self._active.exemplars.add(kept, raw, oldest, newest, rules)
             refusals = exemplar_rejects(batch, raw, codes, options)
             accepted = len(raw) - sum(reject.count for reject in refusals)
             outcome = replace(outcome, exemplars=accepted, exemplar_rejects=refusals)

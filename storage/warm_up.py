@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from storage.batch import Batch, RawExemplars, SymbolSpans
+from storage.complete_replicas import complete_groups
 from storage.dedup import dedup
 from storage.elections import Elections
 from storage.exemplar_files import label_maps
@@ -49,8 +50,10 @@ def warm_up() -> None:
     elect_replicas(table, batch)
     head.exemplars.add(refs, example_exemplars(batch), -100, 100)
     label_maps(head.exemplars.settled())
-    matched = TenantIndex(table, 1).match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")])
-    labels = TenantIndex(table, 1).frame(matched, Symbols(table.symbols))
+    index = TenantIndex(table, 1)
+    matched = index.match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")])
+    index.group(matched, ("r",))
+    labels = index.frame(matched, Symbols(table.symbols))
     read_back(head, matched, labels)
     read_sealed(head, table, matched)
 
@@ -125,6 +128,8 @@ def read_back(head: Head, refs: Int64s, labels: LabelFrame) -> None:
     found = head.snapshot(refs).between(0, 100)
     found.counts()
     samples = merge_all(found.sources(0, len(refs)), len(refs))
+    found.near_sources(0, len(refs), (15, 35), 1)
+    complete_groups(samples, np.array([0, 1, 2]), (15, 35))
     members = np.array([0, 2])
     chosen = dedup(samples, members, provenance=True)
     assert chosen.sources is not None, "BUG: dedup told no sources"

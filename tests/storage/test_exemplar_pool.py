@@ -12,12 +12,14 @@ from storage.exemplar_kernels import LABELS_TOO_LONG, OK
 from storage.exemplar_pool import (
     SERIES_REFUSED,
     SWITCHED_OFF,
+    TENANT_SWITCHED_OFF,
     TOO_FAR_IN_FUTURE,
     TOO_OLD,
     ExemplarPool,
 )
 from storage.options import StorageOptions
 from storage.series_table import SeriesTable
+from storage.tenant_rules import NO_RULES, TenantRules
 from tests import naive_exemplars as naive
 from tests.batches import batch_of
 from tests.naive_exemplars import Written, raw_exemplars
@@ -37,10 +39,15 @@ def make_pool(**changes: Any) -> ExemplarPool:
     return ExemplarPool(options, table)
 
 
-def add(pool: ExemplarPool, *written: Written, refs: tuple[int, ...] = (0, 1, 2)) -> list[int]:
+def add(
+    pool: ExemplarPool,
+    *written: Written,
+    refs: tuple[int, ...] = (0, 1, 2),
+    rules: TenantRules = NO_RULES,
+) -> list[int]:
     """The codes of exemplars of [-100, 100]."""
     raw = raw_exemplars(written)
-    codes: list[int] = pool.add(np.array(refs, np.int32), raw, -100, 100).tolist()
+    codes: list[int] = pool.add(np.array(refs, np.int32), raw, -100, 100, rules).tolist()
     return codes
 
 
@@ -90,6 +97,28 @@ def test_limits_of_series_and_tenants() -> None:
     assert [e[:2] for e in sorted(naive.plain(pool.settled()))] == [
         (0, 30), (0, 40), (1, 31), (1, 41), (2, 22), (2, 32), (2, 42),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("setting", "limit", "kept"), [(6, 2, 2), (2, 6, 2), (6, None, 6)])
+def test_limit_of_one_tenant(setting: int, limit: int | None, kept: int) -> None:
+    pool = make_pool(exemplars_per_tenant_max=setting)
+    for time in range(0, 8, 2):
+        for refs, rules in (((0, 1), TenantRules(exemplars_max=limit)), ((2, 2), NO_RULES)):
+            written = [(series, time + series, 0, ()) for series in (0, 1)]
+            assert add(pool, *written, refs=refs, rules=rules) == [OK, OK]
+    held = sorted(e[:2] for e in naive.plain(pool.settled()))
+    mine = sorted(time for series, time in held if series < 2)
+    assert mine == list(range(8))[-kept:]
+    assert [time for series, time in held if series == 2] == list(range(8))[-min(setting, 8) :]
+    assert add(pool, (2, 1, 0, ()), rules=TenantRules(exemplars_max=0)) == [TENANT_SWITCHED_OFF]
+
+
+def test_a_limit_that_is_taken_back_counts_no_more() -> None:
+    pool = make_pool()
+    for limit in (1, None):
+        written = [(0, time, 0, ()) for time in range(3)]
+        add(pool, *written, rules=TenantRules(exemplars_max=limit))
+    assert len(pool.settled()) == 3
 
 
 def test_a_view_stays_when_the_pool_is_settled() -> None:

@@ -7,6 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from storage.exemplar_pool import (
+    SWITCHED_OFF,
+    TENANT_SWITCHED_OFF,
+    TOO_FAR_IN_FUTURE,
+    TOO_OLD,
+)
 from storage.exemplar_rejects import RULES, exemplar_rejects
 from storage.options import StorageOptions
 from tests.exemplar_bodies import batch
@@ -29,12 +35,13 @@ def test_every_reason_is_told(code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "setting"),
+    ("code", "setting"),
     [
-        ("exemplar_too_old", "storage.retention=5 ms"),
-        ("exemplar_too_far_in_future", "storage.creation-grace-period=6 ms"),
-        ("exemplars_switched_off", "storage.exemplars.max-per-tenant=0"),
+        (TOO_OLD, "storage.retention=5 ms"),
+        (TOO_FAR_IN_FUTURE, "storage.creation-grace-period=6 ms"),
+        (SWITCHED_OFF, "storage.exemplars.max-per-tenant=0"),
+        (TENANT_SWITCHED_OFF, "max_global_exemplars_per_user=0 in limits.file"),
     ],
 )
-def test_settings_are_named(reason: str, setting: str) -> None:
-    assert setting in dict(RULES.values())[reason](OPTIONS)
+def test_settings_are_named(code: int, setting: str) -> None:
+    assert setting in RULES[code][1](OPTIONS)

@@ -134,3 +134,24 @@ def test_reading_nothing() -> None:
     head = empty_head()
     found = head.snapshot(np.zeros(0, np.int64)).between(0, 10)
     assert isinstance(merge_all(found.sources(0, 0), 0), Samples)
+
+
+@given(batches, st.integers(-10, 60), st.integers(0, 60), st.integers(0, 60), st.integers(1, 4))
+def test_near_a_span_nothing_is_missing(
+    groups: list[list[tuple[int, int, int]]], start: int, length: int, reach: int, lead: int
+) -> None:
+    head = empty_head()
+    for group in groups:
+        head.append(*batch(group), -5, 90)
+    span = (start, start + length)
+    rows = np.array([3, 1, 2])
+    taken = head.snapshot(np.arange(SERIES)).between(span[0] - reach, span[1] + reach)
+    near = merge_all(taken.pick(rows).near_sources(1, 3, span, lead), 2)
+    for row, found in zip(rows[1:], lists(near), strict=True):
+        whole = lists(merge_all(taken.sources(row, row + 1), 1))[0]
+        before = [point for point in whole if point[0] < span[0]]
+        after = [point for point in whole if point[0] > span[1]]
+        nearest = whole[max(0, len(before) - lead) : len(whole) - max(0, len(after) - lead)]
+        assert set(nearest) <= set(found) <= set(whole)
+        if not len(taken.side):
+            assert found == nearest

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from storage import metadata as module
@@ -157,8 +158,12 @@ def test_gauges_are_told_by_all_descriptions() -> None:
     assert table.gauges(2, ["up"]).tolist() == [False]
     names = ("a", "up", "up", "b", "")
     labels = LabelFrame.from_dicts(Symbols(), [{"__name__": name} for name in names])
-    assert gauge_rows(table, 1, labels).tolist() == [False, True, True, False, False]
-    assert gauge_rows(table, 1, empty_frame(Symbols())).tolist() == []
+    rows = gauge_rows(table, 1, labels)
+    assert rows is not None
+    assert rows.tolist() == [False, True, True, False, False]
+    assert gauge_rows(table, 2, labels) is None
+    assert gauge_rows(table, 1, labels.take(np.array([0, 3]))) is None
+    assert gauge_rows(table, 1, empty_frame(Symbols())) is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 
 from storage.database import Database
 from storage.dedup_algorithm import Algorithm
-from storage.labels import LabelFrame, Symbols
+from storage.federation import FederatedQuerier
+from storage.metadata import GAUGE
 from storage.samples import STALE_NAN, is_stale
-from storage.selection import DedupSelection, replica_groups
-from tests.databases import WHOLE, opened, series, write
+from storage.selection import DedupSelection
+from tests.batches import batch_of
+from tests.databases import WHOLE, append, opened, series, write
+from tests.raw_metadata import raw_metadata
 
 HOUR = 3_600_000
 REPLICAS = ("replica",)
@@ -65,6 +69,28 @@ def test_auto_gives_the_same_in_every_window(
     assert points(select(database, span)) == [p for p in whole if span[0] <= p[1] <= span[1]]
 
 
+@settings(max_examples=40)
+@given(st.integers(-10_000, HOUR), st.integers(0, HOUR), st.integers(0, 3), st.integers(1, 4))
+def test_complete_replicas_and_others_are_put_together(
+    database: Database, start_ms: int, length_ms: int, first: int, count: int
+) -> None:
+    selection = select(database, (start_ms, start_ms + length_ms))
+    end = min(first + count, selection.labels.rows)
+    samples, members = selection.members_of(first, end)
+    wanted = selection._within(samples, members, np.arange(first, end))
+    found = selection._read_complete(first, end)
+    assert found.offsets.tolist() == wanted.offsets.tolist()
+    assert found.timestamps.tolist() == wanted.timestamps.tolist()
+    assert found.values.tobytes() == wanted.values.tobytes()
+
+
+def test_complete_replicas_are_looked_for_where_they_are_common(database: Database) -> None:
+    assert select(database, (0, 600_000))._seems_complete(1, 2)
+    assert not select(database, (0, HOUR))._seems_complete(0, 4)
+    chained = select(database, (0, 600_000), Algorithm.CHAIN)
+    assert not chained._seems_complete(1, 2)
+
+
 @pytest.mark.parametrize("algorithm", Algorithm)
 def test_origins_belong_to_the_samples(database: Database, algorithm: Algorithm) -> None:
     selection = select(database, (0, HOUR), algorithm)
@@ -107,9 +133,23 @@ def test_stored_series_have_no_replica(tmp_path: Path) -> None:
         assert selection.replicas().labelset(0) == {}
 
 
-def test_groups_come_in_the_order_of_their_first_row() -> None:
-    labelsets = [{"n": n, "r": r} for n, r in ("2b", "1a", "2a", "1b", "3a")]
-    frame = LabelFrame.from_dicts(Symbols(), labelsets)
-    order, members = replica_groups(frame, ["r"])
-    assert order.tolist() == [2, 0, 1, 3, 4]
-    assert members.tolist() == [0, 2, 4, 5]
+def test_known_gauges_may_fall_at_a_switch(tmp_path: Path) -> None:
+    high = [(t, 100.0) for t in range(0, 600_000, 15_000) if t != 300_000]
+    low = [(t + 7_000, 20.0) for t in range(0, 600_000, 15_000)]
+    names = ("temperature", "unknown")
+    with opened(tmp_path) as made:
+        for replica, points in (("a", high), ("b", low)):
+            write(made, [series(name, points, replica=replica) for name in names])
+        told = raw_metadata([("temperature", GAUGE, "", "")])
+        append(made, replace(batch_of([]), metadata=told))
+        selection = select(made, (200_000, 400_000))
+        filled = {}
+        for row in range(2):
+            values = selection.read(row, row + 1).values.tolist()
+            assert np.isin(selection.read_origins(row, row + 1).values, [0, 1]).all()
+            filled[selection.labels.labelset(row)["__name__"]] = values.count(20.0)
+        assert filled == {"temperature": 1, "unknown": 0}
+        federated = FederatedQuerier(
+            [("t", made.querier("t", replica_labels=REPLICAS, dedup=True))]
+        ).select([], 200_000, 400_000)
+        assert federated.read(0, 2).values.tolist().count(20.0) == 1
