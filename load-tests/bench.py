@@ -2,15 +2,15 @@
 
 One server at a time, each with a fresh data directory on the same disk: all bodies through 4 and
 then 8 connections, after the last of these a few more series and the queries, and for Cupola the
-size of sealed real scrapes. Prints Markdown tables. The exit code is 0 if every server took
-everything and the answers agree, whether or not the targets were reached.
+size of sealed real scrapes and what else it holds (capacity.py). Prints Markdown tables. The exit
+code is 0 if every server took everything and the answers agree, whether or not the targets were
+reached.
 
     python load-tests/bench.py [--quick] [--servers LIST] [--output FILE]
 """
 
 import argparse
 import contextlib
-import json
 import shlex
 import signal
 import subprocess
@@ -18,10 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+import capacity
 import disk
 import pairs
 import queries
@@ -30,13 +31,11 @@ from bodies import Corpus, Shape, build_corpus
 from details import details_of
 from machine import machine_facts
 from processors import machine_busy_s, others_share
-from report import Ingest, Measured
-from sender import Result, Spec
+from report import Measured
+from runs import ingest, say
 from servers import PROGRAMS, Program, Server, ServerError, is_installed, log_tail, running
 
 QUICK_SHAPE = Shape(series=10_000, scrapes=24)
-SEND_TIMEOUT_S = 600.0
-SENDER_START_S = 60.0
 DETAILS_CONNECTIONS = 4
 
 
@@ -46,57 +45,6 @@ class Data:
 
     counters: Corpus
     details: Corpus
-
-
-def say(text: str) -> None:
-    """Progress, on standard error."""
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
-
-
-def send(server: Server, corpus: Corpus, connections: int) -> Result:
-    """Push the corpus from another process. Raises ServerError if it could not be sent."""
-    spec = Spec(
-        port=server.port,
-        path="/api/v1/write",
-        file=corpus.path,
-        offsets=corpus.offsets,
-        slices=corpus.slices,
-        connections=connections,
-        timeout_s=SEND_TIMEOUT_S,
-        version=corpus.version,
-    )
-    path = server.directory / "send.json"
-    path.write_text(json.dumps(asdict(spec)))
-    script = Path(__file__).with_name("sender.py")
-    # run() kills the sender if it is interrupted or late.
-    done = subprocess.run(
-        [sys.executable, str(script), str(path)],
-        capture_output=True,
-        text=True,
-        timeout=SEND_TIMEOUT_S + SENDER_START_S,
-        check=False,
-        start_new_session=True,
-    )
-    if done.returncode:
-        raise ServerError(done.stderr.strip())
-    return Result(**json.loads(done.stdout))
-
-
-def ingest(server: Server, corpus: Corpus, connections: int) -> Ingest:
-    before_s = server.cpu_s()
-    sent = send(server, corpus, connections)
-    run = Ingest(
-        connections,
-        corpus.series,
-        corpus.samples,
-        sent,
-        server.cpu_s() - before_s,
-        server.rss_peak_bytes(),
-        corpus.version,
-    )
-    title = f"{server.program.title}, {connections} connections, version {corpus.version}"
-    say(f"{title}: {run.per_second:,.0f} samples/s, {run.refused} requests refused")
-    return run
 
 
 def measure(program: Program, work: Path, data: Data, connections: Sequence[int]) -> Measured:
@@ -112,16 +60,6 @@ def measure(program: Program, work: Path, data: Data, connections: Sequence[int]
         measured.error = f"{type(error).__name__}: {error}"
         say(f"{program.title}: {measured.error}")
     return measured
-
-
-def measure_second(measured: Measured, work: Path, corpus: Corpus) -> None:
-    """The last run again with the same data in remote write 2.0."""
-    try:
-        with running(measured.program, work / "second") as server:
-            measured.second = ingest(server, corpus, measured.ingests[-1].connections)
-    except (ServerError, OSError, subprocess.TimeoutExpired) as error:
-        measured.error = f"{type(error).__name__}: {error}"
-        say(f"{measured.program.title}, remote write 2.0: {measured.error}")
 
 
 def ask_queries(server: Server, data: Data, measured: Measured) -> None:
@@ -186,6 +124,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="10 k series x 24 scrapes")
     parser.add_argument("--servers", default=",".join(names), help="comma-separated, of these")
     parser.add_argument("--connections", default="4,8", help="comma-separated counts")
+    parser.add_argument(
+        "--capacity",
+        choices=("also", "only", "no"),
+        default="also",
+        help="protocols, tenants, new series and replay, beside the comparison or instead of it",
+    )
     parser.add_argument("--output", type=Path, help="Markdown file the report is written into")
     parser.add_argument(
         "--work-dir",
@@ -222,7 +166,7 @@ def report_lines(
     use: disk.DiskUse | None,
     found: Sequence[pairs.PairTimes],
     corpus: Corpus,
-    facts: Sequence[str],
+    held: capacity.Capacity,
 ) -> list[str]:
     query_set = queries.query_set()
     intro = (
@@ -232,8 +176,7 @@ def report_lines(
         f"{corpus.compressed_bytes / corpus.samples:.0f} compressed. "
         f"Medians of {queries.REPEATS} after one warm-up; range queries have {queries.STEPS} steps."
     )
-    command = f"`python load-tests/bench.py {shlex.join(sys.argv[1:])}`".replace(" `", "`")
-    lines = [f"Command: {command}", "", *facts, intro, "", *report.ingest_table(results)]
+    lines = [intro, "", *report.ingest_table(results)]
     if report.OURS in results:
         lines += report.ratio_table(results)
     lines += report.query_table(results, query_set)
@@ -241,7 +184,9 @@ def report_lines(
     if report.OURS in results:
         lines += report.disk_table(use)
         lines += report.pair_table(found)
-        lines += report.target_table(report.targets(results, use, query_set, found))
+        lines += capacity.capacity_table(held)
+        wanted = [*report.targets(results, use, query_set, found), *capacity.targets(held)]
+        lines += report.target_table(wanted)
     problems = report.disagreements(results, query_set)
     lines += [f"PROBLEM: {problem}" for problem in problems]
     return lines + [f"NOT TO BE TRUSTED: {text}" for text in report.noise(results)]
@@ -251,6 +196,35 @@ def interrupted(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def compare(arguments: argparse.Namespace, programs: list[Program]) -> tuple[list[str], bool]:
+    """The report of all servers, and whether something makes it worthless."""
+    work, quick = arguments.work_dir, arguments.quick
+    shape = QUICK_SHAPE if quick else Shape()
+    data = build_data(work, shape)
+    results = {
+        program.name: measure(program, work, data, arguments.connections) for program in programs
+    }
+    use, found, held = None, [], capacity.Capacity()
+    if report.OURS in results and not results[report.OURS].error:
+        use = measure_disk(results[report.OURS].program, work)
+        found = measure_pairs(results[report.OURS].program, work, shape)
+        if arguments.capacity == "also":
+            held = measure_capacity(work, quick=quick)
+    lines = report_lines(results, use, found, data.counters, held)
+    return lines, bool(report.disagreements(results, queries.query_set()) or held.error)
+
+
+def measure_capacity(work: Path, *, quick: bool) -> capacity.Capacity:
+    ours = next(program for program in PROGRAMS if program.name == report.OURS)
+    if quick:
+        return capacity.measure(ours, work, QUICK_SHAPE, capacity.QUICK)
+    return capacity.measure(ours, work, Shape(), capacity.FULL)
+
+
+def capacity_lines(held: capacity.Capacity) -> list[str]:
+    return [*capacity.capacity_table(held), *report.target_table(capacity.targets(held))]
+
+
 def main() -> int:
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, interrupted)
@@ -258,24 +232,18 @@ def main() -> int:
     programs = chosen_programs(arguments.servers)
     if not programs:
         return 1
-    facts = machine_facts(arguments.work_dir, programs)
-    shape = QUICK_SHAPE if arguments.quick else Shape()
-    data = build_data(arguments.work_dir, shape)
-    results = {
-        program.name: measure(program, arguments.work_dir, data, arguments.connections)
-        for program in programs
-    }
-    use, found = None, []
-    if report.OURS in results and not results[report.OURS].error:
-        second = build_corpus(arguments.work_dir, replace(shape, version=2))
-        measure_second(results[report.OURS], arguments.work_dir, second)
-        use = measure_disk(results[report.OURS].program, arguments.work_dir)
-        found = measure_pairs(results[report.OURS].program, arguments.work_dir, shape)
-    lines = report_lines(results, use, found, data.counters, facts)
+    command = f"`python load-tests/bench.py {shlex.join(sys.argv[1:])}`".replace(" `", "`")
+    lines = [f"Command: {command}", "", *machine_facts(arguments.work_dir, programs)]
+    if arguments.capacity == "only":
+        held = measure_capacity(arguments.work_dir, quick=arguments.quick)
+        found, failed = capacity_lines(held), bool(held.error)
+    else:
+        found, failed = compare(arguments, programs)
+    lines += found
     sys.stdout.write("\n".join(lines) + "\n")
     if arguments.output:
         report.write_into(arguments.output, lines)
-    return 1 if report.disagreements(results, queries.query_set()) else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -38,15 +38,13 @@ TIMESTAMP_MIN_MS, TIMESTAMP_MAX_MS = 1 << 35, (1 << 42) - 1  # the times whose v
 class Shape:
     """How much synthetic data: series x scrapes, cut into bodies of body_samples.
 
-    replicas: 0 for series without a replica label, else by how many replicas each is scraped;
-    version: that of remote write, whose message the bodies are.
+    replicas: 0 for series without a replica label, else by how many replicas each is scraped.
     """
 
     series: int = 100_000
     scrapes: int = 60
     body_samples: int = 2_000
     replicas: int = 0
-    version: int = 1
 
     @property
     def copies(self) -> int:
@@ -57,14 +55,23 @@ class Shape:
         return self.series * self.scrapes * self.copies
 
 
+Labels = Sequence[tuple[str, str]]
+
+
+def labelled_parts(labelsets: Sequence[Labels]) -> tuple[bytes, list[bytes]]:
+    """What a remote-write 1.0 body begins with, and each of its series up to its one sample."""
+    return b"", [series_prefix(labels) for labels in labelsets]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What synthetic series are. labels: those of series `number`; values: per scrape, the value of
-    every series."""
+    every series; parts: how a body without samples is written."""
 
     name: str
-    labels: Callable[[int], Sequence[tuple[str, str]]]
+    labels: Callable[[int], Labels]
     values: Callable[[Shape], Iterator[NDArray[np.float64]]]
+    parts: Callable[[Sequence[Labels]], tuple[bytes, list[bytes]]] = labelled_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,6 @@ class Corpus:
     raw_bytes: int
     first_ms: int
     last_ms: int
-    version: int = 1
 
     @property
     def compressed_bytes(self) -> int:
@@ -96,7 +102,7 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def series_prefix(labels: Sequence[tuple[str, str]]) -> bytes:
+def series_prefix(labels: Labels) -> bytes:
     """A TimeSeries up to its one sample: tag, length (the sample counted in) and label fields."""
     fields = bytearray()
     for name, value in labels:
@@ -104,20 +110,6 @@ def series_prefix(labels: Sequence[tuple[str, str]]) -> bytes:
         pair = b"\x0a" + varint(len(key)) + key + b"\x12" + varint(len(text)) + text
         fields += b"\x0a" + varint(len(pair)) + pair
     return b"\x0a" + varint(len(fields) + SAMPLE_BYTES) + bytes(fields)
-
-
-def symbol_prefixes(labelsets: Sequence[Sequence[tuple[str, str]]]) -> list[bytes]:
-    """The same in remote write 2.0, with the symbols of all series before the first."""
-    symbols = {"": 0}
-    prefixes = []
-    for labels in labelsets:
-        numbers = [symbols.setdefault(text, len(symbols)) for pair in labels for text in pair]
-        references = b"".join(varint(number) for number in numbers)
-        fields = b"\x0a" + varint(len(references)) + references
-        prefixes.append(b"\x2a" + varint(len(fields) + SAMPLE_BYTES) + fields)
-    texts = (text.encode() for text in symbols)
-    prefixes[0] = b"".join(b"\x22" + varint(len(text)) + text for text in texts) + prefixes[0]
-    return prefixes
 
 
 def sample_rows(timestamps: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -156,7 +148,7 @@ def series_labels(number: int) -> list[tuple[str, str]]:
     ]
 
 
-def replica_label(shape: Shape, copy: int) -> list[tuple[str, str]]:
+def replica_label(shape: Shape, copy: int) -> Labels:
     """What tells the copies of a series apart; sorts before every other label."""
     return [("__replica__", f"replica-{copy}")] if shape.replicas else []
 
@@ -173,14 +165,11 @@ def templates(kind: Kind, shape: Shape) -> Iterator[tuple[NDArray[np.uint8], NDA
         numbers = range(start, min(start + shape.body_samples, shape.series))
         extra = replica_label(shape, copy)
         labelsets = [sorted([*extra, *kind.labels(number)]) for number in numbers]
-        if shape.version == 1:
-            prefixes = [series_prefix(labels) for labels in labelsets]
-        else:
-            prefixes = symbol_prefixes(labelsets)
+        opening, prefixes = kind.parts(labelsets)
         hole = bytes(SAMPLE_BYTES)
         lengths = np.array([len(prefix) for prefix in prefixes], np.int64)
-        ends = np.cumsum(lengths + SAMPLE_BYTES)
-        template = np.frombuffer(hole.join([*prefixes, b""]), np.uint8).copy()
+        ends = len(opening) + np.cumsum(lengths + SAMPLE_BYTES)
+        template = np.frombuffer(opening + hole.join([*prefixes, b""]), np.uint8).copy()
         yield template, (ends - SAMPLE_BYTES)[:, None] + np.arange(SAMPLE_BYTES)
 
 
@@ -208,8 +197,7 @@ def build_corpus(
 
     last_ms: the time of the last scrape, a multiple of SCRAPE_INTERVAL_MS; 0: about now.
     """
-    size = f"{shape.series}x{shape.scrapes}-{shape.body_samples}"
-    name = f"{kind.name}-v{CORPUS_VERSION}-rw{shape.version}-{size}"
+    name = f"{kind.name}-v{CORPUS_VERSION}-{shape.series}x{shape.scrapes}-{shape.body_samples}"
     name += f"-{shape.replicas}" if shape.replicas else ""
     found = load_corpus(directory / f"{name}.json")
     if found and is_recent(found, last_ms):
@@ -235,7 +223,6 @@ def build_corpus(
         series=shape.series * shape.copies,
         samples=shape.samples,
         span_ms=(first_ms - (shape.copies - 1) * REPLICA_OFFSET_MS, last_ms),
-        version=shape.version,
     )
 
 
@@ -253,7 +240,6 @@ def write_corpus(
     series: int,
     samples: int,
     span_ms: tuple[int, int],
-    version: int = 1,
 ) -> Corpus:
     """Compress the bodies into `stem`.bin, their index into `stem`.json."""
     offsets, raw_bytes = [0], 0
@@ -265,7 +251,7 @@ def write_corpus(
             raw_bytes += len(body)
             offsets.append(offsets[-1] + file.write(snappy.compress_raw(body)))
     os.replace(partial, data)
-    corpus = Corpus(str(data), offsets, slices, series, samples, raw_bytes, *span_ms, version)
+    corpus = Corpus(str(data), offsets, slices, series, samples, raw_bytes, *span_ms)
     index.write_text(json.dumps(asdict(corpus)))
     return corpus
 

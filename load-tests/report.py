@@ -39,7 +39,6 @@ class Ingest:
     sent: Result
     cpu_s: float
     rss_peak_bytes: int
-    version: int = 1  # of remote write
 
     @property
     def per_second(self) -> float:
@@ -65,8 +64,7 @@ class Ingest:
 @dataclass(slots=True)
 class Measured:
     """Everything measured on one server. rss_peak_bytes: after the queries of its last run;
-    others_share: what other processes took of the machine during the queries; second: the last of
-    ingests again in remote write 2.0, of Cupola only."""
+    others_share: what other processes took of the machine during the queries."""
 
     program: Program
     ingests: list[Ingest] = field(default_factory=list)
@@ -74,11 +72,6 @@ class Measured:
     rss_peak_bytes: int = 0
     others_share: float = 0.0
     error: str = ""
-    second: Ingest | None = None
-
-    @property
-    def runs(self) -> list[Ingest]:
-        return self.ingests if self.second is None else [*self.ingests, self.second]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +117,7 @@ def ingest_table(results: Results) -> list[str]:
     header += ["peak RSS MiB", "refused", "sender CPU s", "others' CPU"]
     rows = [
         [
-            measured.program.title + (", remote write 2.0" if run.version == 2 else ""),
+            measured.program.title,
             str(run.connections),
             number(run.sent.wall_s),
             number(run.per_second),
@@ -136,7 +129,7 @@ def ingest_table(results: Results) -> list[str]:
             f"{run.others_share:.0%}",
         ]
         for measured in results.values()
-        for run in measured.runs
+        for run in measured.ingests
     ]
     return table(header, rows)
 
@@ -224,7 +217,7 @@ def disagreements(results: Results, queries: Sequence[Query]) -> list[str]:
     """What makes the run worthless: refused requests, missing samples, answers that differ."""
     found = [f"{m.program.title}: {m.error}" for m in results.values() if m.error]
     for measured in results.values():
-        for run in measured.runs:
+        for run in measured.ingests:
             if run.refused:
                 text = f"{run.refused} requests refused, first {run.sent.first_error}"
                 found.append(f"{measured.program.title}, {run.connections} connections: {text}")
@@ -317,9 +310,6 @@ def targets(
     peak = prometheus.rss_peak_bytes if prometheus else 0
     got = ours.rss_peak_bytes / peak if peak and ours.rss_peak_bytes else None
     found.append(target("peak RSS against Prometheus", got, 1.0, unit="x"))
-    got = ours.second.per_second / ours.ingests[-1].per_second if ours.second else None
-    title = "samples/s of remote write 2.0 against 1.0"
-    found.append(target(title, got, 1.0, at_least=True, unit="x"))
     return found
 
 

@@ -27,7 +27,10 @@ ERROR_TEXT_CHARS = 300
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What to send where. offsets cut the file into bodies; body i is of slice i % slices."""
+    """What to send where. offsets cut the file into bodies; body i is of slice i % slices.
+
+    tenants: 0, or how many tenants the slices are dealt out to, so that a series stays with one.
+    """
 
     port: int
     path: str
@@ -36,7 +39,8 @@ class Spec:
     slices: int
     connections: int
     timeout_s: float
-    version: int = 1  # of remote write
+    content_type: str = "application/x-protobuf"
+    tenants: int = 0
 
 
 @dataclass(slots=True)
@@ -51,13 +55,6 @@ class Result:
     requests: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     first_error: str = ""
-
-
-# Content-Type and version header of each version of remote write.
-VERSIONS = {
-    1: ("application/x-protobuf", "0.1.0"),
-    2: ("application/x-protobuf;proto=io.prometheus.write.v2.Request", "2.0.0"),
-}
 
 
 class SenderError(Exception):
@@ -181,20 +178,23 @@ class Sender:
         body = self.next_body[slice_number]
         self.next_body[slice_number] += self.spec.slices
         data = self.data[self.spec.offsets[body] : self.spec.offsets[body + 1]]
-        connection.start(slice_number, [memoryview(self.head(len(data))), data])
+        connection.start(slice_number, [memoryview(self.head(len(data), slice_number)), data])
         if not connection.send():
             both = selectors.EVENT_READ | selectors.EVENT_WRITE
             self.selector.modify(connection.socket, both, connection)
 
-    def head(self, body_bytes: int) -> bytes:
-        content_type, version = VERSIONS[self.spec.version]
+    def head(self, body_bytes: int, slice_number: int) -> bytes:
+        tenant = ""
+        if self.spec.tenants:
+            tenant = f"X-Scope-OrgID: bench-{slice_number % self.spec.tenants}\r\n"
         return (
             f"POST {self.spec.path} HTTP/1.1\r\n"
             f"Host: 127.0.0.1:{self.spec.port}\r\n"
             "User-Agent: cupola-bench\r\n"
-            f"Content-Type: {content_type}\r\n"
+            f"Content-Type: {self.spec.content_type}\r\n"
+            f"{tenant}"
             "Content-Encoding: snappy\r\n"
-            f"X-Prometheus-Remote-Write-Version: {version}\r\n"
+            "X-Prometheus-Remote-Write-Version: 0.1.0\r\n"
             f"Content-Length: {body_bytes}\r\n\r\n"
         ).encode()
 

@@ -166,6 +166,22 @@ def running(program: Program, directory: Path, *, flags: tuple[str, ...] = ()) -
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def restarted(server: Server, *, flags: tuple[str, ...] = ()) -> Iterator[Server]:
+    """The same server once more on the data it has, with a log of its own, until the end."""
+    stop(server.process)
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        with uninterrupted():
+            started.append(start(server.program, server.directory, server.port, flags))
+        again = Server(server.program, started[0], server.port, server.directory)
+        wait_ready(again)
+        yield again
+    finally:
+        for process in started:
+            stop(process)
+
+
 def start(
     program: Program, directory: Path, port: int, flags: tuple[str, ...]
 ) -> subprocess.Popen[bytes]:

@@ -48,6 +48,8 @@ WRITTEN_HEADERS = tuple(
 )
 # Decoding this much takes about a millisecond; more would hold up the other connections.
 INLINE_BYTES_MAX = 1 << 20
+# Decoding this much takes about as long as handing it to a thread, a tenth of a millisecond.
+HANDOVER_BYTES_MIN = 1 << 17
 DECODE_THREADS = 2
 # Senders read the first 1,024 bytes of an answer; what is longer is for people.
 ANSWER_CHARS_MAX = 4_096
@@ -94,6 +96,7 @@ class WriteHandler:
         self._threads = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
         # Until the kernels are compiled, decoding may take seconds and is kept off the event loop.
         self.kernels_warm = False
+        self._decoding = 0  # in threads
         metrics.watch(self._admission)
 
     def add_routes(self, app: web.Application) -> None:
@@ -198,9 +201,24 @@ class WriteHandler:
     async def _decode(self, kind: int, payload: bytes, ticket: Ticket) -> Batch:
         size = self._decoder.bytes_needed(kind, payload)
         ticket.add(size)
-        if self.kernels_warm and size <= INLINE_BYTES_MAX:
+        if self._decodes_at_once(size):
             return self._decoder.decode(kind, payload)
-        return await self.in_thread(self._decoder.decode, kind, payload)
+        self._decoding += 1
+        try:
+            return await self.in_thread(self._decoder.decode, kind, payload)
+        finally:
+            self._decoding -= 1
+
+    def _decodes_at_once(self, size: int) -> bool:
+        """Whether the event loop decodes a body of this size itself.
+
+        One that is alone is answered soonest so. Of several the threads take as many as they can
+        and the loop the next one: what a fast sender waits for is the loop.
+        """
+        if not self.kernels_warm or size > INLINE_BYTES_MAX:
+            return False
+        is_alone = self._admission.held_requests == 1
+        return size < HANDOVER_BYTES_MIN or is_alone or self._decoding >= DECODE_THREADS
 
     async def in_thread(
         self, work: Callable[[*Arguments], Result], *arguments: *Arguments

@@ -105,7 +105,7 @@ class Progress:
     def finish(self) -> None:
         if self._records:
             logger.info(
-                "log replayed shard=%d records=%d samples=%d series=%d seconds=%.1f",
+                "log replayed shard=%d records=%d samples=%d series=%d seconds=%.2f",
                 self._shard.number, self._records, self._shard.head_samples,
                 len(self._shard.table), time.monotonic() - self._started,
             )  # fmt: skip

@@ -360,16 +360,19 @@ class Shard:
         with self.lock:
             appended = self._active.append(refs, batch, oldest, newest, copies.places)
         rejects = (
-            *series_rejects(batch, refs, options, rules),
             *sample_rejects(batch, appended, (oldest, newest), options, rules),
             *histogram_rejects(batch, refs),
         )
+        dropped = 0
+        if refs.min(initial=0) < 0:
+            rejects = (*series_rejects(batch, refs, options, rules), *rejects)
+            dropped = dropped_samples(batch, refs)
         refused = sum(reject.count for reject in rejects)
         outcome = Outcome(
             batch.sample_count - refused,
             rejects,
             histograms=appended.histograms,
-            dropped=dropped_samples(batch, refs),
+            dropped=dropped,
             copies=copies.count,
         )
         if batch.exemplars is not None:

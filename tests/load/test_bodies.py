@@ -99,18 +99,6 @@ def test_corpus_holds_every_series_at_every_scrape(tmp_path: Path) -> None:
         assert [value for _, value in points] == sorted(value for _, value in points)
 
 
-def test_both_versions_hold_the_same(tmp_path: Path) -> None:
-    one, two = (build_corpus(tmp_path, replace(SHAPE, version=version)) for version in (1, 2))
-    assert (one.slices, one.samples, one.version) == (two.slices, two.samples, two.version - 1)
-    data = [Path(corpus.path).read_bytes() for corpus in (one, two)]
-    for i in range(len(one.offsets) - 1):
-        bodies = [
-            bytes(snappy.decompress_raw(bytes_[corpus.offsets[i] : corpus.offsets[i + 1]]))
-            for bytes_, corpus in zip(data, (one, two), strict=True)
-        ]
-        assert list(samples_of(bodies[0])) == list(symbol_samples_of(bodies[1]))
-
-
 def test_labels_are_sorted_and_unlike() -> None:
     everything = [series_labels(number) for number in range(300)]
     assert all(labels == sorted(labels) and len(labels) == 11 for labels in everything)

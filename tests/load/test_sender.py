@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,13 @@ def test_parse_answer(data: bytes, wanted: tuple[int, bytes] | None) -> None:
 def test_chunked_answers_are_refused() -> None:
     with pytest.raises(SenderError, match="chunked"):
         parse_answer(b"HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+
+
+def test_slices_are_dealt_out_to_tenants() -> None:
+    spec = Spec(1, "/w", "/dev/null", [0], 7, 1, 1.0, content_type="text/x", tenants=3)
+    heads = [Sender(spec).head(5, slice_number).decode() for slice_number in range(7)]
+    assert [head.partition("X-Scope-OrgID: bench-")[2][:3] for head in heads] == [
+        f"{slice_number % 3}\r\n" for slice_number in range(7)
+    ]
+    assert all("Content-Type: text/x\r\n" in head for head in heads)
+    assert "X-Scope" not in Sender(replace(spec, tenants=0)).head(5, 0).decode()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import cramjam
 import pytest
@@ -14,7 +15,14 @@ from receiver.columns import limits_of
 from receiver.metrics import ReceiverMetrics
 from receiver.options import WriteOptions
 from receiver.remote_write import WriteDecoder
-from receiver.write_handler import PATHS, PREFIXES, WRITTEN_HEADERS, WriteHandler
+from receiver.write_handler import (
+    DECODE_THREADS,
+    HANDOVER_BYTES_MIN,
+    PATHS,
+    PREFIXES,
+    WRITTEN_HEADERS,
+    WriteHandler,
+)
 from storage.batch import Batch, Example, Outcome, Reject
 from storage.errors import CorruptBatch, LogFailed, Overloaded, StorageError
 from storage.reject_ledger import RejectLedger, Wanted
@@ -335,6 +343,37 @@ def test_a_large_body_is_decoded_in_a_thread_and_a_small_one_at_once() -> None:
         assert (await scene.post(large))[0] == 204
         assert (await scene.post())[0] == 204
         assert [times for _, times in scene.database.seen] == [[1], [1, 3]]
+
+    play(scenario)
+
+
+def test_of_several_bodies_the_threads_decode_what_they_can_and_the_loop_the_next() -> None:
+    large = compressed(series([(b"a", bytes(HANDOVER_BYTES_MIN))], [(1, 1)]))
+
+    async def scenario(scene: Scene) -> None:
+        handed = 0
+        in_thread = scene.handler.in_thread
+        wait = asyncio.Event()
+
+        async def counted(work: Any, *arguments: Any) -> Any:
+            nonlocal handed
+            handed += 1
+            await wait.wait()
+            return await in_thread(work, *arguments)
+
+        scene.handler.in_thread = counted  # type: ignore[method-assign]
+        scene.handler.kernels_warm = True
+        assert (await scene.post(large))[0] == 204
+        assert handed == 0, "alone"
+        scene.database.gate = asyncio.Event()
+        posts = [asyncio.ensure_future(scene.post(large)) for _ in range(DECODE_THREADS + 2)]
+        # The first one and the one that finds all threads busy.
+        while len(scene.database.seen) < 3:
+            await asyncio.sleep(0.001)
+        assert handed == DECODE_THREADS
+        wait.set()
+        scene.database.gate.set()
+        assert [(await post)[0] for post in posts] == [204] * len(posts)
 
     play(scenario)
 

@@ -16,6 +16,7 @@ from storage import (
     replica_labels,
     segment_kernels,
     series_kernels,
+    symbol_labels,
     symbols,
 )
 from storage.warm_up import warm_up
@@ -32,6 +33,8 @@ KERNELS = (
     series_kernels.find_raw,
     series_kernels.read_labels,
     series_kernels.find_or_add_labelsets,
+    symbol_labels.check_texts,
+    symbol_labels.read_references,
     symbols.intern_spans,
     labels.group_rows,
     labels.scatter_columns,
