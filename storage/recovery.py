@@ -3,16 +3,22 @@
 Replay is the ingest path without the log. A log that holds more than the head takes is sealed on
 the way; the position in the catalog moves on only when all of it was read, because the records that
 are replayed again after another crash change nothing.
+
+While one record is taken, a thread decodes the next ones, never more than RECORDS_AHEAD.
 """
 
 import logging
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from storage.batch import KIND_SERIES_LEFT_OUT, KIND_TENANT_RULES, Batch, Decoder
 from storage.errors import CorruptBatch, FormatError
 from storage.record import Record
 from storage.rule_log import split_left_out
+from storage.samples import Int64s
 from storage.sealing import restore_series
 from storage.series_table import NOBODY
 from storage.shard import Sealer, Shard, Tenant
@@ -21,6 +27,16 @@ from storage.tenant_rules import decode_rules
 logger = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 5.0
+RECORDS_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A record of the log and its batch, None for one of rules. left_out: as storage.rule_log."""
+
+    record: Record
+    batch: Batch | None
+    left_out: Int64s
 
 
 def recover_shard(
@@ -33,12 +49,12 @@ def recover_shard(
     position = shard.files.log_position
     progress = Progress(shard)
     sealed = False
-    for record in shard.wal.replay(position):
+    for decoded in decoded_ahead(shard.number, shard.wal.replay(position), decode):
         if shard.fullness >= 1:
             seal_now(shard, seal, position)
             sealed = True
-        replay_record(shard, tenants, decode, record)
-        progress.note(record)
+        replay_record(shard, tenants, decoded)
+        progress.note(decoded.record)
     if sealed:
         position = shard.wal.rotate()
         seal_now(shard, seal, position)
@@ -46,34 +62,60 @@ def recover_shard(
     progress.finish()
 
 
-def replay_record(
-    shard: Shard, tenants: Mapping[str, Tenant], decode: Decoder, record: Record
-) -> None:
+def decoded_ahead(shard: int, records: Iterable[Record], decode: Decoder) -> Iterator[Decoded]:
+    """The records in their order, up to RECORDS_AHEAD of them decoded before they are asked for.
+
+    Raises FormatError if one cannot be decoded.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="replay") as thread:
+        waiting: deque[Future[Decoded]] = deque()
+        for record in records:
+            waiting.append(thread.submit(decode_record, shard, record, decode))
+            if len(waiting) > RECORDS_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def decode_record(shard: int, record: Record, decode: Decoder) -> Decoded:
+    """The batch of a record. Raises FormatError."""
+    if record.kind == KIND_TENANT_RULES:
+        return Decoded(record, None, NOBODY)
+    try:
+        kind, payload, left_out = record.kind, record.payload, NOBODY
+        if kind == KIND_SERIES_LEFT_OUT:
+            kind, payload, left_out = split_left_out(payload)
+        return Decoded(record, decode(kind, payload), left_out)
+    except ValueError as error:
+        raise unreadable(shard, record, error) from error
+
+
+def replay_record(shard: Shard, tenants: Mapping[str, Tenant], decoded: Decoded) -> None:
     """Take one record; the batch was accepted once, so nothing about it may fail now."""
+    record, batch = decoded.record, decoded.batch
     tenant = tenants.get(record.tenant)
     if tenant is None:
         raise FormatError(
             f"the log of shard {shard.number} names tenant {record.tenant!r}, which the catalog "
             "does not know; are log and catalog of the same data directory?"
         )
-    batch: Batch | None = None
     try:
-        if record.kind == KIND_TENANT_RULES:
+        if batch is None:
             shard.take_rules(tenant, decode_rules(record.payload))
-            return
-        kind, payload, left_out = record.kind, record.payload, NOBODY
-        if kind == KIND_SERIES_LEFT_OUT:
-            kind, payload, left_out = split_left_out(payload)
-        batch = decode(kind, payload)
-        shard.replay(tenant, batch, record.arrival_ms, left_out)
+        else:
+            shard.replay(tenant, batch, record.arrival_ms, decoded.left_out)
     except (ValueError, CorruptBatch) as error:
-        raise FormatError(
-            f"a record in the log of shard {shard.number} cannot be read by this version "
-            f"(kind {record.kind}): {error}"
-        ) from error
+        raise unreadable(shard.number, record, error) from error
     finally:
         if batch is not None:
             batch.release()
+
+
+def unreadable(shard: int, record: Record, error: Exception) -> FormatError:
+    return FormatError(
+        f"a record in the log of shard {shard} cannot be read by this version "
+        f"(kind {record.kind}): {error}"
+    )
 
 
 def seal_now(shard: Shard, seal: Sealer, position: int) -> None:
