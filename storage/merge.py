@@ -241,10 +241,13 @@ def copy_ranges(
 ) -> None:
     """Copy the samples from firsts[i] on to the places that offsets gives series i."""
     for i in range(len(firsts)):
-        first = firsts[i] - offsets[i]
-        for k in range(offsets[i], offsets[i + 1]):
-            out_times[k] = timestamps[first + k]
-            out_bits[k] = bits[first + k]
+        first, start, end = firsts[i], offsets[i], offsets[i + 1]
+        # A slice is indexed from 0 up, which lets the loop be vectorized.
+        times, room = timestamps[first : first + end - start], out_times[start:end]
+        own, own_room = bits[first : first + end - start], out_bits[start:end]
+        for k in range(len(room)):
+            room[k] = times[k]
+            own_room[k] = own[k]
 
 
 @kernel
