@@ -39,6 +39,7 @@ from receiver.late_database import LateDatabase, State
 from receiver.limits_handler import LimitsHandler
 from receiver.listen_address import bind, parse_listen_address
 from receiver.metrics import ReceiverMetrics
+from receiver.open_files import allow_many_files
 from receiver.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
 from receiver.otlp_handler import OtlpHandler
 from receiver.probes import Probes
@@ -253,6 +254,7 @@ def serve(config: Config) -> int:
     check(config)
     # When a counter was made is of no use to anyone, and would double the number of series.
     disable_created_metrics()  # type: ignore[no-untyped-call]
+    allow_many_files()
     listener = bind(*parse_listen_address(config.web.listen_address))
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(serve_until_stopped(config, listener))
