@@ -60,10 +60,9 @@ def append_samples(
 
     A sample newer than its series' last goes to the series' chunk; an older one to the side buffer,
     unless the current chunk has that timestamp already. keys: what must be equal in two samples of
-    one moment. counts[r], examples[r]: how many samples were refused for reason r, and the
-    positions of some. places: empty, or UNSOUND or COPY for samples to pass over; of others it
-    is noted where they are, in slot p of the chunks or beyond these in the side. There must be
-    room.
+    one moment. counts[r], examples[r]: how many samples were refused for reason r, and where some
+    are. places: empty, or UNSOUND or COPY for samples to pass over; of others it is noted where
+    they are, in slot p of the chunks or beyond these in the side. There must be room.
     """
     size = chunk_times.shape[1]
     noted = len(places) > 0
