@@ -63,14 +63,14 @@ def test_encodings_make_no_difference(encoding: str) -> None:
 def test_a_request_is_limited_in_both_versions() -> None:
     limits = DecodeLimits(1 << 20, 5, 3)
     decoder = WriteDecoder(limits)
-    with pytest.raises(TooLarge, match=r"6 samples .* 5 of each \(write.max-samples"):
+    with pytest.raises(TooLarge, match=r"6 samples, .* 5 of each \(write.max-samples"):
         decoder.decode(KIND_REMOTE_WRITE_1_SNAPPY, compress(body_1(SERIES)))
     with pytest.raises(TooLarge, match=r"5 symbols .* 3 \(write.max-symbols-per-request\)"):
         decoder.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body_2(SERIES)))
     decoder = WriteDecoder(DecodeLimits(1 << 20, 5))
-    with pytest.raises(TooLarge, match=r"3 series and 6 samples .* 5 of each"):
+    with pytest.raises(TooLarge, match=r"3 series, 6 samples, .* 5 of each"):
         decoder.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body_2(SERIES)))
-    with pytest.raises(TooLarge, match="6 series and 0 samples"):
+    with pytest.raises(TooLarge, match="6 series, 0 samples"):
         decoder.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body_2([WireSeries({})] * 6)))
 
 
