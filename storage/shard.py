@@ -1,6 +1,7 @@
 """One shard: a log, a series table, heads and segments, and the one writer that changes them.
 
-    write   queue -> writer takes all that waits -> resolve series -> log append, one sync -> head
+    write   queue -> writer takes all that waits -> resolve series -> log, one sync for all -> head
+            While a group is being synced, the next one is resolved and written to the log.
     seal    freeze the head, new log file -> segment on disk -> catalog, with the log position
             -> delete the log files before it -> let go of the frozen head
     read    view() under the lock, then everything outside of it
@@ -14,7 +15,9 @@ Invariants:
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -78,6 +81,23 @@ class PendingWrite:
     rules: TenantRules = NO_RULES
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Logged:
+    """A write that is in the log, with the refs of its series and what of it is copies."""
+
+    write: PendingWrite
+    refs: Int32s
+    copies: Copies
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flight:
+    """A group between the log and the head. synced: when its records are durable, or LogFailed."""
+
+    group: list[Logged]
+    synced: Future[None]
+
+
 @dataclass(frozen=True, slots=True)
 class ShardFiles:
     """What a shard has on disk. segments: those of the catalog at start, oldest first;
@@ -127,6 +147,8 @@ class Shard:
         self._wake = threading.Condition()
         self._stopping = False
         self._writer: threading.Thread | None = None
+        self._flight: Flight | None = None  # the writer's
+        self._syncs = ThreadPoolExecutor(1, thread_name_prefix=f"sync-{number}")
         self._sealing: threading.Thread | None = None
         self._sealer: Sealer | None = None
 
@@ -180,6 +202,7 @@ class Shard:
             self._wake.notify()
         if self._writer is not None:
             self._writer.join()
+        self._syncs.shutdown()
         if self._sealing is not None:
             self._sealing.join()
         self.wal.close()
@@ -195,7 +218,7 @@ class Shard:
         entry = Entry(rules, left_out=left_out, replicas=replicas_for(batch, rules))
         refs = self.table.resolve(batch, tenant.number, entry)
         write = PendingWrite(tenant, batch, arrival_ms, rules=rules)
-        self._append(write, refs, self._judge(write, refs, entry.replicas))
+        self._append(Logged(write, refs, self._judge(write, refs, entry.replicas)))
 
     def take_rules(self, tenant: Tenant, rules: TenantRules) -> None:
         """Take the rules of a tenant from the log. Before start() only."""
@@ -229,69 +252,112 @@ class Shard:
     def _run(self) -> None:
         while True:
             with self._wake:
-                if not self._queue and not self._stopping:
+                if not self._has_work():
                     self._wake.wait(IDLE_CHECK_SECONDS)
-                if not self._queue and self._stopping:
+                if not self._queue and self._stopping and self._flight is None:
                     return
                 group = self._take_group()
-            if group:
-                self._write_group(group)
+            self._write_group(group)
             if self._seal_is_due() and not self._stopping:
                 self._start_seal()
 
+    def _has_work(self) -> bool:
+        if self._flight is None and self._stopping:
+            return True
+        return bool(self._queue) or self._is_synced()
+
+    def _is_synced(self) -> bool:
+        """Whether what is in flight can land without waiting."""
+        return self._flight is not None and self._flight.synced.done()
+
     def _take_group(self) -> list[PendingWrite]:
-        """The longest run of waiting writes that fits into a head below its limits, and into what
-        the log remembers until a sync."""
-        count, samples, buckets, size = 0, 0, 0, 0
+        """The longest run of waiting writes that, together with those in flight, fits into a head
+        below its limits, and into what the log remembers until it is written."""
+        flying = [] if self._flight is None else [logged.write for logged in self._flight.group]
+        samples = sum(write.batch.sample_count for write in flying)
+        buckets = sum(bucket_count(write.batch.histograms) for write in flying)
+        count, size = 0, 0
         for write in self._queue:
             samples += write.batch.sample_count
             buckets += bucket_count(write.batch.histograms)
             size += len(write.batch.payload)
             full = samples > GROUP_SAMPLES_MAX or buckets > GROUP_BUCKETS_MAX
-            if count and (full or size > GROUP_BYTES_MAX):
+            if (count or flying) and (full or size > GROUP_BYTES_MAX):
                 break
             count += 1
         group, self._queue = self._queue[:count], self._queue[count:]
         return group
 
     def _write_group(self, group: list[PendingWrite]) -> None:
-        """Make the group durable with one sync, then visible, then answer."""
-        unanswered = list(group)
-        try:
-            ready = self._log_group(unanswered)
-            for write, refs, copies in ready:
-                outcome = self._append(write, refs, copies)
-                unanswered.remove(write)
-                write.finish(outcome)
-        except StorageError as error:
-            self.rule_log.start_anew()
-            self.wal.forget()
-            for write in unanswered:
-                write.finish(error)
-        except Exception as error:
-            # A bug must not end the writer, or every later request would wait for ever.
-            self.rule_log.start_anew()
-            logger.exception("write failed shard=%d", self.number)
-            for write in unanswered:
-                write.finish(StorageError(f"internal error: {error!r}"))
+        """Log a group and begin its sync; meanwhile the one before it lands."""
+        logged = self._log_group(group)
+        flight = None
+        if logged:
+            flight = Flight(logged, self._syncs.submit(self.wal.make_durable))
+            flight.synced.add_done_callback(self._wake_up)
+        # Without anything to write, what comes next is better waited for than the sync.
+        if group or self._queue or self._is_synced():
+            self._land()
+            self._flight = flight
 
-    def _log_group(
-        self, unanswered: list[PendingWrite]
-    ) -> list[tuple[PendingWrite, Int32s, Copies]]:
-        """Resolve, judge and log the group; corrupt batches are answered here and left out."""
-        ready = []
+    def _wake_up(self, _: Future[None]) -> None:
+        with self._wake:
+            self._wake.notify()
+
+    def _log_group(self, group: list[PendingWrite]) -> list[Logged]:
+        """Resolve, judge and log the group; what cannot be kept is answered here and left out."""
+        unanswered = deque(group)
+        try:
+            resolved = self._resolve_group(unanswered)
+            if resolved:
+                self._make_room()
+            logged = [
+                Logged(write, refs, self._log(write, refs, replicas))
+                for write, refs, replicas in resolved
+            ]
+            self.wal.write()
+        except Exception as error:
+            self._give_up(unanswered, error)
+            return []
+        return logged
+
+    def _land(self) -> None:
+        """Make what is in flight visible once it is durable, and answer it."""
+        flight, self._flight = self._flight, None
+        if flight is None:
+            return
+        unanswered = deque(logged.write for logged in flight.group)
+        try:
+            flight.synced.result()
+            for logged in flight.group:
+                outcome = self._append(logged)
+                unanswered.popleft().finish(outcome)
+        except Exception as error:
+            self._give_up(unanswered, error)
+
+    def _give_up(self, writes: Sequence[PendingWrite], error: Exception) -> None:
+        """Answer writes that failed together. A bug must not end the writer, or every later request
+        would wait for ever."""
+        self.rule_log.start_anew()
+        self.wal.forget()
+        if not isinstance(error, StorageError):
+            logger.error("write failed shard=%d", self.number, exc_info=error)
+            error = StorageError(f"internal error: {error!r}")
+        for write in writes:
+            write.finish(error)
+
+    def _resolve_group(
+        self, unanswered: deque[PendingWrite]
+    ) -> list[tuple[PendingWrite, Int32s, UInt64s]]:
+        """The writes with their refs and replicas; corrupt ones are answered."""
+        resolved = []
         for write in list(unanswered):
             try:
-                ready.append((write, *self._resolve(write)))
+                resolved.append((write, *self._resolve(write)))
             except CorruptBatch as error:
                 unanswered.remove(write)
                 write.finish(error)
-        self._make_room()
-        logged = [
-            (write, refs, self._log(write, refs, replicas)) for write, refs, replicas in ready
-        ]
-        self.wal.sync()
-        return logged
+        return resolved
 
     def _resolve(self, write: PendingWrite) -> tuple[Int32s, UInt64s]:
         """The refs of a write, and the replicas that they come from."""
@@ -342,6 +408,7 @@ class Shard:
     def _make_room(self) -> None:
         if self._active.fullness < 1:
             return
+        self._land()
         if self._sealing is not None:
             self._sealing.join(SEAL_WAIT_SECONDS)
         if self._frozen is not None:
@@ -353,7 +420,8 @@ class Shard:
             )
         self._start_seal()
 
-    def _append(self, write: PendingWrite, refs: Int32s, copies: Copies) -> Outcome:
+    def _append(self, logged: Logged) -> Outcome:
+        write, refs, copies = logged.write, logged.refs, logged.copies
         batch, rules = write.batch, write.rules
         options = self._options
         oldest, newest = accepted_times(options, write.arrival_ms, rules)
@@ -401,6 +469,7 @@ class Shard:
         return head.fullness >= SEAL_FULLNESS or now_ms() - head.opened_ms >= age_max
 
     def _start_seal(self) -> None:
+        self._land()  # its records come before the position, so it belongs to the frozen head
         try:
             position = self.wal.rotate()
             self.rule_log.start_anew()

@@ -1,13 +1,15 @@
 """The write-ahead log of one shard.
 
 A log is a directory of numbered log files; a log file is a run of records (docs/formats/wal.md).
-`append` only remembers a record, `sync` writes all that were remembered and makes them durable, so
-that requests which wait together share one sync. The log belongs to one thread at a time, except
-for `truncate` and `size_bytes`, which other threads may call meanwhile.
+`append` only remembers a record, `write` hands all that were remembered to the system, and
+`make_durable` waits until what was written is on the disk; `sync` is both. So requests that wait
+together share one sync, and the next ones are written while the disk is busy. The log belongs to
+one thread at a time, except that another one may be in `make_durable`, and that any may call
+`truncate` and `size_bytes`.
 
 Invariants:
-* A record is durable after the `sync` that follows its `append` has returned, and not before.
-* If `sync` raises, none of the records remembered since the sync before it count as written.
+* A record is durable after a `make_durable` that began after its `write` has returned.
+* If `write` raises, none of the records remembered since the one before it count as written.
 * Only the last file can end in a record that was cut; opening the log cuts such a rest off.
 * After a failed sync, or a failed write other than one for lack of space, the log refuses every
   further append.
@@ -19,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +59,9 @@ class Wal:
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._failure = ""
+        self._durable_end = (number, HEADER_BYTES)  # a file, and how much of it is durable
+        self._files_lock = threading.Lock()  # guards _descriptor, _number and _replaced
+        self._replaced: list[int] = []  # files that were full; make_durable closes them
 
     @classmethod
     def open(cls, directory: Path, *, first_file: int, on_damage: OnDamage = warn_of_damage) -> Wal:
@@ -81,7 +87,7 @@ class Wal:
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes remembered since the last sync."""
+        """Bytes remembered since the last write."""
         return self._pending_bytes
 
     def size_bytes(self, from_file: int = 0) -> int:
@@ -95,34 +101,34 @@ class Wal:
         return total
 
     def append(self, kind: int, arrival_ms: int, tenant: str, payload: bytes) -> None:
-        """Remember a record for the next sync. The payload is kept, not copied, until then.
+        """Remember a record for the next write. The payload is kept, not copied, until then.
 
-        Raises LogFailed after a failure, Overloaded if too much waits for a sync.
+        Raises LogFailed after a failure, Overloaded if too much waits for a write.
         """
         self._check()
         prefix = make_prefix(kind, arrival_ms, tenant, payload)
         size = len(prefix) + len(payload)
         if self._pending_bytes + size > PENDING_BYTES_MAX:
             raise Overloaded(
-                f"at most {PENDING_BYTES_MAX} bytes may wait for a sync of the log "
+                f"at most {PENDING_BYTES_MAX} bytes may wait for a write of the log "
                 f"(PENDING_BYTES_MAX), {self._pending_bytes} wait and {size} came"
             )
         self._pending += (prefix, payload)
         self._pending_bytes += size
 
     def forget(self) -> None:
-        """Let go of the records remembered since the last sync; whoever wrote them was told so."""
+        """Let go of the records remembered since the last write; whoever sent them was told so."""
         self._pending, self._pending_bytes = [], 0
 
-    def sync(self) -> None:
-        """Write the remembered records and make them durable.
+    def write(self) -> None:
+        """Hand the remembered records to the system.
 
-        Raises Overloaded if the disk is full: nothing was kept and a later sync may succeed.
-        Raises LogFailed if writing or syncing failed: nothing will be appended any more.
+        Raises Overloaded if the disk is full: nothing was kept and a later write may succeed.
+        Raises LogFailed if writing failed: nothing will be appended any more.
         """
         self._check()
         pending, size = self._pending, self._pending_bytes
-        self._pending, self._pending_bytes = [], 0
+        self.forget()
         if not pending:
             return
         if self._size > HEADER_BYTES and self._size + size > LOG_FILE_BYTES_MAX:
@@ -131,11 +137,33 @@ class Wal:
             write_buffers(self._descriptor, pending, self._size)
         except OSError as error:
             self._undo_write(error)
+        self._size += size
+
+    def make_durable(self) -> None:
+        """Wait until everything written before this call is on the disk. For one thread at a time.
+
+        Raises LogFailed if that failed, now or before.
+        """
+        self._check()
+        with self._files_lock:
+            end = (self._number, self._size)
+            if end == self._durable_end:
+                return
+            replaced, self._replaced = self._replaced, []
+            descriptors = [*replaced, self._descriptor]
         try:
-            os.fdatasync(self._descriptor)
+            for descriptor in descriptors:
+                os.fdatasync(descriptor)
         except OSError as error:
             self._fail("the sync", error)
-        self._size += size
+        finally:
+            close_all(replaced)
+        self._durable_end = end
+
+    def sync(self) -> None:
+        """Write the remembered records and make them durable. Raises as these do."""
+        self.write()
+        self.make_durable()
 
     def rotate(self) -> int:
         """Sync, and go on in a log file without records, whose number is returned.
@@ -158,10 +186,11 @@ class Wal:
         Of a damaged file the records before the damage are given, then the next file's; what is
         dropped is told to `on_damage`. Raises FormatError for a file of an unknown version.
         """
+        last, size = self._durable_end
         for number in log_file_numbers(self._directory):
-            if from_file <= number <= self._number:
+            if from_file <= number <= last:
                 path = self._directory / log_file_name(number)
-                limit = self._size if number == self._number else path.stat().st_size
+                limit = size if number == last else path.stat().st_size
                 for _, record in read_log_file(path, limit=limit, on_damage=self._on_damage):
                     yield record
 
@@ -169,8 +198,8 @@ class Wal:
         """Close the log. Records that were not synced are forgotten."""
         self.forget()
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            close_all([*self._replaced, self._descriptor])
+            self._descriptor, self._replaced = -1, []
         self._failure = self._failure or f"the log in {self._directory} is closed"
 
     def _check(self) -> None:
@@ -183,13 +212,14 @@ class Wal:
         except OSError as error:
             self._raise_if_full(error)
             self._fail("starting a log file", error)
-        os.close(self._descriptor)
-        self._descriptor = descriptor
-        self._number += 1
-        self._size = HEADER_BYTES
+        with self._files_lock:
+            self._replaced.append(self._descriptor)
+            self._descriptor = descriptor
+            self._number += 1
+            self._size = HEADER_BYTES
 
     def _undo_write(self, error: OSError) -> None:
-        """Cut the file back to what is durable, then raise for the write that failed."""
+        """Cut the file back to what was written before, then raise for the write that failed."""
         if error.errno not in _OUT_OF_SPACE:
             self._fail("a write", error)
         try:
@@ -246,6 +276,11 @@ def cut_tail(directory: Path, number: int, on_damage: OnDamage) -> int:
         os.truncate(path, kept)
         sync_file(path)
     return 1
+
+
+def close_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def write_buffers(descriptor: int, buffers: list[bytes], offset: int) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -111,7 +115,7 @@ def test_a_group_fits_into_a_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         write_group = shard._write_group
 
         def record(group: list[PendingWrite]) -> None:
-            groups.append(len(group))
+            groups.extend([len(group)] if group else [])
             write_group(group)
 
         monkeypatch.setattr(shard, "_write_group", record)
@@ -153,6 +157,89 @@ def test_a_failed_sync_is_final_and_nothing_becomes_visible(
             assert isinstance(submit(shard, up(2))[0], LogFailed)
         assert isinstance(submit(shard, up(3))[0], LogFailed)
         assert shard.head_samples == 1
+
+
+class HeldSyncs:
+    """Lets the first sync wait until it is told how to end; later ones go through."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: OSError | None = None) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+        self._error = error
+        self._fdatasync = os.fdatasync
+        monkeypatch.setattr("os.fdatasync", self)
+
+    def __call__(self, descriptor: int) -> None:
+        if not self.begun.is_set():
+            self.begun.set()
+            assert self.go.wait(30)
+            if self._error is not None:
+                raise self._error
+        self._fdatasync(descriptor)
+
+
+@pytest.mark.parametrize("error", [None, OSError(5, "broken disk")])
+def test_a_group_is_logged_while_the_one_before_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError | None
+) -> None:
+    answers: Queue[Answer] = Queue()
+    with started(tmp_path) as shard:
+        syncs = HeldSyncs(monkeypatch, error)
+        shard.submit(PendingWrite(TENANT, up(1), 0, answers.put))
+        assert syncs.begun.wait(30)
+        before = shard.wal.size_bytes()
+        shard.submit(PendingWrite(TENANT, up(2), 0, answers.put))
+        while shard.wal.size_bytes() == before:
+            time.sleep(0.001)
+        assert (answers.qsize(), shard.head_samples) == (0, 0)
+        syncs.go.set()
+        found = [answers.get(timeout=30) for _ in range(2)]
+        if error is None:
+            assert found == [Outcome(1), Outcome(1)]
+        else:
+            assert all(isinstance(answer, LogFailed) for answer in found)
+        assert shard.head_samples == (2 if error is None else 0)
+
+
+def test_a_group_that_cannot_be_written_leaves_the_one_in_flight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    answers: Queue[Answer] = Queue()
+    with started(tmp_path) as shard:
+        syncs = HeldSyncs(monkeypatch)
+        shard.submit(PendingWrite(TENANT, up(1), 0, answers.put))
+        assert syncs.begun.wait(30)
+        with monkeypatch.context() as patched:
+            patched.setattr("os.pwritev", full)
+            assert isinstance(submit(shard, up(2))[0], Overloaded)
+        syncs.go.set()
+        assert answers.get(timeout=30) == Outcome(1)
+        assert submit(shard, up(3)) == [Outcome(1)]
+        assert len(list(shard.wal.replay(1))) == 2
+
+
+def test_a_seal_takes_what_is_in_flight_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealer = SlowSealer()
+    answers: Queue[Answer] = Queue()
+    with started(tmp_path, sealer, head_samples_max=20) as shard:
+        for first in (0, 10):
+            submit(shard, up(*range(first, first + 4)))
+        syncs = HeldSyncs(monkeypatch)
+        shard.submit(PendingWrite(TENANT, up(*range(20, 28)), 0, answers.put))
+        assert syncs.begun.wait(30)
+        shard.submit(PendingWrite(TENANT, up(30), 0, answers.put))
+        syncs.go.set()
+        assert [answers.get(timeout=30) for _ in range(2)] == [Outcome(8), Outcome(1)]
+        while not sealer.calls:
+            time.sleep(0.001)
+        logged = [record for record in shard.wal.replay(shard.wal.file_number)]
+        active = shard.view().heads[-1]
+        assert active.sample_count == len(logged)
+        sealer.go.set()
 
 
 @pytest.mark.parametrize(("group_bytes_max", "refused"), [(10_000, 3), (40, 0)])

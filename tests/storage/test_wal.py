@@ -19,9 +19,13 @@ from storage.wal import Wal, drop_written, log_file_numbers, write_buffers
 RECORDS = [Record(1, 1000 + i, f"tenant-{i}", b"p" * i) for i in range(6)]
 
 
+def append(wal: Wal, record: Record) -> None:
+    wal.append(record.kind, record.arrival_ms, record.tenant, record.payload)
+
+
 def append_all(wal: Wal, records: list[Record], *, sync_every: int = 1) -> None:
     for i, r in enumerate(records):
-        wal.append(r.kind, r.arrival_ms, r.tenant, r.payload)
+        append(wal, r)
         if (i + 1) % sync_every == 0:
             wal.sync()
     wal.sync()
@@ -306,6 +310,33 @@ def test_full_disk_while_starting_a_file(wal: Wal, monkeypatch: pytest.MonkeyPat
     assert wal.rotate() == 2
     append_all(wal, RECORDS[2:])
     assert list(wal.replay(1)) == RECORDS
+
+
+def test_a_record_counts_once_it_is_durable(wal: Wal) -> None:
+    append_all(wal, RECORDS[:2])
+    append(wal, RECORDS[2])
+    wal.write()
+    assert list(wal.replay(1)) == RECORDS[:2]
+    wal.make_durable()
+    assert list(wal.replay(1)) == RECORDS[:3]
+
+
+def test_files_that_were_full_are_synced_too(wal: Wal, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fdatasync = os.fdatasync
+
+    def note(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}")[-5:])
+        fdatasync(descriptor)
+
+    monkeypatch.setattr("storage.wal.LOG_FILE_BYTES_MAX", 1)
+    monkeypatch.setattr(os, "fdatasync", note)
+    for record in RECORDS[:3]:
+        append(wal, record)
+        wal.write()
+    wal.make_durable()
+    assert synced == ["1.log", "2.log", "3.log"]
+    assert list(wal.replay(1)) == RECORDS[:3]
 
 
 @pytest.mark.parametrize("name", ["pwritev", "fdatasync"])
