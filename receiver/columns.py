@@ -1,8 +1,7 @@
 """What decoding of both versions of remote write shares: limits, secrets, errors, histograms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
@@ -26,8 +25,8 @@ from receiver.wire import (
     SCANNED,
     SERIES,
 )
-from storage.batch import Batch, Bytes, RawExemplars, RawMetadata, SymbolSpans, UInt64s
-from storage.samples import NO_HISTOGRAM, Float64s, Histograms, Int8s, Int32s, Int64s
+from storage.batch import Batch
+from storage.samples import NO_HISTOGRAM, Int64s
 from storage.words import Place
 
 # Each takes memory of its own, however few bytes it is on the wire.
@@ -75,61 +74,18 @@ class Secrets:
         self.series_2 = new_secret()
 
 
-@dataclass(slots=True)
-class Columns:
-    """The columns of a batch while it is made; see storage.batch.Batch."""
-
-    label_start: Int64s
-    label_end: Int64s
-    hash_low: UInt64s
-    hash_high: UInt64s
-    sample_offsets: Int64s
-    timestamps: Int64s
-    values: Float64s
-    starts: Int64s | None = None
-    rows: Int32s | None = None
-    histograms: Histograms | None = None
-    problems: Int8s | None = None
-    symbols: SymbolSpans | None = None
-    series_problems: Int8s | None = None
-    exemplars: RawExemplars | None = None
-    metadata: RawMetadata | None = None
-
-    @classmethod
-    def of_buffers(cls, buffers: DecodeBuffers, series: int, samples: int) -> Self:
-        """The columns that every request has, as views of the buffers."""
-        return cls(
-            buffers.label_start[:series],
-            buffers.label_end[:series],
-            buffers.hash_low[:series],
-            buffers.hash_high[:series],
-            buffers.sample_offsets[: series + 1],
-            buffers.timestamps[:samples],
-            buffers.value_bits[:samples].view(np.float64),
-        )
-
-    def batch(self, kind: int, payload: bytes, body: Bytes, release: Callable[[], None]) -> Batch:
-        return Batch(
-            kind=kind,
-            payload=payload,
-            buffer=body,
-            label_start=self.label_start,
-            label_end=self.label_end,
-            hash_low=self.hash_low,
-            hash_high=self.hash_high,
-            sample_offsets=self.sample_offsets,
-            timestamps=self.timestamps,
-            values=self.values,
-            starts=self.starts,
-            rows=self.rows,
-            histograms=self.histograms,
-            problems=self.problems,
-            symbols=self.symbols,
-            series_problems=self.series_problems,
-            exemplars=self.exemplars,
-            metadata=self.metadata,
-            release=release,
-        )
+def columns_of_buffers(buffers: DecodeBuffers, size: int, series: int, samples: int) -> Batch:
+    """A batch of the columns that every request has, as views of the buffers."""
+    return Batch(
+        buffer=buffers.body[:size],
+        label_start=buffers.label_start[:series],
+        label_end=buffers.label_end[:series],
+        hash_low=buffers.hash_low[:series],
+        hash_high=buffers.hash_high[:series],
+        sample_offsets=buffers.sample_offsets[: series + 1],
+        timestamps=buffers.timestamps[:samples],
+        values=buffers.value_bits[:samples].view(np.float64),
+    )
 
 
 def check_counts(tally: Sequence[int], limits: DecodeLimits) -> None:
@@ -158,19 +114,19 @@ def check_scanned(result: tuple[Place, Place], size: int) -> int:
 
 
 def add_histograms(
-    columns: Columns, body: Bytes, places: Int64s, limits: DecodeLimits, *, starts: bool = False
+    batch: Batch, places: Int64s, limits: DecodeLimits, *, starts: bool = False
 ) -> None:
-    """Put the histograms whose messages lie at `places` into the columns. starts: whether they may
+    """Put the histograms whose messages lie at `places` into the batch. starts: whether they may
     tell one. Raises CorruptBody or TooLarge."""
-    found = decode_histograms(body, places, limits.histograms)
+    found = decode_histograms(batch.buffer, places, limits.histograms)
     samples = places[:, OWNER]
-    columns.rows = np.full(len(columns.timestamps), NO_HISTOGRAM, np.int32)
-    columns.rows[samples] = np.arange(len(places))
-    columns.timestamps[samples] = found.timestamps
-    columns.values.view(np.uint64)[samples] = found.sum_bits
-    columns.histograms = found.histograms
-    columns.problems = found.problems if found.problems.any() else None
+    batch.rows = np.full(batch.sample_count, NO_HISTOGRAM, np.int32)
+    batch.rows[samples] = np.arange(len(places))
+    batch.timestamps[samples] = found.timestamps
+    batch.values.view(np.uint64)[samples] = found.sum_bits
+    batch.histograms = found.histograms
+    batch.problems = found.problems if found.problems.any() else None
     if starts and found.starts.any():
-        if columns.starts is None:
-            columns.starts = np.zeros(len(columns.timestamps), np.int64)
-        columns.starts[samples] = np.where(found.starts != 0, found.starts, columns.starts[samples])
+        if batch.starts is None:
+            batch.starts = np.zeros(batch.sample_count, np.int64)
+        batch.starts[samples] = np.where(found.starts != 0, found.starts, batch.starts[samples])

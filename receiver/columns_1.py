@@ -4,13 +4,13 @@ import numpy as np
 
 from receiver.buffers import DecodeBuffers
 from receiver.columns import (
-    Columns,
     DecodeLimits,
     Secrets,
     add_histograms,
     check_counts,
     check_scan,
     check_scanned,
+    columns_of_buffers,
 )
 from receiver.exemplar_wire import read_exemplars
 from receiver.label_hash import hash_runs
@@ -23,30 +23,28 @@ from receiver.wire import (
     SERIES,
     scan_write_request,
 )
-from storage.batch import Bytes, RawExemplars, RawMetadata
+from storage.batch import Batch, Bytes, RawExemplars, RawMetadata
 from storage.samples import Int64s
 
 
 def decode_columns(
     buffers: DecodeBuffers, size: int, limits: DecodeLimits, secrets: Secrets
-) -> Columns:
+) -> Batch:
     """The columns of the request buffers.body[:size]. Raises CorruptBody or TooLarge."""
     scan(buffers, size, limits)
     tally = buffers.tally.tolist()
-    series = tally[SERIES]
-    body = buffers.body[:size]
-    columns = Columns.of_buffers(buffers, series, tally[SAMPLES])
+    batch = columns_of_buffers(buffers, size, tally[SERIES], tally[SAMPLES])
+    body = batch.buffer
     hash_runs(
-        body, columns.label_start, columns.label_end, secrets.series_1,
-        columns.hash_low, columns.hash_high,
-    )  # fmt: skip
+        body, batch.label_start, batch.label_end, secrets.series_1, batch.hash_low, batch.hash_high
+    )
     if tally[HISTOGRAMS]:
-        add_histograms(columns, body, buffers.histogram_places[: tally[HISTOGRAMS]], limits)
+        add_histograms(batch, buffers.histogram_places[: tally[HISTOGRAMS]], limits)
     if tally[EXEMPLARS]:
-        columns.exemplars = exemplars_of(body, buffers.exemplar_places[: tally[EXEMPLARS]])
+        batch.exemplars = exemplars_of(body, buffers.exemplar_places[: tally[EXEMPLARS]])
     if tally[METADATA]:
-        columns.metadata = metadata_of(body, buffers.metadata_places[: tally[METADATA]], secrets)
-    return columns
+        batch.metadata = metadata_of(body, buffers.metadata_places[: tally[METADATA]], secrets)
+    return batch
 
 
 def scan(buffers: DecodeBuffers, size: int, limits: DecodeLimits) -> None:

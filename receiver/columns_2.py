@@ -4,13 +4,13 @@ import numpy as np
 
 from receiver.buffers import DecodeBuffers
 from receiver.columns import (
-    Columns,
     DecodeLimits,
     Secrets,
     add_histograms,
     check_counts,
     check_scan,
     check_scanned,
+    columns_of_buffers,
 )
 from receiver.errors import TooLarge
 from receiver.reference_hash import hash_series, hash_symbols
@@ -18,7 +18,7 @@ from receiver.symbol_exemplars import build_labels, read_exemplars
 from receiver.symbol_metadata import read_metadata
 from receiver.symbol_wire import STARTS, SYMBOLS, scan_symbol_series, scan_symbols
 from receiver.wire import EXEMPLARS, HISTOGRAMS, METADATA, SAMPLES, SERIES
-from storage.batch import Bytes, RawExemplars, RawMetadata, SymbolSpans
+from storage.batch import Batch, Bytes, RawExemplars, RawMetadata, SymbolSpans
 from storage.samples import Int64s
 
 SYMBOL_COLUMNS = ("symbol_start", "symbol_length", "symbol_hashes")
@@ -28,43 +28,42 @@ METADATA_COLUMNS = ("metadata_rows", "metadata_hashes")
 
 def decode_columns(
     buffers: DecodeBuffers, size: int, limits: DecodeLimits, secrets: Secrets
-) -> Columns:
+) -> Batch:
     """The columns of the request buffers.body[:size]. Raises CorruptBody or TooLarge."""
     find_symbols(buffers, size, limits)
     scan_all(buffers, size, limits)
     tally = buffers.tally.tolist()
-    body = buffers.body[:size]
-    columns = Columns.of_buffers(buffers, tally[SERIES], tally[SAMPLES])
-    count = tally[SYMBOLS]
+    batch = columns_of_buffers(buffers, size, tally[SERIES], tally[SAMPLES])
+    body, count = batch.buffer, tally[SYMBOLS]
     symbols = SymbolSpans(buffers.symbol_start[:count], buffers.symbol_length[:count])
-    columns.symbols = symbols
+    batch.symbols = symbols
     problems = buffers.series_problems[: tally[SERIES]]
-    refused = hash_columns(columns, buffers, body, secrets)
+    refused = hash_columns(batch, symbols, buffers, secrets)
     if tally[STARTS]:
-        columns.starts = buffers.starts[: tally[SAMPLES]]
+        batch.starts = buffers.starts[: tally[SAMPLES]]
     if tally[HISTOGRAMS]:
         places = buffers.histogram_places[: tally[HISTOGRAMS]]
-        add_histograms(columns, body, places, limits, starts=True)
+        add_histograms(batch, places, limits, starts=True)
     if tally[EXEMPLARS]:
-        columns.exemplars = exemplars_of(body, buffers.exemplar_places[: tally[EXEMPLARS]], symbols)
+        batch.exemplars = exemplars_of(body, buffers.exemplar_places[: tally[EXEMPLARS]], symbols)
     if tally[METADATA]:
         places = buffers.metadata_places[: tally[METADATA]]
-        columns.metadata = metadata_of(body, places, buffers, symbols, secrets)
+        batch.metadata = metadata_of(body, places, buffers, symbols, secrets)
         refused = refused or bool(np.count_nonzero(problems))
-    columns.series_problems = problems if refused else None
-    return columns
+    batch.series_problems = problems if refused else None
+    return batch
 
 
-def hash_columns(columns: Columns, buffers: DecodeBuffers, body: Bytes, secrets: Secrets) -> bool:
+def hash_columns(
+    batch: Batch, symbols: SymbolSpans, buffers: DecodeBuffers, secrets: Secrets
+) -> bool:
     """Fill the hashes, metrics and problems of the series; whether any is refused."""
-    assert columns.symbols is not None, "BUG: the symbols were not found"
-    starts, lengths = columns.symbols.starts, columns.symbols.lengths
-    found = hash_symbols(body, starts, lengths, secrets.texts, buffers.symbol_hashes)
+    body, starts = batch.buffer, symbols.starts
+    found = hash_symbols(body, starts, symbols.lengths, secrets.texts, buffers.symbol_hashes)
     name_low = np.uint64(found)  # an int of Python would have one type below 2^63, and one above
     result = hash_series(
-        body, columns.label_start, columns.label_end, buffers.symbol_hashes, len(starts), name_low,
-        secrets.series_2, columns.hash_low, columns.hash_high, buffers.metrics,
-        buffers.series_problems,
+        body, batch.label_start, batch.label_end, buffers.symbol_hashes, len(starts), name_low,
+        secrets.series_2, batch.hash_low, batch.hash_high, buffers.metrics, buffers.series_problems,
     )  # fmt: skip
     return bool(check_scanned(result, len(body)))
 

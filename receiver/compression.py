@@ -5,7 +5,6 @@ uncompressing writes into memory of that length and no further: a body of a few 
 to gigabytes costs no more than the limit.
 """
 
-import re
 from typing import Any, cast
 
 import cramjam
@@ -20,7 +19,7 @@ zstd: Any = cast(Any, cramjam).zstd
 SNAPPY, ZSTD = "snappy", "zstd"
 ENCODINGS = (SNAPPY, ZSTD)
 # A snappy body begins with its uncompressed length, a varint of 32 bits.
-SNAPPY_HEADER = re.compile(rb"[\x80-\xff]{0,4}[\x00-\x7f]", re.DOTALL)
+SNAPPY_HEADER_BYTES_MAX = 5
 # A zstd frame: RFC 8878, section 3.1.1.
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # How much larger than the body a zstd frame that tells no length is taken to be at first.
@@ -38,13 +37,14 @@ def declared_bytes(encoding: str, payload: bytes) -> int | None:
 
 
 def snappy_length(payload: bytes) -> int:
-    if SNAPPY_HEADER.match(payload) is None:
-        raise CorruptBody("corrupt body at byte 0: no snappy length")
-    length = 0
-    for shift, byte in enumerate(payload[:5]):
-        length |= (byte & 0x7F) << (7 * shift)
+    length = shift = 0
+    for byte in payload[:SNAPPY_HEADER_BYTES_MAX]:
+        length |= (byte & 0x7F) << shift
+        shift += 7
         if byte < 0x80:
             break
+    else:
+        raise CorruptBody("corrupt body at byte 0: no snappy length")
     if length >= 1 << 32:
         raise CorruptBody(f"corrupt body at byte 0: snappy length {length} has more than 32 bits")
     return length

@@ -102,10 +102,12 @@ class Guard:
     async def _grant(self, request: web.Request) -> Grant:
         """What the caller may do. Raises Refused."""
         config, grants = self._web_config(), self._grants()
+        with_login = grants is not None or bool(config.users)
+        if not (with_login or config.allowed_sans or self._field):
+            return EVERYTHING
         certificate = certificate_of(request)
         if config.allowed_sans and certificate:
             check_names(certificate, config.allowed_sans)
-        with_login = grants is not None or bool(config.users)
         if with_login and "Authorization" in request.headers:
             grant = await self._logged_in(request, config, grants)
             if grant is not None:

@@ -74,9 +74,9 @@ class OtlpHandler:
         encoding = encoding_of(headers.get("Content-Encoding"))
         payload = await self._writes.read_body(request, ticket)
         bytes_max = self._options.decoded_bytes_max
-        body = await self._writes.in_thread(plain_body, encoding, payload, bytes_max)
+        body = await self._writes.threads.run(plain_body, encoding, payload, bytes_max)
         ticket.add(MESSAGE_FACTOR * len(body))
-        translated = await self._writes.in_thread(self._translate, media_type, body)
+        translated = await self._writes.threads.run(self._translate, media_type, body)
         payload = bytes(cramjam.snappy.compress_raw(translated.body))
         outcome = await self._writes.take(tenant, KIND_REMOTE_WRITE_2_SNAPPY, payload, ticket)
         for reject in translated.rejects:

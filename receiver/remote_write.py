@@ -4,6 +4,7 @@ The headers decide, never a look at the body: a message of one version decodes t
 the other without an error.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import cramjam
@@ -34,10 +35,13 @@ FORMS = {
 }
 KINDS = {form: kind for kind, form in FORMS.items()}
 
+# Pairs of Content-Type and Content-Encoding whose meaning is remembered; a sender has one.
+HEADERS_KEPT = 64
 # Buffers kept for reuse: about fifty requests of the size that Prometheus sends by default.
 POOL_BYTES_MAX = 64 * MIB
 
 
+@lru_cache(HEADERS_KEPT)
 def kind_of_body(content_type: str | None, content_encoding: str | None) -> int:
     """The record kind of a body with these headers; a missing one means its usual value.
 
@@ -125,11 +129,12 @@ class WriteDecoder:
         try:
             buffers = lease.buffers
             size = uncompress(encoding, payload, buffers, declared, self._limits.decoded_bytes_max)
-            columns = decode_columns(buffers, size, self._limits, self._secrets)
+            batch = decode_columns(buffers, size, self._limits, self._secrets)
         except BaseException:
             lease.release()
             raise
-        return columns.batch(kind, payload, buffers.body[:size], lease.release)
+        batch.kind, batch.payload, batch.release = kind, payload, lease.release
+        return batch
 
     def bytes_needed(self, kind: int, payload: bytes) -> int:
         """Bytes that uncompressing may take: what the payload declares, or the limit where it does

@@ -13,13 +13,15 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar, TypeVarTuple
+from contextlib import nullcontext
+from functools import lru_cache
+from typing import Protocol
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from receiver.admission import Admission, Ticket, retry_after_s
+from receiver.decode_threads import DecodeThreads
 from receiver.errors import (
     CorruptBody,
     RateLimited,
@@ -48,15 +50,13 @@ WRITTEN_HEADERS = tuple(
 )
 # Decoding this much takes about a millisecond; more would hold up the other connections.
 INLINE_BYTES_MAX = 1 << 20
-# Decoding this much takes about as long as handing it to a thread, a tenth of a millisecond.
-HANDOVER_BYTES_MIN = 1 << 17
+# Decoding this much takes about as long as handing it to a thread, some hundredths of a millisecond.
+HANDOVER_BYTES_MIN = 1 << 15
 DECODE_THREADS = 2
 # Senders read the first 1,024 bytes of an answer; what is longer is for people.
 ANSWER_CHARS_MAX = 4_096
 
 
-Arguments = TypeVarTuple("Arguments")
-Result = TypeVar("Result")
 # What answers an admitted request of a tenant, and what answers one that failed as a whole.
 Write = Callable[[str, web.Request, Ticket], Awaitable[web.Response]]
 FailureResponse = Callable[[web.Request, WriteError | StorageError], web.Response]
@@ -93,10 +93,10 @@ class WriteHandler:
         self._options = options
         self._metrics = metrics
         self._admission = Admission(options)
-        self._threads = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
+        self.threads = DecodeThreads(DECODE_THREADS)
+        self._requests_of = lru_cache(lambda status: metrics.requests.labels(str(status)))
         # Until the kernels are compiled, decoding may take seconds and is kept off the event loop.
         self.kernels_warm = False
-        self._decoding = 0  # in threads
         metrics.watch(self._admission)
 
     def add_routes(self, app: web.Application) -> None:
@@ -106,7 +106,7 @@ class WriteHandler:
                 app.router.add_post(prefix + path, self.post)
 
     def close(self) -> None:
-        self._threads.shutdown()
+        self.threads.close()
 
     async def post(self, request: web.Request) -> web.Response:
         """Answer one write request."""
@@ -131,7 +131,7 @@ class WriteHandler:
                 log.warning(
                     "write failed tenant=%s code=%d error=%r", tenant, response.status, str(error)
                 )
-        self._metrics.requests.labels(str(response.status)).inc()
+        self._requests_of(response.status).inc()
         self._metrics.request_seconds.observe(time.monotonic() - arrived)
         return response
 
@@ -169,10 +169,10 @@ class WriteHandler:
         if announced is not None:
             self._check_body_size(announced)
         timeout_ms = self._options.read_timeout_ms
-        if request.content.is_eof():  # all of it came with the head: no clock is needed
-            timeout_ms = 0
+        # What came with the head needs no clock.
+        is_timed = timeout_ms and not request.content.is_eof()
         try:
-            async with asyncio.timeout(timeout_ms / 1000 if timeout_ms else None):
+            async with asyncio.timeout(timeout_ms / 1000) if is_timed else nullcontext():
                 return await self._read_chunks(request, ticket)
         except TimeoutError as error:
             raise SlowBody(
@@ -203,29 +203,18 @@ class WriteHandler:
         ticket.add(size)
         if self._decodes_at_once(size):
             return self._decoder.decode(kind, payload)
-        self._decoding += 1
-        try:
-            return await self.in_thread(self._decoder.decode, kind, payload)
-        finally:
-            self._decoding -= 1
+        return await self.threads.run(self._decoder.decode, kind, payload)
 
     def _decodes_at_once(self, size: int) -> bool:
         """Whether the event loop decodes a body of this size itself.
 
-        One that is alone is answered soonest so. Of several the threads take as many as they can
-        and the loop the next one: what a fast sender waits for is the loop.
+        One that is alone is answered soonest so. Several wait for the loop more than for anything
+        else, and are decoded beside it.
         """
         if not self.kernels_warm or size > INLINE_BYTES_MAX:
             return False
         is_alone = self._admission.held_requests == 1
-        return size < HANDOVER_BYTES_MIN or is_alone or self._decoding >= DECODE_THREADS
-
-    async def in_thread(
-        self, work: Callable[[*Arguments], Result], *arguments: *Arguments
-    ) -> Result:
-        """Do what takes long in one of the threads for decoding."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, work, *arguments)
+        return size < HANDOVER_BYTES_MIN or is_alone
 
     def _count(self, batch: Batch) -> None:
         metrics = self._metrics

@@ -74,9 +74,10 @@ class RawMetadata:
         return len(self.kinds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     """The columns of one request. Arrays may be views of reused buffers: valid until release().
+    Filled in by its decoder, and not changed any more by anyone after that.
 
     Series i has the label bytes buffer[label_start[i]:label_end[i]] (a run of protobuf Label
     fields, possibly with other fields in between), a keyed 128-bit hash of those bytes, and the
@@ -92,8 +93,6 @@ class Batch:
     it is refused (storage.problems); None: all are sound.
     """
 
-    kind: int
-    payload: bytes  # the request body as received: what the log keeps
     buffer: Bytes
     label_start: Int64s
     label_end: Int64s
@@ -110,6 +109,9 @@ class Batch:
     series_problems: Int8s | None = None
     exemplars: RawExemplars | None = None
     metadata: RawMetadata | None = None
+    # The request body as received, which is what the log keeps, and how it is encoded.
+    kind: int = 0
+    payload: bytes = b""
     release: Callable[[], None] = field(default=lambda: None)
 
     @property

@@ -123,7 +123,7 @@ def sample_rejects(
     rules: TenantRules = NO_RULES,
 ) -> list[Reject]:
     """Rejects of single samples, one per reason. accepted_ms: the oldest and newest timestamp."""
-    if not appended.counts.any():
+    if not np.count_nonzero(appended.counts):
         return []
     oldest_by, newest_by = time_settings(options, rules)
     texts = {

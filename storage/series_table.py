@@ -148,10 +148,11 @@ class SeriesTable:
         if len(entry.left_out):
             items = np.setdiff1d(items, entry.left_out)
             refs[entry.left_out] = -1 - TENANT_SERIES_LIMIT
+        if not len(items):
+            return refs
         for run in [items] if batch.symbols is None else runs_of_items(batch, items):
-            if len(run):
-                self._register(batch, tenant, run, refs, entry=entry)
-                self._remember_raw(batch, raw_tenant, run, refs, replicas=entry.replicas)
+            self._register(batch, tenant, run, refs, entry=entry)
+            self._remember_raw(batch, raw_tenant, run, refs, replicas=entry.replicas)
         return refs
 
     def registered(self, tenant: int) -> int:

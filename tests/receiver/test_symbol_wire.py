@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from receiver import columns_2
 from receiver.buffers import DecodeBuffers
-from receiver.columns import Columns, DecodeLimits, Secrets
+from receiver.columns import DecodeLimits, Secrets
 from receiver.errors import CorruptBody
 from receiver.histogram_columns import HistogramLimits
-from storage.batch import RawExemplars
+from storage.batch import Batch, RawExemplars
 from storage.series_kernels import first_labels
 from tests import naive_symbols
 from tests.naive_symbols import NaiveExemplar, NaiveSeries
@@ -34,7 +34,7 @@ GUARD = 64
 compiled = settings(deadline=None)
 
 
-def decode_columns(data: bytes) -> Columns:
+def decode_columns(data: bytes) -> Batch:
     """The columns of a body that lies before bytes which would be seen if they were read."""
     buffers = DecodeBuffers()
     buffers.body = np.full(len(data) + GUARD, 0xFF, np.uint8)
