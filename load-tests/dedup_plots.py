@@ -2,9 +2,9 @@
 
     python load-tests/dedup_plots.py [--output=docs/pictures]
 
-Every line but one is computed from the samples of the scene. `window` is what VictoriaMetrics does,
-`tracker` what the HA tracker of Mimir accepts, restated from their documentation; `penalty` is
-Cupola's own, which gives what Thanos gives.
+Every line is computed from the samples of the scene, and a sample has the colour of the replica it
+comes from. `window` is what VictoriaMetrics does, `tracker` what the HA tracker of Mimir accepts,
+restated from their documentation; `penalty` is Cupola's own, which gives what Thanos gives.
 """
 
 import argparse
@@ -25,18 +25,19 @@ Points = list[tuple[float, float]]  # (seconds, value)
 
 INTERVAL_S = 15
 FAILOVER_S = 30
-WIDTH, ROW_HEIGHT, LEFT, TOP, RIGHT = 760, 92, 150, 46, 20
+WIDTH, ROW_HEIGHT, LEFT, TOP, RIGHT = 780, 92, 185, 46, 20
 INK, GRID, WRONG = "#24292f", "#d0d7de", "#cf222e"
 COLOURS = ("#0969da", "#bf5700")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a picture. wrong: stretches of time to be marked."""
+    """One line of a picture. wrong: stretches of time to be marked, and what is wrong there."""
 
     name: str
     points: Points
-    wrong: Sequence[tuple[float, float]] = ()
+    colours: Sequence[str]
+    wrong: Sequence[tuple[float, float, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -135,19 +136,39 @@ def pictures() -> list[Picture]:
     ]  # fmt: skip
 
 
-def wrongs(points: Points) -> list[tuple[float, float]]:
-    """Falls, and holes as long as a missed scrape makes them, a quarter of an interval less."""
-    pairs = zip(points, points[1:], strict=False)
-    return [(t, s) for (t, v), (s, w) in pairs if w < v or s - t > 1.75 * INTERVAL_S]
+def is_hole(start: tuple[float, float], end: tuple[float, float]) -> bool:
+    """As long as a missed scrape makes them, a quarter of an interval less."""
+    return end[0] - start[0] > 1.75 * INTERVAL_S
+
+
+def wrongs(points: Points) -> list[tuple[float, float, str]]:
+    found = []
+    for start, end in zip(points, points[1:], strict=False):
+        if end[1] < start[1]:
+            found.append((start[0], end[0], f"falls by {start[1] - end[1]:.0f}"))
+        elif is_hole(start, end):
+            found.append((start[0], end[0], f"{end[0] - start[0]:.0f} s"))
+    return found
+
+
+def runs(points: Points) -> list[Points]:
+    """The points between two holes each."""
+    found: list[Points] = [[]]
+    for i, point in enumerate(points):
+        if i and is_hole(points[i - 1], point):
+            found.append([])
+        found[-1].append(point)
+    return found
 
 
 def rows_of(picture: Picture) -> list[Row]:
-    found = [
-        Row(f"replica {name}", points) for name, points in zip("ab", picture.replicas, strict=True)
-    ]
+    found = []
+    for name, points, colour in zip("ab", picture.replicas, COLOURS, strict=True):
+        found.append(Row(f"replica {name}", points, [colour] * len(points)))
+    colour_of = {point: row.colours[0] for row in found for point in row.points}
     for way in (*picture.ways, "auto"):
         points = WAYS[way](picture.replicas)
-        found.append(Row(way, points, wrongs(points)))
+        found.append(Row(way, points, [colour_of[point] for point in points], wrongs(points)))
     return found
 
 
@@ -170,35 +191,36 @@ def draw(picture: Picture) -> str:
     ]
     for i, row in enumerate(rows):
         bottom = TOP + ROW_HEIGHT * (i + 1) - 16
-        colour = COLOURS[i] if i < len(COLOURS) else INK
 
         def y(value: float, bottom: int = bottom) -> str:
             return f"{bottom - (value - low) / (high - low) * (ROW_HEIGHT - 34):.1f}"
 
-        lines += strip(row, colour, x, y, bottom)
+        lines += strip(row, x, y, bottom)
     lines += axis(last_s, x, height)
     return "\n".join([*lines, "</svg>", ""])
 
 
-def strip(
-    row: Row, colour: str, x: Callable[[float], str], y: Callable[[float], str], bottom: int
-) -> list[str]:
+def strip(row: Row, x: Callable[[float], str], y: Callable[[float], str], bottom: int) -> list[str]:
     top = bottom - ROW_HEIGHT + 26
     found = [
         f'<line x1="{LEFT}" y1="{bottom + 8}" x2="{WIDTH - RIGHT}" y2="{bottom + 8}" '
         f'stroke="{GRID}"/>',
-        f'<text x="12" y="{bottom - 20}" fill="{colour}">{escape(row.name)}</text>',
+        f'<text x="12" y="{bottom - 20}" fill="{INK}">{escape(row.name)}</text>',
     ]
-    for start, end in row.wrong:
+    for start, end, text in row.wrong:
         width = float(x(end)) - float(x(start))
-        found.append(
+        found += [
             f'<rect x="{x(start)}" y="{top}" width="{width:.1f}" height="{bottom + 6 - top}" '
-            f'fill="{WRONG}" fill-opacity="0.16"/>'
-        )
-    path = " ".join(f"{x(t)},{y(value)}" for t, value in row.points)
-    found.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-opacity="0.4"/>')
+            f'fill="{WRONG}" fill-opacity="0.16"/>',
+            f'<text x="{x(end)}" y="{top + 14}" text-anchor="end" dx="-3" '
+            f'font-weight="bold" fill="{WRONG}">{text}</text>',
+        ]
+    for points in runs(row.points):
+        path = " ".join(f"{x(t)},{y(value)}" for t, value in points)
+        found.append(f'<polyline points="{path}" fill="none" stroke="{INK}" stroke-opacity="0.4"/>')
     found += [
-        f'<circle cx="{x(t)}" cy="{y(value)}" r="3" fill="{colour}"/>' for t, value in row.points
+        f'<circle cx="{x(t)}" cy="{y(value)}" r="4" fill="{colour}"/>'
+        for (t, value), colour in zip(row.points, row.colours, strict=True)
     ]
     return found
 
