@@ -47,9 +47,7 @@ def measure(server: Server, corpus: Corpus) -> list[PairTimes]:
             seconds: tuple[list[float], list[float]] = ([], [])
             rows = [0, 0]
             for _ in range(REPEATS + 1):  # the first one warms up
-                for i, (client, which) in enumerate(
-                    ((alone, '__replica__="replica-0"'), (pair, ""))
-                ):
+                for i, (client, which) in enumerate(((alone, ONE_REPLICA), (pair, ""))):
                     body, took_s = client.ask(*request(corpus, which, steps))
                     seconds[i].append(took_s)
                     rows[i] = len(parse_rows(body))

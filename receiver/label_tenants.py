@@ -120,7 +120,6 @@ class Parts:
     """The bodies that are put together. Raises TenantError if they become too many."""
 
     def __init__(self, fallback: str) -> None:
-        self._fallback = fallback
         self._names: dict[bytes, str] = {b"": fallback}
         self.contents: dict[str, list[bytes]] = {}
 

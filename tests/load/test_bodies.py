@@ -59,19 +59,6 @@ def samples_of(body: bytes) -> Iterator[tuple[dict[str, str], float, int]]:
         yield labels, struct.unpack("<d", sample[1])[0], read_varint(sample[2], 0)[0]
 
 
-def symbol_samples_of(body: bytes) -> Iterator[tuple[dict[str, str], float, int]]:
-    texts = [data.decode() for number, data in fields(body) if number == 4]
-    for series in (data for number, data in fields(body) if number == 5):
-        parts = dict(fields(series))
-        numbers, at = [], 0
-        while at < len(parts[1]):
-            number, at = read_varint(parts[1], at)
-            numbers.append(number)
-        labels = {texts[a]: texts[b] for a, b in zip(numbers[::2], numbers[1::2], strict=True)}
-        sample = dict(fields(parts[2]))
-        yield labels, struct.unpack("<d", sample[1])[0], read_varint(sample[2], 0)[0]
-
-
 @pytest.mark.parametrize(
     ("number", "wire"), [(0, b"\0"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02")]
 )

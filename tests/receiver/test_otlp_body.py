@@ -21,7 +21,6 @@ from receiver.otlp_body import (
 )
 from tests.otlp_requests import exemplar, gauge, number, request
 
-GOOD_GZIP = gzip.compress(b"abc")
 TRACE, SPAN = bytes(range(16)), bytes(range(8, 16))
 REQUEST = request(
     gauge("é", number(0.5, exemplars=[exemplar(1, 2, trace_id=TRACE, span_id=SPAN)]), number(7))
