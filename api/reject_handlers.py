@@ -8,6 +8,7 @@ from api.handlers import Call, Job
 from api.params import wanted_rejects
 from api.promql.go_format import format_g
 from api.query_pool import Turn
+from api.times import seconds_of
 from storage.reject_ledger import Entry, Extract, Tally, Wanted
 
 
@@ -48,7 +49,7 @@ def entry_data(entry: Entry) -> dict[str, Any]:
         **common_data(entry),
         "message": entry.message,
         "labels": None if sample is None else sample.labels,
-        "timestamp": None if sample is None else seconds(sample.timestamp_ms),
+        "timestamp": None if sample is None else seconds_of(sample.timestamp_ms),
         "value": None if sample is None or sample.value is None else format_g(sample.value),
         "sender": {"address": entry.sender.address, "userAgent": entry.sender.user_agent},
     }
@@ -59,10 +60,6 @@ def common_data(item: Entry | Tally) -> dict[str, Any]:
         "tenant": item.tenant,
         "reason": item.reason,
         "count": item.count,
-        "firstSeen": seconds(item.first_ms),
-        "lastSeen": seconds(item.last_ms),
+        "firstSeen": seconds_of(item.first_ms),
+        "lastSeen": seconds_of(item.last_ms),
     }
-
-
-def seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000

@@ -10,6 +10,7 @@ from api.handlers import Call, Job
 from api.params import report_params
 from api.queriers import QuerierSource
 from api.query_pool import Turn
+from api.times import seconds_of
 from storage.replica_report import ReplicaGroup, ReplicaState
 
 
@@ -66,14 +67,10 @@ def replica_data(replica: ReplicaState) -> dict[str, Any]:
     return {
         "labels": replica.labels,
         "silent": replica.silent,
-        "lastSample": seconds(replica.last_ms),
-        "scrapeInterval": seconds(replica.interval_ms),
-        "offset": seconds(replica.offset_ms),
+        "lastSample": seconds_of(replica.last_ms),
+        "scrapeInterval": seconds_of(replica.interval_ms),
+        "offset": seconds_of(replica.offset_ms),
         "samples": replica.samples,
         "missedScrapes": replica.missed,
         "share": replica.share,
     }
-
-
-def seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000

@@ -1,4 +1,4 @@
-"""Times, durations and numbers as the HTTP API writes them, read the way Go reads them.
+"""Times and durations as the HTTP API writes them, read the way Go reads them.
 
 A time is float seconds or RFC 3339; a duration is float seconds or a Prometheus duration such as
 `1h30m`. Inside they are integers: milliseconds for times, nanoseconds for durations, because a step
@@ -9,6 +9,9 @@ import math
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
+
+from api.promql.durations import parse_duration
+from api.promql.go_format import parse_float, quote
 
 # The outermost times of Prometheus' API; a lookback or an offset fits between them and int64.
 MIN_TIME_MS: Final = -9_223_309_901_257_974_000
@@ -23,33 +26,8 @@ _RFC3339 = re.compile(
 )
 
 SECOND_NS: Final = 1_000_000_000
-_UNITS_NS = {
-    "y": 365 * 86_400 * SECOND_NS,
-    "w": 7 * 86_400 * SECOND_NS,
-    "d": 86_400 * SECOND_NS,
-    "h": 3_600 * SECOND_NS,
-    "m": 60 * SECOND_NS,
-    "s": SECOND_NS,
-    "ms": 1_000_000,
-}
-_DURATION = re.compile("".join(rf"(?:([0-9]+){unit})?" for unit in _UNITS_NS))
+MS_NS: Final = 1_000_000
 _DURATION_NS_MAX = (1 << 63) - 1
-
-
-def parse_float(text: str) -> float | None:
-    """The number, or None where Go's ParseFloat fails: at spaces, signed NaN, overflow, ..."""
-    if text != text.strip() or not text.isascii() or text[:1] in "+-" and text[1:].lower() == "nan":
-        return None
-    try:
-        number = float.fromhex(text) if _is_hex(text) else float(text)
-    except (ValueError, OverflowError):
-        return None
-    overflowed = math.isinf(number) and any(c.isdigit() for c in text)
-    return None if overflowed else number
-
-
-def _is_hex(text: str) -> bool:
-    return text.lstrip("+-")[:2].lower() == "0x" and "p" in text.lower()
 
 
 def parse_time_ms(text: str) -> int:
@@ -96,16 +74,12 @@ def parse_duration_ns(text: str) -> int:
         if abs(seconds * SECOND_NS) > _DURATION_NS_MAX:
             raise ValueError(f"cannot parse {quote(text)} to a valid duration. It overflows int64")
         return int(seconds * SECOND_NS)
-    match = _DURATION.fullmatch(text) if text else None
-    if match is not None:
-        counts = zip(match.groups(), _UNITS_NS.values(), strict=True)
-        duration_ns = sum(int(count or 0) * unit_ns for count, unit_ns in counts)
-        if duration_ns <= _DURATION_NS_MAX:
-            return duration_ns
-    raise ValueError(f"cannot parse {quote(text)} to a valid duration")
+    try:
+        return parse_duration(text) * MS_NS
+    except ValueError:
+        raise ValueError(f"cannot parse {quote(text)} to a valid duration") from None
 
 
-def quote(text: str) -> str:
-    """The text in double quotes, escaped, for a message."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in escaped) + '"'
+def seconds_of(ms: int | None) -> float | None:
+    """A time or duration as answers tell it; None if it is not known."""
+    return None if ms is None else ms / 1000

@@ -70,6 +70,13 @@ def test_two_digits(value: float, text: str) -> None:
         ("", None),
         (".", None),
         ("+nan", None),
+        ("-nan", None),
+        ("1 2", None),
+        ("--1", None),
+        ("e", None),
+        ("0x", None),
+        ("+", None),
+        ("é", None),
         ("١", None),
     ],
 )
