@@ -20,7 +20,7 @@ from typing import Any, cast
 import cramjam
 
 from receiver.errors import Forbidden, WriteError, status_of
-from receiver.message_fields import Field, encode_varint, fields, length_delimited, varint
+from receiver.message_fields import Field, encode_varint, fields, message_field, read_varint
 from receiver.remote_write import WriteDecoder
 from receiver.write_handler import WriteDatabase
 from storage.batch import (
@@ -146,7 +146,7 @@ def split_1(body: bytes, label: bytes, fallback: str) -> Mapping[str, bytes]:
         value, content = b"", body[field.start : field.end]
         if field.number == SERIES_1:
             value, kept = without_label(body, field, label)
-            content = length_delimited(SERIES_1, kept) if value else content
+            content = message_field(SERIES_1, kept) if value else content
         parts.add(value, content)
     return parts.bodies()
 
@@ -162,7 +162,7 @@ def split_2(body: bytes, label: bytes, fallback: str) -> Mapping[str, bytes]:
         if field.number == SERIES_2:
             value, kept = without_reference(body, field, label, symbols)
             parts.add(
-                value, length_delimited(SERIES_2, kept) if value else body[field.start : field.end]
+                value, message_field(SERIES_2, kept) if value else body[field.start : field.end]
             )
     return parts.bodies(b"".join(head))
 
@@ -204,11 +204,11 @@ def without_reference(
         if field.number != LABELS:
             kept.append(body[field.start : field.end])
         elif field.wire_type == 0:
-            references.append(varint(body, field.first, field.end)[0])
+            references.append(read_varint(body, field.first, field.end)[0])
         else:
             at = field.first
             while at < field.end:
-                reference, at = varint(body, at, field.end)
+                reference, at = read_varint(body, at, field.end)
                 references.append(reference)
     if len(references) % 2 or max(references, default=0) >= len(symbols):
         return b"", b""
@@ -219,4 +219,4 @@ def without_reference(
         else:
             others += [name, text]
     packed = b"".join(map(encode_varint, others))
-    return value, b"".join((length_delimited(LABELS, packed), *kept))
+    return value, b"".join((message_field(LABELS, packed), *kept))

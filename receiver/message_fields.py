@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from receiver.errors import CorruptBody
 
+SHORT_VARINTS = tuple(bytes((value,)) for value in range(0x80))
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -25,12 +27,12 @@ def fields(body: bytes, start: int, end: int) -> Iterator[Field]:
     does."""
     at = start
     while at < end:
-        tag, first = varint(body, at, end)
+        tag, first = read_varint(body, at, end)
         wire_type, after = tag & 7, first
         if wire_type == 0:
-            _, after = varint(body, first, end)
+            _, after = read_varint(body, first, end)
         elif wire_type == 2:
-            length, first = varint(body, first, end)
+            length, first = read_varint(body, first, end)
             after = first + length
         else:
             after = first + (8 if wire_type == 1 else 4)
@@ -40,7 +42,7 @@ def fields(body: bytes, start: int, end: int) -> Iterator[Field]:
         at = after
 
 
-def varint(body: bytes, at: int, end: int) -> tuple[int, int]:
+def read_varint(body: bytes, at: int, end: int) -> tuple[int, int]:
     """The number at a place, and the place behind it. Raises CorruptBody."""
     value = 0
     for k, byte in enumerate(body[at : min(end, at + 10)]):
@@ -51,13 +53,26 @@ def varint(body: bytes, at: int, end: int) -> tuple[int, int]:
 
 
 def encode_varint(value: int) -> bytes:
-    encoded = bytearray()
+    """A number as the unsigned 64-bit one of the same bits."""
+    if 0 <= value < 0x80:
+        return SHORT_VARINTS[value]
+    value &= (1 << 64) - 1
+    out = bytearray()
     while value >= 0x80:
-        encoded.append(value & 0x7F | 0x80)
+        out.append(value & 0x7F | 0x80)
         value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+    out.append(value)
+    return bytes(out)
 
 
-def length_delimited(number: int, content: bytes) -> bytes:
-    return bytes((number << 3 | 2,)) + encode_varint(len(content)) + content
+def zigzag(value: int) -> int:
+    return value << 1 if value >= 0 else (-value << 1) - 1
+
+
+def number_field(number: int, value: int) -> bytes:
+    """A varint field; nothing for 0, which is what is read where it is missing."""
+    return encode_varint(number << 3) + encode_varint(value) if value else b""
+
+
+def message_field(number: int, content: bytes | bytearray) -> bytes:
+    return encode_varint(number << 3 | 2) + encode_varint(len(content)) + content

@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from receiver.admission import Ticket
 from receiver.errors import WriteError, status_of
+from receiver.message_fields import message_field, number_field
 from receiver.metrics import ReceiverMetrics
 from receiver.options import OtlpOptions
 from receiver.otlp import Translated, translate
@@ -30,7 +31,6 @@ from receiver.otlp_body import (
     plain_body,
     read_request,
 )
-from receiver.symbol_writer import message_field, number_field
 from receiver.write_handler import (
     ANSWER_CHARS_MAX,
     PREFIXES,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from receiver.message_fields import encode_varint, message_field, number_field, zigzag
 from storage.samples import STALE_NAN_BITS
 
 # Sorted by name.
@@ -17,7 +18,6 @@ Labels = tuple[tuple[str, str], ...]
 Spans = Sequence[tuple[int, int]]
 
 STALE = struct.pack("<Q", STALE_NAN_BITS)
-SHORT_VARINTS = tuple(bytes((value,)) for value in range(0x80))
 SYMBOLS_FIELD, SERIES_FIELD = 4, 5
 LABELS, SAMPLES, HISTOGRAMS, EXEMPLARS, METADATA = range(1, 6)
 
@@ -79,11 +79,11 @@ class RequestWriter:
         bounds = struct.pack(f"<{len(histogram.bounds)}d", *histogram.bounds)
         content = b"".join(
             (
-                b"\x08" + varint(histogram.count),
+                b"\x08" + encode_varint(histogram.count),
                 b"\x19" + total,
                 number_field(4, zigzag(histogram.schema)),
                 b"\x29" + struct.pack("<d", histogram.zero_threshold),
-                b"\x30" + varint(histogram.zero_count),
+                b"\x30" + encode_varint(histogram.zero_count),
                 buckets(8, *histogram.negative),
                 buckets(11, *histogram.positive),
                 number_field(15, timestamp_ms),
@@ -121,7 +121,9 @@ class RequestWriter:
         return b"".join([known.get(pair) or self._refer(pair) for pair in labels])
 
     def _refer(self, pair: tuple[str, str]) -> bytes:
-        references = self._pairs[pair] = b"".join(varint(self._symbol(text)) for text in pair)
+        references = self._pairs[pair] = b"".join(
+            encode_varint(self._symbol(text)) for text in pair
+        )
         return references
 
     def _symbol(self, text: str) -> int:
@@ -137,34 +139,8 @@ def buckets(spans_field: int, spans: Spans, counts: Sequence[int]) -> bytes:
     deltas = bytearray()
     before = 0
     for count in counts:
-        deltas += varint(zigzag(count - before))
+        deltas += encode_varint(zigzag(count - before))
         before = count
     if deltas:
         fields.append(message_field(spans_field + 1, deltas))
     return b"".join(fields)
-
-
-def varint(value: int) -> bytes:
-    """A number as the unsigned 64-bit one of the same bits."""
-    if 0 <= value < 0x80:
-        return SHORT_VARINTS[value]
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def zigzag(value: int) -> int:
-    return value << 1 if value >= 0 else (-value << 1) - 1
-
-
-def number_field(number: int, value: int) -> bytes:
-    """A varint field; nothing for 0, which is what is read where it is missing."""
-    return varint(number << 3) + varint(value) if value else b""
-
-
-def message_field(number: int, content: bytes | bytearray) -> bytes:
-    return varint(number << 3 | 2) + varint(len(content)) + content

@@ -5,13 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 
-import cramjam
-
 from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY, Batch
 from tests.batches import DECODER
 from tests.histogram_columns import Lists, Plain
 from tests.naive_wire import encode_varint as varint
 from tests.naive_wire import message
+from tests.rich_bodies import Span, WireHistogram, compress, encode_histogram, encode_sample
 
 HEADERS_2 = {
     "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
@@ -35,10 +34,10 @@ def mixed_body(series: Mixed) -> bytes:
             if isinstance(content, Plain):
                 fields.append(message(3, histogram(timestamp, content, start)))
             else:
-                fields.append(message(2, sample(timestamp, content, start)))
+                fields.append(sample(timestamp, content, start))
         encoded.append(message(5, b"".join(fields)))
     table = b"".join(message(4, text.encode()) for text in symbols)
-    return bytes(cramjam.snappy.compress_raw(table + b"".join(encoded)))
+    return compress(table + b"".join(encoded))
 
 
 def mixed_batch_of(series: Mixed) -> Batch:
@@ -46,46 +45,37 @@ def mixed_batch_of(series: Mixed) -> Batch:
 
 
 def sample(timestamp: int, bits: int, start: int) -> bytes:
-    value = b"\x09" + bits.to_bytes(8, "little")
-    return value + integer(2, timestamp) + (integer(3, start) if start else b"")
+    return encode_sample(2, (timestamp, float_of(bits), start))
 
 
 def histogram(timestamp: int, h: Plain, start: int) -> bytes:
-    return b"".join(
-        [
-            double(2, h.count),
-            b"\x19" + h.sum_bits.to_bytes(8, "little"),
-            integer(4, zigzag(h.schema)),
-            double(5, h.zero_threshold),
-            double(7, h.zero_count),
-            *sides(8, 10, h.negative),
-            *sides(11, 13, h.positive),
-            integer(14, h.hint),
-            integer(15, timestamp),
-            message(16, struct.pack(f"<{len(h.bounds)}d", *h.bounds)) if h.bounds else b"",
-            integer(17, start) if start else b"",
-        ]
+    return encode_histogram(
+        WireHistogram(
+            timestamp=timestamp,
+            count=h.count,
+            sum=float_of(h.sum_bits),
+            schema=h.schema,
+            zero_threshold=h.zero_threshold,
+            zero_count=h.zero_count,
+            negative_spans=spans(h.negative),
+            negative=[count for _, count in h.negative],
+            positive_spans=spans(h.positive),
+            positive=[count for _, count in h.positive],
+            hint=h.hint,
+            custom_values=h.bounds,
+            start=start,
+            is_float=True,
+        )
     )
 
 
-def sides(span_field: int, counts_field: int, buckets: Lists) -> list[bytes]:
-    """A span of its own for each bucket, and their counts."""
-    fields = []
-    behind = 0
-    for index, _ in buckets:
-        fields.append(message(span_field, integer(1, zigzag(index - behind)) + integer(2, 1)))
-        behind = index + 1
-    counts = struct.pack(f"<{len(buckets)}d", *(count for _, count in buckets))
-    return [*fields, message(counts_field, counts)] if buckets else []
+def spans(buckets: Lists) -> list[Span]:
+    """A span of its own for each bucket."""
+    indexes = [index for index, _ in buckets]
+    behind = [0, *(index + 1 for index in indexes)]
+    return [(index - end, 1) for index, end in zip(indexes, behind, strict=False)]
 
 
-def double(number: int, value: float) -> bytes:
-    return varint(number << 3 | 1) + struct.pack("<d", value)
-
-
-def integer(number: int, value: int) -> bytes:
-    return varint(number << 3) + varint(value % (1 << 64))
-
-
-def zigzag(value: int) -> int:
-    return value * 2 if value >= 0 else -value * 2 - 1
+def float_of(bits: int) -> float:
+    (value,) = struct.unpack("<d", bits.to_bytes(8, "little"))
+    return float(value)

@@ -8,22 +8,13 @@ import numpy as np
 
 from storage.batch import RawExemplars
 from storage.exemplars import Exemplars
+from tests.naive_wire import message
 
 Label = tuple[bytes, bytes]
 # (series, timestamp ms, bits of the value, labels as they come)
 Written = tuple[int, int, int, Sequence[Label]]
 # (series, timestamp ms, bits of the value, sorted labels)
 Exemplar = tuple[int, int, int, tuple[tuple[str, str], ...]]
-
-
-def message(number: int, content: bytes) -> bytes:
-    """A length-delimited field."""
-    length = len(content)
-    size = bytearray()
-    while length >= 0x80:
-        size.append(length & 0x7F | 0x80)
-        length >>= 7
-    return bytes([number << 3 | 2, *size, length]) + content
 
 
 def run_of(labels: Sequence[Label]) -> bytes:

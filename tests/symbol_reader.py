@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.rich_bodies import zigzag
-from tests.write_bodies import _fields, _read_varint
+from tests.write_bodies import fields_of, read_varint
 
 STALE = "stale"
 STALE_BITS = 0x7FF0000000000002
@@ -28,7 +28,7 @@ class ReadSeries:
 
 def read_body(body: bytes) -> dict[Labels, ReadSeries]:
     """The series by their labels, each of which occurs once."""
-    fields = list(_fields(body))
+    fields = list(fields_of(body))
     symbols = [bytes_of(content).decode() for number, content in fields if number == 4]
     assert symbols[0] == ""
     found: dict[Labels, ReadSeries] = {}
@@ -44,9 +44,9 @@ def read_body(body: bytes) -> dict[Labels, ReadSeries]:
 def read_series(content: bytes, symbols: list[str]) -> tuple[Labels, ReadSeries]:
     series = ReadSeries()
     labels: Labels = ()
-    for number, inner in _fields(content):
+    for number, inner in fields_of(content):
         parts = bytes_of(inner)
-        message = dict(_fields(parts)) if number != 1 else {}
+        message = dict(fields_of(parts)) if number != 1 else {}
         if number == 1:
             labels = pairs(parts, symbols)
         elif number == 2:
@@ -68,9 +68,9 @@ def read_series(content: bytes, symbols: list[str]) -> tuple[Labels, ReadSeries]
 def read_histogram(content: bytes) -> dict[int, Any]:
     """Fields by number; spans as pairs, buckets as counts."""
     found: dict[int, Any] = {}
-    for number, inner in _fields(content):
+    for number, inner in fields_of(content):
         if number in (8, 11):
-            span = dict(_fields(bytes_of(inner)))
+            span = dict(fields_of(bytes_of(inner)))
             found.setdefault(number, []).append((unzigzag(integer(span, 1)), integer(span, 2)))
         elif number in (9, 12):
             found[number] = sums(unzigzag(delta) for delta in varints(bytes_of(inner)))
@@ -100,7 +100,7 @@ def pairs(references: bytes, symbols: list[str]) -> Labels:
 def varints(content: bytes) -> Iterator[int]:
     at = 0
     while at < len(content):
-        value, at = _read_varint(content, at)
+        value, at = read_varint(content, at)
         yield value
 
 

@@ -26,7 +26,7 @@ def encode(series: Sequence[tuple[Mapping[str, str], Sequence[tuple[int, float]]
 
 def decode(body: bytes) -> Iterator[tuple[Labels, int, int]]:
     """(sorted labels, timestamp ms, bits of the value) of every float sample of a body."""
-    for number, content in _fields(bytes(cramjam.snappy.decompress_raw(body))):
+    for number, content in fields_of(bytes(cramjam.snappy.decompress_raw(body))):
         if number == 1 and isinstance(content, bytes):
             yield from _decode_time_series(content)
 
@@ -46,8 +46,8 @@ def _time_series(labels: Mapping[str, str], samples: Sequence[tuple[int, float]]
 def _decode_time_series(data: bytes) -> Iterator[tuple[Labels, int, int]]:
     pairs: list[tuple[str, str]] = []
     samples: list[tuple[int, int]] = []
-    for number, content in _fields(data):
-        inner = dict(_fields(content)) if isinstance(content, bytes) else {}
+    for number, content in fields_of(data):
+        inner = dict(fields_of(content)) if isinstance(content, bytes) else {}
         if number == 1:
             pairs.append((_text(inner.get(1, b"")), _text(inner.get(2, b""))))
         elif number == 2:
@@ -67,26 +67,26 @@ def _text(content: bytes | int) -> str:
     return content.decode()
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
+def fields_of(data: bytes) -> Iterator[tuple[int, bytes | int]]:
     """The fields of a message: varints as int, fixed and length-delimited ones as bytes."""
     at = 0
     while at < len(data):
-        key, at = _read_varint(data, at)
+        key, at = read_varint(data, at)
         wire_type = key & 7
         if wire_type == 0:
             content: bytes | int
-            content, at = _read_varint(data, at)
+            content, at = read_varint(data, at)
             yield key >> 3, content
             continue
         if wire_type == 2:
-            length, at = _read_varint(data, at)
+            length, at = read_varint(data, at)
         else:
             length = {1: 8, 5: 4}[wire_type]
         yield key >> 3, data[at : at + length]
         at += length
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[at]

@@ -21,42 +21,18 @@ from bodies import (
 )
 from cramjam import snappy
 
+from tests.write_bodies import fields_of
+
 SHAPE = Shape(series=130, scrapes=3, body_samples=50)
 
 
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    number, shift = 0, 0
-    while True:
-        byte = data[at]
-        number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return number, at
-
-
-def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The fields of a protobuf message; varints come as their bytes."""
-    at = 0
-    while at < len(data):
-        tag, at = read_varint(data, at)
-        if tag & 7 == 0:
-            end = read_varint(data, at)[1]
-        elif tag & 7 == 1:
-            end = at + 8
-        else:
-            length, at = read_varint(data, at)
-            end = at + length
-        yield tag >> 3, data[at:end]
-        at = end
-
-
 def samples_of(body: bytes) -> Iterator[tuple[dict[str, str], float, int]]:
-    for _, series in fields(body):
-        parts = list(fields(series))
-        pairs = [dict(fields(data)) for number, data in parts if number == 1]
-        (sample,) = [dict(fields(data)) for number, data in parts if number == 2]
+    for _, series in fields_of(body):
+        parts = list(fields_of(series))
+        pairs = [dict(fields_of(data)) for number, data in parts if number == 1]
+        (sample,) = [dict(fields_of(data)) for number, data in parts if number == 2]
         labels = {pair[1].decode(): pair[2].decode() for pair in pairs}
-        yield labels, struct.unpack("<d", sample[1])[0], read_varint(sample[2], 0)[0]
+        yield labels, struct.unpack("<d", sample[1])[0], sample[2]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.errors import CorruptBody
-from receiver.message_fields import encode_varint, fields, length_delimited, varint
+from receiver.message_fields import (
+    encode_varint,
+    fields,
+    message_field,
+    number_field,
+    read_varint,
+    zigzag,
+)
 from tests import naive_wire as naive
+from tests.rich_bodies import integer
+from tests.rich_bodies import zigzag as naive_zigzag
 
 numbers = st.integers(0, (1 << 64) - 1)
 
@@ -17,7 +26,14 @@ numbers = st.integers(0, (1 << 64) - 1)
 def test_numbers_survive_their_encoding(value: int) -> None:
     encoded = encode_varint(value)
     assert encoded == naive.encode_varint(value)
-    assert varint(b"x" + encoded, 1, 1 + len(encoded)) == (value, 1 + len(encoded))
+    assert read_varint(b"x" + encoded, 1, 1 + len(encoded)) == (value, 1 + len(encoded))
+
+
+@given(st.integers(-(1 << 63), (1 << 63) - 1), st.integers(0, 1 << 29))
+def test_signed_numbers(value: int, number: int) -> None:
+    assert encode_varint(value) == naive.encode_varint(value % (1 << 64))
+    assert zigzag(value) == naive_zigzag(value)
+    assert number_field(number, value) == integer(number, value % (1 << 64))
 
 
 contents = st.one_of(
@@ -42,7 +58,7 @@ def test_fields_are_found(written: list[tuple[int, tuple[int, bytes]]]) -> None:
 
 
 def test_a_field_of_bytes() -> None:
-    assert length_delimited(4, b"x" * 200) == naive.message(4, b"x" * 200)
+    assert message_field(4, b"x" * 200) == naive.message(4, b"x" * 200)
 
 
 @pytest.mark.parametrize(

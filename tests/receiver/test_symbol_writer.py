@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import cramjam
-from hypothesis import given
-from hypothesis import strategies as st
 
 from receiver.remote_write import WriteDecoder
-from receiver.symbol_writer import (
-    Description,
-    IntegerHistogram,
-    RequestWriter,
-    number_field,
-    varint,
-    zigzag,
-)
+from receiver.symbol_writer import Description, IntegerHistogram, RequestWriter
 from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY
-from tests.naive_wire import encode_varint
-from tests.rich_bodies import integer
-from tests.rich_bodies import zigzag as naive_zigzag
 from tests.symbol_reader import STALE, read_body
 
-INT64S = st.integers(-(1 << 63), (1 << 63) - 1)
 UP, DOWN = (("__name__", "up"), ("job", "é")), (("__name__", "down"),)
 GAUGE = Description(2, "Is it?", "")
-
-
-@given(INT64S, st.integers(0, 1 << 29))
-def test_numbers(value: int, number: int) -> None:
-    assert varint(value) == encode_varint(value % (1 << 64))
-    assert zigzag(value) == naive_zigzag(value)
-    assert number_field(number, value) == integer(number, value % (1 << 64))
 
 
 def test_series_are_written_once() -> None:

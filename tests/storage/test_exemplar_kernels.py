@@ -11,7 +11,8 @@ from storage import exemplar_kernels as kernels
 from storage.exemplar_kernels import measure_runs, split_runs
 from storage.exemplars import Exemplars, read_exemplars
 from tests import naive_exemplars as naive
-from tests.naive_exemplars import Label, message, raw_exemplars, run_of
+from tests.naive_exemplars import Label, raw_exemplars, run_of
+from tests.naive_wire import message
 
 CODES = {"invalid": kernels.LABELS_INVALID, "too long": kernels.LABELS_TOO_LONG}
 TEXTS = st.one_of(
