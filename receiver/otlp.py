@@ -6,7 +6,6 @@ Deltas are refused: a series here is the sum since a start, and adding up what c
 know that nothing comes twice, and nothing out of order.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +19,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 
 from receiver.options import OtlpOptions
+from receiver.otlp_body import metrics_of, points_of
 from receiver.otlp_labels import LabelMaker, RefusedPoint, ResourceLabels, named
 from receiver.otlp_names import STRATEGIES, metric_name, unit_name
 from receiver.otlp_points import (
@@ -198,18 +198,6 @@ class Translation:
     def _refuse(self, reason: str, count: int, metric: Metric, text: str) -> None:
         name = ascii(metric.name[:NAME_CHARS_MAX])
         self.refusals.add(reason, count, f"data point refused: metric {name}: {text}")
-
-
-def metrics_of(resource: ResourceMetrics) -> Iterator[Metric]:
-    for scope in resource.scope_metrics:
-        yield from scope.metrics
-
-
-def points_of(metric: Metric) -> Sequence[Any]:
-    """The data points of a metric, whatever their type."""
-    kind = metric.WhichOneof("data")
-    points: Sequence[Any] = getattr(metric, kind).data_points if kind else ()
-    return points
 
 
 def temporality_of(metric: Metric) -> int:

@@ -9,7 +9,7 @@ A message takes several times the memory of its bytes, so their number is limite
 import base64
 import binascii
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar, Metric, ResourceMetrics
 
 from receiver.errors import CorruptBody, TooLarge, UnsupportedMedia
 
@@ -125,11 +125,20 @@ def unhex(content: bytes) -> bytes:
         raise ValueError("a trace or span id is not hexadecimal") from None
 
 
+def metrics_of(resource: ResourceMetrics) -> Iterator[Metric]:
+    for scope in resource.scope_metrics:
+        yield from scope.metrics
+
+
+def points_of(metric: Metric) -> Sequence[Any]:
+    """The data points of a metric, whatever their type."""
+    kind = metric.WhichOneof("data")
+    points: Sequence[Any] = getattr(metric, kind).data_points if kind else ()
+    return points
+
+
 def exemplars_of(request: ExportMetricsServiceRequest) -> Iterator[Exemplar]:
     for resource in request.resource_metrics:
-        for scope in resource.scope_metrics:
-            for metric in scope.metrics:
-                kind = metric.WhichOneof("data")
-                points: Any = getattr(metric, kind).data_points if kind else ()
-                for point in points:
-                    yield from getattr(point, "exemplars", ())
+        for metric in metrics_of(resource):
+            for point in points_of(metric):
+                yield from getattr(point, "exemplars", ())
