@@ -10,7 +10,7 @@ import numpy as np
 from storage.batch import Bytes, UInt64s
 from storage.hashing import hash64
 from storage.kernel import kernel, kernel_part
-from storage.problems import EXEMPLAR_RUNES_MAX
+from storage.problems import EXEMPLAR_RUNES_MAX, EXEMPLAR_TOO_LONG
 from storage.protobuf import LENGTH, read_length, read_tag, skip_field
 from storage.samples import Int64s
 from storage.series_kernels import (
@@ -23,17 +23,13 @@ from storage.series_kernels import (
 )
 from storage.words import Place, load_byte, load_word, store_word
 
-# What names and values of an exemplar may have together, in characters.
-RUNES_MAX = EXEMPLAR_RUNES_MAX
 HEADER_BYTES = 4
 # A character takes up to 4 bytes, and a label has at least one of them.
-RUN_BYTES_MAX = RUNES_MAX * (4 + HEADER_BYTES)
+RUN_BYTES_MAX = EXEMPLAR_RUNES_MAX * (4 + HEADER_BYTES)
 
 # Why an exemplar is refused for its labels.
 OK = 0
-LABELS_TOO_LONG = 1
-LABELS_INVALID = 2
-BAD_REFERENCE = 3
+LABELS_INVALID = 3  # after those of storage.problems
 
 
 @kernel_part
@@ -55,8 +51,8 @@ def check_labels(base: Place, spans: Int64s, first: int, end: int) -> int:
     """Why the sorted label spans first:end are refused, or OK."""
     runes: Place = 0
     for i in range(first, end):
-        if spans[i, 1] > 4 * RUNES_MAX or spans[i, 3] > 4 * RUNES_MAX:
-            return LABELS_TOO_LONG
+        if spans[i, 1] > 4 * EXEMPLAR_RUNES_MAX or spans[i, 3] > 4 * EXEMPLAR_RUNES_MAX:
+            return EXEMPLAR_TOO_LONG
         if spans[i, 1] == 0 or (i > first and compare_names(base, spans, i - 1, i) == 0):
             return LABELS_INVALID
         if not is_utf8(base, spans[i, 0], spans[i, 1]):
@@ -65,7 +61,7 @@ def check_labels(base: Place, spans: Int64s, first: int, end: int) -> int:
             return LABELS_INVALID
         runes += count_runes(base, spans[i, 0], spans[i, 1])
         runes += count_runes(base, spans[i, 2], spans[i, 3])
-    return LABELS_TOO_LONG if runes > RUNES_MAX else OK
+    return EXEMPLAR_TOO_LONG if runes > EXEMPLAR_RUNES_MAX else OK
 
 
 @kernel

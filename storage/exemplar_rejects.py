@@ -9,13 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from storage.batch import Batch, RawExemplars, Reject
-from storage.exemplar_kernels import (
-    BAD_REFERENCE,
-    LABELS_INVALID,
-    LABELS_TOO_LONG,
-    OK,
-    RUNES_MAX,
-)
+from storage.exemplar_kernels import LABELS_INVALID, OK
 from storage.exemplar_pool import (
     SERIES_REFUSED,
     SWITCHED_OFF,
@@ -24,20 +18,26 @@ from storage.exemplar_pool import (
     TOO_OLD,
 )
 from storage.options import StorageOptions
-from storage.problems import EXEMPLAR_BAD_REFERENCE, EXEMPLAR_PROBLEMS, SYMBOL_REFERENCE
+from storage.problems import (
+    BAD_REFERENCE,
+    EXEMPLAR_BAD_REFERENCE,
+    EXEMPLAR_RUNES_MAX,
+    EXEMPLAR_TOO_LONG,
+    SYMBOL_REFERENCE,
+)
 from storage.rejects import label_text
 from storage.samples import Int64s
 
 RULES: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
-    LABELS_TOO_LONG: (
+    EXEMPLAR_TOO_LONG: (
         "exemplar_labels_too_long",
-        lambda _: f"label names and values of more than {RUNES_MAX} characters together",
+        lambda _: f"label names and values of more than {EXEMPLAR_RUNES_MAX} characters together",
     ),
     LABELS_INVALID: (
         "exemplar_labels_invalid",
         lambda _: "labels that are damaged, not UTF-8, without a name or with one name twice",
     ),
-    BAD_REFERENCE: (SYMBOL_REFERENCE, lambda _: EXEMPLAR_PROBLEMS[EXEMPLAR_BAD_REFERENCE][1]),
+    EXEMPLAR_BAD_REFERENCE: (SYMBOL_REFERENCE, lambda _: BAD_REFERENCE),
     SERIES_REFUSED: ("exemplar_series_refused", lambda _: "its series was refused"),
     TOO_OLD: (
         "exemplar_too_old",

@@ -15,18 +15,15 @@ import numpy as np
 
 from storage.batch import Bytes, RawExemplars, UInt64s
 from storage.exemplar_kernels import (
-    BAD_REFERENCE,
     HEADER_BYTES,
     LABELS_INVALID,
-    LABELS_TOO_LONG,
     OK,
-    RUNES_MAX,
     read_exemplar_labels,
     take_runs,
     write_runs,
 )
 from storage.hashing import random_key
-from storage.problems import EXEMPLAR_BAD_REFERENCE, EXEMPLAR_TOO_LONG
+from storage.problems import EXEMPLAR_RUNES_MAX, EXEMPLAR_TOO_LONG
 from storage.samples import Bools, Float64s, Int64s
 from storage.series_kernels import count_labels_of
 
@@ -101,16 +98,16 @@ def no_exemplars() -> Exemplars:
 
 def read_exemplars(raw: RawExemplars) -> tuple[Exemplars, Int64s]:
     """The exemplars of a request whose labels are sound, and a code for each of the request's:
-    OK, LABELS_TOO_LONG, LABELS_INVALID or BAD_REFERENCE. Their series are numbers in the batch."""
+    OK, a problem of the decoder, EXEMPLAR_TOO_LONG or LABELS_INVALID. Their series are numbers in
+    the batch."""
     counts = np.empty(len(raw), np.int64)
     every = np.arange(len(raw), dtype=np.int64)
     count_labels_of(raw.buffer, raw.label_start, raw.label_end, every, counts)
     codes = np.full(len(raw), OK, np.int64)
-    codes[counts > RUNES_MAX] = LABELS_TOO_LONG  # every label has a character
+    codes[counts > EXEMPLAR_RUNES_MAX] = EXEMPLAR_TOO_LONG  # every label has a character
     codes[counts < 0] = LABELS_INVALID
     if raw.problems is not None:
-        codes[raw.problems == EXEMPLAR_BAD_REFERENCE] = BAD_REFERENCE
-        codes[raw.problems == EXEMPLAR_TOO_LONG] = LABELS_TOO_LONG
+        codes = np.where(raw.problems == OK, codes, raw.problems)
     spans = np.empty((int(counts[codes == OK].sum()), 4), np.int64)
     used = read_exemplar_labels(raw.buffer, raw.label_start, raw.label_end, counts, spans, codes)
     spans = spans[:used]

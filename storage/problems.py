@@ -63,16 +63,8 @@ HISTOGRAM_PROBLEMS: dict[int, tuple[str, str]] = {
 }
 
 SYMBOL_REFERENCE = "symbol_reference"
+BAD_REFERENCE = "label references that are no pairs or point behind the request's symbols"
+
+# Of exemplars; storage.exemplar_kernels numbers on.
 EXEMPLAR_BAD_REFERENCE, EXEMPLAR_TOO_LONG = 1, 2
 EXEMPLAR_RUNES_MAX = 128  # of all label names and values together, as OpenMetrics says
-
-EXEMPLAR_PROBLEMS: dict[int, tuple[str, str]] = {
-    EXEMPLAR_BAD_REFERENCE: (
-        SYMBOL_REFERENCE,
-        "label references that are no pairs or point behind the request's symbols",
-    ),
-    EXEMPLAR_TOO_LONG: (
-        "exemplar_labels_too_long",
-        f"labels of more than {EXEMPLAR_RUNES_MAX} characters together",
-    ),
-}

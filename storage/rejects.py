@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from storage import problems
 from storage.batch import Batch, Example, Reject
 from storage.head import Appended
 from storage.head_kernels import CONFLICT, EXAMPLES_MAX, TOO_FAR_IN_FUTURE, TOO_OLD
@@ -49,10 +50,7 @@ SERIES_REASONS: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
     NOT_UTF8: ("label_invalid", lambda _: "a label name or value that is not valid UTF-8"),
     EMPTY_NAME: ("label_invalid", lambda _: "a label with an empty name"),
     DUPLICATE_NAME: ("label_invalid", lambda _: "a label name that occurs twice"),
-    BAD_REFERENCE: (
-        SYMBOL_REFERENCE,
-        lambda _: "label references that are no pairs or point behind the request's symbols",
-    ),
+    BAD_REFERENCE: (SYMBOL_REFERENCE, lambda _: problems.BAD_REFERENCE),
     NO_METRIC_NAME: ("label_invalid", lambda _: "no metric name (label __name__)"),
     TABLE_FULL: (
         "series_limit",

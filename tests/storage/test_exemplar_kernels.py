@@ -14,7 +14,7 @@ from tests import naive_exemplars as naive
 from tests.naive_exemplars import Label, raw_exemplars, run_of
 from tests.naive_wire import message
 
-CODES = {"invalid": kernels.LABELS_INVALID, "too long": kernels.LABELS_TOO_LONG}
+CODES = {"invalid": kernels.LABELS_INVALID, "too long": kernels.EXEMPLAR_TOO_LONG}
 TEXTS = st.one_of(
     st.sampled_from([b"", b"a", b"trace_id", "é".encode(), b"\xff", b"\xe2\x82", b"\xed\xa0\x80"]),
     st.text(max_size=70).map(lambda text: text.encode("utf-8", "surrogatepass")),
@@ -42,12 +42,12 @@ def test_labels_are_read_as_the_twin_does(label_sets: list[list[Label]]) -> None
     [
         ([], kernels.OK),
         ([(b"a", b"x" * 127)], kernels.OK),
-        ([(b"a", b"x" * 128)], kernels.LABELS_TOO_LONG),
+        ([(b"a", b"x" * 128)], kernels.EXEMPLAR_TOO_LONG),
         ([(b"a", "🏛".encode() * 127)], kernels.OK),
-        ([(b"a", "🏛".encode() * 128)], kernels.LABELS_TOO_LONG),
+        ([(b"a", "🏛".encode() * 128)], kernels.EXEMPLAR_TOO_LONG),
         ([(b"%d" % i, b"") for i in range(60)], kernels.OK),
-        ([(b"%d" % i, b"") for i in range(1000)], kernels.LABELS_TOO_LONG),
-        ([(b"a", b"x" * 100_000)], kernels.LABELS_TOO_LONG),
+        ([(b"%d" % i, b"") for i in range(1000)], kernels.EXEMPLAR_TOO_LONG),
+        ([(b"a", b"x" * 100_000)], kernels.EXEMPLAR_TOO_LONG),
         ([(b"a", b""), (b"a", b"")], kernels.LABELS_INVALID),
     ],
 )

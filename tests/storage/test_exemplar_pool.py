@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage.exemplar_kernels import LABELS_TOO_LONG, OK
+from storage.exemplar_kernels import OK
 from storage.exemplar_pool import (
     SERIES_REFUSED,
     SWITCHED_OFF,
@@ -18,6 +18,7 @@ from storage.exemplar_pool import (
     ExemplarPool,
 )
 from storage.options import StorageOptions
+from storage.problems import EXEMPLAR_TOO_LONG
 from storage.series_table import SeriesTable
 from storage.tenant_rules import NO_RULES, TenantRules
 from tests import naive_exemplars as naive
@@ -63,7 +64,7 @@ def test_takes_what_is_sound() -> None:
         (0, 5, 1, ((b"a", b"x" * 200),)),
         refs=(0, 1, -3),
     )
-    assert codes == [TOO_OLD, OK, OK, TOO_FAR_IN_FUTURE, SERIES_REFUSED, LABELS_TOO_LONG]
+    assert codes == [TOO_OLD, OK, OK, TOO_FAR_IN_FUTURE, SERIES_REFUSED, EXEMPLAR_TOO_LONG]
     assert sorted(naive.plain(pool.settled())) == [
         (0, -100, 0, (("trace_id", "1"),)),
         (1, 100, 1, (("a", "1"), ("b", "2"))),
