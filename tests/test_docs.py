@@ -120,3 +120,12 @@ def test_routes_are_documented_and_no_others() -> None:
     rows = re.findall(r"^\| ([A-Z, ]+) \| `(/\S*)`", page, re.MULTILINE)
     documented = {f"{method} {path}" for methods, path in rows for method in methods.split(", ")}
     assert documented == routes()
+
+
+@pytest.mark.parametrize("package", ["receiver", "storage", "api", "api/promql"])
+def test_the_map_has_every_module_once(package: str) -> None:
+    page = (DOCS / "architecture.md").read_text()
+    table = page[page.index(f"| in `{package}/` |") :].split("\n\n")[0]
+    listed = [line.split("|")[2] for line in table.splitlines()[2:]]
+    modules = {path.stem for path in (DOCS.parent / package).glob("*.py")} - {"__init__"}
+    assert sorted(re.findall(r"`(\w+)`", "".join(listed))) == sorted(modules)
