@@ -46,6 +46,17 @@ def samples_of(series: Sequence[Sequence[Timed]]) -> Samples:
     )
 
 
+def float_samples_of(series: Sequence[Sequence[tuple[int, float]]]) -> Samples:
+    """Columns of (time, value) by series."""
+    flat = [sample for one in series for sample in one]
+    offsets = np.concatenate(([0], np.cumsum([len(one) for one in series])))
+    return Samples(
+        offsets.astype(np.int64),
+        np.array([t for t, _ in flat], np.int64),
+        np.array([v for _, v in flat], np.float64),
+    )
+
+
 def with_stored_hints(samples: list[Timed]) -> list[Timed]:
     """The samples of a series, the hints of histograms as storage gives them back."""
     at = [i for i, (_, point, _) in enumerate(samples) if isinstance(point, NativePoint)]

@@ -29,7 +29,7 @@ from api.promql.nodes import (
     VectorMatching,
     VectorSelector,
 )
-from api.promql.plan import children
+from api.promql.plan import children, without_parens
 from storage.samples import STALE_NAN_BITS
 from tests import naive_aggregation, naive_functions, naive_info, naive_ranges
 from tests.memory_store import matches
@@ -374,12 +374,6 @@ def as_rows(value: Value) -> list[Row]:
 def as_floats(value: Value) -> list[float]:
     assert not isinstance(value, str)
     return [x for x in value if not isinstance(x, Row)]
-
-
-def without_parens(node: Node) -> Node:
-    while isinstance(node, Paren):
-        node = node.expr
-    return node
 
 
 def compare_or_operate(node: Binary, a: float, b: float) -> tuple[float, bool]:

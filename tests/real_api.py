@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,18 @@ class RealApi:
 
 
 @asynccontextmanager
+async def started_program(settings: Mapping[str, object]) -> AsyncIterator[TestClient[Any, Any]]:
+    """A client of a program with these settings by dotted name, until the end of the `async
+    with`."""
+    app = build_app(build(settings))
+    server = TestServer(app)
+    await server.start_server(auto_decompress=False)
+    async with TestClient(server) as client:
+        await app[DATABASE].opened()
+        yield client
+
+
+@asynccontextmanager
 async def started_api(directory: Path, **settings: str) -> AsyncIterator[RealApi]:
     """A program that accepts samples of any time, until the end of the `async with`.
 
@@ -54,11 +66,8 @@ async def started_api(directory: Path, **settings: str) -> AsyncIterator[RealApi
     """
     given = {name.replace("__", ".").replace("_", "-"): text for name, text in settings.items()}
     base = {"storage.path": str(directory), "storage.shards": "3", "storage.retention": "0"}
-    app = build_app(build(base | {"dedup.replica-labels": "replica"} | given))
-    server = TestServer(app)
-    await server.start_server(auto_decompress=False)
-    async with TestClient(server) as client:
-        await app[DATABASE].opened()
+    base |= {"dedup.replica-labels": "replica"}
+    async with started_program(base | given) as client:
         yield RealApi(client)
 
 
@@ -70,5 +79,17 @@ def run_real_api(
     async def main() -> None:
         async with started_api(directory, **settings) as api:
             await scenario(api)
+
+    asyncio.run(main())
+
+
+def run_program(
+    settings: Mapping[str, object], scenario: Callable[[TestClient[Any, Any]], Awaitable[None]]
+) -> None:
+    """Run a scenario against a program of started_program()."""
+
+    async def main() -> None:
+        async with started_program(settings) as client:
+            await scenario(client)
 
     asyncio.run(main())

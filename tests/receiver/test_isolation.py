@@ -22,6 +22,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from receiver.access_rules import RULES, Need, check_routes, rule_name
 from receiver.config import build
 from receiver.server import DATABASE, build_app
+from tests.real_api import run_program
 from tests.write_bodies import HEADERS, encode
 
 AUTH = """
@@ -112,17 +113,8 @@ def play(directory: Path, scenario: Callable[[TestClient], Awaitable[None]], **m
     (directory / "web.yml").write_text(f"basic_auth_users:\n{users}")
     files = {"auth.file": "auth.yml", "web.config.file": "web.yml"}
     settings = {name: str(directory / file) for name, file in files.items()}
-    config = build({"storage.path": str(directory), "storage.shards": "1"} | settings | more)
-
-    async def main() -> None:
-        app = build_app(config)
-        server = TestServer(app)
-        await server.start_server(auto_decompress=False)
-        async with TestClient(server) as client:
-            await app[DATABASE].opened()
-            await scenario(client)
-
-    asyncio.run(main())
+    base = {"storage.path": str(directory), "storage.shards": "1"}
+    run_program(base | settings | more, scenario)
 
 
 def routes(app: web.Application) -> Iterator[tuple[str, str, Need]]:

@@ -1,34 +1,24 @@
 """The whole program in one process, over a real data directory."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from receiver.config import ConfigError, build
-from receiver.server import DATABASE, RELOADER, build_app, check, replica_defaults
+from receiver.server import RELOADER, check, replica_defaults
 from receiver.write_handler import WRITTEN_HEADERS
 from storage.dedup_algorithm import Algorithm
+from tests.real_api import run_program
 from tests.rich_bodies import WireHistogram, WireSeries, body_2, compress
 from tests.write_bodies import HEADERS, encode
 
 
 def play(directory: Path, scenario: Callable[[TestClient], Awaitable[None]], **more: str) -> None:
     """Run a scenario against the program."""
-    config = build({"storage.path": str(directory), "storage.shards": "1"} | more)
-
-    async def main() -> None:
-        app = build_app(config)
-        server = TestServer(app)
-        await server.start_server(auto_decompress=False)
-        async with TestClient(server) as client:
-            await app[DATABASE].opened()
-            await scenario(client)
-
-    asyncio.run(main())
+    run_program({"storage.path": str(directory), "storage.shards": "1"} | more, scenario)
 
 
 async def ask(client: TestClient, query: str, tenant: str = "default") -> list[object]:

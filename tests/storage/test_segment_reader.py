@@ -1,7 +1,7 @@
 """Reading gives the rows that were written, for any ids, times and overlaps of segments."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +19,6 @@ from tests.written_segments import Row, some_rows, write_rows
 
 INT64 = np.iinfo(np.int64)
 WHOLE = (int(INT64.min), int(INT64.max))
-
-
-@pytest.fixture
-def duck(tmp_path: Path) -> Iterator[Duck]:
-    duck = Duck(memory_bytes=256 << 20, threads=2, temporary=tmp_path / "spill")
-    yield duck
-    duck.close()
 
 
 def check(

@@ -1,6 +1,5 @@
 """Series tables of several segments give every series once, with its newest value."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,6 @@ from storage.duck import Duck
 from storage.errors import FormatError
 from storage.segment_series import SeriesReader
 from tests.written_segments import Row, labels_of, tenant_of, write_rows
-
-
-@pytest.fixture
-def duck(tmp_path: Path) -> Iterator[Duck]:
-    duck = Duck(memory_bytes=256 << 20, threads=2, temporary=tmp_path / "spill")
-    yield duck
-    duck.close()
-
 
 STALE_BITS = 0x7FF0000000000002
 SEGMENTS: list[list[Row]] = [

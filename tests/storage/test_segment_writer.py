@@ -25,14 +25,6 @@ from tests.written_segments import (
     write_rows,
 )
 
-
-@pytest.fixture
-def duck(tmp_path: Path) -> Iterator[Duck]:
-    duck = Duck(memory_bytes=256 << 20, threads=2, temporary=tmp_path / "spill")
-    yield duck
-    duck.close()
-
-
 ROWS = some_rows([1, 2, 5, 2**62], [-(2**62), -1, 0, 7, 2**62])
 
 

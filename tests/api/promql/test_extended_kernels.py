@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from api.promql import extended_kernels as kernels
 from api.promql.extended import FUNCTIONS, Extension, extend_samples, smooth_cells
 from api.promql.over_time import Windows
-from storage.samples import Samples
 from tests import naive_ranges as naive
+from tests.memory_store import float_samples_of
 from tests.naive_ranges import Window
 
 LOOKBACK_MS = 60
@@ -21,16 +21,6 @@ VALUES = st.floats(-1e6, 1e6) | st.sampled_from(
 )
 SERIES = st.dictionaries(st.integers(0, 400), VALUES, max_size=14).map(lambda d: sorted(d.items()))
 ENDS = st.lists(st.integers(-80, 500), max_size=6).map(sorted)
-
-
-def columns(all_series: list[Window]) -> Samples:
-    flat = [sample for one in all_series for sample in one]
-    offsets = np.concatenate(([0], np.cumsum([len(one) for one in all_series])))
-    return Samples(
-        offsets.astype(np.int64),
-        np.array([t for t, _ in flat], np.int64),
-        np.array([v for _, v in flat], np.float64),
-    )
 
 
 def reach(one: Window, end: int, range_ms: int, *, smoothed: bool) -> Window:
@@ -74,7 +64,7 @@ def test_function_equals_its_twin(
 ) -> None:
     windows = Windows(np.array(ends, np.int64), np.array(ends, np.int64), RANGE_MS)
     extension = Extension(LOOKBACK_MS, smoothed)
-    values, present = FUNCTIONS[name](columns(all_series), windows, extension)
+    values, present = FUNCTIONS[name](float_samples_of(all_series), windows, extension)
     for i, one in enumerate(all_series):
         for k, end in enumerate(ends):
             got = float(values[i, k]) if present[i, k] else None
@@ -84,7 +74,7 @@ def test_function_equals_its_twin(
 @settings(max_examples=150)
 @given(all_series=st.lists(SERIES, max_size=3), times=ENDS)
 def test_smooth_values_equal_their_twin(all_series: list[Window], times: list[int]) -> None:
-    cells = smooth_cells(columns(all_series), np.array(times, np.int64), LOOKBACK_MS)
+    cells = smooth_cells(float_samples_of(all_series), np.array(times, np.int64), LOOKBACK_MS)
     values, present = cells.values, cells.present
     for i, one in enumerate(all_series):
         for k, time in enumerate(times):
@@ -96,7 +86,7 @@ def test_smooth_values_equal_their_twin(all_series: list[Window], times: list[in
 @given(one=SERIES, end=st.integers(-80, 500), smoothed=st.booleans())
 def test_extended_samples_equal_their_twin(one: Window, end: int, smoothed: bool) -> None:
     start = end - RANGE_MS
-    got = extend_samples(columns([one]), end, RANGE_MS, Extension(LOOKBACK_MS, smoothed))
+    got = extend_samples(float_samples_of([one]), end, RANGE_MS, Extension(LOOKBACK_MS, smoothed))
     window = reach(one, end, RANGE_MS, smoothed=smoothed)
     found = naive.edges(window, start, end, smoothed=smoothed, counter=False)
     expected = []
@@ -120,6 +110,6 @@ def test_a_counter_that_falls_is_interpolated_from_zero(
 
 def test_a_window_of_no_length_has_no_change() -> None:
     windows = Windows(np.array([50]), np.array([50]), 0)
-    samples = columns([[(40, 1.0), (60, 3.0)]])
+    samples = float_samples_of([[(40, 1.0), (60, 3.0)]])
     values, present = FUNCTIONS["rate"](samples, windows, Extension(LOOKBACK_MS, True))
     assert present.all() and values.tolist() == [[0.0]]

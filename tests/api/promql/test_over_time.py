@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from api.promql.errors import ExecutionError
 from api.promql.over_time import FUNCTIONS, Windows
-from storage.samples import Samples
 from tests import naive_ranges as naive
+from tests.memory_store import float_samples_of
 from tests.naive_ranges import Window
 
 RANGE_MS = 100
@@ -29,23 +29,13 @@ def series(values: st.SearchStrategy[float]) -> st.SearchStrategy[Window]:
     )
 
 
-def columns(all_series: list[Window]) -> Samples:
-    flat = [sample for one in all_series for sample in one]
-    offsets = np.concatenate(([0], np.cumsum([len(one) for one in all_series])))
-    return Samples(
-        offsets.astype(np.int64),
-        np.array([t for t, _ in flat], np.int64),
-        np.array([v for _, v in flat], np.float64),
-    )
-
-
 def same(a: float, b: float) -> bool:
     return (math.isnan(a) and math.isnan(b)) or a == b
 
 
 def check(name: str, all_series: list[Window], ends: list[int]) -> None:
     windows = Windows(np.array(ends), np.array(ends), RANGE_MS)
-    values, present = FUNCTIONS[name](columns(all_series), windows, [])
+    values, present = FUNCTIONS[name](float_samples_of(all_series), windows, [])
     for i, one in enumerate(all_series):
         for k, end in enumerate(ends):
             window = naive.window_of(one, end, RANGE_MS)
@@ -88,7 +78,7 @@ def test_function_equals_its_twin_on_odd_values(
 def test_quantile_equals_its_twin(one: Window, ends: list[int], q: float) -> None:
     windows = Windows(np.array(ends), np.array(ends), RANGE_MS)
     qs = np.full(len(ends), q)
-    values, present = FUNCTIONS["quantile_over_time"](columns([one]), windows, [qs])
+    values, present = FUNCTIONS["quantile_over_time"](float_samples_of([one]), windows, [qs])
     for k, end in enumerate(ends):
         window = naive.window_of(one, end, RANGE_MS)
         assert present[0, k] == bool(window)
@@ -102,7 +92,7 @@ def test_prediction_equals_its_twin(one: Window, ends: list[int], ahead: float) 
     steps = np.array([end + 7 for end in ends], np.int64)
     windows = Windows(steps, np.array(ends, np.int64), RANGE_MS)
     params = [np.full(len(ends), ahead)]
-    values, present = FUNCTIONS["predict_linear"](columns([one]), windows, params)
+    values, present = FUNCTIONS["predict_linear"](float_samples_of([one]), windows, params)
     for k, end in enumerate(ends):
         line = naive.regression(naive.window_of(one, end, RANGE_MS), int(steps[k]))
         assert present[0, k] == (line is not None)
@@ -116,7 +106,7 @@ def test_smoothing_equals_its_twin(one: Window, ends: list[int]) -> None:
     windows = Windows(np.array(ends), np.array(ends), RANGE_MS)
     params = [np.full(len(ends), 0.3), np.full(len(ends), 0.7)]
     name = "double_exponential_smoothing"
-    values, present = FUNCTIONS[name](columns([one]), windows, params)
+    values, present = FUNCTIONS[name](float_samples_of([one]), windows, params)
     for k, end in enumerate(ends):
         expected = naive.smoothed(naive.window_of(one, end, RANGE_MS), 0.3, 0.7)
         assert present[0, k] == (expected is not None)
@@ -128,7 +118,7 @@ def test_smoothing_equals_its_twin(one: Window, ends: list[int]) -> None:
 def test_smoothing_refuses_factors_outside_0_and_1(factors: tuple[float, float]) -> None:
     windows = Windows(np.array([50]), np.array([50]), RANGE_MS)
     params = [np.array([factor]) for factor in factors]
-    samples = columns([[(1, 1.0), (2, 2.0)]])
+    samples = float_samples_of([[(1, 1.0), (2, 2.0)]])
     with pytest.raises(ExecutionError, match="Expected: 0 < [st]f < 1"):
         FUNCTIONS["double_exponential_smoothing"](samples, windows, params)
 
@@ -149,6 +139,6 @@ def test_smoothing_refuses_factors_outside_0_and_1(factors: tuple[float, float])
 )
 def test_rule(name: str, one: Window, end: int, expected: float) -> None:
     windows = Windows(np.array([end]), np.array([end]), RANGE_MS)
-    values, present = FUNCTIONS[name](columns([one]), windows, [])
+    values, present = FUNCTIONS[name](float_samples_of([one]), windows, [])
     assert present.all()
     assert values[0, 0] == pytest.approx(expected, rel=1e-12)

@@ -8,20 +8,14 @@ from hypothesis import strategies as st
 
 from api.promql import sample_kernels
 from api.promql.sample_cells import empty_cells, fresh_between
-from storage.samples import STALE_NAN, Samples, is_stale
+from storage.samples import STALE_NAN, is_stale
 from tests import naive_ranges as naive
+from tests.memory_store import float_samples_of
 from tests.naive_ranges import Window
 
 LOOKBACK_MS = 30
 VALUES = st.sampled_from([1.0, 2.0, math.nan, float(STALE_NAN)])
 SERIES = st.dictionaries(st.integers(0, 100), VALUES, max_size=12).map(lambda d: sorted(d.items()))
-
-
-def columns(all_series: list[Window]) -> Samples:
-    flat = [sample for one in all_series for sample in one]
-    offsets = np.concatenate(([0], np.cumsum([len(one) for one in all_series])))
-    timestamps = np.array([t for t, _ in flat], np.int64)
-    return Samples(offsets.astype(np.int64), timestamps, np.array([v for _, v in flat], float))
 
 
 def is_marker(value: float) -> bool:
@@ -34,7 +28,7 @@ def is_marker(value: float) -> bool:
     times=st.lists(st.integers(-20, 150), max_size=8).map(sorted),
 )
 def test_latest_equals_its_twin(all_series: list[Window], times: list[int]) -> None:
-    samples = columns(all_series)
+    samples = float_samples_of(all_series)
     args = (samples.offsets, samples.timestamps, samples.values, np.array(times, np.int64))
     values, present = empty_cells(len(all_series), len(times))
     seconds, also_present = empty_cells(len(all_series), len(times))
@@ -57,7 +51,7 @@ def test_latest_equals_its_twin(all_series: list[Window], times: list[int]) -> N
 @settings(max_examples=80, deadline=None)
 @given(all_series=st.lists(SERIES, max_size=4), start=st.integers(0, 60), length=st.integers(0, 60))
 def test_fresh_samples_equal_their_twin(all_series: list[Window], start: int, length: int) -> None:
-    samples = columns(all_series)
+    samples = float_samples_of(all_series)
     fresh = fresh_between(samples, start, start + length)
     expected = [
         [t for t, v in one if start <= t <= start + length and not is_marker(v)]
