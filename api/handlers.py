@@ -50,7 +50,7 @@ class QueryHandlers:
         source: QuerierSource,
         engine: Engine,
         *,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int],
     ) -> None:
         self._source = source
         self._engine = engine

@@ -34,14 +34,13 @@ class Api:
         store: Store,
         engine: Engine,
         metrics: ApiMetrics,
-        options: ApiOptions | None = None,
+        options: ApiOptions,
         *,
         ledger: Ledger,
-        replicas: ReplicaDefaults | None = None,
+        replicas: ReplicaDefaults,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        options = options or ApiOptions()
-        source = QuerierSource(store, replicas or ReplicaDefaults())
+        source = QuerierSource(store, replicas)
         self.pool = QueryPool(
             concurrency=engine.options.max_concurrency,
             waiting_max=options.waiting_max,

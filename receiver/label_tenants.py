@@ -51,7 +51,7 @@ class LabelTenants:
         decoder: WriteDecoder,
         label: str,
         *,
-        allows: Callable[[str], bool] = lambda tenant: True,
+        allows: Callable[[str], bool],
         splits: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database

@@ -33,9 +33,9 @@ from receiver.otlp_points import (
     add_number,
     add_summary,
 )
-from receiver.symbol_writer import Description, RequestWriter
+from receiver.symbol_writer import RequestWriter
 from storage.batch import Reject
-from storage.metadata import COUNTER, GAUGE, HISTOGRAM, SUMMARY, UNKNOWN
+from storage.metadata import COUNTER, GAUGE, HISTOGRAM, SUMMARY, UNKNOWN, Description
 
 TEMPORALITY = "otlp_temporality"
 INVALID = "otlp_invalid"

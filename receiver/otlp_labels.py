@@ -46,7 +46,7 @@ class LabelMaker:
         return name
 
     def of_attributes(
-        self, attributes: Iterable[KeyValue], ignored: Collection[str] = ()
+        self, attributes: Iterable[KeyValue], ignored: Collection[str]
     ) -> dict[str, str]:
         """Attributes as labels; where escaping makes two names one, the values are joined by a
         semicolon, in the order of the names. Raises RefusedPoint."""

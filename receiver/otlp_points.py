@@ -24,11 +24,11 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from receiver.otlp_labels import RefusedPoint, named
 from receiver.otlp_values import bound_text, texts_of
 from receiver.symbol_writer import (
-    Description,
     IntegerHistogram,
     RequestWriter,
     Spans,
 )
+from storage.metadata import Description
 from storage.problems import EXEMPLAR_RUNES_MAX
 from storage.samples import CUSTOM_SCHEMA, SCHEMA_MAX, SCHEMA_MIN
 

@@ -7,9 +7,9 @@ the log has one kind of it. One series per label set, whatever the order in whic
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from receiver.message_fields import encode_varint, message_field, number_field, zigzag
+from storage.metadata import Description
 from storage.samples import STALE_NAN_BITS
 
 # Sorted by name.
@@ -20,14 +20,6 @@ Spans = Sequence[tuple[int, int]]
 STALE = struct.pack("<Q", STALE_NAN_BITS)
 SYMBOLS_FIELD, SERIES_FIELD = 4, 5
 LABELS, SAMPLES, HISTOGRAMS, EXEMPLARS, METADATA = range(1, 6)
-
-
-class Description(NamedTuple):
-    """The metadata of a series. kind: numbered as in remote write."""
-
-    kind: int
-    help: str
-    unit: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def sample_rejects(
     appended: Appended,
     accepted_ms: tuple[int, int],
     options: StorageOptions,
-    rules: TenantRules = NO_RULES,
+    rules: TenantRules,
 ) -> list[Reject]:
     """Rejects of single samples, one per reason. accepted_ms: the oldest and newest timestamp."""
     if not np.count_nonzero(appended.counts):

@@ -147,7 +147,7 @@ def run_api(
             store,
             engine or real,
             ApiMetrics(registry),
-            options,
+            options or ApiOptions(),
             ledger=store.ledger,
             replicas=REPLICAS,
             now_ms=lambda: NOW_MS,

@@ -13,7 +13,8 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 from receiver import otlp_points as points
 from receiver.otlp_labels import RefusedPoint
 from receiver.otlp_points import Target, exemplar_labels, scaled
-from receiver.symbol_writer import Description, RequestWriter
+from receiver.symbol_writer import RequestWriter
+from storage.metadata import Description
 from tests.otlp_requests import MS, STALE_FLAG, buckets, exemplar, number
 from tests.symbol_reader import STALE, ReadSeries, read_body
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cramjam
 
 from receiver.remote_write import WriteDecoder
-from receiver.symbol_writer import Description, IntegerHistogram, RequestWriter
+from receiver.symbol_writer import IntegerHistogram, RequestWriter
 from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY
+from storage.metadata import Description
 from tests.symbol_reader import STALE, read_body
 
 UP, DOWN = (("__name__", "up"), ("job", "é")), (("__name__", "down"),)
