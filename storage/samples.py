@@ -23,7 +23,6 @@ Bools = NDArray[np.bool_]
 Int8s = NDArray[np.int8]
 
 STALE_NAN_BITS = 0x7FF0000000000002
-NORMAL_NAN_BITS = 0x7FF8000000000001
 STALE_NAN = np.array([STALE_NAN_BITS], dtype=np.uint64).view(np.float64)[0]
 
 CUSTOM_SCHEMA = -53
