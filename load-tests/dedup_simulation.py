@@ -22,9 +22,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from api.promql.over_time import FUNCTIONS, Windows
 from storage.dedup import Algorithm, dedup
 from storage.merge import between
-from storage.samples import Float64s, Int64s, Samples
+from storage.samples import Int64s, Samples
 from tests.replica_judge import (
     Output,
     covered,
@@ -66,21 +67,12 @@ class Tally:
             self.errors.append(abs(increase - true) / true)
 
 
-def increase(times: Int64s, values: Float64s) -> float:
-    """PromQL's increase over the hour: resets added back, extrapolated to the ends."""
-    inside = (times > START_MS) & (times <= START_MS + HOUR_MS)
-    times, values = times[inside] - START_MS, values[inside]
-    fallen = values[:-1][np.diff(values) < 0].sum()
-    found = values[-1] - values[0] + fallen
-    between_ms = times[-1] - times[0]
-    allowed_ms = 1.1 * between_ms / (len(times) - 1)
-    half_ms = allowed_ms / 2.2
-    begin_ms = times[0] if times[0] < allowed_ms else half_ms
-    if found > 0 and values[0] >= 0:
-        begin_ms = min(begin_ms, between_ms * values[0] / found)
-    end_ms = HOUR_MS - times[-1]
-    end_ms = end_ms if end_ms < allowed_ms else half_ms
-    return float(found * (between_ms + begin_ms + end_ms) / between_ms)
+def increases(counters: Samples) -> list[float]:
+    """PromQL's increase of each series over the hour."""
+    ends = np.array([START_MS + HOUR_MS])
+    cells, present = FUNCTIONS["increase"](counters, Windows(ends, ends, HOUR_MS), [])
+    assert present.all(), "BUG: a pair without samples in the hour"
+    return cells[:, 0].tolist()
 
 
 Chosen = tuple[Samples, Int64s]
@@ -149,14 +141,12 @@ def tally(scenes: list[Scene], tallies: dict[str, Tally]) -> None:
     raised = dedup(asked, members, Algorithm.PENALTY, counter=True).samples
     for name, choose in WAYS.items():
         found, sources = choose(samples, members)
-        counters = raised if name == "`penalty`" else found
+        risen = increases(raised if name == "`penalty`" else found)
         for g, scene in enumerate(scenes):
             own = slice(found.offsets[g], found.offsets[g + 1])
             times = found.timestamps[own]
             output = Output(times, found.values[own], sources[own])
-            own = slice(counters.offsets[g], counters.offsets[g + 1])
-            risen = increase(counters.timestamps[own], counters.values[own])
-            tallies[name].add(scene, output, risen)
+            tallies[name].add(scene, output, risen[g])
 
 
 def report(tallies: dict[str, Tally]) -> str:
