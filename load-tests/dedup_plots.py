@@ -8,17 +8,15 @@ restated from their documentation; `penalty` is Cupola's own, which gives what T
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import numpy as np
+from dedup_simulation import Choose, algorithm, window
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from storage.dedup import Algorithm, dedup
+from storage.dedup import Algorithm
 from storage.samples import Samples
 
 Points = list[tuple[float, float]]  # (seconds, value)
@@ -50,21 +48,16 @@ class Picture:
     ways: tuple[str, ...]
 
 
-def chosen(replicas: Sequence[Points], algorithm: Algorithm) -> Points:
-    flat = [point for points in replicas for point in points]
-    offsets = np.cumsum([0] + [len(points) for points in replicas]).astype(np.int64)
-    times = np.array([round(t * 1000) for t, _ in flat], np.int64)
-    samples = Samples(offsets, times, np.array([value for _, value in flat], np.float64))
-    found = dedup(samples, np.array([0, len(replicas)]), algorithm).samples
-    return list(zip((found.timestamps / 1000).tolist(), found.values.tolist(), strict=True))
+def by(choose: Choose) -> Callable[[Sequence[Points]], Points]:
+    def points_of(replicas: Sequence[Points]) -> Points:
+        flat = [point for points in replicas for point in points]
+        offsets = np.cumsum([0] + [len(points) for points in replicas]).astype(np.int64)
+        times = np.array([round(t * 1000) for t, _ in flat], np.int64)
+        samples = Samples(offsets, times, np.array([value for _, value in flat], np.float64))
+        found, _ = choose(samples, np.array([0, len(replicas)]))
+        return list(zip((found.timestamps / 1000).tolist(), found.values.tolist(), strict=True))
 
-
-def window(replicas: Sequence[Points]) -> Points:
-    """The last timestamp of each window of an interval; of two values at it, the larger."""
-    kept: dict[int, tuple[float, float]] = {}
-    for point in sorted(point for points in replicas for point in points):
-        kept[int(-(-point[0] // INTERVAL_S))] = point
-    return list(kept.values())
+    return points_of
 
 
 def tracker(replicas: Sequence[Points]) -> Points:
@@ -81,11 +74,11 @@ def tracker(replicas: Sequence[Points]) -> Points:
 
 
 WAYS: dict[str, Callable[[Sequence[Points]], Points]] = {
-    "auto": lambda replicas: chosen(replicas, Algorithm.AUTO),
-    "penalty (Thanos)": lambda replicas: chosen(replicas, Algorithm.PENALTY),
-    "every sample": lambda replicas: chosen(replicas, Algorithm.CHAIN),
+    "auto": by(algorithm(Algorithm.AUTO)),
+    "penalty (Thanos)": by(algorithm(Algorithm.PENALTY)),
+    "every sample": by(algorithm(Algorithm.CHAIN)),
     "HA tracker (Mimir)": tracker,
-    "window (VictoriaMetrics)": window,
+    "window (VictoriaMetrics)": by(window),
 }
 
 

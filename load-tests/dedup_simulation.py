@@ -76,11 +76,12 @@ def increases(counters: Samples) -> list[float]:
 
 
 Chosen = tuple[Samples, Int64s]
+Choose = Callable[[Samples, Int64s], Chosen]
 
 
-def by(algorithm: Algorithm) -> Callable[[Samples, Int64s], Chosen]:
+def algorithm(named: Algorithm) -> Choose:
     def choose(samples: Samples, members: Int64s) -> Chosen:
-        found = dedup(samples, members, algorithm, provenance=True)
+        found = dedup(samples, members, named, provenance=True)
         assert found.sources is not None
         return found.samples, found.sources.astype(np.int64)
 
@@ -109,10 +110,10 @@ def first_replica(samples: Samples, members: Int64s) -> Chosen:
     return taken, np.zeros(len(kept), np.int64)
 
 
-WAYS: dict[str, Callable[[Samples, Int64s], Chosen]] = {
-    "`auto`": by(Algorithm.AUTO),
-    "`penalty`": by(Algorithm.PENALTY),
-    "`chain`": by(Algorithm.CHAIN),
+WAYS: dict[str, Choose] = {
+    "`auto`": algorithm(Algorithm.AUTO),
+    "`penalty`": algorithm(Algorithm.PENALTY),
+    "`chain`": algorithm(Algorithm.CHAIN),
     "window": window,
     "first replica": first_replica,
 }
