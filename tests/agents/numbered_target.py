@@ -1,7 +1,7 @@
 """A target whose every scrape is numbered, to hold what arrives against what was scraped.
 
-Scrape n of a path shows a counter of value n with an exemplar, and, in the protobuf form that
-native histograms are scraped in, a histogram made of n.
+Scrape n of a path shows a counter and a bucket of value n with an exemplar, and, in the protobuf
+form that native histograms are scraped in, a histogram made of n.
 """
 
 from __future__ import annotations
@@ -27,11 +27,20 @@ SCHEMA, ZERO_THRESHOLD, ZERO_COUNT = 3, 0.001, 2.0
 
 
 def open_metrics(n: int, now_s: float) -> bytes:
-    exemplar = f'# {{trace_id="{n}"}} {n}.5 {now_s:.3f}'
+    exemplar = f'# {{trace_id="{n}",span_id="s"}} {n}.5 {now_s:.3f}'
     lines = (
         "# TYPE scrapes counter",
         "# HELP scrapes Scrapes so far.",
         f'scrapes_total{{odd="\u00e4\\"\\\\"}} {n} {exemplar}',
+        "# TYPE wait_seconds histogram",
+        '# HELP wait_seconds How "long".',
+        "# UNIT wait_seconds seconds",
+        f'wait_seconds_bucket{{le="1.0"}} {n} {exemplar}',
+        f'wait_seconds_bucket{{le="+Inf"}} {n}',
+        f"wait_seconds_sum {n}",
+        f"wait_seconds_count {n}",
+        "# TYPE temperature gauge",
+        "temperature 1",
         "# EOF",
     )
     return ("\n".join(lines) + "\n").encode()

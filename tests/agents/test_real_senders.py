@@ -75,6 +75,7 @@ def prometheus(
                 "url": write_url,
                 "send_exemplars": True,
                 "send_native_histograms": True,
+                "metadata_config": {"send_interval": "1s"},
                 "queue_config": {"batch_send_deadline": "1s"},
             }
         ],
@@ -182,23 +183,40 @@ def test_every_scrape_arrives(scene: Scene, sender: str, form: str) -> None:
     check_numbers(numbers, scene.scraped(sender, form))
 
 
+@pytest.mark.parametrize("name", ["scrapes_total", "wait_seconds_bucket"])
 @pytest.mark.parametrize("sender", ["server", "agent"])
-def test_exemplars_arrive(scene: Scene, sender: str) -> None:
+def test_exemplars_arrive(scene: Scene, sender: str, name: str) -> None:
     need(sender)
     now_s = time.time()
     (series,) = scene.client.get(
         "query_exemplars",
-        query=f'scrapes_total{{sender="{sender}",job="text"}}',
+        query=f'{name}{{sender="{sender}",job="text"}}',
         start=str(now_s - 600),
         end=str(now_s),
     )
+    assert series["seriesLabels"]["__name__"] == name
+    assert series["seriesLabels"].get("le", "1") in ("1", "1.0")
     found = [
         (int(e["labels"]["trace_id"]), float(e["value"]), round(e["timestamp"] * 1000))
         for e in series["exemplars"]
     ]
+    assert all(
+        e["labels"] == {"span_id": "s", "trace_id": str(n)}
+        for e, (n, _, _) in zip(series["exemplars"], found, strict=True)
+    )
     times_ms = scene.target.exemplar_times_ms[f"/{sender}/text"]
     assert found == [(n, n + 0.5, times_ms[n]) for n, _, _ in found]
     check_numbers([n for n, _, _ in found], scene.scraped(sender, "text"))
+
+
+def test_metadata_arrives(scene: Scene) -> None:
+    need("server")
+    found = scene.client.get("metadata")
+    assert found["scrapes"] == [{"type": "counter", "help": "Scrapes so far.", "unit": ""}]
+    assert found["wait_seconds"] == [
+        {"type": "histogram", "help": 'How "long".', "unit": "seconds"}
+    ]
+    assert found["temperature"] == [{"type": "gauge", "help": "", "unit": ""}]
 
 
 def test_nothing_is_refused(scene: Scene) -> None:
