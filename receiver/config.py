@@ -6,7 +6,7 @@ Flags win over the file, the file over the defaults; no file is needed.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,19 @@ def read_document(path: Path) -> object:
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: no valid YAML: {error}") from error
     return document
+
+
+def a_map(place: str, value: object, allowed: Iterable[str] | None = None) -> Mapping[str, object]:
+    """A map of a YAML document, empty where there is none. Raises ValueError."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"{place}: got {type(value).__name__}; allowed is a map")
+    names = None if allowed is None else list(allowed)
+    for name in value:
+        if names is not None and name not in names:
+            raise ValueError(f"{place}: got {name!r}; allowed are {', '.join(names)}")
+    return value
 
 
 def flatten(document: Mapping[object, object]) -> dict[str, object]:

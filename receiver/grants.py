@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from receiver.config import ConfigError, read_document
+from receiver.config import ConfigError, a_map, read_document
 from receiver.reloading import Reading
-from receiver.tenant_limits import a_map
 from storage.errors import TenantError
 from storage.tenant import parse_tenant
 

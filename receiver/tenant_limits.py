@@ -10,7 +10,7 @@ Everything has a default that limits nothing beyond what the settings of the pro
 names are errors.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from receiver.config import ConfigError, read_document
+from receiver.config import ConfigError, a_map, read_document
 from receiver.kinds import (
     NUMBER_MAX,
     parse_bytes,
@@ -246,19 +246,6 @@ def check_ha_settings(place: str, limits: TenantLimits) -> None:
             f"{place}.ha_tracker_failover_timeout: got {failover_ms} ms; allowed is more than "
             f"ha_tracker_update_timeout, {update_ms} ms"
         )
-
-
-def a_map(place: str, value: object, allowed: Iterable[str] | None = None) -> Mapping[str, object]:
-    """A map of a YAML document, empty where there is none. Raises ValueError."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ValueError(f"{place}: got {type(value).__name__}; allowed is a map")
-    names = None if allowed is None else list(allowed)
-    for name in value:
-        if names is not None and name not in names:
-            raise ValueError(f"{place}: got {name!r}; allowed are {', '.join(names)}")
-    return value
 
 
 def parse_number(value: object) -> float:

@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from receiver.config import ConfigError, read_document
+from receiver.config import ConfigError, a_map, read_document
 from receiver.reloading import Reading
-from receiver.tenant_limits import a_map
 
 BCRYPT = re.compile(r"\$2[aby]?\$([0-9]{2})\$[./A-Za-z0-9]{53}")
 BCRYPT_COST_MAX = 20
