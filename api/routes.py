@@ -34,13 +34,14 @@ class Api:
         store: Store,
         engine: Engine,
         metrics: ApiMetrics,
-        options: ApiOptions,
+        options: ApiOptions | None = None,
         *,
         ledger: Ledger,
-        replicas: ReplicaDefaults,
+        replicas: ReplicaDefaults | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        source = QuerierSource(store, replicas)
+        options = options or ApiOptions()
+        source = QuerierSource(store, replicas or ReplicaDefaults())
         self.pool = QueryPool(
             concurrency=engine.options.max_concurrency,
             waiting_max=options.waiting_max,
