@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from storage.exemplar_selection import ExemplarSelection, stack_selections
-from storage.index import matches_text
+from storage.index import text_test
 from storage.labels import LabelFrame, Matcher, Symbols, empty_frame, label_sort_key
 from storage.merge import stack
 from storage.metadata import Description
@@ -184,11 +184,11 @@ class FederatedQuerier:
         self, matchers: Sequence[Matcher]
     ) -> tuple[list[tuple[str, Member]], list[Matcher]]:
         """The tenants that pass the matchers on tenants, and the matchers to hand on to them."""
-        on_tenants = [m for m in matchers if m.name == TENANT_LABEL]
+        tests = [text_test(m) for m in matchers if m.name == TENANT_LABEL]
         chosen = [
             (tenant, querier)
             for tenant, querier in self._members
-            if all(matches_text(matcher, tenant) for matcher in on_tenants)
+            if all(test(tenant) for test in tests)
         ]
         rest = [
             replace(m, name=TENANT_LABEL) if m.name == OWN_TENANT_LABEL else m

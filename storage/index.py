@@ -108,7 +108,7 @@ class TenantIndex:
     def _passes(self, matcher: Matcher, refs: Int32s) -> Bools:
         code = self._table.symbols.find(matcher.name)
         if code < 0:  # no series of the shard has this label
-            return np.full(len(refs), matches_text(matcher, ""))
+            return np.full(len(refs), text_test(matcher)(""))
         codes = self._column(code, refs)
         if matcher.op in ("=", "!="):
             wanted = self._table.symbols.find(matcher.value)
@@ -138,34 +138,35 @@ def allowed_codes(table: SeriesTable, matcher: Matcher, codes: Int32s) -> Bools:
     occurs = np.zeros(int(codes.max(initial=0)) + 1, np.bool_)
     mark_codes(codes, occurs)
     distinct = np.flatnonzero(occurs)
-    found = regex_test(matcher.value)
-    negative = matcher.op == "!~"
+    passes = text_test(matcher)
     text = table.symbols.text
     allowed = np.zeros(len(occurs), np.bool_)
-    allowed[distinct] = [found(text(code)) != negative for code in distinct.tolist()]
+    allowed[distinct] = [passes(text(code)) for code in distinct.tolist()]
     return allowed
 
 
-def matches_text(matcher: Matcher, text: str) -> bool:
-    """Whether one value passes a matcher."""
-    if matcher.op in ("=", "!="):
-        return (text == matcher.value) == (matcher.op == "=")
-    return regex_test(matcher.value)(text) == (matcher.op == "=~")
+def text_test(matcher: Matcher) -> Callable[[str], bool]:
+    """Whether a text passes a matcher."""
+    value = matcher.value
+    match matcher.op:
+        case "=":
+            return lambda text: text == value
+        case "!=":
+            return lambda text: text != value
+    regex = regex_test(value)
+    return regex if matcher.op == "=~" else lambda text: not regex(text)
 
 
 def regex_test(pattern: str) -> Callable[[str], bool]:
-    """Whether a text matches the whole pattern; the dot matches newlines, too."""
-    anchored = f"^(?s:{pattern})$"
-    try:
-        compiled = re2.compile(anchored)
-    except UnicodeEncodeError:
+    """Whether a text matches the whole of a valid pattern; the dot matches newlines, too."""
+    options = re2.Options()
+    options.log_errors = False
+    if any("\ud800" <= char <= "\udfff" for char in pattern):
         # A query may name bytes that are no UTF-8. They match nothing that is stored, but the
         # rest of the pattern may.
-        options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
-        raw = re2.compile(anchored.encode("utf-8", "surrogateescape"), options)
-        return lambda text: raw.search(text.encode()) is not None
-    return lambda text: compiled.search(text) is not None
+    compiled = re2.compile(f"^(?s:{pattern})$".encode("utf-8", "surrogateescape"), options)
+    return lambda text: compiled.search(text.encode("utf-8", "surrogateescape")) is not None
 
 
 @kernel

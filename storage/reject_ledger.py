@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from storage.batch import Example, Reject
-from storage.index import regex_test
+from storage.index import text_test
 from storage.labels import Matcher
 
 TEXT_CHARS_MAX = 300
@@ -165,18 +165,6 @@ def label_test(matchers: Sequence[Matcher]) -> LabelTest:
     """Whether labels pass all matchers; an absent label is the empty text."""
     tests = [(matcher.name, text_test(matcher)) for matcher in matchers]
     return lambda labels: all(test(labels.get(name, "")) for name, test in tests)
-
-
-def text_test(matcher: Matcher) -> Callable[[str], bool]:
-    """Whether a text passes one matcher."""
-    value = matcher.value
-    match matcher.op:
-        case "=":
-            return lambda text: text == value
-        case "!=":
-            return lambda text: text != value
-    regex = regex_test(value)
-    return regex if matcher.op == "=~" else lambda text: not regex(text)
 
 
 def shortened(text: str) -> str:

@@ -6,12 +6,10 @@ series, and name the labels that are taken from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import re2
-
 from api.promql.nodes import Call, VectorSelector
+from storage.index import text_test
 from storage.labels import METRIC_NAME, Matcher
 
 TARGET_INFO = Matcher(METRIC_NAME, "=", "target_info")
@@ -30,11 +28,11 @@ class InfoSelector:
         return self.names + self.data
 
     def is_info(self, metric_name: str) -> bool:
-        return all(test(metric_name) for test in map(value_test, self.names))
+        return all(test(metric_name) for test in map(text_test, self.names))
 
     def may_be_missing(self) -> bool:
         """Whether a series stays if there is no info series for it."""
-        return all(test("") for test in map(value_test, self.data))
+        return all(test("") for test in map(text_test, self.data))
 
     def takes(self, label: str) -> bool:
         """Whether a label of an info series is one to add."""
@@ -56,18 +54,3 @@ def info_selector(call: Call) -> InfoSelector:
     elif all(matcher.op in ("!=", "!~") for matcher in names):
         names = (ANY_INFO, *names)
     return InfoSelector(names, tuple(m for m in matchers if m.name != METRIC_NAME))
-
-
-def value_test(matcher: Matcher) -> Callable[[str], bool]:
-    """The test of a matcher as a function of the label's value."""
-    if matcher.op in ("=", "!="):
-        return lambda text: (text == matcher.value) == (matcher.op == "=")
-    options = re2.Options()
-    options.log_errors = False
-    regex = re2.compile(f"(?s:{matcher.value})".encode("utf-8", "surrogateescape"), options)
-
-    def test(text: str) -> bool:
-        found = regex.fullmatch(text.encode("utf-8", "surrogateescape")) is not None
-        return found == (matcher.op == "=~")
-
-    return test

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import index as index_module
-from storage.index import TenantIndex, matches_text
+from storage.index import TenantIndex, text_test
 from storage.labels import Matcher, Symbols
 from storage.options import StorageOptions
 from storage.series_table import SeriesTable
@@ -72,10 +72,16 @@ def test_matching_does_as_its_twin(
         ("=~", "a|\udcff", "a", True),
         ("!~", "\udcff", "a", True),
         ("=", "\udcff", "a", False),
+        ("=~", "a|b", "b", True),
+        ("!~", "", "", False),
+        ("=~", "é+", "éé", True),
+        ("=~", "a|\udcff", "\udcff", True),
+        ("!=", "a", "\udcff", True),
+        ("!~", "a", "\udcff", True),
     ],
 )
 def test_one_value(op: str, value: str, text: str, expected: bool) -> None:
-    assert matches_text(Matcher("l", op, value), text) is expected
+    assert text_test(Matcher("l", op, value))(text) is expected
 
 
 def test_columns_are_dropped_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from api.promql.features import ALL_FEATURES
-from api.promql.info_selector import ANY_INFO, TARGET_INFO, InfoSelector, info_selector, value_test
+from api.promql.info_selector import ANY_INFO, TARGET_INFO, InfoSelector, info_selector
 from api.promql.nodes import Call
 from api.promql.parser import parse
 from storage.labels import Matcher
@@ -60,6 +60,7 @@ def test_info_metrics_are_told_by_their_names(labels: str, name: str, expected: 
         ("", True, {"v", "w"}),
         ('__name__="a"', True, {"v", "w"}),
         ('v="1"', False, {"v"}),
+        (r'v=~"1|\xff"', False, {"v"}),
         ('v=~".*"', True, {"v"}),
         ('v!="1", w=~".*"', True, {"v", "w"}),
         ('v=~".*", w=~".+"', False, {"v", "w"}),
@@ -69,19 +70,3 @@ def test_matchers_say_what_is_taken(labels: str, may_be_missing: bool, takes: se
     found = selector(labels)
     assert found.may_be_missing() == may_be_missing
     assert {name for name in ("__name__", "v", "w") if found.takes(name)} == takes
-
-
-@pytest.mark.parametrize(
-    ("op", "value", "text", "expected"),
-    [
-        ("=", "a", "a", True),
-        ("!=", "a", "a", False),
-        ("=~", "a|b", "b", True),
-        ("=~", "a", "ab", False),
-        ("=~", "a.b", "a\nb", True),
-        ("!~", "", "", False),
-        ("=~", "é+", "éé", True),
-    ],
-)
-def test_value_tests(op: str, value: str, text: str, expected: bool) -> None:
-    assert value_test(Matcher("x", op, value))(text) == expected
