@@ -8,13 +8,14 @@ Rules are plain data that compare by value, because the log keeps them (storage/
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 import re2
+
+from storage.regex_template import Template
 
 T = TypeVar("T")
 Labels = dict[str, str]
@@ -36,8 +37,6 @@ REGEX_CHARS_MAX = 16_384
 RULES_MAX = 1_000
 MODULUS_MAX = (1 << 64) - 1
 MEMO_MAX = 4_096
-
-_TEMPLATE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 
 
 class RelabelRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -80,7 +79,7 @@ _DEFAULTS = RelabelRule()
 _WITH_TARGET = ("replace", "hashmod", "lowercase", "uppercase", "keepequal", "dropequal")
 
 
-def compile_regex(text: str) -> Any:
+def compile_regex(text: str) -> "re2._Regexp[bytes]":
     """The regular expression, to be matched in full. Raises ValueError."""
     if len(text) > REGEX_CHARS_MAX:
         raise ValueError(f"regex: got {len(text)} characters; allowed are {REGEX_CHARS_MAX}")
@@ -88,9 +87,9 @@ def compile_regex(text: str) -> Any:
     options.log_errors = False
     options.dot_nl = True
     try:
-        return re2.compile(text, options)
+        return re2.compile(text.encode(), options)
     except re2.error as error:
-        raise ValueError(f"regex: got {text!r}; {error}") from error
+        raise ValueError(f"regex: got {text!r}; {error.args[0].decode()}") from error
 
 
 def relabel(rules: Sequence[RelabelRule], labels: Labels) -> Labels | None:
@@ -108,7 +107,7 @@ Step = Callable[[Labels], bool]
 
 @lru_cache(maxsize=1_024)
 def steps(rules: tuple[RelabelRule, ...]) -> tuple[Step, ...]:
-    return tuple(Rewriter(rule, compile_regex(rule.regex)).step() for rule in rules)
+    return tuple(Rewriter(rule).step() for rule in rules)
 
 
 class Memo(dict[str, T]):
@@ -130,12 +129,14 @@ class Memo(dict[str, T]):
 class Rewriter:
     """One rule with its compiled expression, and memories of what it made of texts."""
 
-    def __init__(self, rule: RelabelRule, regex: Any) -> None:
+    def __init__(self, rule: RelabelRule) -> None:
         self.rule = rule
-        self.regex = regex
-        self._matches = Memo(lambda text: regex.fullmatch(text) is not None)
-        self._replaced = Memo(self._replacement)
-        self._mapped = Memo(self._mapping)
+        regex = compile_regex(rule.regex)
+        target, replacement = Template(rule.target_label, regex), Template(rule.replacement, regex)
+        self._matches = Memo(lambda text: regex.fullmatch(text.encode()) is not None)
+        # The label to set and its value, or the name that another one becomes; None: no match.
+        self._targets = Memo(target)
+        self._replacements = Memo(replacement)
 
     def step(self) -> Step:
         named: dict[str, Step] = {
@@ -163,15 +164,9 @@ class Rewriter:
         return put(labels, self.rule.target_label, value)
 
     def replace(self, labels: Labels) -> bool:
-        target, value = self._replaced[self.source(labels)]
-        return put(labels, target, value) if target else True
-
-    def _replacement(self, source: str) -> tuple[str, str]:
-        """The label to set and its value; no label if nothing is to be replaced."""
-        match = self.regex.fullmatch(source)
-        if match is None:
-            return "", ""
-        return expand(self.rule.target_label, match), expand(self.rule.replacement, match)
+        source = self.source(labels)
+        target = self._targets[source]
+        return put(labels, target, self._replacements[source] or "") if target else True
 
     def hashmod(self, labels: Labels) -> bool:
         """The last 8 bytes of the MD5 of the source, big-endian, modulo the modulus."""
@@ -180,14 +175,10 @@ class Rewriter:
 
     def labelmap(self, labels: Labels) -> bool:
         for name, value in sorted(labels.items()):
-            mapped = self._mapped[name]
+            mapped = self._replacements[name]
             if mapped is not None:
                 put(labels, mapped, value)
         return True
-
-    def _mapping(self, name: str) -> str | None:
-        match = self.regex.fullmatch(name)
-        return None if match is None else expand(self.rule.replacement, match)
 
     def filter_names(self, labels: Labels, *, keep: bool) -> bool:
         for name in list(labels):
@@ -203,27 +194,6 @@ def put(labels: Labels, name: str, value: str) -> bool:
     else:
         labels.pop(name, None)
     return True
-
-
-def expand(template: str, match: Any) -> str:
-    """The template with $1, $name and ${name} replaced by groups of the match, and $$ by $.
-
-    A name is as long as letters, digits and underscores go on; one that is no group is empty.
-    """
-    if "$" not in template:
-        return template
-    named = match.re.groupindex
-
-    def group(found: re.Match[str]) -> str:
-        if found[1]:
-            return "$"
-        name = found[2] or found[3]
-        if name.isascii() and name.isdigit() and (name == "0" or name[0] != "0"):
-            number = int(name) if len(name) < 9 else -1
-            return (match.group(number) or "") if 0 <= number <= match.re.groups else ""
-        return (match.group(name) or "") if name in named else ""
-
-    return _TEMPLATE.sub(group, template)
 
 
 def to_lower(text: str) -> str:

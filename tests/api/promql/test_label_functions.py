@@ -1,66 +1,15 @@
 """label_replace and label_join."""
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from api.promql.errors import ExecutionError
-from api.promql.label_functions import (
-    Template,
-    compile_anchored,
-    is_label_name,
-    label_join,
-    label_replace,
-)
+from api.promql.label_functions import is_label_name, label_join, label_replace
 from api.promql.nodes import Call, NumberLiteral, ValueType
 from api.promql.value import String, Vector
 from tests.naive_vectors import Series, as_dict, make_context, make_vector, read_vector
 
-_ROOT = Path(__file__).parents[3]
-GOLDEN = (
-    Path(os.environ.get("CUPOLA_SHARED", _ROOT.parent / "shared"))
-    / "conformance"
-    / "go_format_golden.json"
-)
 NODE = Call(0, 1, "f", (NumberLiteral(0, 1, 0.0),), ValueType.VECTOR)
-
-
-@pytest.mark.parametrize(
-    ("template", "pattern", "source", "expected"),
-    [
-        ("$1", "(.*)", "abc", "abc"),
-        ("${1}x", "(.*)", "abc", "abcx"),
-        ("$1x", "(.*)", "abc", ""),
-        ("$1-$2", "(a)(b)?", "a", "a-"),
-        ("$n/${n}", "(?P<n>a).*", "ab", "a/a"),
-        ("$$1$", "a", "a", "$1$"),
-        ("${1", "(a)", "a", "${1"),
-        ("${}", "(a)", "a", "${}"),
-        ("$-", "(a)", "a", "$-"),
-        ("$01", "(a)", "a", ""),
-        ("$0", "a|b", "b", "b"),
-        ("$9", "(a)", "a", ""),
-        ("${1é}", "(a)", "a", ""),
-        ("é$1", "(.)", "ü", "éü"),
-        ("x", "b", "abc", None),
-        ("x", "a.c", "a\nc", "x"),
-        ("x", "", "", "x"),
-        ("x", "a|ab", "ab", "x"),
-    ],
-)
-def test_templates(template: str, pattern: str, source: str, expected: str | None) -> None:
-    assert Template(template, compile_anchored(pattern))(source) == expected
-
-
-@pytest.mark.skipif(not GOLDEN.exists(), reason="the shared golden data is not there")
-def test_golden_templates() -> None:
-    for case in json.loads(GOLDEN.read_text())["expand"]:
-        expected = None if case["out"] == "<nomatch>" else case["out"]
-        assert Template(case["repl"], compile_anchored(case["re"]))(case["src"]) == expected, case
-
 
 SERIES: list[Series] = [
     ({"__name__": "m", "src": "a-1", "keep": "x"}, [1.0, None]),
