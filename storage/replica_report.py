@@ -19,7 +19,7 @@ from storage.errors import LimitExceeded, QueryStopped
 from storage.labels import METRIC_NAME, LabelFrame
 from storage.merge import between
 from storage.replica_health import UNKNOWN_MS, GroupHealth, RowHealth, measure
-from storage.samples import Bools, Int32s, Int64s, Samples
+from storage.samples import Bools, Int64s
 from storage.selection import DedupSelection
 
 REPORT_SERIES_MAX = 500_000
@@ -158,16 +158,9 @@ def measure_blocks(
 
 def measure_block(selection: DedupSelection, first: int, end: int) -> tuple[RowHealth, GroupHealth]:
     samples, members = selection.members_of(first, end)
-    chosen = selection.chosen(samples, members, first, provenance=True)
+    chosen = selection.chosen(samples, members, np.arange(first, end), provenance=True)
     assert chosen.sources is not None, "BUG: dedup told no sources"
-    output, sources = cut(chosen.samples, chosen.sources, selection.span)
-    return measure(between(samples, *selection.span), members, output, sources)
-
-
-def cut(samples: Samples, sources: Int32s, span: tuple[int, int]) -> tuple[Samples, Int32s]:
-    """Samples and their sources within the span."""
-    inside = (samples.timestamps >= span[0]) & (samples.timestamps <= span[1])
-    return between(samples, *span), sources[inside]
+    return measure(between(samples, *selection.span), members, chosen.samples, chosen.sources)
 
 
 def join(kind: type[Columns], blocks: Sequence[Columns]) -> Columns:

@@ -19,7 +19,7 @@ from storage.dedup_algorithm import Algorithm
 from storage.errors import LimitExceeded
 from storage.head import HeadSamples
 from storage.labels import LabelFrame, one_row
-from storage.merge import between, clip, is_plain, merge_all, ranges, stack, take_rows
+from storage.merge import clip, is_plain, merge_all, ranges, stack, take_rows
 from storage.samples import Bools, Float64s, Int64s, Samples, is_stale
 
 # Whether it pays to look for complete replicas is tried on so many groups, of which one in
@@ -101,14 +101,7 @@ class DedupSelection:
         if self._seems_complete(first_row, end_row):
             return self._read_complete(first_row, end_row)
         samples, members = self.members_of(first_row, end_row)
-        return self._within(samples, members, np.arange(first_row, end_row))
-
-    def _within(self, samples: Samples, members: Int64s, groups: Int64s) -> Samples:
-        """What dedup gives within the span."""
-        rule, gauges = self.rule, None if self.gauges is None else self.gauges[groups]
-        return dedup(
-            samples, members, rule.algorithm, counter=rule.counter, gauges=gauges, span=self.span
-        ).samples
+        return self.chosen(samples, members, np.arange(first_row, end_row)).samples
 
     def _seems_complete(self, first_row: int, end_row: int) -> bool:
         """Whether nearly all groups may have a first replica without holes, going by a few."""
@@ -136,7 +129,7 @@ class DedupSelection:
         members = np.concatenate([[0], np.cumsum(sizes)])
         rows = ranges(self.members[groups], members)
         others = self.stored.pick(rows).read(0, len(rows))
-        others = self._within(others, members, groups)
+        others = self.chosen(others, members, groups).samples
         places = np.arange(len(counts))
         places[rest] = len(counts) + np.arange(len(rest))
         return take_rows(stack([found, others]), places)
@@ -144,11 +137,12 @@ class DedupSelection:
     def read_origins(self, first_row: int, end_row: int) -> Samples:
         """The samples with the row numbers of replicas() in place of values."""
         samples, members = self.members_of(first_row, end_row)
-        chosen = self.chosen(samples, members, first_row, provenance=True)
+        groups = np.arange(first_row, end_row)
+        chosen = self.chosen(samples, members, groups, provenance=True)
         assert chosen.sources is not None, "BUG: dedup told no sources"
         firsts = np.repeat(self.members[first_row:end_row], np.diff(chosen.samples.offsets))
         numbers = self.replica_of_row[firsts + chosen.sources].astype(np.float64)
-        return between(numbered(chosen.samples, numbers), *self.span)
+        return numbered(chosen.samples, numbers)
 
     def members_of(self, first_row: int, end_row: int) -> tuple[Samples, Int64s]:
         """The replicas' samples, also around the span, of the groups [first_row, end_row), and
@@ -157,12 +151,10 @@ class DedupSelection:
         return self.stored.read(int(members[0]), int(members[-1])), members - members[0]
 
     def chosen(
-        self, samples: Samples, members: Int64s, first_row: int, *, provenance: bool = False
+        self, samples: Samples, members: Int64s, groups: Int64s, *, provenance: bool = False
     ) -> Deduped:
-        """What dedup makes of the groups from first_row on, also around the span."""
-        rule, gauges = self.rule, None
-        if self.gauges is not None:
-            gauges = self.gauges[first_row : first_row + len(members) - 1]
+        """What dedup makes of these groups, within the span."""
+        rule, gauges = self.rule, None if self.gauges is None else self.gauges[groups]
         return dedup(
             samples,
             members,
@@ -170,6 +162,7 @@ class DedupSelection:
             counter=rule.counter,
             gauges=gauges,
             provenance=provenance,
+            span=self.span,
         )
 
     def replicas(self) -> LabelFrame:

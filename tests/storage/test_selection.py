@@ -77,7 +77,7 @@ def test_complete_replicas_and_others_are_put_together(
     selection = select(database, (start_ms, start_ms + length_ms))
     end = min(first + count, selection.labels.rows)
     samples, members = selection.members_of(first, end)
-    wanted = selection._within(samples, members, np.arange(first, end))
+    wanted = selection.chosen(samples, members, np.arange(first, end)).samples
     found = selection._read_complete(first, end)
     assert found.offsets.tolist() == wanted.offsets.tolist()
     assert found.timestamps.tolist() == wanted.timestamps.tolist()
