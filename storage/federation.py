@@ -18,7 +18,7 @@ import numpy as np
 
 from storage.exemplar_selection import ExemplarSelection, stack_selections
 from storage.index import text_test
-from storage.labels import LabelFrame, Matcher, Symbols, empty_frame, label_sort_key
+from storage.labels import LabelFrame, Matcher, Symbols, empty_frame
 from storage.merge import stack
 from storage.metadata import Description
 from storage.samples import Float64s, Int32s, Int64s, Samples, is_stale
@@ -137,8 +137,7 @@ class FederatedQuerier:
         self, name: str, matcher_sets: MatcherSets, start_ms: int, end_ms: int
     ) -> list[str]:
         """The values of one label in byte order; of `__tenant_id__`, the tenants with series."""
-        codes = np.unique(self.series(matcher_sets, start_ms, end_ms).column(name))
-        return sorted(self.symbols.texts(codes[codes != 0]), key=label_sort_key)
+        return self.series(matcher_sets, start_ms, end_ms).values_of(name)
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         """The selected series of all tenants, each once."""

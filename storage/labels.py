@@ -241,6 +241,11 @@ class LabelFrame:
         codes = {name: int(self.column(name)[row]) for name in self.names}
         return {name: text(code) for name, code in codes.items() if code}
 
+    def values_of(self, name: str) -> list[str]:
+        """The distinct values of one label, in byte order, without the empty one."""
+        codes = np.unique(self.column(name))
+        return sorted(self.symbols.texts(codes[codes != 0]), key=label_sort_key)
+
     def order(self) -> Int64s:
         """The rows in the order of their label sets: compared pair by pair as bytes, name before
         value, a shorter label set first where one begins the other. Stable."""

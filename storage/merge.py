@@ -18,7 +18,6 @@ from storage.samples import (
     HINT_GAUGE,
     HINT_UNKNOWN,
     NO_HISTOGRAM,
-    Float64s,
     Histograms,
     Int32s,
     Int64s,
@@ -131,12 +130,6 @@ def pick(samples: Samples, offsets: Int64s, places: Int64s) -> Samples:
 def is_plain(samples: Samples) -> bool:
     """Whether all samples are floats without start timestamps."""
     return samples.rows is None and samples.starts is None
-
-
-def from_rows(rows: Int64s, timestamps: Int64s, values: Float64s, series_count: int) -> Samples:
-    """Samples from parallel columns in any order; the first of equal (row, timestamp) is kept."""
-    offsets, order = sort_rows(rows, timestamps, series_count)
-    return Samples(offsets, timestamps[order], values[order])
 
 
 def sort_rows(rows: Int64s, timestamps: Int64s, series_count: int) -> tuple[Int64s, Int64s]:

@@ -8,7 +8,7 @@ Invariants:
 * Rows are in the order of series ids, or of the first member of each replica group: stable.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -21,13 +21,13 @@ from storage.exemplar_selection import (
     select_rows,
 )
 from storage.index import TenantIndex
-from storage.labels import LabelFrame, Matcher, Symbols, empty_frame, label_sort_key
+from storage.labels import LabelFrame, Matcher, Symbols, empty_frame
 from storage.merge import take_rows
 from storage.metadata import Description, gauge_rows
 from storage.options import StorageOptions
 from storage.replica_report import REPORT_SERIES_MAX, ReplicaGroup, replica_report
 from storage.samples import Bools, Int64s, Samples, empty_samples
-from storage.segment import SegmentMeta
+from storage.segment import SegmentMeta, overlapping
 from storage.selection import (
     DedupRule,
     DedupSelection,
@@ -133,12 +133,7 @@ class StorageQuerier:
         ids = self._shard.table.ids[refs]
         found = sources.select(refs, ids, (start_ms, end_ms), budget.spend)
         labels = self._index.frame(refs, self.symbols)
-        replicas = [name for name in self._replica_labels if labels.column(name).any()]
-        if not replicas:
-            return select_rows(labels, np.arange(len(refs)), found)
-        labels = labels.drop(replicas)
-        rows, firsts = labels.group(labels.names)
-        return select_rows(labels.take(firsts), rows, found)
+        return select_rows(*self._without_replicas(labels), found)
 
     def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
         """The descriptions of one of the tenant's metric families, or of all."""
@@ -154,8 +149,7 @@ class StorageQuerier:
         self, name: str, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> list[str]:
         """The values of one label of the selected series, in byte order."""
-        codes = np.unique(self.series(matcher_sets, start_ms, end_ms).column(name))
-        return sorted(self.symbols.texts(codes[codes != 0]), key=label_sort_key)
+        return self.series(matcher_sets, start_ms, end_ms).values_of(name)
 
     def series(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
@@ -168,11 +162,16 @@ class StorageQuerier:
         if not len(refs):
             return empty_frame(self.symbols)
         labels = self._index.frame(refs, self.symbols)
+        return self._without_replicas(labels)[0]
+
+    def _without_replicas(self, labels: LabelFrame) -> tuple[LabelFrame, Int64s]:
+        """The label sets without replica labels, each once, and which of them each row became."""
         replicas = [name for name in self._replica_labels if labels.column(name).any()]
         if not replicas:
-            return labels
+            return labels, np.arange(labels.rows)
         labels = labels.drop(replicas)
-        return labels.take(labels.group(labels.names)[1])
+        rows, firsts = labels.group(labels.names)
+        return labels.take(firsts), rows
 
     def _match_any(self, matcher_sets: Sequence[Sequence[Matcher]]) -> Int64s:
         matched = [self._match(matchers) for matchers in matcher_sets or [()]]
@@ -276,8 +275,3 @@ class EmptyQuerier:
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> LabelFrame:
         return empty_frame(self.symbols)
-
-
-def overlapping(segments: Iterable[SegmentMeta], start_ms: int, end_ms: int) -> list[SegmentMeta]:
-    """The segments with samples in [start_ms, end_ms], in the order they were written."""
-    return [s for s in segments if s.min_ms <= end_ms and s.max_ms >= start_ms]

@@ -14,7 +14,7 @@ synced.
 import logging
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
@@ -54,6 +54,11 @@ class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True):
     resolution_ms: int = 0
     exemplars: int = 0
     histograms: int = 0
+
+
+def overlapping(segments: Iterable[SegmentMeta], start_ms: int, end_ms: int) -> list[SegmentMeta]:
+    """The segments with samples in [start_ms, end_ms], in the order they came."""
+    return [s for s in segments if s.min_ms <= end_ms and s.max_ms >= start_ms]
 
 
 class FileSum(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ from storage.histogram_files import buckets_of, rows_of
 from storage.histograms import take
 from storage.merge import is_plain, pick, ranges, stack
 from storage.samples import Int64s, Samples, empty_samples
-from storage.segment import SegmentMeta
+from storage.segment import SegmentMeta, overlapping
 from storage.segment_kernels import copy_runs, find_runs, merge_runs
 
 # 16 groups are about 24 MB decoded.
@@ -125,7 +125,7 @@ class SegmentReader:
         about to be taken and may raise to stop; a sample that two segments have counts twice, a
         histogram as half as many as it has buckets, if that is more than one.
         """
-        filled = [s for s in segments if s.min_ms <= span[1] and s.max_ms >= span[0]]
+        filled = overlapping(segments, *span)
         if not len(ids) or not filled:
             return empty_samples(len(ids))
         runs = [r for s in filled for r in self._runs(s, ids, span, spend)]

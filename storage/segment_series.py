@@ -17,7 +17,7 @@ from storage.duck import Duck, quoted
 from storage.errors import FormatError
 from storage.files import SERIES_FILE
 from storage.samples import Int64s
-from storage.segment import SegmentMeta
+from storage.segment import SegmentMeta, overlapping
 
 BATCH_ROWS = 65_536
 
@@ -76,7 +76,7 @@ class SeriesReader:
         Goes by first and last time within each segment: a series with a gap around the whole range
         is named too. Exact where the range covers a segment, and never short of a series.
         """
-        meeting = [s for s in segments if s.min_ms <= end_ms and s.max_ms >= start_ms]
+        meeting = overlapping(segments, start_ms, end_ms)
         if not meeting:
             return np.zeros(0, np.int64)
         sql = RANGE_SQL.format(files=self._files(meeting))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from api.promql import sample_kernels
-from api.promql.natives import compacted, natives_at
+from api.promql.natives import compacted
 from api.promql.queryable import Selection
 from api.promql.value import Natives, Vector
 from storage.histogram_hints import filled_hints
@@ -171,15 +171,6 @@ def without_hints(histograms: Histograms) -> Histograms:
     """The histograms with no hint but that they are gauges."""
     hints = np.where(histograms.hints == HINT_GAUGE, HINT_GAUGE, HINT_UNKNOWN).astype(np.int8)
     return replace(histograms, hints=hints)
-
-
-def joined_cells(floats: Cells, histograms: Histograms, places: Int64s) -> MixedCells:
-    """Cells with floats, and with histograms at other places (row-major)."""
-    values, present = floats
-    if len(places) == 0:
-        return values, present, None
-    present.reshape(-1)[places] = True
-    return values, present, natives_at(histograms, places, present.shape)
 
 
 def with_filled_hints(samples: Samples) -> Samples:

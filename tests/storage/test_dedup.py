@@ -10,7 +10,7 @@ from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from storage.dedup import Algorithm, dedup, reach_ms
-from storage.merge import between, from_rows, take_rows
+from storage.merge import between, sort_rows, take_rows
 from storage.samples import (
     HINT_GAUGE,
     HINT_UNKNOWN,
@@ -158,9 +158,9 @@ def test_order_of_arrival_changes_nothing(scene: Scene, random: object) -> None:
     rows = np.repeat(np.arange(samples.series_count), np.diff(samples.offsets))
     order = np.arange(len(samples))
     random.shuffle(order)  # type: ignore[attr-defined]
-    arrived = from_rows(
-        rows[order], samples.timestamps[order], samples.values[order], samples.series_count
-    )
+    times, values = samples.timestamps[order], samples.values[order]
+    offsets, back = sort_rows(rows[order], times, samples.series_count)
+    arrived = Samples(offsets, times[back], values[back])
     expected, found = (dedup(s, group(s)).samples for s in (samples, arrived))
     assert np.array_equal(expected.timestamps, found.timestamps)
     assert np.array_equal(expected.values, found.values)

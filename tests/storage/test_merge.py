@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.merge import between, clip, from_rows, is_plain, merge_all, stack, take_rows
+from storage.merge import between, clip, is_plain, merge_all, sort_rows, stack, take_rows
 from storage.samples import Samples
 from tests import naive_storage as naive
 from tests.histogram_columns import EXAMPLES, contents, mixed_samples
@@ -46,8 +46,9 @@ def test_rows_in_any_order_become_series(rows: list[tuple[int, int, int]]) -> No
     expected = [naive.merge([[(t, b)] for r, t, b in rows if r == row]) for row in range(5)]
     table = np.array(rows, np.int64).reshape(-1, 3)
     values = table[:, 2].astype(np.uint64).view(np.float64)
-    got = from_rows(table[:, 0].copy(), table[:, 1].copy(), values, 5)
-    assert lists(got) == expected
+    times = table[:, 1].copy()
+    offsets, order = sort_rows(table[:, 0].copy(), times, 5)
+    assert lists(Samples(offsets, times[order], values[order])) == expected
 
 
 @given(st.lists(points, min_size=1, max_size=5), st.data())
