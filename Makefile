@@ -58,6 +58,6 @@ $(INSTALLED): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --editable . --group dev
-	@echo "compiling kernels, once: two to four minutes"
+	@echo "compiling kernels, once: one to two minutes"
 	$(BIN)/python -c 'from receiver.server import compile_kernels; compile_kernels()'
 	@touch $@

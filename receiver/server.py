@@ -13,7 +13,8 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import uvloop
@@ -218,7 +219,9 @@ async def run_warm_up(
         try:
             warm_decoder(decoder)
             loop.call_soon_threadsafe(decoder_is_warm)
-            warm_reads_and_writes(engine, ending.is_set)
+            warm_storage()
+            warm_queries(engine, ending.is_set)
+            warm_encoder()
         except (CancelledError, RuntimeError) as error:
             # The engine or the loop was closed under it: the program is ending.
             logger.info("kernels not warmed error=%r", error)
@@ -233,18 +236,26 @@ async def run_warm_up(
     ending.set()
 
 
-def warm_reads_and_writes(engine: Engine, stopped: Callable[[], bool]) -> None:
-    """Compile or load the kernels behind the decoder. Blocks."""
-    warm_storage()
-    warm_queries(engine, stopped)
-    warm_encoder()
-
-
 def compile_kernels() -> None:
-    """Compile all kernels now, so that the first start of an installation finds them on disk."""
-    engine = Engine(EngineOptions(), parse_features([]))
+    """Compile all kernels now, so that the first start of an installation finds them on disk.
+
+    Numba compiles one kernel at a time in a process, so two processes share the work. The parts
+    take about as long, and have few kernels in common. Blocks.
+    """
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        for compiled in [pool.submit(part) for part in (compile_writes, compile_queries)]:
+            compiled.result()
+
+
+def compile_writes() -> None:
     warm_decoder(WriteDecoder())
-    warm_reads_and_writes(engine, lambda: False)
+    warm_storage()
+
+
+def compile_queries() -> None:
+    engine = Engine(EngineOptions(), parse_features([]))
+    warm_queries(engine)
+    warm_encoder()
     engine.close()
 
 
