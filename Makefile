@@ -23,9 +23,10 @@ run: $(INSTALLED)
 demo: $(INSTALLED) peers
 	$(BIN)/python -m compose.demo $(if $(ONCE),--once)
 
-#: make test    check, then all tests
+#: make test    check, then all tests, by two workers
+# In the order of their names: the share with real agents, the longest, has to be begun first.
 test: check peers senders
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 #: make check   style, types and the import law
 check: $(INSTALLED)
