@@ -50,7 +50,9 @@ class Guard:
     """A middleware over what is configured now.
 
     web_config: the web configuration; grants: those of auth.file, None where there is no such file;
-    certificate_field: the kind of name that is the tenant, by ssl's name, empty for none.
+    certificate_field: the kind of name that is the tenant, by ssl's name, empty for none;
+    cors: headers of an answer of the query API to who says this Origin, so that a browser shows
+    pages of other origins why they were refused.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class Guard:
         registry: CollectorRegistry,
         *,
         certificate_field: str = "",
+        cors: Callable[[str | None], dict[str, str]] = lambda origin: {},
     ) -> None:
         self._web_config = web_config
         self._grants = grants
         self._field = certificate_field
+        self._cors = cors
         self._passwords = Passwords()
         self._refused = Counter(
             "cupola_refused_requests_total",
@@ -95,7 +99,10 @@ class Guard:
             if need in (Need.READ, Need.WRITE):
                 request = self._with_tenant(request, grant)
         except Refused as refused:
-            return self._answer(refused)
+            answer = self._answer(refused)
+            if need is Need.READ:
+                answer.headers.update(self._cors(request.headers.get("Origin")))
+            return answer
         GRANT.set(grant)  # of this request: aiohttp runs each connection in a task of its own
         return await handler(request)
 

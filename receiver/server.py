@@ -98,6 +98,7 @@ def build_app(config: Config) -> web.Application:
         files.grants,
         registry,
         certificate_field=CERTIFICATE_FIELDS.get(config.tenant.certificate_field, ""),
+        cors=Cors(config.api.cors_origin).headers,
     )
     guard.install(app)
     write_handler.add_routes(app)

@@ -251,3 +251,20 @@ def test_without_users_and_tokens_everyone_may_do_everything(tmp_path: Path) -> 
                         assert response.status == 200
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("origin", ["https://a.example", "https://b.example", None])
+def test_browsers_are_told_of_refusals_as_of_answers(tmp_path: Path, origin: str | None) -> None:
+    async def scenario(client: TestClient) -> None:
+        told = []
+        for caller, status in (("alice", 200), ("nobody", 401), ("writer", 403)):
+            headers = CALLERS[caller].headers | ({"Origin": origin} if origin else {})
+            async with client.get("/api/v1/status/buildinfo", headers=headers) as response:
+                assert response.status == status, caller
+                names = [n for n in response.headers if n.startswith("Access-Control-")]
+                told.append({name: response.headers[name] for name in (*names, "Vary")})
+        assert told[0] == told[1] == told[2]
+        allowed = origin if origin == "https://a.example" else None
+        assert told[0].get("Access-Control-Allow-Origin") == allowed
+
+    play(tmp_path, scenario, **{"api.cors-origin": "https://a[.]example"})
