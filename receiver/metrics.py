@@ -45,6 +45,14 @@ class ReceiverMetrics:
             ["reason"],
             registry=registry,
         )
+        self.connections_open = Gauge(
+            "cupola_open_connections", "Connections that are open.", registry=registry
+        )
+        self.connections_refused = Counter(
+            "cupola_refused_connections_total",
+            "Connections closed at once because too many were open.",
+            registry=registry,
+        )
         self.ready = Gauge(
             "cupola_ready",
             "1 when the database is open and requests are served.",

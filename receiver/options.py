@@ -125,6 +125,20 @@ class WebOptions:
         "127.0.0.1:9009",
         "Host and port to serve on; :9009 and 0.0.0.0:9009 mean every address of the machine.",
     )
+    connections_max: int = setting(
+        "max-connections",
+        "integer",
+        4_096,
+        "Connections that may be open at a time; those above it are closed at once.",
+        allowed=(1, 1 << 20),
+    )
+    read_timeout_ms: int = setting(
+        "read-timeout",
+        "duration",
+        5 * MINUTE_MS,
+        "How long a connection may wait for the whole head of its next request; then it is closed.",
+        allowed=(1, DAY_MS),
+    )
     shutdown_timeout_ms: int = setting(
         "shutdown-timeout",
         "duration",

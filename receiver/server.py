@@ -34,6 +34,7 @@ from receiver.access_files import AccessFiles
 from receiver.access_rules import check_routes
 from receiver.columns import limits_of, replay_limits_of
 from receiver.config import Config, ConfigError
+from receiver.connections import Connections
 from receiver.guard import GRANT, Guard
 from receiver.label_tenants import LabelTenants
 from receiver.late_database import LateDatabase, State
@@ -64,6 +65,7 @@ logger = logging.getLogger(__name__)
 DATABASE = web.AppKey("database", LateDatabase)
 RELOADER = web.AppKey("reloader", Reloader)
 ACCESS_FILES = web.AppKey("access_files", AccessFiles)
+METRICS = web.AppKey("metrics", ReceiverMetrics)
 
 
 def build_app(config: Config) -> web.Application:
@@ -91,6 +93,7 @@ def build_app(config: Config) -> web.Application:
     api = Api(database, engine, ApiMetrics(registry), config.api, ledger=ledger, replicas=replicas)
     app = web.Application()
     app[DATABASE] = database
+    app[METRICS] = metrics
     files = AccessFiles.open(config, reload_metrics)
     app[ACCESS_FILES] = files
     guard = Guard(
@@ -287,17 +290,22 @@ async def serve_until_stopped(config: Config, listener: socket.socket) -> int:
         access_log=None,
         # Bodies are decoded here; their encoding is refused before, where it is not known.
         auto_decompress=False,
+        # Counted from the start of a connection, too, so that it bounds the first head as well.
+        keepalive_timeout=config.web.read_timeout_ms / 1000,
         shutdown_timeout=config.web.shutdown_timeout_ms / 1000,
     )
     await runner.setup()
+    assert runner.server is not None, "BUG: set up, but without a server"
     stop = asyncio.Event()
     on_signals(stop.set, app[RELOADER].reload_now)
-    listening = Listening(runner, listener)
+    connections = Connections(runner.server, config.web.connections_max, app[METRICS])
+    listening = Listening(connections, listener)
     await listening.follow(app[ACCESS_FILES].web)
     host, port = listener.getsockname()[:2]
     logger.info("listening address=%s port=%d version=%s", host, port, program_version())
     code = await wait_for_end(app[DATABASE], stop)
     logger.info("stopping")
+    listening.close()
     await runner.cleanup()
     logger.info("stopped code=%d", code)
     return code

@@ -1,7 +1,7 @@
 """The listening socket, served with the TLS configuration of the moment.
 
-When keys change, a new site takes over the socket and the old one stops accepting: connections that
-are there go on with what they began with, and none is turned away.
+When keys change, a new server takes over the socket and the old one stops accepting: connections
+that are there go on with what they began with, and none is turned away.
 """
 
 import asyncio
@@ -9,8 +9,8 @@ import logging
 import socket
 import ssl
 
-from aiohttp import web
-
+from receiver.connections import Connections
+from receiver.listen_address import BACKLOG
 from receiver.reloading import WatchedFile
 from receiver.web_config import WebConfig
 
@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 
 class Listening:
-    """One socket and the site that accepts from it now. The socket stays the caller's."""
+    """One socket and what accepts from it now. The socket stays the caller's."""
 
-    def __init__(self, runner: web.AppRunner, listener: socket.socket) -> None:
-        self._runner = runner
+    def __init__(self, connections: Connections, listener: socket.socket) -> None:
+        self._connections = connections
         self._listener = listener
-        self._site: web.SockSite | None = None
+        self._server: asyncio.Server | None = None
         self._tls: ssl.SSLContext | None = None
         self._changes: set[asyncio.Future[None]] = set()
 
@@ -42,12 +42,20 @@ class Listening:
 
     async def serve(self, tls: ssl.SSLContext | None) -> None:
         """Accept connections with TLS, or without for None, from now on."""
-        if self._site is not None and tls is self._tls:
+        if self._server is not None and tls is self._tls:
             return
-        # The sockets share one queue of connections, so that none is lost between two sites.
-        site = web.SockSite(self._runner, self._listener.dup(), ssl_context=tls)
-        await site.start()
-        previous, self._site, self._tls = self._site, site, tls
+        # The sockets share one queue of connections, so that none is lost between two servers.
+        server = await asyncio.get_running_loop().create_server(
+            self._connections, sock=self._listener.dup(), ssl=tls, backlog=BACKLOG
+        )
+        previous, self._server, self._tls = self._server, server, tls
         if previous is not None:
-            await previous.stop()
+            previous.close()
             logger.info("new connections get the new configuration tls=%s", tls is not None)
+
+    def close(self) -> None:
+        """Accept no more connections."""
+        for change in self._changes:
+            change.cancel()
+        if self._server is not None:
+            self._server.close()

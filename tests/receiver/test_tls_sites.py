@@ -15,8 +15,10 @@ import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from receiver.connections import Connections
 from receiver.grants import Grants
 from receiver.guard import Guard
+from receiver.metrics import ReceiverMetrics
 from receiver.options import CERTIFICATE_FIELDS
 from receiver.reloading import Reloader, ReloadMetrics, WatchedFile
 from receiver.tls_sites import Listening
@@ -112,11 +114,15 @@ def play(
         scene = Scene(authority, directory, file)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             scene.url = f"https://localhost:{listener.getsockname()[1]}"
-            await Listening(runner, listener).follow(file)
+            assert runner.server is not None
+            connections = Connections(runner.server, 100, ReceiverMetrics(registry))
+            listening = Listening(connections, listener)
+            await listening.follow(file)
             try:
                 async with asyncio.timeout(30):
                     await scenario(scene)
             finally:
+                listening.close()
                 await runner.cleanup()
                 guard.close()
 
