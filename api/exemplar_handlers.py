@@ -24,6 +24,7 @@ class ExemplarHandlers:
         """The exemplars of all series that some selector of the expression selects, whatever its
         range, offset and place in the expression."""
         params = exemplar_params(call.params)
+        self._source.limits(call.tenants).check_text(params.text)
         matcher_sets = selectors_of(self._engine.parse(params.text))
         if not matcher_sets:
             return NOTHING

@@ -77,6 +77,7 @@ class QueryHandlers:
         """The values of an expression at start, start + step, ... up to end."""
         params = query_params(call.params)
         times = range_params(call.params)
+        self._source.limits(call.tenants).check_length(times.start_ms, times.end_ms)
 
         def evaluate(querier: Queryable, turn: Turn) -> Result:
             return self._engine.range_query(
@@ -95,6 +96,7 @@ class QueryHandlers:
     def _job(
         self, call: Call, params: QueryParams, evaluate: Callable[[Queryable, Turn], Result]
     ) -> Job:
+        self._source.limits(call.tenants).check_text(params.text)
         if params.provenance:
             check_plain(self._engine.parse(params.text))
 

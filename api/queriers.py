@@ -4,10 +4,13 @@ A request of several tenants gets one querier over all of them; what each tenant
 one by is that tenant's own default, unless the request says otherwise.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.params import ReplicaParams
+from api.query_limits import NO_LIMITS, LimitsSource, QueryLimits, strictest
+from api.recent_querier import RecentQuerier
 from api.store import Querier, Store, TenantQuerier
 from storage.dedup_algorithm import Algorithm
 from storage.federation import FederatedQuerier
@@ -32,10 +35,16 @@ class ReplicaDefaults:
 
 @dataclass(frozen=True, slots=True)
 class QuerierSource:
-    """Makes the queriers of requests."""
+    """Makes the queriers of requests, and knows the limits of their tenants."""
 
     store: Store
     replicas: ReplicaDefaults
+    limits_of: LimitsSource = lambda tenant: NO_LIMITS
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+
+    def limits(self, tenants: Sequence[str]) -> QueryLimits:
+        """What a request of these tenants is held to."""
+        return strictest([self.limits_of(tenant) for tenant in tenants])
 
     def querier(self, tenants: Sequence[str], wishes: ReplicaParams) -> Querier:
         """A view of one tenant, or of several together."""
@@ -46,7 +55,12 @@ class QuerierSource:
         self, tenants: Sequence[str], wishes: ReplicaParams
     ) -> list[tuple[str, TenantQuerier]]:
         """A view of each tenant by itself."""
-        return [(tenant, self._querier(tenant, wishes)) for tenant in tenants]
+        members = [(tenant, self._querier(tenant, wishes)) for tenant in tenants]
+        lookback_ms = self.limits(tenants).lookback_ms
+        if not lookback_ms:
+            return members
+        since_ms = self.now_ms() - lookback_ms
+        return [(tenant, RecentQuerier(querier, since_ms)) for tenant, querier in members]
 
     def _querier(self, tenant: str, wishes: ReplicaParams) -> TenantQuerier:
         return self.store.querier(

@@ -16,6 +16,7 @@ from api.metadata_handlers import MetadataHandlers
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.queriers import QuerierSource, ReplicaDefaults
+from api.query_limits import NO_LIMITS, LimitsSource
 from api.query_pool import QueryPool
 from api.reject_handlers import Ledger, RejectHandlers
 from api.replica_handlers import ReplicaHandlers
@@ -38,10 +39,11 @@ class Api:
         *,
         ledger: Ledger,
         replicas: ReplicaDefaults | None = None,
+        limits_of: LimitsSource = lambda tenant: NO_LIMITS,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         options = options or ApiOptions()
-        source = QuerierSource(store, replicas or ReplicaDefaults())
+        source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
         self.pool = QueryPool(
             concurrency=engine.options.max_concurrency,
             waiting_max=options.waiting_max,

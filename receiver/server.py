@@ -29,6 +29,7 @@ from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
 from api.promql.warm_up import warm_up as warm_queries
 from api.queriers import ReplicaDefaults
+from api.query_limits import QueryLimits
 from api.routes import Api, add_routes
 from receiver.access_files import AccessFiles
 from receiver.access_rules import check_routes
@@ -47,7 +48,7 @@ from receiver.otlp_handler import OtlpHandler
 from receiver.probes import Probes
 from receiver.reloading import Reloader, ReloadMetrics, WatchedFile
 from receiver.remote_write import WriteDecoder, warm_decoder
-from receiver.tenant_limits import LimitsInForce, read_limits
+from receiver.tenant_limits import LimitsInForce, TenantLimits, read_limits
 from receiver.tls_sites import Listening
 from receiver.version import program_version
 from receiver.write_gate import WriteGate
@@ -90,7 +91,15 @@ def build_app(config: Config) -> web.Application:
         writes, write_decoder, config.write, metrics, ledger, admit=gate.admit
     )
     engine = Engine(config.query, features)
-    api = Api(database, engine, ApiMetrics(registry), config.api, ledger=ledger, replicas=replicas)
+    api = Api(
+        database,
+        engine,
+        ApiMetrics(registry),
+        config.api,
+        ledger=ledger,
+        replicas=replicas,
+        limits_of=lambda tenant: query_limits(limits.of(tenant)),
+    )
     app = web.Application()
     app[DATABASE] = database
     app[METRICS] = metrics
@@ -159,6 +168,15 @@ def limits_in_force(config: Config, metrics: ReloadMetrics) -> LimitsInForce:
     if not path:
         return LimitsInForce()
     return LimitsInForce(WatchedFile("limits.file", Path(path), read_limits, metrics))
+
+
+def query_limits(limits: TenantLimits) -> QueryLimits:
+    """What the API has to obey of a tenant's limits."""
+    return QueryLimits(
+        lookback_ms=limits.max_query_lookback_ms,
+        length_ms=limits.max_total_query_length_ms,
+        expression_bytes=limits.max_query_expression_size_bytes,
+    )
 
 
 def by_label(options: TenantOptions, database: WriteGate, decoder: WriteDecoder) -> WriteDatabase:

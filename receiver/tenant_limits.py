@@ -97,6 +97,18 @@ class TenantLimits:
     max_fetched_series_per_query: int = setting(
         "max_fetched_series_per_query", "integer", 0, "Series that one selector may match."
     )
+    max_query_lookback_ms: int = setting(
+        "max_query_lookback",
+        "duration",
+        0,
+        "How old samples may be that queries see; older ones are as if they were not there.",
+    )
+    max_total_query_length_ms: int = setting(
+        "max_total_query_length", "duration", 0, "How long the range of a range query may be."
+    )
+    max_query_expression_size_bytes: int = setting(
+        "max_query_expression_size_bytes", "bytes", 0, "Size of the text of a query."
+    )
     metric_relabel_configs: tuple[RelabelRule, ...] = setting(
         "metric_relabel_configs", "rules", (), "Prometheus' rules, applied to new series."
     )

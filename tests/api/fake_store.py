@@ -13,6 +13,7 @@ from api.metrics import ApiMetrics
 from api.options import EngineOptions
 from api.promql.engine import Engine
 from api.queriers import ReplicaDefaults
+from api.query_limits import NO_LIMITS, LimitsSource
 from api.routes import Api, add_routes
 from storage.dedup_algorithm import Algorithm
 from storage.exemplar_selection import ExemplarSelection
@@ -134,6 +135,7 @@ def run_api(
     options: ApiOptions | None = None,
     engine_options: EngineOptions | None = None,
     fill: Callable[[FakeStore], None] = lambda store: None,
+    limits_of: LimitsSource = lambda tenant: NO_LIMITS,
     handler_cancellation: bool = False,
 ) -> None:
     """Run a test against an API over a fresh store."""
@@ -150,6 +152,7 @@ def run_api(
             options or ApiOptions(),
             ledger=store.ledger,
             replicas=REPLICAS,
+            limits_of=limits_of,
             now_ms=lambda: NOW_MS,
         )
         app = web.Application()
