@@ -15,7 +15,7 @@ from tests.agents.conftest import CLUSTER, INTERVAL_S, Pair
 from tests.write_bodies import Labels
 
 PATIENCE_S = 60
-RUNNING_S = 10
+RUNNING_S = 7
 FROZEN_S = 3 * INTERVAL_S + 0.5
 STOPPED_S = 4
 # Remote write may be this much late.
