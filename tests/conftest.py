@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 settings.register_profile(
     "cupola", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("cupola")
 
-TESTS = Path(__file__).resolve().parent
 OF_ONE_WORKER = {"agents", "crash", "load"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name the worker's share that each test belongs to, before xdist looks for it."""
-    for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
-        share = "processes" if folder in OF_ONE_WORKER else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(share))
+class Shares(LoadFileScheduling):
+    """A share of the work is a file, or all that is of one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = Path(nodeid).parts[1]
+        return "processes" if folder in OF_ONE_WORKER else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    return Shares(config, log)
 
 
 def pytest_unconfigure() -> None:
