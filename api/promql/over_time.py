@@ -16,6 +16,7 @@ from api.promql import range_kernels as kernels
 from api.promql.errors import ExecutionError
 from api.promql.rate_kernels import rate_windows
 from api.promql.sample_cells import Cells, empty_cells
+from api.promql.window_quantiles import quantile_windows
 from storage.samples import Float64s, Int64s, Samples
 
 
@@ -72,7 +73,7 @@ def _rate(is_counter: bool, is_rate: bool) -> RangeFunction:
 
 def quantile_over_time(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
     out, present = empty_cells(samples.series_count, len(windows.ends))
-    kernels.quantile_windows(
+    quantile_windows(
         samples.offsets,
         samples.timestamps,
         samples.values,

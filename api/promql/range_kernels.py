@@ -157,17 +157,18 @@ def sort_numbers(values: Float64s) -> None:
 
 
 @kernel
-def quantile_of(q: float, ordered: Float64s) -> float:
-    """The q-quantile of values in the order of sort_numbers, linear between neighbours."""
-    if len(ordered) == 0 or math.isnan(q):
+def quantile_of(q: float, ordered: Float64s, count: int) -> float:
+    """The q-quantile of the first `count` values, which are in the order of sort_numbers; linear
+    between neighbours."""
+    if count == 0 or math.isnan(q):
         return math.nan
     if q < 0:
         return -math.inf
     if q > 1:
         return math.inf
-    rank = q * (len(ordered) - 1.0)
+    rank = q * (count - 1.0)
     lower = int(max(0.0, math.floor(rank)))
-    upper = min(len(ordered) - 1, lower + 1)
+    upper = min(count - 1, lower + 1)
     weight = rank - math.floor(rank)
     return float(ordered[lower] * (1 - weight) + ordered[upper] * weight)
 
@@ -180,11 +181,11 @@ def mad_of(values: Float64s, low: int, high: int) -> float:
         if math.isnan(window[i]):
             return math.nan
     window.sort()
-    median = quantile_of(0.5, window)
+    median = quantile_of(0.5, window, len(window))
     for i in range(len(window)):
         window[i] = abs(window[i] - median)
     sort_numbers(window)
-    return quantile_of(0.5, window)
+    return quantile_of(0.5, window, len(window))
 
 
 @kernel
@@ -291,31 +292,6 @@ def reduce_windows(
             high = skip_until(timestamps, max(low, high), stop, ends[k])
             if high - low >= needed:
                 out[i, k] = reduce_window(op, timestamps, values, low, high)
-                present[i, k] = True
-
-
-@kernel
-def quantile_windows(
-    offsets: Int64s,
-    timestamps: Int64s,
-    values: Float64s,
-    ends: Int64s,
-    range_ms: int,
-    q: Float64s,
-    out: Float64s,
-    present: Bools,
-) -> None:
-    """The q[k]-quantile of each window with samples."""
-    for i in range(len(offsets) - 1):
-        low = high = offsets[i]
-        stop = offsets[i + 1]
-        for k in range(len(ends)):
-            low = skip_until(timestamps, low, stop, ends[k] - range_ms)
-            high = skip_until(timestamps, max(low, high), stop, ends[k])
-            if high > low:
-                window = values[low:high].copy()
-                sort_numbers(window)
-                out[i, k] = quantile_of(q[k], window)
                 present[i, k] = True
 
 

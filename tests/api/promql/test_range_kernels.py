@@ -61,7 +61,7 @@ def test_numbers_are_sorted_with_nan_first(values: list[float]) -> None:
 def test_quantile_equals_its_twin(values: list[float], q: float) -> None:
     array = np.array(values, float)
     kernels.sort_numbers(array)
-    assert same(kernels.quantile_of(q, array), naive.quantile(q, values))
+    assert same(kernels.quantile_of(q, array, len(array)), naive.quantile(q, values))
 
 
 @pytest.mark.parametrize(
