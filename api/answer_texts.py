@@ -9,14 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from api import json_kernels
 from api.json_kernels import Bytes
 from api.promql.native_values import bucket_lines
 from storage.labels import LabelFrame
-from storage.samples import Bools, Float64s, Histograms, Int8s, Int32s, Int64s
+from storage.samples import Histograms, Int32s, Int64s
 
 # Kernels are compiled once more for arrays that are read-only, as those of storage may be.
 KERNEL_ARRAY: Final = ("C", "W")
@@ -65,9 +63,9 @@ class ObjectText:
     @classmethod
     def of(cls, labels: LabelFrame | None) -> "ObjectText":
         if labels is None:
-            return cls(np.zeros(1, np.int64), np.empty(0, np.uint8))
+            return cls(np.zeros(1, np.int64), room_for(0))
         text = LabelText.of(labels)
-        out = np.empty(text.bytes_max + len(text.ids), np.uint8)
+        out = room_for(text.bytes_max + len(text.ids))
         starts = np.empty(labels.rows + 1, np.int64)
         json_kernels.write_objects(out, starts, *text.columns)
         return cls(starts, out)
@@ -78,45 +76,17 @@ class ObjectText:
         return int(np.diff(self.starts).max(initial=0)) + 1
 
 
+def room_for(size: int) -> Bytes:
+    """Room for a text of at most that many bytes, to be written by kernels and copied from."""
+    return np.empty(size + json_kernels.SPARE_BYTES, np.uint8)
+
+
 def quote_all(texts: Sequence[str]) -> tuple[Int64s, Bytes]:
-    """The texts as elements of a JSON array: where they start, and the array."""
-    blob = np.frombuffer(dump(list(texts)), np.uint8)
+    """The texts as elements of a JSON array: where they start, and the array with its padding."""
+    blob = np.frombuffer(dump(list(texts)) + bytes(json_kernels.PADDING), np.uint8)
     starts = np.empty(len(texts) + 1, np.int64)
     json_kernels.find_elements(blob, starts)
     return starts, blob
-
-
-@dataclass(frozen=True, slots=True)
-class NumberText:
-    """Numbers ready to be written: a decimal form each, or else the next of the texts."""
-
-    mantissas: Int64s
-    scales: Int8s
-    offsets: Int32s
-    texts: Bytes
-
-    @classmethod
-    def of(cls, values: Float64s, wanted: Bools | None = None) -> "NumberText":
-        """wanted: the numbers that will be written; None: all."""
-        mantissas, scales = np.empty(len(values), np.int64), np.empty(len(values), np.int8)
-        values = np.require(values, np.float64, KERNEL_ARRAY)
-        json_kernels.find_decimals(values, mantissas, scales)
-        have_text = scales == json_kernels.NO_DECIMAL
-        if wanted is not None:
-            have_text &= wanted
-        return cls(mantissas, scales, *number_texts(values[have_text]))
-
-    @property
-    def columns(self) -> tuple[Int64s, Int8s, Int32s, Bytes]:
-        return self.mantissas, self.scales, self.offsets, self.texts
-
-
-def number_texts(values: Float64s) -> tuple[Int32s, Bytes]:
-    """Arrow's shortest texts of the values, as offsets and a blob."""
-    if len(values) == 0:
-        return np.frombuffer(bytes(4), np.int32), np.frombuffer(b"", np.uint8)
-    _, offsets, blob = pc.cast(pa.array(values), pa.string()).buffers()
-    return np.frombuffer(offsets, np.int32, len(values) + 1), np.frombuffer(blob, np.uint8)
 
 
 def histogram_texts(histograms: Histograms, rows: Int32s) -> ObjectText:
@@ -130,14 +100,13 @@ def histogram_texts(histograms: Histograms, rows: Int32s) -> ObjectText:
     places = 2 * (owner + 1) + 3 * np.arange(len(lines.codes))
     numbers[places], numbers[places + 1] = lines.lowers, lines.uppers
     numbers[places + 2] = lines.counts
-    texts = NumberText.of(numbers)
     size = (
         json_kernels.HISTOGRAM_BYTES_MAX * count
         + json_kernels.NUMBER_BYTES_MAX * len(numbers)
         + json_kernels.LINE_BYTES_MAX * len(lines.codes)
     )
-    out, starts = np.empty(size, np.uint8), np.empty(count + 1, np.int64)
-    json_kernels.write_histograms(out, starts, lines.offsets, lines.codes, *texts.columns)
+    out, starts = room_for(size), np.empty(count + 1, np.int64)
+    json_kernels.write_histograms(out, starts, lines.offsets, lines.codes, numbers)
     return ObjectText(starts, out)
 
 

@@ -1,9 +1,8 @@
 """Answers as JSON text, in Prometheus' envelope.
 
 An answer is a run of blocks, so that a large one is never held whole: labels and points of a block
-of series are turned into text by kernels, numbers without a short decimal form with the help of
-Arrow, and label texts are quoted once per block and distinct symbol. Nothing here runs per point or
-per series in Python.
+of series are turned into text by kernels, and label texts are quoted once per block and distinct
+symbol. Nothing here runs per point or per series in Python.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,13 @@ from api import json_kernels
 from api.answer_texts import (
     KERNEL_ARRAY,
     LabelText,
-    NumberText,
     ObjectText,
     dump,
     histogram_texts,
+    room_for,
 )
 from api.json_kernels import Bytes
+from api.promql.sample_kernels import gather_cells
 from api.promql.value import Matrix, Natives, Result, Scalar, String, Vector
 from storage.histograms import Parts, from_parts
 from storage.labels import LabelFrame, Symbols
@@ -86,7 +86,7 @@ def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[bytes]:
     yield _SUCCESS + b"["
     for first in range(0, len(order), BLOCK_ROWS):
         text = LabelText.of(labels.take(order[first : first + BLOCK_ROWS]))
-        out = np.empty(text.bytes_max + len(text.ids), np.uint8)
+        out = room_for(text.bytes_max + len(text.ids))
         end = json_kernels.write_labelsets(out, *text.columns)
         yield out[(1 if first == 0 else 0) : end].tobytes()
     yield b"]" + Notes(warnings=(TRUNCATED,) if truncated else ()).encode()
@@ -177,18 +177,20 @@ def vector_blocks(
     vector: Vector, steps: Int64s, rows: int, origins: Int32s | None = None
 ) -> Iterator[Block]:
     """The points of the first `rows` rows, in blocks of whole rows."""
+    steps = np.require(steps, np.int64, KERNEL_ARRAY)
     rows_per_block = max(1, min(BLOCK_ROWS, BLOCK_POINTS // max(1, len(steps))))
     for first in range(0, rows, rows_per_block):
         end = min(rows, first + rows_per_block)
-        present = vector.present[first:end]
-        places = np.flatnonzero(present)
-        offsets = np.zeros(end - first + 1, np.int64)
-        np.cumsum(np.count_nonzero(present, axis=1), out=offsets[1:])
-        values = vector.values[first:end].reshape(-1)[places]
-        numbers = no_origins() if origins is None else origins[first:end].reshape(-1)[places]
-        samples = Samples(offsets, steps[places % len(steps)], values)
+        present = np.require(vector.present[first:end], np.bool_, KERNEL_ARRAY)
+        offsets = np.empty(end - first + 1, np.int64)
+        count = int(np.count_nonzero(present))
+        timestamps, values = np.empty(count, np.int64), np.empty(count, np.float64)
+        cells = np.require(vector.values[first:end], np.float64, KERNEL_ARRAY)
+        gather_cells(cells, present, steps, offsets, timestamps, values)
+        numbers = no_origins() if origins is None else origins[first:end][present]
+        samples = Samples(offsets, timestamps, values)
         if vector.natives is not None:
-            rows_of_cells = vector.natives.rows[first:end].reshape(-1)[places]
+            rows_of_cells = vector.natives.rows[first:end][present]
             histograms = vector.natives.histograms
             samples = replace(samples, rows=rows_of_cells, histograms=histograms)
         yield Block(first, samples, origins=numbers)
@@ -238,20 +240,19 @@ def encode_block(text: LabelText, block: Block, replicas: ObjectText, *, single:
     samples = block.samples
     if samples.rows is not None and (samples.rows != NO_HISTOGRAM).any():
         return encode_mixed_block(text, block, replicas, single=single)
-    numbers = NumberText.of(samples.values)
     size = (
         text.bytes_max
         + json_kernels.SERIES_BYTES_MAX * samples.series_count
         + json_kernels.POINT_BYTES_MAX * len(samples)
         + replicas.longest * len(block.origins)
     )
-    out = np.empty(size, np.uint8)
+    out = room_for(size)
     end = json_kernels.write_series(
         out,
         *text.columns,
         samples.offsets,
         np.require(samples.timestamps, np.int64, KERNEL_ARRAY),
-        *numbers.columns,
+        np.require(samples.values, np.float64, KERNEL_ARRAY),
         np.require(block.origins, np.int32, KERNEL_ARRAY),
         replicas.starts,
         replicas.text,
@@ -274,7 +275,6 @@ def encode_mixed_block(
     objects = np.full(len(samples), -1, np.int32)
     objects[are_native] = places
     histograms = histogram_texts(samples.histograms, used)
-    numbers = NumberText.of(samples.values, ~are_native)
     lengths = np.diff(histograms.starts)
     size = (
         text.bytes_max
@@ -283,13 +283,13 @@ def encode_mixed_block(
         + int(lengths[places].sum())
         + replicas.longest * len(block.origins)
     )
-    out = np.empty(size, np.uint8)
+    out = room_for(size)
     end = json_kernels.write_mixed_series(
         out,
         *text.columns,
         samples.offsets,
         np.require(samples.timestamps, np.int64, KERNEL_ARRAY),
-        *numbers.columns,
+        np.require(samples.values, np.float64, KERNEL_ARRAY),
         objects,
         histograms.starts,
         histograms.text,

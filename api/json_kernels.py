@@ -1,185 +1,79 @@
 """The kernels that assemble JSON text from columns.
 
-Text is uint8. Every writer puts bytes into `out` from `at` on and returns where it stopped; the
-caller has made `out` large enough (see the *_BYTES_MAX constants). A column of quoted texts is a
-JSON array with the places where its elements start: element i is blob[starts[i] : starts[i+1]-1].
-What is written has a comma in front, which the caller cuts off the very first.
-
-A finite number is written from a decimal form, mantissa / 10**scale, where it has a short one, and
-else from the text that Arrow made of it.
+Text is bytes at an address. Every writer puts bytes to `text` + `at` and returns where it stopped.
+It copies whole words: up to SPARE_BYTES behind that place may be overwritten, too, and up to
+PADDING bytes are read behind the end of what it copies from. The caller has made room for both
+(see the *_BYTES_MAX constants), and holds the arrays. A column of quoted texts is a JSON array with
+the places where its elements start: element i is blob[starts[i] : starts[i+1]-1]. What is written
+has a comma in front, which the caller cuts off the very first.
 """
-
-import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.kernel import kernel, kernel_part
+from api.number_kernels import word_of, write_number, write_time
+from storage.kernel import kernel
 from storage.samples import Float64s, Int32s, Int64s
+from storage.words import Place, load_word, store_word
 
 Bytes = NDArray[np.uint8]
 Int8s = NDArray[np.int8]
+Piece = tuple[np.uint64, np.uint64, int]
 
-NO_DECIMAL = -1  # the scale of a number that is written from its text
-SCALE_MAX = 4  # prices, percentages and seconds end here; each further try costs 3 ns a number
-MANTISSA_LIMIT = 1e15  # up to 15 digits, a decimal is the shortest text of the float next to it
-POINT_BYTES_MAX = 64  # [ -9223309901257974.999 , "-0.00000123456789012345678" ] and commas
+SPARE_BYTES = 64
+PADDING = 8
+POINT_BYTES_MAX = 64  # ,[-9223309901257974.999,"-0.00000123456789012345678"]
 SERIES_BYTES_MAX = 64  # ,{"metric":{},"values":[],"histograms":[],"replicas":[]}
 NUMBER_BYTES_MAX = 32  # "-0.00000123456789012345678",
 HISTOGRAM_BYTES_MAX = 48  # {"count":,"sum":,"buckets":[]}
 LINE_BYTES_MAX = 8  # ,[0,]
 
-POWERS = 10.0 ** np.arange(SCALE_MAX + 1)
+# The points of many series have the same times. So many of their texts are kept, each in a place
+# that the time tells, and copied by words.
+KEPT_TIMES_BITS = 9
+KEPT_BYTES = 40  # ,[-9223309901257974.999," is 25 long
+KEPT_WORDS = 4
+NO_TIME = np.iinfo(np.int64).min
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _constant(text: bytes) -> Bytes:
-    return np.frombuffer(text, np.uint8)
+def piece_of(text: bytes) -> Piece:
+    """Up to 16 characters as two words, and how many there are."""
+    return word_of(text[:8]), word_of(text[8:]), len(text)
 
 
-METRIC = _constant(b',{"metric":')
-VALUE = _constant(b',"value":')
-VALUES = _constant(b',"values":[')
-REPLICA = _constant(b',"replica":')
-REPLICAS = _constant(b',"replicas":[')
-HISTOGRAM = _constant(b',"histogram":')
-HISTOGRAMS = _constant(b',"histograms":[')
-COUNT = _constant(b'{"count":')
-SUM = _constant(b',"sum":')
-BUCKETS = _constant(b',"buckets":[')
-NAN = _constant(b"NaN")
-INF = _constant(b"+Inf")
+METRIC = piece_of(b',{"metric":')
+VALUE, VALUES = piece_of(b',"value":'), piece_of(b',"values":[')
+REPLICA, REPLICAS = piece_of(b',"replica":'), piece_of(b',"replicas":[')
+HISTOGRAM, HISTOGRAMS = piece_of(b',"histogram":'), piece_of(b',"histograms":[')
+COUNT, SUM, BUCKETS = piece_of(b'{"count":'), piece_of(b',"sum":'), piece_of(b',"buckets":[')
 
-QUOTE, PLUS, COMMA, MINUS, POINT = 34, 43, 44, 45, 46
-ZERO, COLON, OPEN, CLOSE, EXPONENT, BRACE, END_BRACE = 48, 58, 91, 93, 101, 123, 125
-TEN = np.uint64(10)
-LETTER_N, LETTER_I, BACKSLASH = 110, 105, 92
-
-
-@kernel
-def find_decimals(values: Float64s, mantissas: Int64s, scales: Int8s) -> None:
-    """The decimal form with the fewest digits, where one of at most 15 digits is exact.
-
-    mantissa / 10**scale is computed as one correctly rounded division of exact numbers. If that
-    gives the value, no other decimal of 15 digits does, so the mantissa has the shortest digits.
-    """
-    for i in range(len(values)):
-        value = values[i]
-        scales[i] = NO_DECIMAL
-        if value == 0 and math.copysign(1.0, value) < 0:
-            continue
-        for scale in range(SCALE_MAX + 1):
-            mantissa = np.rint(value * POWERS[scale])
-            if not abs(mantissa) < MANTISSA_LIMIT:
-                break
-            if mantissa / POWERS[scale] == value:
-                mantissas[i] = np.int64(mantissa)
-                scales[i] = scale
-                break
+QUOTE, BACKSLASH = 34, 92
+QUOTE_WORD, COMMA, COLON = word_of(b'"'), word_of(b","), word_of(b":")
+OPEN = word_of(b"[")
+BRACE, END_BRACE, CLOSE = word_of(b"{"), word_of(b"}"), word_of(b"]")
+POINT_START, NUMBER_START, POINT_END = word_of(b",["), word_of(b',"'), word_of(b'"]')
+LINE_START = word_of(b"[0")
 
 
 @kernel
-def copy_text(out: Bytes, at: int, blob: Bytes, start: int, end: int) -> int:
-    for i in range(start, end):
-        out[at + i - start] = blob[i]
+def copy_text(text: Place, at: Place, source: Place, start: int, end: int) -> Place:
+    """Copy the bytes start:end from address `source`."""
+    for i in range(0, end - start, 8):
+        store_word(text, at + i, load_word(source, start + i))
     return at + end - start
 
 
 @kernel
-def write_digits(out: Bytes, at: int, number: int, width: int) -> int:
-    """A number of 0 to 10**18 with at least `width` digits."""
-    end = at + width
-    limit = 1
-    for _ in range(width):
-        limit *= 10
-    while number >= limit:
-        limit *= 10
-        end += 1
-    rest = np.uint64(number)  # dividing unsigned numbers needs no correction of the sign
-    for i in range(end - 1, at - 1, -1):
-        quotient = rest // TEN
-        out[i] = ZERO + np.uint8(rest - quotient * TEN)
-        rest = quotient
-    return end
-
-
-@kernel_part
-def write_decimal(out: Bytes, at: int, mantissa: int, scale: int) -> int:
-    if mantissa < 0:
-        out[at] = MINUS
-        at += 1
-        mantissa = -mantissa
-    if scale == 0:
-        return write_digits(out, at, mantissa, 1)
-    unit = 1
-    for _ in range(scale):
-        unit *= 10
-    at = write_digits(out, at, mantissa // unit, 1)
-    out[at] = POINT
-    return write_digits(out, at + 1, mantissa % unit, scale)
-
-
-@kernel_part
-def write_time(out: Bytes, at: int, time_ms: int) -> int:
-    """Seconds; with three decimals unless they are 0."""
-    if time_ms < 0:
-        out[at] = MINUS
-        at += 1
-        time_ms = -time_ms
-    at = write_digits(out, at, time_ms // 1000, 1)
-    if time_ms % 1000 != 0:
-        out[at] = POINT
-        at = write_digits(out, at + 1, time_ms % 1000, 3)
-    return at
-
-
-@kernel
-def write_number_text(out: Bytes, at: int, blob: Bytes, start: int, end: int) -> int:
-    """A number in Prometheus' form, from the shortest text that Arrow has for it.
-
-    Arrow writes `1.5e+10` from 1e10 on, `1.5e-7` below 1e-6, `nan` and `inf`; wanted are an
-    exponent from 1e21 on only, one of at least two digits, `NaN`, `+Inf` and `-Inf`.
-    """
-    negative = blob[start] == MINUS
-    first = start + 1 if negative else start
-    if blob[first] == LETTER_N:
-        return copy_text(out, at, NAN, 0, len(NAN))
-    if negative:
-        out[at] = MINUS
-        at += 1
-    if blob[first] == LETTER_I:
-        return copy_text(out, at, INF, 1 if negative else 0, len(INF))
-    mantissa_end = first
-    while mantissa_end < end and blob[mantissa_end] != EXPONENT:
-        mantissa_end += 1
-    if mantissa_end == end:
-        return copy_text(out, at, blob, first, end)
-    exponent = 0
-    for i in range(mantissa_end + 2, end):
-        exponent = exponent * 10 + blob[i] - ZERO
-    if blob[mantissa_end + 1] == PLUS and exponent < 21:
-        return write_shifted(out, at, blob, first, mantissa_end, exponent)
-    at = copy_text(out, at, blob, first, mantissa_end + 2)
-    return write_digits(out, at, exponent, 2)
-
-
-@kernel
-def write_shifted(out: Bytes, at: int, blob: Bytes, start: int, end: int, exponent: int) -> int:
-    """The mantissa `d` or `d.ddd` with its point moved `exponent` > 0 places to the right."""
-    out[at] = blob[start]
-    at += 1
-    for i in range(exponent):
-        digit = start + 2 + i
-        out[at] = blob[digit] if digit < end else ZERO
-        at += 1
-    if start + 2 + exponent < end:
-        out[at] = POINT
-        at = copy_text(out, at + 1, blob, start + 2 + exponent, end)
-    return at
+def write_piece(text: Place, at: Place, piece: Piece) -> Place:
+    store_word(text, at, piece[0])
+    store_word(text, at + 8, piece[1])
+    return at + piece[2]
 
 
 @kernel
 def find_elements(blob: Bytes, starts: Int64s) -> None:
-    """Where the elements of a JSON array of texts start; the last of `starts` is len(blob)."""
+    """Where the elements of a JSON array of texts start; the last of `starts` is where it ends."""
     at = 1
     for i in range(len(starts) - 1):
         starts[i] = at
@@ -187,7 +81,7 @@ def find_elements(blob: Bytes, starts: Int64s) -> None:
         while blob[at] != QUOTE:
             at += 2 if blob[at] == BACKSLASH else 1
         at += 2
-    starts[-1] = len(blob)
+    starts[-1] = at
 
 
 @kernel
@@ -205,30 +99,31 @@ def label_bytes(ids: Int32s, key_starts: Int64s, token_starts: Int64s) -> int:
 
 @kernel
 def write_labelset(
-    out: Bytes,
-    at: int,
+    text: Place,
+    at: Place,
     ids: Int32s,
     key_starts: Int64s,
     keys: Bytes,
     token_starts: Int64s,
     tokens: Bytes,
-) -> int:
+) -> Place:
     """One row's labels as an object. ids[i]: which token is the value of key i; 0: it has none."""
-    out[at] = BRACE
+    key_source, token_source = keys.ctypes.data, tokens.ctypes.data
+    store_word(text, at, BRACE)
     at += 1
-    comma = False
+    first = at
     for i in range(len(ids)):
         token = ids[i]
         if token == 0:
             continue
-        if comma:
-            out[at] = COMMA
+        if at > first:
+            store_word(text, at, COMMA)
             at += 1
-        comma = True
-        at = copy_text(out, at, keys, key_starts[i], key_starts[i + 1] - 1)
-        out[at] = COLON
-        at = copy_text(out, at + 1, tokens, token_starts[token], token_starts[token + 1] - 1)
-    out[at] = END_BRACE
+        at = copy_text(text, at, key_source, key_starts[i], key_starts[i + 1] - 1)
+        store_word(text, at, COLON)
+        start, end = token_starts[token], token_starts[token + 1] - 1
+        at = copy_text(text, at + 1, token_source, start, end)
+    store_word(text, at, END_BRACE)
     return at + 1
 
 
@@ -240,12 +135,13 @@ def write_labelsets(
     keys: Bytes,
     token_starts: Int64s,
     tokens: Bytes,
-) -> int:
+) -> Place:
     """The label sets of all rows, each with a comma in front."""
-    at = 0
+    text = out.ctypes.data
+    at: Place = 0
     for row in range(len(ids)):
-        out[at] = COMMA
-        at = write_labelset(out, at + 1, ids[row], key_starts, keys, token_starts, tokens)
+        store_word(text, at, COMMA)
+        at = write_labelset(text, at + 1, ids[row], key_starts, keys, token_starts, tokens)
     return at
 
 
@@ -260,11 +156,21 @@ def write_objects(
     tokens: Bytes,
 ) -> None:
     """The label sets of all rows; row i is out[starts[i]:starts[i + 1]]."""
-    at = 0
+    text = out.ctypes.data
+    at: Place = 0
     for row in range(len(ids)):
         starts[row] = at
-        at = write_labelset(out, at, ids[row], key_starts, keys, token_starts, tokens)
+        at = write_labelset(text, at, ids[row], key_starts, keys, token_starts, tokens)
     starts[len(ids)] = at
+
+
+@kernel
+def keep_time(kept: Place, place: Place, time_ms: int) -> Place:
+    """What a point begins with, up to its number; returns how long it is."""
+    store_word(kept, place, POINT_START)
+    end = write_time(kept, place + 2, time_ms)
+    store_word(kept, end, NUMBER_START)
+    return end + 2 - place
 
 
 @kernel
@@ -277,17 +183,14 @@ def write_series(
     tokens: Bytes,
     offsets: Int64s,
     timestamps: Int64s,
-    mantissas: Int64s,
-    scales: Int8s,
-    text_offsets: Int32s,
-    texts: Bytes,
+    values: Float64s,
     origins: Int32s,
     origin_starts: Int64s,
     origin_objects: Bytes,
     single: bool,
     continues: bool,
     unfinished: bool,
-) -> int:
+) -> Place:
     """Series with their points, each with a comma in front; series i has points
     offsets[i]:offsets[i+1].
 
@@ -295,95 +198,73 @@ def write_series(
     single: each series has one point, written as `value`. continues: the first series was begun in
     an earlier call. unfinished: the last one goes on in a later call.
     """
-    at = 0
-    text = 0
+    text = out.ctypes.data
+    kept_times = np.full(1 << KEPT_TIMES_BITS, NO_TIME, np.int64)
+    kept_ends = np.empty(1 << KEPT_TIMES_BITS, np.int64)
+    kept_texts = np.empty(KEPT_BYTES << KEPT_TIMES_BITS, np.uint8)
+    kept = kept_texts.ctypes.data
+    at: Place = 0
     rows = len(offsets) - 1
     for row in range(rows):
         opens = row > 0 or not continues
         if opens:
-            at = copy_text(out, at, METRIC, 0, len(METRIC))
-            at = write_labelset(out, at, ids[row], key_starts, keys, token_starts, tokens)
-            piece = VALUE if single else VALUES
-            at = copy_text(out, at, piece, 0, len(piece))
+            at = write_piece(text, at, METRIC)
+            at = write_labelset(text, at, ids[row], key_starts, keys, token_starts, tokens)
+            at = write_piece(text, at, VALUE if single else VALUES)
         for i in range(offsets[row], offsets[row + 1]):
-            if i > offsets[row] or not opens:
-                out[at] = COMMA
-                at += 1
-            out[at] = OPEN
-            at = write_time(out, at + 1, timestamps[i])
-            out[at] = COMMA
-            out[at + 1] = QUOTE
-            if scales[i] == NO_DECIMAL:
-                start, end = text_offsets[text], text_offsets[text + 1]
-                at = write_number_text(out, at + 2, texts, start, end)
-                text += 1
-            else:
-                at = write_decimal(out, at + 2, mantissas[i], scales[i])
-            out[at] = QUOTE
-            out[at + 1] = CLOSE
+            time = timestamps[i]
+            slot = np.int64((np.uint64(time) * SPREAD) >> np.uint64(64 - KEPT_TIMES_BITS))
+            place = slot * KEPT_BYTES
+            if kept_times[slot] != time:
+                kept_times[slot] = time
+                kept_ends[slot] = keep_time(kept, place, time)
+            skip = 1 if opens and i == offsets[row] else 0  # the first point has no comma
+            for k in range(KEPT_WORDS):
+                store_word(text, at + 8 * k, load_word(kept, place + skip + 8 * k))
+            at = write_number(text, at + kept_ends[slot] - skip, values[i])
+            store_word(text, at, POINT_END)
             at += 2
         if row < rows - 1 or not unfinished:
             if not single:
-                out[at] = CLOSE
+                store_word(text, at, CLOSE)
                 at += 1
             if len(origins) > 0:
                 told = origins[offsets[row] : offsets[row + 1]]
-                at = write_origins(out, at, told, origin_starts, origin_objects, single)
-            out[at] = END_BRACE
+                at = write_origins(text, at, told, origin_starts, origin_objects, single)
+            store_word(text, at, END_BRACE)
             at += 1
     return at
 
 
 @kernel
 def write_origins(
-    out: Bytes, at: int, origins: Int32s, starts: Int64s, objects: Bytes, single: bool
-) -> int:
+    text: Place, at: Place, origins: Int32s, starts: Int64s, objects: Bytes, single: bool
+) -> Place:
     """The replicas of one series' points as a member of its object."""
-    if single:
-        at = copy_text(out, at, REPLICA, 0, len(REPLICA))
-    else:
-        at = copy_text(out, at, REPLICAS, 0, len(REPLICAS))
+    source = objects.ctypes.data
+    at = write_piece(text, at, REPLICA if single else REPLICAS)
     for i in range(len(origins)):
         if i > 0:
-            out[at] = COMMA
+            store_word(text, at, COMMA)
             at += 1
-        at = copy_text(out, at, objects, starts[origins[i]], starts[origins[i] + 1])
+        at = copy_text(text, at, source, starts[origins[i]], starts[origins[i] + 1])
     if not single:
-        out[at] = CLOSE
+        store_word(text, at, CLOSE)
         at += 1
     return at
 
 
 @kernel
-def write_quoted(
-    out: Bytes,
-    at: int,
-    mantissa: int,
-    scale: int,
-    text: int,
-    text_offsets: Int32s,
-    texts: Bytes,
-) -> int:
-    """A number in quotes, from its decimal form or else from the text with that number."""
-    out[at] = QUOTE
-    if scale == NO_DECIMAL:
-        at = write_number_text(out, at + 1, texts, text_offsets[text], text_offsets[text + 1])
-    else:
-        at = write_decimal(out, at + 1, mantissa, scale)
-    out[at] = QUOTE
+def write_quoted(text: Place, at: Place, number: float) -> Place:
+    store_word(text, at, QUOTE_WORD)
+    at = write_number(text, at + 1, number)
+    store_word(text, at, QUOTE_WORD)
     return at + 1
 
 
 @kernel
 def write_histograms(
-    out: Bytes,
-    starts: Int64s,
-    offsets: Int64s,
-    codes: Int8s,
-    mantissas: Int64s,
-    scales: Int8s,
-    text_offsets: Int32s,
-    texts: Bytes,
+    out: Bytes, starts: Int64s, offsets: Int64s, codes: Int8s, numbers: Float64s
 ) -> None:
     """Native histograms as objects: number i is out[starts[i]:starts[i + 1]].
 
@@ -391,36 +272,33 @@ def write_histograms(
     belong to the bucket. The numbers are its count and sum, then lower bound, upper bound and
     count of each line, one histogram behind the other.
     """
-    at, number, text = 0, 0, 0
+    text = out.ctypes.data
+    at: Place = 0
+    number = 0
     for i in range(len(offsets) - 1):
         starts[i] = at
         for piece in (COUNT, SUM):
-            at = copy_text(out, at, piece, 0, len(piece))
-            at = write_quoted(out, at, mantissas[number], scales[number], text, text_offsets, texts)
-            text += scales[number] == NO_DECIMAL
+            at = write_piece(text, at, piece)
+            at = write_quoted(text, at, numbers[number])
             number += 1
         if offsets[i] < offsets[i + 1]:
-            at = copy_text(out, at, BUCKETS, 0, len(BUCKETS))
+            at = write_piece(text, at, BUCKETS)
         for line in range(offsets[i], offsets[i + 1]):
             if line > offsets[i]:
-                out[at] = COMMA
+                store_word(text, at, COMMA)
                 at += 1
-            out[at] = OPEN
-            out[at + 1] = ZERO + codes[line]
+            store_word(text, at, LINE_START + (np.uint64(codes[line]) << np.uint64(8)))
             at += 2
             for _ in range(3):
-                out[at] = COMMA
-                at = write_quoted(
-                    out, at + 1, mantissas[number], scales[number], text, text_offsets, texts
-                )
-                text += scales[number] == NO_DECIMAL
+                store_word(text, at, COMMA)
+                at = write_quoted(text, at + 1, numbers[number])
                 number += 1
-            out[at] = CLOSE
+            store_word(text, at, CLOSE)
             at += 1
         if offsets[i] < offsets[i + 1]:
-            out[at] = CLOSE
+            store_word(text, at, CLOSE)
             at += 1
-        out[at] = END_BRACE
+        store_word(text, at, END_BRACE)
         at += 1
     starts[len(offsets) - 1] = at
 
@@ -435,10 +313,7 @@ def write_mixed_series(
     tokens: Bytes,
     offsets: Int64s,
     timestamps: Int64s,
-    mantissas: Int64s,
-    scales: Int8s,
-    text_offsets: Int32s,
-    texts: Bytes,
+    values: Float64s,
     objects: Int32s,
     object_starts: Int64s,
     object_texts: Bytes,
@@ -446,17 +321,17 @@ def write_mixed_series(
     origin_starts: Int64s,
     origin_objects: Bytes,
     single: bool,
-) -> int:
+) -> Place:
     """Like write_series, of whole series with native histograms among their points.
 
     objects: for each point which histogram it is, or -1. A series tells its floats first, then its
     histograms; its replicas are those of the points in this order.
     """
-    at = 0
-    text = 0
+    text, source = out.ctypes.data, object_texts.ctypes.data
+    at: Place = 0
     for row in range(len(offsets) - 1):
-        at = copy_text(out, at, METRIC, 0, len(METRIC))
-        at = write_labelset(out, at, ids[row], key_starts, keys, token_starts, tokens)
+        at = write_piece(text, at, METRIC)
+        at = write_labelset(text, at, ids[row], key_starts, keys, token_starts, tokens)
         first, end = offsets[row], offsets[row + 1]
         told = np.empty(end - first, np.int32)
         written = 0
@@ -466,43 +341,38 @@ def write_mixed_series(
                 if (objects[i] >= 0) != (native == 1):
                     continue
                 if count == 0:
-                    at = write_points_key(out, at, native == 1, single)
+                    at = write_points_key(text, at, native == 1, single)
                 elif not single:
-                    out[at] = COMMA
+                    store_word(text, at, COMMA)
                     at += 1
-                out[at] = OPEN
-                at = write_time(out, at + 1, timestamps[i])
-                out[at] = COMMA
+                store_word(text, at, OPEN)
+                at = write_time(text, at + 1, timestamps[i])
+                store_word(text, at, COMMA)
                 at += 1
                 if native == 1:
                     start, stop = object_starts[objects[i]], object_starts[objects[i] + 1]
-                    at = copy_text(out, at, object_texts, start, stop)
+                    at = copy_text(text, at, source, start, stop)
                 else:
-                    at = write_quoted(out, at, mantissas[i], scales[i], text, text_offsets, texts)
-                    text += scales[i] == NO_DECIMAL
-                out[at] = CLOSE
+                    at = write_quoted(text, at, values[i])
+                store_word(text, at, CLOSE)
                 at += 1
                 if len(origins) > 0:
                     told[written] = origins[i]
                 written += 1
                 count += 1
             if count > 0 and not single:
-                out[at] = CLOSE
+                store_word(text, at, CLOSE)
                 at += 1
         if len(origins) > 0:
-            at = write_origins(out, at, told, origin_starts, origin_objects, single)
-        out[at] = END_BRACE
+            at = write_origins(text, at, told, origin_starts, origin_objects, single)
+        store_word(text, at, END_BRACE)
         at += 1
     return at
 
 
 @kernel
-def write_points_key(out: Bytes, at: int, native: bool, single: bool) -> int:
+def write_points_key(text: Place, at: Place, native: bool, single: bool) -> Place:
     """The name of the member that has one or more floats or histograms."""
-    if single and native:
-        return copy_text(out, at, HISTOGRAM, 0, len(HISTOGRAM))
-    if single:
-        return copy_text(out, at, VALUE, 0, len(VALUE))
     if native:
-        return copy_text(out, at, HISTOGRAMS, 0, len(HISTOGRAMS))
-    return copy_text(out, at, VALUES, 0, len(VALUES))
+        return write_piece(text, at, HISTOGRAM if single else HISTOGRAMS)
+    return write_piece(text, at, VALUE if single else VALUES)

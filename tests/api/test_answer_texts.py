@@ -1,4 +1,4 @@
-"""Native histograms in answers, and numbers with and without a short decimal form."""
+"""Native histograms in answers, and texts that are not UTF-8."""
 
 import json
 import math
@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.answer_texts import NumberText, dump, histogram_texts
+from api.answer_texts import dump, histogram_texts
 from api.encoding import Origins, encode_result
-from api.json_kernels import NO_DECIMAL
 from api.promql.natives import natives_at
 from api.promql.value import Matrix, Result, Vector
 from storage.labels import LabelFrame, Symbols
@@ -113,12 +112,6 @@ def test_range_vectors_show_their_histograms() -> None:
     assert [point[0] for point in got[0]["histograms"]] == [2]
     assert "values" not in got[1]
     assert got[1]["histograms"] == [[3, {"count": "0", "sum": "NaN"}]]
-
-
-def test_only_wanted_numbers_get_a_text() -> None:
-    numbers = NumberText.of(np.array([0.5, 1 / 3, 2 / 3]), np.array([True, False, True]))
-    assert (numbers.scales == NO_DECIMAL).tolist() == [False, True, True]
-    assert bytes(numbers.texts[numbers.offsets[0] : numbers.offsets[1]]) == b"0.6666666666666666"
 
 
 @pytest.mark.parametrize("value", ["\udcff", {"\udcff": ["\udcff"]}])

@@ -19,6 +19,7 @@ from api.encoding import (
     encode_texts,
     format_plain,
 )
+from api.promql.sample_kernels import gather_cells
 from api.promql.value import Matrix, Result, Scalar, String, Vector
 from storage.labels import LabelFrame, Symbols
 from storage.samples import Samples
@@ -308,7 +309,10 @@ def test_scalars_never_have_an_exponent(value: float, plain: str) -> None:
 @pytest.mark.skipif(not hasattr(json_kernels.write_series, "signatures"), reason="JIT is off")
 def test_warm_kernels_fit_every_answer() -> None:
     encoding.warm_encoder()
-    kernels = (json_kernels.write_series, json_kernels.write_labelsets, json_kernels.label_bytes)
+    kernels = (
+        *(json_kernels.write_series, json_kernels.write_labelsets, json_kernels.label_bytes),
+        gather_cells,
+    )
     compiled = [list(kernel.signatures) for kernel in kernels]
     labels = frame([{"a": "1"}, {"a": "2", "b": "3"}])
     samples = Samples(np.array([0, 1, 2]), np.array([0, 1]), np.array([0.5, 1.0]))
