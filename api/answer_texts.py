@@ -13,7 +13,7 @@ import orjson
 from api import json_kernels
 from api.json_kernels import Bytes
 from api.promql.native_values import bucket_lines
-from storage.labels import LabelFrame
+from storage.labels import LabelFrame, number_codes
 from storage.samples import Histograms, Int32s, Int64s
 
 # Kernels are compiled once more for arrays that are read-only, as those of storage may be.
@@ -35,13 +35,8 @@ class LabelText:
 
     @classmethod
     def of(cls, labels: LabelFrame) -> "LabelText":
-        codes = labels.matrix(labels.names)
-        distinct, places = np.unique(codes, return_inverse=True)
+        distinct, ids = number_codes(labels.matrix(labels.names))
         texts = labels.symbols.texts(distinct.tolist())
-        ids = places.reshape(codes.shape).astype(np.int32)
-        if texts and texts[0] != "":  # no label, which is code 0, has to be token 0
-            texts.insert(0, "")
-            ids += 1
         return cls(ids, *quote_all(labels.names), *quote_all(texts))
 
     @property

@@ -146,8 +146,10 @@ def encode_blocks(
     replicas = ObjectText.of(None if origins is None else origins.replicas)
     is_first = True
     for block in blocks:
-        rows_of_block = np.arange(block.first_row, block.first_row + block.samples.series_count)
-        text = LabelText.of(value.labels.take(rows_of_block))
+        labels, count = value.labels, block.samples.series_count
+        if count < labels.rows:
+            labels = labels.take(np.arange(block.first_row, block.first_row + count))
+        text = LabelText.of(labels)
         encoded = encode_block(text, block, replicas, single=single)
         yield encoded[1:].tobytes() if is_first else encoded.tobytes()
         is_first = False

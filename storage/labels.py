@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from storage.kernel import kernel
+from storage.label_order import order_of
 from storage.samples import Int32s, Int64s
 
 METRIC_NAME = "__name__"
@@ -80,7 +81,10 @@ class Symbols:
         return text
 
     def texts(self, codes: Iterable[int]) -> list[str]:
-        return [self.text(int(code)) for code in codes]
+        known = self._texts.get
+        if isinstance(codes, np.ndarray):
+            codes = codes.tolist()
+        return [known(code) or self.text(code) for code in codes]
 
     def code(self, text: str) -> int:
         """The code of a text, making one up for the query if need be."""
@@ -249,34 +253,19 @@ class LabelFrame:
     def order(self) -> Int64s:
         """The rows in the order of their label sets: compared pair by pair as bytes, name before
         value, a shorter label set first where one begins the other. Stable."""
-        keys = self._sort_keys()
-        if not keys:
-            return np.arange(self.rows, dtype=np.int64)
-        return np.lexsort(keys[::-1]).astype(np.int64)
+        distinct, numbers = number_codes(self.matrix(self.names))
+        return order_of(numbers, text_ranks(self.symbols.texts(distinct.tolist())))
 
-    def _sort_keys(self) -> list[Int64s]:
-        """One key per label name, most significant first.
 
-        At one name, a row that has it sorts by its value, before a row that goes on with a later
-        name, after a row that has ended.
-        """
-        keys: list[Int64s] = []
-        goes_on = np.zeros(self.rows, np.bool_)
-        for name in reversed(self.names):
-            codes = self.column(name)
-            ranks = self._value_ranks(codes)
-            absent = np.where(goes_on, np.int64(1 << 40), np.int64(0))
-            keys.append(np.where(codes == 0, absent, ranks + 1))
-            goes_on = goes_on | (codes != 0)
-        return keys[::-1]
-
-    def _value_ranks(self, codes: Int32s) -> Int64s:
-        distinct, inverse = np.unique(codes, return_inverse=True)
-        texts = self.symbols.texts(distinct)
+def text_ranks(texts: Sequence[str]) -> Int32s:
+    """The place of each text in the order of all, from 1 on."""
+    if "".join(texts).isascii():
+        order = sorted(range(len(texts)), key=texts.__getitem__)
+    else:
         order = sorted(range(len(texts)), key=lambda i: label_sort_key(texts[i]))
-        ranks = np.empty(len(texts), np.int64)
-        ranks[order] = np.arange(len(texts))
-        return ranks[inverse]
+    ranks = np.empty(len(texts), np.int32)
+    ranks[order] = np.arange(1, len(texts) + 1, dtype=np.int32)
+    return ranks
 
 
 def label_sort_key(text: str) -> bytes:
@@ -296,9 +285,8 @@ def one_row(symbols: Symbols) -> LabelFrame:
 
 def take_pairs(pairs: LabelPairs, rows: Int64s) -> LabelPairs:
     """The pairs of the given rows, in their order."""
-    lengths = np.diff(pairs.offsets)[rows]
     offsets = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    np.cumsum(pairs.offsets[rows + 1] - pairs.offsets[rows], out=offsets[1:])
     names = np.empty(offsets[-1], np.int32)
     values = np.empty(offsets[-1], np.int32)
     gather_pairs(pairs.offsets, pairs.names, pairs.values, rows, offsets, names, values)
@@ -380,6 +368,46 @@ def find_distinct(codes: Int32s, found: Int32s) -> int:
             slots[slot] = codes[i]
             found[count] = codes[i]
             count += 1
+    return count
+
+
+def number_codes(codes: Int32s) -> tuple[Int32s, Int32s]:
+    """The distinct codes, of which the first is 0, and for each code its place among them."""
+    numbers = np.empty(codes.shape, np.int32)
+    size, count = DISTINCT_SLOTS, -1
+    while count < 0:
+        found = np.zeros(size // 2, np.int32)
+        count = number_distinct(
+            codes.reshape(-1), np.zeros(size, np.int32), found, numbers.reshape(-1)
+        )
+        size *= 8
+    return found[:count], numbers
+
+
+@kernel
+def number_distinct(codes: Int32s, slots: Int32s, found: Int32s, numbers: Int32s) -> int:
+    """Number codes in order of appearance, behind the code 0; returns how many there are, or -1 if
+    they do not fit `found`.
+
+    slots: open addressing of numbers, all 0, a power of two and twice as long as `found`.
+    """
+    mask = len(slots) - 1
+    count = 1
+    for i in range(len(codes)):
+        code = codes[i]
+        if code == 0:
+            numbers[i] = 0
+            continue
+        slot = (code * 40503) & mask
+        while slots[slot] != 0 and found[slots[slot]] != code:
+            slot = (slot + 1) & mask
+        if slots[slot] == 0:
+            if count == len(found):
+                return -1
+            slots[slot] = count
+            found[count] = code
+            count += 1
+        numbers[i] = slots[slot]
     return count
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.labels import (
+    DISTINCT_SLOTS,
     OVERLAY_CODE_MIN,
     LabelFrame,
     LabelPairs,
@@ -15,8 +17,10 @@ from storage.labels import (
     distinct_codes,
     empty_frame,
     group_rows,
+    number_codes,
     one_row,
     take_pairs,
+    text_ranks,
 )
 
 NAMES = ["A", "__name__", "b", "é"]
@@ -121,6 +125,29 @@ def test_distinct_codes(codes: list[int]) -> None:
 def test_many_distinct_codes() -> None:
     codes = np.arange(100_000, dtype=np.int32)
     assert distinct_codes(codes).tolist() == codes.tolist()
+
+
+@settings(deadline=None)  # the first call may compile
+@given(st.lists(st.integers(0, 2**31 - 1) | st.integers(0, 3), max_size=30))
+def test_codes_are_numbered_by_first_appearance(codes: list[int]) -> None:
+    distinct, numbers = number_codes(np.array(codes, np.int32))
+    assert distinct.tolist() == list(dict.fromkeys([0, *codes]))
+    assert distinct[numbers].tolist() == codes
+
+
+def test_more_codes_than_there_is_room_for_at_first() -> None:
+    codes = np.arange(2 * DISTINCT_SLOTS, dtype=np.int32)[::-1] * 3
+    distinct, numbers = number_codes(codes.reshape(2, -1))
+    assert numbers.shape == (2, DISTINCT_SLOTS)
+    np.testing.assert_array_equal(distinct[numbers].reshape(-1), codes)
+
+
+@pytest.mark.parametrize(
+    "texts", [[], ["b", "", "a"], ["\udcff", "ä", "\U0001f600", "z"], ["10", "9", "B", "a"]]
+)
+def test_texts_are_ranked_by_their_bytes(texts: list[str]) -> None:
+    want = sorted(texts, key=lambda text: text.encode("utf-8", "surrogateescape"))
+    assert [want[rank - 1] for rank in text_ranks(texts)] == texts
 
 
 def test_small_frames() -> None:
