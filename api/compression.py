@@ -25,7 +25,7 @@ def choose_encoding(accepted: str) -> str:
 class Body:
     """The parts of one answer. `encoding` is final after the first part: "" is uncompressed."""
 
-    def __init__(self, blocks: Iterator[bytes], encoding: str) -> None:
+    def __init__(self, blocks: Iterator[bytes | memoryview], encoding: str) -> None:
         self.encoding = encoding
         self._blocks = blocks
         self._compressor: zlib._Compress | None = None
@@ -46,7 +46,7 @@ class Body:
         return (compressed + self._compressor.flush() if is_last else compressed), is_last
 
     def _gather(self) -> tuple[bytes, bool]:
-        parts: list[bytes] = []
+        parts: list[bytes | memoryview] = []
         size = 0
         for block in self._blocks:
             parts.append(block)

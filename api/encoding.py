@@ -29,8 +29,10 @@ from storage.labels import LabelFrame, Symbols
 from storage.samples import NO_HISTOGRAM, Int32s, Int64s, Samples
 
 ANNOTATIONS_MAX = 10
-BLOCK_POINTS = 1 << 17  # 8 MiB of text at most, which stays in the caches' reach
+BLOCK_POINTS = 1 << 15  # some 1 MiB of text, which stays in the caches' reach
 BLOCK_ROWS = 1 << 13
+# A piece of an answer, which is copied once more before it is sent.
+Buffer = bytes | memoryview
 TRUNCATED = "results truncated due to limit"
 
 _SUCCESS = b'{"status":"success","data":'
@@ -78,7 +80,7 @@ def encode_texts(texts: list[str], *, limit: int) -> bytes:
     return encode_data(texts[:limit] if truncated else texts, notes)
 
 
-def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[bytes]:
+def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[Buffer]:
     """The answer whose data are label sets, sorted."""
     order = labels.order()
     truncated = 0 < limit < len(order)
@@ -88,7 +90,7 @@ def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[bytes]:
         text = LabelText.of(labels.take(order[first : first + BLOCK_ROWS]))
         out = room_for(text.bytes_max + len(text.ids))
         end = json_kernels.write_labelsets(out, *text.columns)
-        yield out[(1 if first == 0 else 0) : end].tobytes()
+        yield out[(1 if first == 0 else 0) : end].data
     yield b"]" + Notes(warnings=(TRUNCATED,) if truncated else ()).encode()
 
 
@@ -109,7 +111,7 @@ def encode_result(
     limit: int = 0,
     stats: dict[str, Any] | None = None,
     origins: Origins | None = None,
-) -> Iterator[bytes]:
+) -> Iterator[Buffer]:
     """The answer to a query. A limit keeps that many series. With origins, each series also tells
     the replicas that its points came from; its points are then encoded at once."""
     warnings = result.warnings
@@ -136,7 +138,7 @@ def encode_result(
 
 def encode_blocks(
     value: Vector | Matrix, result: Result, *, rows: int, origins: Origins | None = None
-) -> Iterator[bytes]:
+) -> Iterator[Buffer]:
     """The first `rows` series of a value, with commas between them."""
     numbers = None if origins is None else origins.numbers
     if isinstance(value, Matrix):
@@ -151,7 +153,7 @@ def encode_blocks(
             labels = labels.take(np.arange(block.first_row, block.first_row + count))
         text = LabelText.of(labels)
         encoded = encode_block(text, block, replicas, single=single)
-        yield encoded[1:].tobytes() if is_first else encoded.tobytes()
+        yield encoded[1:].data if is_first else encoded.data
         is_first = False
 
 

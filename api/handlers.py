@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.encoding import encode_result
+from api.encoding import Buffer, encode_result
 from api.params import Params, QueryParams, instant_time_ms, query_params, range_params
 from api.promql.engine import Engine
 from api.promql.queryable import Queryable
@@ -32,7 +32,7 @@ class Call:
 class Job:
     """The rest of a request. run gives the blocks of the answer; timeout_ms None: the default."""
 
-    run: Callable[[Turn], Iterator[bytes]]
+    run: Callable[[Turn], Iterator[Buffer]]
     timeout_ms: int | None = None
 
 
@@ -100,7 +100,7 @@ class QueryHandlers:
         if params.provenance:
             check_plain(self._engine.parse(params.text))
 
-        def run(turn: Turn) -> Iterator[bytes]:
+        def run(turn: Turn) -> Iterator[Buffer]:
             started = time.monotonic()
             querier = self._source.querier(call.tenants, params.replicas)
             origins = None

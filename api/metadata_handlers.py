@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from api.encoding import encode_data, encode_labelsets, encode_texts
+from api.encoding import Buffer, encode_data, encode_labelsets, encode_texts
 from api.handlers import Call, Job
 from api.params import (
     MetadataParams,
@@ -59,7 +59,7 @@ class MetadataHandlers:
         """The label sets of the selected series."""
         params = series_params(call.params, required=True)
 
-        def run(turn: Turn) -> Iterator[bytes]:
+        def run(turn: Turn) -> Iterator[Buffer]:
             labels = self._querier(call, params).series(*params.selection)
             yield from encode_labelsets(labels, limit=params.limit)
 

@@ -1,7 +1,8 @@
 """The way of a request through the API: read, wait for a turn, compute in a thread, send.
 
 Every answer is JSON in Prometheus' envelope, errors included. What fits one part is sent at once
-and gives its turn back before; a larger answer is computed part by part as the client receives it.
+and gives its turn back before; a larger answer is computed part by part as the client receives it,
+at most one part ahead.
 """
 
 import asyncio
@@ -126,10 +127,9 @@ class Server:
         await response.prepare(request)
         is_last = False
         try:
-            await self._send(response, part)
             while not is_last:
-                part, is_last = await self._pool.run(body.next_part)
-                await self._send(response, part)
+                part, is_last = await self._send_and_compute(response, body, part)
+            await self._send(response, part)
             await response.write_eof()
         except ConnectionError:
             logger.info("client left before the end of its answer path=%s", request.path)
@@ -138,6 +138,19 @@ class Server:
             if request.transport is not None:
                 request.transport.abort()
         return response
+
+    async def _send_and_compute(
+        self, response: web.StreamResponse, body: Body, part: bytes
+    ) -> tuple[bytes, bool]:
+        """Send a part while the next one is computed, and wait for both also if one fails."""
+        sent, computed = await asyncio.gather(
+            self._send(response, part), self._pool.run(body.next_part), return_exceptions=True
+        )
+        if isinstance(sent, BaseException):
+            raise sent
+        if isinstance(computed, BaseException):
+            raise computed
+        return computed
 
     async def _send(self, response: web.StreamResponse, part: bytes) -> None:
         """Raises TimeoutError if the client does not take it in time."""

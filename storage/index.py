@@ -66,10 +66,12 @@ class TenantIndex:
         """The refs of the series that pass all matchers, ascending by series id."""
         with self._lock:
             refs = self._all_refs()
-            mask = np.ones(len(refs), np.bool_)
-            for matcher in matchers:
-                mask &= self._passes(matcher, refs)
-        chosen = refs[mask].astype(np.int64)
+            if matchers:
+                passes = self._passes(matchers[0], refs)
+                for matcher in matchers[1:]:
+                    passes &= self._passes(matcher, refs)
+                refs = refs[np.flatnonzero(passes)]
+        chosen = refs.astype(np.int64)
         return chosen[np.argsort(self._table.ids[chosen], kind="stable")]
 
     def frame(self, refs: Int64s, symbols: Symbols) -> LabelFrame:
@@ -112,9 +114,9 @@ class TenantIndex:
         codes = self._column(code, refs)
         if matcher.op in ("=", "!="):
             wanted = self._table.symbols.find(matcher.value)
-            equal: Bools = codes == wanted
-            return equal if matcher.op == "=" else ~equal
-        passes: Bools = allowed_codes(self._table, matcher, codes)[codes]
+            passes: Bools = codes == wanted if matcher.op == "=" else codes != wanted
+            return passes
+        passes = allowed_codes(self._table, matcher, codes)[codes]
         return passes
 
     def _column(self, name_code: int, refs: Int32s) -> Int32s:

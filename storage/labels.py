@@ -78,6 +78,7 @@ class Symbols:
         text = self._texts.get(code)
         if text is None:
             text = self._texts[code] = self._source.text(code)
+            self._codes[text] = code
         return text
 
     def texts(self, codes: Iterable[int]) -> list[str]:
