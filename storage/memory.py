@@ -1,10 +1,11 @@
-"""Reserved arrays: address space now, memory when touched.
+"""Memory: arrays reserved now and taken when touched, and what is kept of freed ones.
 
 The head, the symbols and the series columns are arrays of a fixed largest size. Reserving them at
 once means that no append ever copies or reallocates what a query is reading, and that their limits
 are simply their lengths. The kernel hands out zeroed pages on first touch.
 """
 
+import ctypes
 import math
 import mmap
 from typing import Any
@@ -14,6 +15,9 @@ from numpy.typing import DTypeLike, NDArray
 
 # Not named by the mmap module of Python 3.11: do not count the reservation as committed memory.
 MAP_NORESERVE = 0x4000
+# Of glibc's malloc.h; the largest array that it may learn to keep by itself.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_ARRAY_BYTES = 32 << 20
 
 
 def reserve(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
@@ -27,3 +31,17 @@ def reserve(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE
     region = mmap.mmap(-1, max(1, count * kind.itemsize), flags=flags)
     return np.frombuffer(region, dtype=kind, count=count).reshape(dimensions)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed, up to what it would keep by itself after it has once
+    handed out and got back an array of KEPT_ARRAY_BYTES.
+
+    Queries make and drop arrays of a few MiB for each block. Given back to the kernel and zeroed
+    anew, they cost a tenth of the time of a large query, until one with larger arrays comes along.
+    Does nothing where there is no mallopt.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, KEPT_ARRAY_BYTES)
+        mallopt(M_TRIM_THRESHOLD, 2 * KEPT_ARRAY_BYTES)
