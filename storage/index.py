@@ -17,7 +17,7 @@ import numpy as np
 import re2
 
 from storage.kernel import kernel
-from storage.labels import LabelFrame, Matcher, PickedPairs, Symbols
+from storage.labels import LabelFrame, Matcher, PickedPairs, Symbols, pick_column
 from storage.replica_groups import Grouping, ReplicaGroups
 from storage.samples import Bools, Int32s, Int64s
 from storage.series_table import SeriesTable
@@ -130,7 +130,7 @@ class TenantIndex:
         if first < len(refs):
             table = self._table
             added = column.extend(len(refs) - first)
-            fill_codes(table.offsets, table.names, table.values, refs[first:], name_code, added)
+            pick_column(table.offsets, table.names, table.values, refs[first:], name_code, added)
         return column.view
 
 
@@ -169,18 +169,6 @@ def regex_test(pattern: str) -> Callable[[str], bool]:
         options.encoding = re2.Options.Encoding.LATIN1
     compiled = re2.compile(f"^(?s:{pattern})$".encode("utf-8", "surrogateescape"), options)
     return lambda text: compiled.search(text.encode("utf-8", "surrogateescape")) is not None
-
-
-@kernel
-def fill_codes(
-    offsets: Int64s, names: Int32s, values: Int32s, refs: Int32s, name_code: int, out: Int32s
-) -> None:
-    """out[i] = the value code of label name_code of series refs[i]; untouched where it has none."""
-    for i in range(len(refs)):
-        for k in range(offsets[refs[i]], offsets[refs[i] + 1]):
-            if names[k] == name_code:
-                out[i] = values[k]
-                break
 
 
 @kernel

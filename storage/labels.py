@@ -24,6 +24,8 @@ OVERLAY_CODE_MIN = 1 << 30
 NO_CODE = -1
 # Label names of one query that are told apart without sorting.
 DISTINCT_SLOTS = 1 << 12
+# Up to so many names are looked for one by one, without a copy of all labels of the rows.
+FEW_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,10 @@ class LabelPairs:
     names: Int32s
     values: Int32s
 
+    def fill(self, name_code: int, out: Int32s) -> None:
+        """out[i] = the value code that series i has for a name."""
+        scatter_column(self.offsets, self.names, self.values, name_code, out)
+
 
 class PickedPairs:
     """Rows of label pairs, copied out when they are first looked at."""
@@ -130,6 +136,11 @@ class PickedPairs:
 
     def pick(self, rows: Int64s) -> PickedPairs:
         return PickedPairs(self._source, self._rows[rows])
+
+    def fill(self, name_code: int, out: Int32s) -> None:
+        """out[i] = the value code that row i has for a name. Does not copy the pairs."""
+        source = self._source
+        pick_column(source.offsets, source.names, source.values, self._rows, name_code, out)
 
 
 class LabelFrame:
@@ -182,10 +193,8 @@ class LabelFrame:
         codes = self._columns.get(name)
         if codes is None:
             codes = np.zeros(self.rows, np.int32)
-            pairs = self._pairs if name not in self._hidden else None
-            if pairs is not None:
-                name_code = self.symbols.code(name)
-                scatter_column(pairs.offsets, pairs.names, pairs.values, name_code, codes)
+            if self._source is not None and name not in self._hidden:
+                self._source.fill(self.symbols.code(name), codes)
                 self._columns[name] = codes
         return codes
 
@@ -197,9 +206,10 @@ class LabelFrame:
             return np.ascontiguousarray(self.matrix(distinct)[:, places])
         out = np.zeros((self.rows, len(names)), np.int32)
         wanted = np.full(len(names), NO_CODE, np.int32)
+        few = len(names) <= FEW_NAMES
         for i, name in enumerate(names):
-            if name in self._columns:
-                out[:, i] = self._columns[name]
+            if few or name in self._columns:
+                out[:, i] = self.column(name)
             elif name not in self._hidden:
                 wanted[i] = self.symbols.code(name)
         pairs = self._pairs if (wanted != NO_CODE).any() else None
@@ -319,6 +329,18 @@ def scatter_column(
     """out[i] = the value code that series i has for name_code; untouched where it has none."""
     for i in range(len(offsets) - 1):
         for k in range(offsets[i], offsets[i + 1]):
+            if names[k] == name_code:
+                out[i] = values[k]
+                break
+
+
+@kernel
+def pick_column(
+    offsets: Int64s, names: Int32s, values: Int32s, rows: Int64s, name_code: int, out: Int32s
+) -> None:
+    """out[i] = the value code that series rows[i] has for a name; untouched where it has none."""
+    for i in range(len(rows)):
+        for k in range(offsets[rows[i]], offsets[rows[i] + 1]):
             if names[k] == name_code:
                 out[i] = values[k]
                 break
