@@ -336,7 +336,12 @@ def scatter_column(
 
 @kernel
 def pick_column(
-    offsets: Int64s, names: Int32s, values: Int32s, rows: Int64s, name_code: int, out: Int32s
+    offsets: Int64s,
+    names: Int32s,
+    values: Int32s,
+    rows: Int32s | Int64s,
+    name_code: int,
+    out: Int32s,
 ) -> None:
     """out[i] = the value code that series rows[i] has for a name; untouched where it has none."""
     for i in range(len(rows)):
