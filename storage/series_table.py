@@ -18,6 +18,7 @@ import numpy as np
 
 from storage.batch import Batch, UInt64s
 from storage.errors import CorruptBatch
+from storage.hash_cache import HashCache
 from storage.label_spans import LabelSpans, obey
 from storage.labels import METRIC_NAME, LabelPairs
 from storage.memory import reserve
@@ -31,10 +32,8 @@ from storage.series_kernels import (
     TABLE_FULL,
     TOO_MANY_LABELS,
     TOO_MANY_METRICS,
-    add_raw,
     count_labels_of,
     find_or_add_labelsets,
-    find_raw,
     read_labels,
 )
 from storage.symbol_labels import read_symbol_labels, runs_of_items
@@ -107,12 +106,9 @@ class SeriesTable:
         self._metric_counts: dict[int, int] = {}
         self._tenant_counts: dict[int, int] = {}
         self._replica_labels = ReplicaLabels()
-        # As long as the other columns of the raw table, or empty while nobody asks for replicas.
-        self._raw_replicas = NO_REPLICAS
-        self._raw_count = 0
+        self._raw = HashCache(dropped=DROPPED_REF)
         # Raw entries of a tenant count for one epoch of its rules about labels only.
         self._epochs: dict[int, tuple[tuple[object, ...], int]] = {}
-        self._reset_raw()
 
     def __len__(self) -> int:
         return int(self._state[0])
@@ -130,17 +126,8 @@ class SeriesTable:
         Registers unknown series. Raises CorruptBatch if label bytes are damaged; then some series
         of the batch may have been registered, which is harmless: they have no samples.
         """
-        refs = np.empty(batch.series_count, np.int32)
-        missed = np.empty(batch.series_count, np.int64)
         raw_tenant = self._raw_tenant(tenant, entry.rules)
-        if len(entry.replicas) and not len(self._raw_replicas):
-            self._raw_replicas = np.zeros(len(self._raw_refs), np.uint64)
-        count = find_raw(
-            batch.hash_low, batch.hash_high, raw_tenant, self._raw_slots,
-            self._raw_low, self._raw_high, self._raw_refs, self._raw_count, refs, missed,
-            self._raw_replicas, entry.replicas,
-        )  # fmt: skip
-        items = missed[:count]
+        refs, items = self._raw.find(raw_tenant, batch.hash_low, batch.hash_high, entry.replicas)
         if batch.series_problems is not None:
             # The hash of such a series says nothing.
             refs = np.where(batch.series_problems == OK, refs, -1 - batch.series_problems)
@@ -377,35 +364,6 @@ class SeriesTable:
     ) -> None:
         """Enter label bytes into the raw table. It is a cache: when senders fill it with ever
         new spellings of known series, it is emptied."""
-        if self._raw_count + len(items) > 2 * len(self) + RAW_ENTRIES_SPARE:
-            self._reset_raw()
-        self._grow_raw(self._raw_count + len(items))
-        self._raw_count = add_raw(
-            batch.hash_low, batch.hash_high, raw_tenant, items, refs, self._raw_slots,
-            self._raw_low, self._raw_high, self._raw_refs, self._raw_count, DROPPED_REF,
-            self._raw_replicas, replicas,
-        )  # fmt: skip
-
-    def _reset_raw(self) -> None:
-        self._raw_slots: Int32s = np.zeros(FIRST_SLOTS, np.int32)
-        self._raw_low: UInt64s = np.zeros(FIRST_SLOTS // 2, np.uint64)
-        self._raw_high: UInt64s = np.zeros(FIRST_SLOTS // 2, np.uint64)
-        self._raw_refs: Int32s = np.zeros(FIRST_SLOTS // 2, np.int32)
-        self._raw_replicas = np.zeros(FIRST_SLOTS // 2 * bool(len(self._raw_replicas)), np.uint64)
-        self._raw_count = 0
-
-    def _grow_raw(self, count: int) -> None:
-        """Make room for `count` entries; slots are at most half full."""
-        size = len(self._raw_refs)
-        if count <= size:
-            return
-        while size < count:
-            size *= 2
-        added = size - len(self._raw_refs)
-        self._raw_low = np.concatenate([self._raw_low, np.zeros(added, np.uint64)])
-        self._raw_high = np.concatenate([self._raw_high, np.zeros(added, np.uint64)])
-        self._raw_refs = np.concatenate([self._raw_refs, np.zeros(added, np.int32)])
-        if len(self._raw_replicas):
-            self._raw_replicas = np.concatenate([self._raw_replicas, np.zeros(added, np.uint64)])
-        self._raw_slots = np.zeros(2 * size, np.int32)
-        fill_slots(self._raw_low, self._raw_count, self._raw_slots)
+        if len(self._raw) + len(items) > 2 * len(self) + RAW_ENTRIES_SPARE:
+            self._raw.clear()
+        self._raw.add(raw_tenant, batch.hash_low, batch.hash_high, items, refs, replicas=replicas)

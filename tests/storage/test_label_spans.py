@@ -93,9 +93,9 @@ def test_dropped_series_are_known_as_dropped() -> None:
     table = SeriesTable(OPTIONS)
     rules = relabelling({"source_labels": ["__name__"], "regex": "up", "action": "drop"})
     assert resolve(table, UP, {"__name__": "x"}, rules=rules) == [DROPPED_REF, 0]
-    assert table._raw_count == 2
+    assert len(table._raw) == 2
     assert resolve(table, UP, {"__name__": "x"}, rules=rules) == [DROPPED_REF, 0]
-    assert (table._raw_count, len(table)) == (2, 1)
+    assert (len(table._raw), len(table)) == (2, 1)
 
 
 def test_changed_rules_count_for_known_series_too() -> None:
