@@ -50,7 +50,7 @@ WRITTEN_HEADERS = tuple(
 )
 # Decoding this much takes about a millisecond; more would hold up the other connections.
 INLINE_BYTES_MAX = 1 << 20
-# Decoding this much takes about as long as handing it to a thread, some hundredths of a millisecond.
+# Decoding this much takes about as long as handing it to a thread, some hundredths of a ms.
 HANDOVER_BYTES_MIN = 1 << 15
 DECODE_THREADS = 2
 # Senders read the first 1,024 bytes of an answer; what is longer is for people.

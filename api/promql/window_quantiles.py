@@ -17,8 +17,8 @@ from api.promql.range_kernels import quantile_of, skip_until, sort_numbers
 from storage.kernel import kernel, kernel_part
 from storage.samples import Bools, Float64s, Int64s
 
-# Moving a value in or out costs a step for each value behind it, sorting grows slower: measured,
-# the two are equal where 200 values change in a small window, or 40 in one of 6,000.
+# Moving a value in or out costs a step for each value behind it, sorting grows slower: the two were
+# measured to be about equal where 40 values change in a window of 6,000.
 MOVED_MAX = 64
 
 
