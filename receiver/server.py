@@ -56,6 +56,7 @@ from receiver.write_handler import WriteDatabase, WriteHandler
 from storage.database import Database, Policy
 from storage.dedup_algorithm import Algorithm, parse_algorithm
 from storage.errors import TenantError
+from storage.memory import keep_freed_memory
 from storage.reject_ledger import RejectLedger
 from storage.replica_watch import ReplicaLabels
 from storage.tenant import parse_tenant
@@ -288,6 +289,7 @@ def serve(config: Config) -> int:
     # When a counter was made is of no use to anyone, and would double the number of series.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     allow_many_files()
+    keep_freed_memory()
     listener = bind(*parse_listen_address(config.web.listen_address))
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(serve_until_stopped(config, listener))

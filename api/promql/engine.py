@@ -34,7 +34,6 @@ from api.promql.sample_cells import fresh_between, samples_of_cells
 from api.promql.value import Matrix, Result, Scalar, Value, Vector
 from storage.errors import LimitExceeded, QueryStopped
 from storage.labels import LabelFrame, one_row
-from storage.memory import keep_freed_memory
 from storage.samples import Int64s, Samples
 
 PARSED_QUERIES_MAX = 512
@@ -60,7 +59,6 @@ class Engine:
         self.options = options
         self.features = features or Features()
         self._slots = threading.BoundedSemaphore(options.max_concurrency)
-        keep_freed_memory()
         self._executor = ThreadPoolExecutor(options.threads, thread_name_prefix="promql")
         self._parse_cached = lru_cache(PARSED_QUERIES_MAX)(self._parse_text)
 
