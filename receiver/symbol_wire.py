@@ -22,15 +22,15 @@ from receiver.wire import (
     SAMPLES,
     SCANNED,
     SERIES,
+    START_FIELD,
     TALLY_SIZE,
+    scan_sample,
     store_place,
 )
 from storage.batch import Bytes, UInt64s
 from storage.kernel import kernel, kernel_part
 from storage.protobuf import (
-    FIXED64,
     LENGTH,
-    TRUNCATED,
     VARINT,
     WRONG_WIRE_TYPE,
     read_length,
@@ -39,14 +39,13 @@ from storage.protobuf import (
     skip_field,
 )
 from storage.samples import Int64s
-from storage.words import Place, load_word, store_word
+from storage.words import Place, store_word
 
 SYMBOL_FIELD, SERIES_FIELD = np.uint64(4), np.uint64(5)
 REFERENCES_FIELD, SAMPLE_FIELD, HISTOGRAM_FIELD, EXEMPLAR_FIELD = (
     np.uint64(n) for n in range(1, 5)
 )
 METADATA_FIELD, CREATED_FIELD = np.uint64(5), np.uint64(6)
-VALUE_FIELD, TIMESTAMP_FIELD, START_FIELD = (np.uint64(n) for n in range(1, 4))
 
 # Places of the tally behind those of receiver.wire.
 SYMBOLS, STARTS = TALLY_SIZE, TALLY_SIZE + 1
@@ -95,35 +94,6 @@ def scan_symbols(
         place = after
     tally[SYMBOLS], tally[SERIES] = symbols, series
     return SCANNED
-
-
-@kernel_part
-def scan_sample(
-    base: Place, start: Place, end: Place
-) -> tuple[np.uint64, np.uint64, np.uint64, Place, Place]:
-    """(value bits, timestamp, start, error, place of the error) of the sample at start:end."""
-    bits = timestamp = since = np.uint64(0)
-    place = start
-    while place < end:
-        number, wire_type, after = read_tag(base, place, end)
-        if after > 0 and number == VALUE_FIELD and wire_type == FIXED64:
-            if end - after >= 8:
-                bits = load_word(base, after)
-                after += 8
-            else:
-                after = -TRUNCATED
-        elif after > 0 and number == TIMESTAMP_FIELD and wire_type == VARINT:
-            timestamp, after = read_varint(base, after, end)
-        elif after > 0 and number == START_FIELD and wire_type == VARINT:
-            since, after = read_varint(base, after, end)
-        elif after > 0 and number <= START_FIELD:
-            after = -WRONG_WIRE_TYPE
-        elif after > 0:
-            after = skip_field(base, after, end, wire_type)
-        if after < 0:
-            return bits, timestamp, since, -after, place
-        place = after
-    return bits, timestamp, since, SCANNED, place
 
 
 @kernel_part
@@ -180,7 +150,9 @@ def scan_series(
             references_start = place if references_end == start else references_start
             references_end = after
         elif number == SAMPLE_FIELD:
-            bits, timestamp, since, error, error_place = scan_sample(base, first, after)
+            bits, timestamp, since, error, error_place = scan_sample(
+                base, first, after, START_FIELD
+            )
             if sample < capacity:
                 store_word(timestamps, 8 * sample, timestamp)
                 store_word(value_bits, 8 * sample, bits)

@@ -51,7 +51,8 @@ SCAN_ERRORS = {
 SERIES_FIELD, METADATA_FIELD = np.uint64(1), np.uint64(3)
 LABEL_FIELD, SAMPLE_FIELD, EXEMPLAR_FIELD, HISTOGRAM_FIELD = (np.uint64(n) for n in range(1, 5))
 SHORT_LABEL_TAG = LABEL_FIELD << np.uint64(3) | LENGTH
-VALUE_FIELD, TIMESTAMP_FIELD = np.uint64(1), np.uint64(2)
+# Of a sample; the start is of 2.0 only.
+VALUE_FIELD, TIMESTAMP_FIELD, START_FIELD = np.uint64(1), np.uint64(2), np.uint64(3)
 
 # The places of a tally, int64[TALLY_SIZE]: what a scan found. Counts go on beyond the length of
 # the columns, so that a caller whose columns were too short knows the size they need.
@@ -66,10 +67,14 @@ PLACE_BYTES = 24
 
 
 @kernel_part
-def scan_sample(base: Place, start: Place, end: Place) -> tuple[np.uint64, np.int64, Place, Place]:
-    """(value bits, timestamp, error, place of the error) of the sample message at start:end."""
-    bits = np.uint64(0)
-    timestamp = np.uint64(0)
+def scan_sample(
+    base: Place, start: Place, end: Place, last_field: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, Place, Place]:
+    """(value bits, timestamp, start, error, place of the error) of the sample at start:end.
+
+    last_field: the highest field number that a sample of this version has.
+    """
+    bits = timestamp = since = np.uint64(0)
     place = start
     while place < end:
         number, wire_type, after = read_tag(base, place, end)
@@ -81,14 +86,16 @@ def scan_sample(base: Place, start: Place, end: Place) -> tuple[np.uint64, np.in
                 after = -TRUNCATED
         elif after > 0 and number == TIMESTAMP_FIELD and wire_type == VARINT:
             timestamp, after = read_varint(base, after, end)
-        elif after > 0 and number <= TIMESTAMP_FIELD:
+        elif after > 0 and number <= last_field and number == START_FIELD and wire_type == VARINT:
+            since, after = read_varint(base, after, end)
+        elif after > 0 and number <= last_field:
             after = -WRONG_WIRE_TYPE
         elif after > 0:
             after = skip_field(base, after, end, wire_type)
         if after < 0:
-            return bits, np.int64(timestamp), -after, place
+            return bits, timestamp, since, -after, place
         place = after
-    return bits, np.int64(timestamp), SCANNED, place
+    return bits, timestamp, since, SCANNED, place
 
 
 @kernel_part
@@ -151,11 +158,13 @@ def scan_series(
                 label_start = place
             label_end = after
         elif number == SAMPLE_FIELD:
-            bits, timestamp, error, error_place = scan_sample(base, first, after)
+            bits, timestamp, _, error, error_place = scan_sample(
+                base, first, after, TIMESTAMP_FIELD
+            )
             if error != SCANNED:
                 return error, error_place, label_start, label_end, sample, histogram, exemplar
             if sample < capacity:
-                store_word(timestamps, 8 * sample, np.uint64(timestamp))
+                store_word(timestamps, 8 * sample, timestamp)
                 store_word(value_bits, 8 * sample, bits)
             sample += 1
         elif number == HISTOGRAM_FIELD:
