@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,16 +95,20 @@ class Catalog:
     def close(self) -> None:
         self._engine.dispose()
 
-    def tenant(self, name: str, shard: int) -> int:
-        """The id of a tenant; a new one is placed in `shard`."""
+    def add_tenants(self, shards: Mapping[str, int]) -> dict[str, int]:
+        """The ids of tenants by name; those that are new are placed in these shards."""
+        ids = select(tenants.c.name, tenants.c.id).where(tenants.c.name.in_(shards))
+        created_ms = time.time_ns() // 1_000_000
         with self._transaction() as connection:
-            known = connection.scalar(select(tenants.c.id).where(tenants.c.name == name))
-            if known is not None:
-                return int(known)
-            row = {"name": name, "shard": shard, "created_ms": time.time_ns() // 1_000_000}
-            added = connection.execute(insert(tenants).values(row))
-            assert added.inserted_primary_key is not None, "BUG: a tenant without an id"
-            return int(added.inserted_primary_key[0])
+            known = {name for name, _ in connection.execute(ids)}
+            rows = [
+                {"name": name, "shard": shard, "created_ms": created_ms}
+                for name, shard in shards.items()
+                if name not in known
+            ]
+            if rows:
+                connection.execute(insert(tenants), rows)
+            return {name: number for name, number in connection.execute(ids)}
 
     def tenants(self) -> list[TenantRow]:
         columns = (tenants.c.id, tenants.c.name, tenants.c.shard)

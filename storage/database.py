@@ -86,6 +86,7 @@ class Database:
         self._metrics = metrics
         self._tenants: dict[str, Tenant] = {}
         self._tenants_lock = threading.Lock()
+        self._new_tenants: list[str] = []  # that wait for the lock; some may be known by then
         self._shards: list[Shard] = []
         self._lock_descriptor = -1
         self._closing = threading.Event()
@@ -204,20 +205,28 @@ class Database:
         return outcome
 
     def _add_tenant(self, name: str) -> Tenant:
+        """Whoever gets the lock adds all tenants that wait, because each commit is a sync."""
+        self._new_tenants.append(name)
         with self._tenants_lock:
-            known = self._tenants.get(name)
-            if known is not None:
-                return known
-            allowed = min(self._options.tenants_max, (1 << TENANT_BITS) - 1)
-            if len(self._tenants) >= allowed:
-                raise LimitExceeded(
-                    f"{len(self._tenants)} tenants are known, at most {allowed} may be "
-                    "(storage.max-tenants)"
-                )
-            shard = xxhash.xxh3_64_intdigest(name.encode()) % self._catalog.shards
-            tenant = Tenant(name, self._catalog.tenant(name, shard), shard)
-            self._tenants[name] = tenant
-            return tenant
+            if name not in self._tenants:
+                waiting, self._new_tenants = self._new_tenants, []
+                unknown = (n for n in dict.fromkeys([name, *waiting]) if n not in self._tenants)
+                self._add_tenants(list(unknown))
+            return self._tenants[name]
+
+    def _add_tenants(self, names: list[str]) -> None:
+        """Add as many of the tenants as there is room for; LimitExceeded if there is none."""
+        allowed = min(self._options.tenants_max, (1 << TENANT_BITS) - 1)
+        room = allowed - len(self._tenants)
+        if room <= 0:
+            raise LimitExceeded(
+                f"{len(self._tenants)} tenants are known, at most {allowed} may be "
+                "(storage.max-tenants)"
+            )
+        count = self._catalog.shards
+        shards = {name: xxhash.xxh3_64_intdigest(name.encode()) % count for name in names[:room]}
+        for name, number in self._catalog.add_tenants(shards).items():
+            self._tenants[name] = Tenant(name, number, shards[name])
 
     def _recover(self, decode: Decoder) -> None:
         for row in self._catalog.tenants():

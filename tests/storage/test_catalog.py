@@ -51,7 +51,8 @@ def test_tenants_get_lasting_numbers(path: Path) -> None:
     expected = [TenantRow(1, "a", 3), TenantRow(2, "b", 0)]
     for _ in range(2):
         catalog = Catalog.open(path, shards=4)
-        assert [catalog.tenant("a", 3), catalog.tenant("b", 0), catalog.tenant("a", 1)] == [1, 2, 1]
+        assert catalog.add_tenants({"a": 3}) == {"a": 1}
+        assert catalog.add_tenants({"a": 1, "b": 0}) == {"a": 1, "b": 2}
         assert catalog.tenants() == expected
         catalog.close()
 
@@ -104,7 +105,8 @@ def test_drop_segments(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, count:
 def test_many_threads(catalog: Catalog) -> None:
     def work(number: int) -> int:
         catalog.seal(number % 4, segment(number % 4), number + 1)
-        return catalog.tenant(f"tenant-{number % 5}", 0)
+        (tenant,) = catalog.add_tenants({f"tenant-{number % 5}": 0}).values()
+        return tenant
 
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(work, range(40)))
@@ -184,7 +186,7 @@ def test_interrupted_migration_leaves_nothing(path: Path, monkeypatch: pytest.Mo
 def test_metadata_is_replaced_by_family(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog_module, "FAMILIES_PER_TRANSACTION", 2)
     catalog = Catalog.open(path, shards=4)
-    one, two = catalog.tenant("one", 1), catalog.tenant("two", 2)
+    one, two = catalog.add_tenants({"one": 1, "two": 2}).values()
     gauge, counter = Description(2, "Is it\nup?", ""), Description(1, "", "seconds")
     up = FamilyMetadata(one, "up", (gauge, counter))
     more = [FamilyMetadata(one, f"m{i}", (gauge,)) for i in range(4)]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,6 +136,32 @@ def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(database_module, "GROUP_BUCKETS_MAX", 1)
         with pytest.raises(LimitExceeded, match="2 histogram buckets in one request"):
             write_mixed(database, [({"__name__": "up"}, [(1, EXAMPLES[0], 0)])], tenant="a")
+
+
+@pytest.mark.parametrize("allowed", [100, 5])
+def test_new_tenants_that_wait_share_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: int
+) -> None:
+    with opened(tmp_path, tenants_max=allowed) as database, ThreadPoolExecutor(8) as threads:
+        calls: list[Mapping[str, int]] = []
+        add_tenants = database._catalog.add_tenants
+
+        def note(shards: Mapping[str, int]) -> dict[str, int]:
+            calls.append(shards)
+            return add_tenants(shards)
+
+        monkeypatch.setattr(database._catalog, "add_tenants", note)
+        names = [f"tenant-{i}" for i in range(8)]
+        with database._tenants_lock:
+            added = [threads.submit(database._add_tenant, name) for name in names]
+            while len(database._new_tenants) < len(names):
+                time.sleep(0.001)
+        refused = [future.exception(30) for future in added if future.exception(30)]
+        assert len(refused) == max(0, len(names) - allowed)
+        assert all(isinstance(error, LimitExceeded) for error in refused)
+        assert len(calls) == 1
+        known = {future.result() for future in added if not future.exception()}
+        assert {tenant.number for tenant in known} == set(range(1, len(known) + 1))
 
 
 def test_waiting_writes_share_the_log(tmp_path: Path) -> None:
