@@ -16,7 +16,6 @@ from receiver.metrics import ReceiverMetrics
 from receiver.options import WriteOptions
 from receiver.remote_write import WriteDecoder
 from receiver.write_handler import (
-    DECODE_THREADS,
     HANDOVER_BYTES_MIN,
     PATHS,
     PREFIXES,
@@ -347,31 +346,28 @@ def test_a_large_body_is_decoded_in_a_thread_and_a_small_one_at_once() -> None:
     play(scenario)
 
 
-def test_of_several_bodies_the_threads_decode_what_they_can_and_the_loop_the_next() -> None:
+def test_a_body_that_is_alone_or_small_is_decoded_by_the_loop_and_others_by_threads() -> None:
     large = compressed(series([(b"a", bytes(HANDOVER_BYTES_MIN))], [(1, 1)]))
+    small = compressed(series([(b"a", b"b")], [(1, 1)]))
 
     async def scenario(scene: Scene) -> None:
         handed = 0
-        in_thread = scene.handler.in_thread
-        wait = asyncio.Event()
+        run = scene.handler.threads.run
 
-        async def counted(work: Any, *arguments: Any) -> Any:
+        def counted(work: Any, *arguments: Any) -> Any:
             nonlocal handed
             handed += 1
-            await wait.wait()
-            return await in_thread(work, *arguments)
+            return run(work, *arguments)
 
-        scene.handler.in_thread = counted  # type: ignore[method-assign]
+        scene.handler.threads.run = counted  # type: ignore[method-assign]
         scene.handler.kernels_warm = True
         assert (await scene.post(large))[0] == 204
         assert handed == 0, "alone"
         scene.database.gate = asyncio.Event()
-        posts = [asyncio.ensure_future(scene.post(large)) for _ in range(DECODE_THREADS + 2)]
-        # The first one and the one that finds all threads busy.
-        while len(scene.database.seen) < 3:
+        posts = [asyncio.ensure_future(scene.post(body)) for body in (large, large, large, small)]
+        while len(scene.database.seen) < 1 + len(posts):
             await asyncio.sleep(0.001)
-        assert handed == DECODE_THREADS
-        wait.set()
+        assert handed == 2, "all that were large but for the first"
         scene.database.gate.set()
         assert [(await post)[0] for post in posts] == [204] * len(posts)
 
