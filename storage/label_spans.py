@@ -46,27 +46,36 @@ class LabelSpans:
     spans: int64[labels, 4], name start and length, value start and length in `buffer`, one series
     after another, each sorted by name and without empty values. counts[k]: labels of series k, 0
     where it is refused; reasons[k]: why it is (storage.series_kernels, storage.tenant_rules).
-    shared: labels may stand at the same place of the buffer. In remote write 2.0 a request of a few
-    bytes can name a long text a million times, so such texts are looked at once.
+    symbols: int64[labels, 2], which symbols of the request name and value are, where it has any. In
+    remote write 2.0 a request of a few bytes can name a long text a million times, so such texts
+    are looked at once.
     """
 
     buffer: Bytes
     spans: Int64s
     counts: Int64s
     reasons: Int64s
-    shared: bool = False
+    symbols: Int64s | None = None
 
     def texts(self) -> Texts:
-        """The texts that names and values are, each place of the buffer once if it is shared."""
+        """The texts that names and values are, each symbol once."""
         spans = self.spans.reshape(-1, 2)
-        if not self.shared:
+        if self.symbols is None:
             return Texts(spans[:, 0].copy(), spans[:, 1].copy(), slice(None))
-        starts, firsts, places = np.unique(spans[:, 0], return_index=True, return_inverse=True)
-        return Texts(starts, spans[firsts, 1], places)
+        numbers = self.symbols.reshape(-1)
+        used = np.zeros(int(numbers.max(initial=-1)) + 1, np.bool_)
+        used[numbers] = True
+        places = (np.cumsum(used) - 1)[numbers]
+        found = np.empty((np.count_nonzero(used), 2), np.int64)
+        found[places] = spans
+        return Texts(found[:, 0].copy(), found[:, 1].copy(), places)
 
     def refuse(self, refused: Bools, reason: int) -> None:
         """Refuse these series, bool[n], and forget their labels."""
-        self.spans = self.spans[~np.repeat(refused, self.counts)]
+        kept = ~np.repeat(refused, self.counts)
+        self.spans = self.spans[kept]
+        if self.symbols is not None:
+            self.symbols = self.symbols[kept]
         self.reasons[refused] = reason
         self.counts[refused] = 0
 

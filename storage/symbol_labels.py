@@ -159,9 +159,9 @@ def read_symbol_labels(
     pairs = read_pairs(batch, symbols, items, reasons, limits)
     counts = np.zeros(len(items), np.int64)
     counts[reasons == OK] = np.diff(pairs.offsets)
-    both = np.stack([pairs.names, pairs.values], axis=1)
+    both = np.stack([pairs.names, pairs.values], axis=1, dtype=np.int64)
     spans = np.stack([symbols.starts[both], symbols.lengths[both]], axis=2).reshape(-1, 4)
-    return LabelSpans(batch.buffer, spans, counts, reasons, shared=True)
+    return LabelSpans(batch.buffer, spans, counts, reasons, both)
 
 
 def read_pairs(
@@ -198,7 +198,7 @@ def rank_names(buffer: Bytes, symbols: SymbolSpans, names: Int32s) -> tuple[Int6
     """int64 for each symbol: the place of its text among the texts of all names; and the place of
     __name__, or -1. Equal texts have one place."""
     ranks = np.full(len(symbols.starts), -1, np.int64)
-    used = np.unique(names)
+    used = np.flatnonzero(np.bincount(names))
     starts, lengths = symbols.starts[used].tolist(), symbols.lengths[used].tolist()
     texts = [buffer[s : s + n].tobytes() for s, n in zip(starts, lengths, strict=True)]
     places = {text: place for place, text in enumerate(sorted(set(texts)))}
