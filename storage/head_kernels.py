@@ -10,6 +10,7 @@ import numpy as np
 from storage.batch import UInt64s
 from storage.kernel import kernel, kernel_part
 from storage.samples import Bools, Int32s, Int64s
+from storage.words import Place, prefetch
 
 # What can happen to a sample; positions in the counts and examples of append_samples.
 TOO_OLD = 0
@@ -19,6 +20,9 @@ SAMPLE_REASONS = 3
 # Refused samples of a batch that are remembered, by reason.
 EXAMPLES_MAX = 8
 MIX = np.uint64(0x9E3779B97F4A7C15)
+# How many series ahead of the one that is appended to the chunks are fetched into the cache.
+AHEAD = 12
+SAMPLE_BYTES = 8
 
 # What became of a sample, where it is noted; else the place where it is kept (storage/head_extras).
 COPY = -4  # passed over: another replica's samples of the series are kept
@@ -64,10 +68,11 @@ def append_samples(
     are. places: empty, or UNSOUND or COPY for samples to pass over; of others it is noted where
     they are, in slot p of the chunks or beyond these in the side. There must be room.
     """
-    size = chunk_times.shape[1]
-    noted = len(places) > 0
+    size, noted = chunk_times.shape[1], len(places) > 0
+    times_at, bits_at = chunk_times.ctypes.data, chunk_bits.ctypes.data
     for i in range(len(refs)):
         ref = refs[i]
+        fetch_slot(times_at, bits_at, size, current, fill, refs[min(i + AHEAD, len(refs) - 1)])
         if ref < 0:
             continue
         for k in range(sample_offsets[i], sample_offsets[i + 1]):
@@ -82,8 +87,7 @@ def append_samples(
                     examples[reason, slot] = k
                 counts[reason] += 1
                 continue
-            chunk = current[ref] - 1
-            place = REPEATED
+            chunk, place = current[ref] - 1, REPEATED
             if t > last_ms[ref]:
                 last_ms[ref], last_keys[ref] = t, keys[k]
                 if chunk < 0 or fill[ref] == size:
@@ -103,6 +107,18 @@ def append_samples(
                 state[SIDE_SAMPLES] = side + 1
             if noted:
                 places[k] = place
+
+
+@kernel_part
+def fetch_slot(
+    times_at: Place, bits_at: Place, size: int, current: Int32s, fill: Int32s, ref: np.int32
+) -> None:
+    """Have the next slot of a series in the cache when its turn comes: the chunks of series that
+    follow each other lie anywhere. No series and no chunk do no harm."""
+    known = np.int64(max(np.int64(ref), np.int64(0)))
+    slot = size * (np.int64(current[known]) - 1) + fill[known]
+    prefetch(times_at, SAMPLE_BYTES * slot)
+    prefetch(bits_at, SAMPLE_BYTES * slot)
 
 
 @kernel_part

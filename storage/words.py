@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 BYTE, WORD, WIDE = ir.IntType(8), ir.IntType(64), ir.IntType(128)
@@ -66,12 +67,29 @@ def _multiply_add(typing_context: Any, low: Any, high: Any, a: Any, b: Any) -> T
     return pair(word, word, word, word), generate
 
 
+def _prefetch(typing_context: Any, address: Any, offset: Any) -> Typed:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.IntType(32)
+        place = builder.inttoptr(builder.add(*arguments), BYTE.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        for_writing, keep, data = (ir.Constant(number, n) for n in (1, 3, 1))
+        untyped: Any = cgutils
+        fetch = untyped.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(fetch, [place, for_writing, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
 # The byte at address + offset, as an unsigned word.
 load_byte = cast(Callable[[Place, Place], np.uint64], intrinsic(_load_byte))
 # The 8 bytes at address + offset, at any alignment.
 load_word = cast(Callable[[Place, Place], np.uint64], intrinsic(_load_word))
 # Writes a word to the 8 bytes at address + offset.
 store_word = cast(Callable[[Place, Place, np.uint64], None], intrinsic(_store_word))
+# Asks the processor for the line of its cache at address + offset, which is about to be written.
+# Any address will do, also one that nobody may read.
+prefetch = cast(Callable[[Place, Place], None], intrinsic(_prefetch))
 # (high : low) + a * b modulo 2^128, as its low and its high word.
 multiply_add = cast(
     Callable[[np.uint64, np.uint64, np.uint64, np.uint64], tuple[np.uint64, np.uint64]],
