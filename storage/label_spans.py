@@ -72,12 +72,21 @@ class LabelSpans:
 
     def refuse(self, refused: Bools, reason: int) -> None:
         """Refuse these series, bool[n], and forget their labels."""
-        kept = ~np.repeat(refused, self.counts)
+        self._keep(~np.repeat(refused, self.counts))
+        self.reasons[refused] = reason
+        self.counts[refused] = 0
+
+    def take_off(self, owners: Bools, places: Int64s) -> None:
+        """Take a label off each of the series that are told, bool[n]; it is at `places`."""
+        kept = np.ones(len(self.spans), np.bool_)
+        kept[places[owners]] = False
+        self._keep(kept)
+        self.counts[owners] -= 1
+
+    def _keep(self, kept: Bools) -> None:
         self.spans = self.spans[kept]
         if self.symbols is not None:
             self.symbols = self.symbols[kept]
-        self.reasons[refused] = reason
-        self.counts[refused] = 0
 
     def owners(self) -> Int64s:
         """The series of each label, int64[labels]."""

@@ -47,8 +47,7 @@ class ReplicaLabels:
         places, replicas = self._find(found, rules.replica_label)
         both = (clusters != 0) & (replicas != 0)
         clusters, replicas = np.where(both, clusters, 0), np.where(both, replicas, 0)
-        found.spans = np.delete(found.spans, places[both], axis=0)
-        found.counts[both] -= 1
+        found.take_off(both, places)
         if clusters_max:
             excess = self._excess(tenant, clusters, clusters_max)
             found.refuse(np.isin(clusters, excess) & both, TENANT_TOO_MANY_CLUSTERS)

@@ -136,7 +136,10 @@ def read_back(head: Head, refs: Int64s, labels: LabelFrame) -> None:
     measure(samples, members, chosen.samples, chosen.sources)
     between(dedup(samples, members, span=(15, 35)).samples, 15, 25)
     labels.group(labels.names)
+    # Some columns are read one by one, many at once; the rows' labels are read twice, because what
+    # was read before is kept.
     labels.take(labels.order()).column("r")
+    labels.take(labels.order()).matrix(["__name__", "r", "s", "t"])
 
 
 def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
