@@ -233,7 +233,8 @@ def write_series(
                 at = write_origins(text, at, told, origin_starts, origin_objects, single)
             store_word(text, at, END_BRACE)
             at += 1
-    return at
+    # An array that is made here lives until its last use, and its address is none.
+    return at if len(kept_texts) else 0
 
 
 @kernel

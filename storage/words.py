@@ -5,7 +5,8 @@ functions it calls. Handing them the array would count references at every call:
 scanner is four times slower that way.
 
 Invariant: nothing here checks bounds. The caller has compared place and size before, and holds
-the array while the kernel runs. Words are little-endian.
+the array while the kernel runs: of an array that the kernel made itself, the compiler ends the life
+after its last use, and the address does not count as one. Words are little-endian.
 """
 
 from collections.abc import Callable
