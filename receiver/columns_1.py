@@ -13,7 +13,6 @@ from receiver.columns import (
     columns_of_buffers,
 )
 from receiver.exemplar_wire import read_exemplars
-from receiver.label_hash import hash_runs
 from receiver.metadata_wire import read_metadata
 from receiver.wire import (
     EXEMPLARS,
@@ -23,7 +22,7 @@ from receiver.wire import (
     SERIES,
     scan_write_request,
 )
-from storage.batch import Batch, Bytes, RawExemplars, RawMetadata
+from storage.batch import Batch, Bytes, RawExemplars, RawMetadata, UInt64s
 from storage.samples import Int64s
 
 
@@ -31,13 +30,10 @@ def decode_columns(
     buffers: DecodeBuffers, size: int, limits: DecodeLimits, secrets: Secrets
 ) -> Batch:
     """The columns of the request buffers.body[:size]. Raises CorruptBody or TooLarge."""
-    scan(buffers, size, limits)
+    scan(buffers, size, limits, secrets.series_1)
     tally = buffers.tally.tolist()
     batch = columns_of_buffers(buffers, size, tally[SERIES], tally[SAMPLES])
     body = batch.buffer
-    hash_runs(
-        body, batch.label_start, batch.label_end, secrets.series_1, batch.hash_low, batch.hash_high
-    )
     if tally[HISTOGRAMS]:
         add_histograms(batch, buffers.histogram_places[: tally[HISTOGRAMS]], limits)
     if tally[EXEMPLARS]:
@@ -47,9 +43,9 @@ def decode_columns(
     return batch
 
 
-def scan(buffers: DecodeBuffers, size: int, limits: DecodeLimits) -> None:
+def scan(buffers: DecodeBuffers, size: int, limits: DecodeLimits, secret: UInt64s) -> None:
     """Fill the columns, and again after growing them where they were too short."""
-    run_scan(buffers, size)
+    run_scan(buffers, size, secret)
     tally = buffers.tally.tolist()
     check_counts(tally, limits)
     places = (("histogram_places", HISTOGRAMS), ("exemplar_places", EXEMPLARS))
@@ -61,14 +57,15 @@ def scan(buffers: DecodeBuffers, size: int, limits: DecodeLimits) -> None:
             buffers.reserve(tally[kind], name)
             short = True
     if short:
-        run_scan(buffers, size)
+        run_scan(buffers, size, secret)
 
 
-def run_scan(buffers: DecodeBuffers, size: int) -> None:
+def run_scan(buffers: DecodeBuffers, size: int, secret: UInt64s) -> None:
     result = scan_write_request(
         buffers.body, size, buffers.label_start, buffers.label_end, buffers.sample_offsets,
         buffers.timestamps, buffers.value_bits, buffers.histogram_places,
         buffers.exemplar_places, buffers.metadata_places, buffers.tally,
+        secret, buffers.hash_low, buffers.hash_high,
     )  # fmt: skip
     check_scan(int(result), buffers.tally, size)
 

@@ -13,12 +13,11 @@ from receiver.columns import (
     columns_of_buffers,
 )
 from receiver.errors import TooLarge
-from receiver.reference_hash import hash_series, hash_symbols
 from receiver.symbol_exemplars import build_labels, read_exemplars
 from receiver.symbol_metadata import read_metadata
-from receiver.symbol_wire import STARTS, SYMBOLS, scan_symbol_series, scan_symbols
+from receiver.symbol_wire import REFUSED, STARTS, SYMBOLS, scan_symbol_series, scan_symbols
 from receiver.wire import EXEMPLARS, HISTOGRAMS, METADATA, SAMPLES, SERIES
-from storage.batch import Batch, Bytes, RawExemplars, RawMetadata, SymbolSpans
+from storage.batch import Batch, Bytes, RawExemplars, RawMetadata, SymbolSpans, UInt64s
 from storage.samples import Int64s
 
 SYMBOL_COLUMNS = ("symbol_start", "symbol_length", "symbol_hashes")
@@ -30,15 +29,15 @@ def decode_columns(
     buffers: DecodeBuffers, size: int, limits: DecodeLimits, secrets: Secrets
 ) -> Batch:
     """The columns of the request buffers.body[:size]. Raises CorruptBody or TooLarge."""
-    find_symbols(buffers, size, limits)
-    scan_all(buffers, size, limits)
+    find_symbols(buffers, size, limits, secrets.texts)
+    scan_all(buffers, size, limits, secrets.series_2)
     tally = buffers.tally.tolist()
     batch = columns_of_buffers(buffers, size, tally[SERIES], tally[SAMPLES])
     body, count = batch.buffer, tally[SYMBOLS]
     symbols = SymbolSpans(buffers.symbol_start[:count], buffers.symbol_length[:count])
     batch.symbols = symbols
     problems = buffers.series_problems[: tally[SERIES]]
-    refused = hash_columns(batch, symbols, buffers, secrets)
+    refused = bool(tally[REFUSED])
     if tally[STARTS]:
         batch.starts = buffers.starts[: tally[SAMPLES]]
     if tally[HISTOGRAMS]:
@@ -54,23 +53,9 @@ def decode_columns(
     return batch
 
 
-def hash_columns(
-    batch: Batch, symbols: SymbolSpans, buffers: DecodeBuffers, secrets: Secrets
-) -> bool:
-    """Fill the hashes, metrics and problems of the series; whether any is refused."""
-    body, starts = batch.buffer, symbols.starts
-    found = hash_symbols(body, starts, symbols.lengths, secrets.texts, buffers.symbol_hashes)
-    name_low = np.uint64(found)  # an int of Python would have one type below 2^63, and one above
-    result = hash_series(
-        body, batch.label_start, batch.label_end, buffers.symbol_hashes, len(starts), name_low,
-        secrets.series_2, batch.hash_low, batch.hash_high, buffers.metrics, buffers.series_problems,
-    )  # fmt: skip
-    return bool(check_scanned(result, len(body)))
-
-
-def find_symbols(buffers: DecodeBuffers, size: int, limits: DecodeLimits) -> None:
+def find_symbols(buffers: DecodeBuffers, size: int, limits: DecodeLimits, secret: UInt64s) -> None:
     """Find symbols and series, and again after growing the columns where they were too short."""
-    run_symbol_scan(buffers, size)
+    run_symbol_scan(buffers, size, secret)
     symbols, series = int(buffers.tally[SYMBOLS]), int(buffers.tally[SERIES])
     if symbols > limits.symbols_max:
         raise TooLarge(
@@ -81,28 +66,28 @@ def find_symbols(buffers: DecodeBuffers, size: int, limits: DecodeLimits) -> Non
     if symbols > len(buffers.symbol_start) or series > len(buffers.series_start):
         buffers.reserve(symbols, *SYMBOL_COLUMNS)
         buffers.reserve(series, *SERIES_COLUMNS)
-        run_symbol_scan(buffers, size)
+        run_symbol_scan(buffers, size, secret)
 
 
-def run_symbol_scan(buffers: DecodeBuffers, size: int) -> None:
+def run_symbol_scan(buffers: DecodeBuffers, size: int, secret: UInt64s) -> None:
     result = scan_symbols(
         buffers.body, size, buffers.symbol_start, buffers.symbol_length, buffers.series_start,
-        buffers.series_end, buffers.tally,
+        buffers.series_end, buffers.tally, secret, buffers.symbol_hashes,
     )  # fmt: skip
     check_scan(int(result), buffers.tally, size)
 
 
-def scan_all(buffers: DecodeBuffers, size: int, limits: DecodeLimits) -> None:
+def scan_all(buffers: DecodeBuffers, size: int, limits: DecodeLimits, secret: UInt64s) -> None:
     """Fill the columns of series and what they have, and again after growing them."""
     series = int(buffers.tally[SERIES])
     # Nearly every series has one sample and at most one entry of metadata.
     reserve_for(buffers, series, (series, 0, 0, series))
-    run_series_scan(buffers, size)
+    run_series_scan(buffers, size, secret)
     tally = buffers.tally.tolist()
     check_counts(tally, limits)
     found = (tally[SAMPLES], tally[HISTOGRAMS], tally[EXEMPLARS], tally[METADATA])
     if reserve_for(buffers, series, found):
-        run_series_scan(buffers, size)
+        run_series_scan(buffers, size, secret)
 
 
 def reserve_for(buffers: DecodeBuffers, series: int, found: tuple[int, int, int, int]) -> bool:
@@ -120,13 +105,14 @@ def reserve_for(buffers: DecodeBuffers, series: int, found: tuple[int, int, int,
     return short
 
 
-def run_series_scan(buffers: DecodeBuffers, size: int) -> None:
+def run_series_scan(buffers: DecodeBuffers, size: int, secret: UInt64s) -> None:
     series = int(buffers.tally[SERIES])
     result = scan_symbol_series(
         buffers.body, buffers.series_start[:series], buffers.series_end[:series],
         buffers.label_start, buffers.label_end, buffers.sample_offsets, buffers.timestamps,
         buffers.value_bits, buffers.starts, buffers.histogram_places, buffers.exemplar_places,
-        buffers.metadata_places, buffers.tally,
+        buffers.metadata_places, buffers.tally, buffers.symbol_hashes, secret, buffers.hash_low,
+        buffers.hash_high, buffers.metrics, buffers.series_problems,
     )  # fmt: skip
     check_scan(int(result), buffers.tally, size)
 

@@ -16,9 +16,8 @@ import secrets
 
 import numpy as np
 
-from storage.batch import Bytes, UInt64s
-from storage.kernel import kernel, kernel_part
-from storage.samples import Int64s
+from storage.batch import UInt64s
+from storage.kernel import kernel_part
 from storage.words import Place, load_byte, load_word, multiply_add
 
 # Larger blocks need fewer polynomial steps, smaller ones a shorter secret. Real label sets have 100
@@ -123,12 +122,3 @@ def combine_entry(
     low = polynomial_step(low, load_word(keys, 8 * LOW_POINT), text_low)
     high = polynomial_step(high, load_word(keys, 8 * HIGH_POINT), text_high)
     return low, high
-
-
-@kernel
-def hash_runs(
-    buffer: Bytes, starts: Int64s, ends: Int64s, secret: UInt64s, low: UInt64s, high: UInt64s
-) -> None:
-    """low[i], high[i] = the lanes of the hash of buffer[starts[i]:ends[i]]."""
-    for i in range(len(starts)):
-        low[i], high[i] = hash128(buffer.ctypes.data, starts[i], ends[i], secret.ctypes.data)

@@ -16,17 +16,13 @@ from receiver.label_hash import (
     BLOCK_BYTES,
     HIGH_POINT,
     LOW_POINT,
-    hash128,
     keyed_product,
     polynomial_step,
     scatter_bits,
 )
-from receiver.wire import SCANNED
-from storage.batch import Bytes, UInt64s
-from storage.kernel import kernel, kernel_part
+from storage.kernel import kernel_part
 from storage.protobuf import LENGTH, read_length, read_tag, read_varint, skip_field
-from storage.samples import Int8s, Int64s
-from storage.series_kernels import BAD_REFERENCE, METRIC_NAME_WORD
+from storage.series_kernels import BAD_REFERENCE
 from storage.words import Place, load_byte, load_word
 
 REFERENCES_FIELD = np.uint64(1)
@@ -34,21 +30,6 @@ REFERENCES_FIELD = np.uint64(1)
 BLOCK_PAIRS = BLOCK_BYTES // 16
 # The low hash of no text, as far as chance allows.
 NO_HASH = np.uint64((1 << 64) - 1)
-
-
-@kernel
-def hash_symbols(
-    buffer: Bytes, start: Int64s, length: Int64s, secret: UInt64s, hashes: UInt64s
-) -> np.uint64:
-    """hashes[s] = both lanes of symbol s; returns the low lane of the text __name__, or NO_HASH."""
-    base, keys = buffer.ctypes.data, secret.ctypes.data
-    name_low = NO_HASH
-    for s in range(len(start)):
-        low, high = hash128(base, start[s], start[s] + length[s], keys)
-        hashes[s, 0], hashes[s, 1] = low, high
-        if length[s] == 8 and load_word(base, start[s]) == METRIC_NAME_WORD:
-            name_low = low
-    return name_low
 
 
 @kernel_part
@@ -149,37 +130,3 @@ def hash_references(
     low, high = fold_block(low, high, a_low, a_high, b_low, b_high, keys)
     problem = BAD_REFERENCE if count & 1 else 0
     return scatter_bits(low), scatter_bits(high), metric, problem, place
-
-
-@kernel
-def hash_series(
-    buffer: Bytes,
-    label_start: Int64s,
-    label_end: Int64s,
-    symbol_hashes: UInt64s,
-    symbols: int,
-    name_low: np.uint64,
-    secret: UInt64s,
-    hash_low: UInt64s,
-    hash_high: UInt64s,
-    metrics: Int64s,
-    problems: Int8s,
-) -> tuple[Place, Place]:
-    """Hash the references of each series; metrics[i] = the symbol of its metric name, or -1.
-
-    problems[i] is why the series is refused, or 0. Returns (SCANNED, whether any is refused) or
-    (an error, its place).
-    """
-    base, keys, hashes = buffer.ctypes.data, secret.ctypes.data, symbol_hashes.ctypes.data
-    count = np.uint64(symbols)
-    refused = False
-    for i in range(len(label_start)):
-        low, high, metric, problem, place = hash_references(
-            base, label_start[i], label_end[i], hashes, count, keys, name_low
-        )
-        if place < 0:
-            return -place, label_start[i]
-        hash_low[i], hash_high[i] = low, high
-        metrics[i], problems[i] = metric, problem
-        refused |= problem != 0
-    return SCANNED, refused

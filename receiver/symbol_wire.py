@@ -1,7 +1,8 @@
 """The scanner of remote write 2.0 bodies: protobuf wire bytes to columns, as kernels.
 
 The labels of a series are numbers of symbols, texts that a request tells once. As in receiver.wire,
-labels are only found here, and so are native histograms, exemplars and metadata. The message is
+labels are only found and hashed here; native histograms, exemplars and metadata are only found. The
+message is
 
     Request     symbols = 4, timeseries = 5
     TimeSeries  labels_refs = 1, samples = 2, histograms = 3, exemplars = 4, metadata = 5,
@@ -14,6 +15,8 @@ and series, and for what is in the series. The invariants are those of receiver.
 
 import numpy as np
 
+from receiver.label_hash import hash128
+from receiver.reference_hash import NO_HASH, hash_references
 from receiver.wire import (
     EXEMPLARS,
     HISTOGRAMS,
@@ -24,6 +27,7 @@ from receiver.wire import (
     SERIES,
     START_FIELD,
     TALLY_SIZE,
+    read_message,
     scan_sample,
     store_place,
 )
@@ -38,8 +42,9 @@ from storage.protobuf import (
     read_varint,
     skip_field,
 )
-from storage.samples import Int64s
-from storage.words import Place, store_word
+from storage.samples import Int8s, Int64s
+from storage.series_kernels import METRIC_NAME_WORD
+from storage.words import Place, load_word, store_word
 
 SYMBOL_FIELD, SERIES_FIELD = np.uint64(4), np.uint64(5)
 REFERENCES_FIELD, SAMPLE_FIELD, HISTOGRAM_FIELD, EXEMPLAR_FIELD = (
@@ -47,8 +52,8 @@ REFERENCES_FIELD, SAMPLE_FIELD, HISTOGRAM_FIELD, EXEMPLAR_FIELD = (
 )
 METADATA_FIELD, CREATED_FIELD = np.uint64(5), np.uint64(6)
 
-# Places of the tally behind those of receiver.wire.
-SYMBOLS, STARTS = TALLY_SIZE, TALLY_SIZE + 1
+# Places of the tally behind those of receiver.wire. NAME_HASH: the low hash of the text __name__.
+SYMBOLS, STARTS, REFUSED, NAME_HASH = range(TALLY_SIZE, TALLY_SIZE + 4)
 
 
 @kernel
@@ -60,32 +65,33 @@ def scan_symbols(
     series_start: Int64s,
     series_end: Int64s,
     tally: Int64s,
+    secret: UInt64s,
+    symbol_hashes: UInt64s,
 ) -> Place:
-    """Find the symbols and the series messages of buffer[:size]; returns SCANNED or an error.
+    """Find and hash the symbols of buffer[:size], and find its series messages; returns SCANNED or
+    an error.
 
     Columns too short are filled as far as they go; tally[SYMBOLS] and tally[SERIES] go on counting.
     """
-    base = buffer.ctypes.data
-    symbol_capacity = min(len(symbol_start), len(symbol_length))
+    base, keys = buffer.ctypes.data, secret.ctypes.data
+    symbol_capacity = min(len(symbol_start), len(symbol_length), len(symbol_hashes))
     series_capacity = min(len(series_start), len(series_end))
     tally[:] = 0
     symbols = series = 0
+    name_low = NO_HASH
     place: Place = 0
     while place < size:
-        number, wire_type, after = read_tag(base, place, size)
-        first = after
-        if after > 0 and number not in (SYMBOL_FIELD, SERIES_FIELD):
-            after = skip_field(base, after, size, wire_type)
-        elif after > 0 and wire_type == LENGTH:
-            first, after = read_length(base, after, size)
-        elif after > 0:
-            after = -WRONG_WIRE_TYPE
+        number, first, after = read_message(base, place, size, SYMBOL_FIELD, SERIES_FIELD)
         if after < 0:
             tally[POSITION] = place
             return -after
         if number == SYMBOL_FIELD:
             if symbols < symbol_capacity:
                 symbol_start[symbols], symbol_length[symbols] = first, after - first
+                low, high = hash128(base, first, after, keys)
+                symbol_hashes[symbols, 0], symbol_hashes[symbols, 1] = low, high
+                if after - first == 8 and load_word(base, first) == METRIC_NAME_WORD:
+                    name_low = low
             symbols += 1
         elif number == SERIES_FIELD:
             if series < series_capacity:
@@ -93,6 +99,7 @@ def scan_symbols(
             series += 1
         place = after
     tally[SYMBOLS], tally[SERIES] = symbols, series
+    tally[NAME_HASH] = np.int64(name_low)
     return SCANNED
 
 
@@ -129,13 +136,13 @@ def scan_series(
     exemplars: Place,
     exemplar: Place,
     exemplar_capacity: Place,
-) -> tuple[Place, Place, Place, Place, Place, Place, Place, Place, Place, np.uint64, np.uint64]:
+) -> tuple[Place, Place, Place, Place, Place, Place, Place, Place, Place, np.uint64]:
     """Scan the time series message at start:end; the columns are addresses.
 
     Returns (error, its place, start and end of the references, samples, histograms and exemplars so
-    far, start and end of the metadata or 0, the created timestamp, all bits of the samples'
-    starts).
+    far, start and end of the metadata or 0, all bits of the starts).
     """
+    first_sample: Place = sample
     references_start = references_end = start
     metadata_start = metadata_end = np.int64(0)
     created = known = np.uint64(0)
@@ -175,9 +182,13 @@ def scan_series(
         elif number == CREATED_FIELD:
             created, _ = read_varint(base, first, end)
         place = after
+    if created != 0:
+        for k in range(first_sample, min(sample, capacity)):
+            if load_word(starts, 8 * k) == 0:
+                store_word(starts, 8 * k, created)
     return (
         error, error_place, references_start, references_end, sample, histogram, exemplar,
-        metadata_start, metadata_end, created, known,
+        metadata_start, metadata_end, known | created,
     )  # fmt: skip
 
 
@@ -196,14 +207,22 @@ def scan_symbol_series(
     exemplar_places: Int64s,
     metadata_places: Int64s,
     tally: Int64s,
+    symbol_hashes: UInt64s,
+    secret: UInt64s,
+    hash_low: UInt64s,
+    hash_high: UInt64s,
+    metrics: Int64s,
+    problems: Int8s,
 ) -> Place:
     """Scan the series that scan_symbols() found; returns SCANNED or an error.
 
-    label_start and label_end become where the references of each series lie. Columns of samples and
-    what follows them are filled as far as they go, and counted on in the tally; tally[STARTS]:
-    whether any start is known.
+    label_start and label_end become where the references of each series lie, metrics[i] the symbol
+    of its metric name or -1, problems[i] why it is refused, or 0. Columns of samples and what
+    follows them are filled as far as they go, and counted on in the tally; tally[STARTS],
+    tally[REFUSED]: not 0 if any start is known, any series refused.
     """
-    base = buffer.ctypes.data
+    base, keys, hashes = buffer.ctypes.data, secret.ctypes.data, symbol_hashes.ctypes.data
+    symbols, name_low = np.uint64(tally[SYMBOLS]), np.uint64(tally[NAME_HASH])
     timestamps_at, values_at = timestamps.ctypes.data, value_bits.ctypes.data
     starts_at, metadata_at = starts.ctypes.data, metadata_places.ctypes.data
     histograms_at, exemplars_at = histogram_places.ctypes.data, exemplar_places.ctypes.data
@@ -212,13 +231,11 @@ def scan_symbol_series(
     histogram: Place = 0
     exemplar: Place = 0
     metadata = 0
-    known_starts = np.uint64(0)
-    sample_offsets[0] = 0
+    tally[REFUSED] = tally[STARTS] = sample_offsets[0] = 0
     for series in range(len(series_start)):
-        first_sample = sample
         (
             error, error_place, references_from, references_to, sample, histogram, exemplar,
-            metadata_from, metadata_to, created, known,
+            metadata_from, metadata_to, starts_bits,
         ) = scan_series(
             base, series_start[series], series_end[series], series, timestamps_at, values_at,
             starts_at, sample, capacity, histograms_at, histogram, len(histogram_places),
@@ -228,15 +245,21 @@ def scan_symbol_series(
             tally[POSITION] = error_place
             return error
         label_start[series], label_end[series] = references_from, references_to
+        low, high, metric, problem, read_to = hash_references(
+            base, references_from, references_to, hashes, symbols, keys, name_low
+        )
+        if read_to < 0:
+            tally[POSITION] = references_from
+            return -read_to
+        hash_low[series], hash_high[series], metrics[series] = low, high, metric
+        problems[series] = problem
+        tally[REFUSED] |= problem
         sample_offsets[series + 1] = sample
-        known_starts |= known | created
-        if created != 0:
-            for k in range(first_sample, min(sample, capacity)):
-                starts[k] = np.int64(created) if starts[k] == 0 else starts[k]
+        tally[STARTS] |= np.int64(starts_bits)
         if metadata_to > 0:
             if metadata < len(metadata_places):
                 store_place(metadata_at, metadata, series, metadata_from, metadata_to)
             metadata += 1
     tally[SAMPLES], tally[HISTOGRAMS], tally[EXEMPLARS] = sample, histogram, exemplar
-    tally[METADATA], tally[STARTS] = metadata, known_starts != 0
+    tally[METADATA] = metadata
     return SCANNED

@@ -1,8 +1,9 @@
 """The scanner of remote write 1.0 bodies: protobuf wire bytes to columns, as a kernel.
 
-One pass over the bytes notes where the labels of each series lie and writes the samples into
-columns. Labels are not looked into: the bytes of a known series are recognised by their hash, those
-of a new one are checked when it is registered (storage). Of native histograms, exemplars and
+One pass over the bytes notes where the labels of each series lie, hashes them while they are in the
+processor's cache, and writes the samples into columns. Labels are not looked into: the bytes of a
+known series are recognised by their hash, those of a new one are checked when it is registered
+(storage). Of native histograms, exemplars and
 metadata it notes only where they are: most requests have none, and their kernels read them later. A
 histogram takes the place of a sample among those of its series. The message is
 
@@ -19,6 +20,7 @@ Invariants:
 
 import numpy as np
 
+from receiver.label_hash import hash128
 from storage.batch import Bytes, UInt64s
 from storage.kernel import kernel, kernel_part
 from storage.protobuf import (
@@ -96,6 +98,23 @@ def scan_sample(
             return bits, timestamp, since, -after, place
         place = after
     return bits, timestamp, since, SCANNED, place
+
+
+@kernel_part
+def read_message(
+    base: Place, place: Place, size: Place, one: np.uint64, other: np.uint64
+) -> tuple[np.uint64, Place, Place]:
+    """(number, first place of the content, place behind) of a field of a request; the last one is
+    minus the error if it is damaged. `one` and `other` are the fields that must have a length."""
+    number, wire_type, after = read_tag(base, place, size)
+    first = after
+    if after > 0 and number not in (one, other):
+        after = skip_field(base, after, size, wire_type)
+    elif after > 0 and wire_type == LENGTH:
+        first, after = read_length(base, after, size)
+    elif after > 0:
+        after = -WRONG_WIRE_TYPE
+    return number, first, after
 
 
 @kernel_part
@@ -193,16 +212,19 @@ def scan_write_request(
     exemplar_places: Int64s,
     metadata_places: Int64s,
     tally: Int64s,
+    secret: UInt64s,
+    hash_low: UInt64s,
+    hash_high: UInt64s,
 ) -> Place:
     """Scan buffer[:size] into the columns and the tally; returns SCANNED or an error.
 
     Columns too short are filled as far as they go. sample_offsets has one place more than
-    label_start and label_end; the columns are contiguous. The samples that are histograms are left
-    as they are.
+    label_start, label_end and the hashes; the columns are contiguous. The samples that are
+    histograms are left as they are.
     """
     base = buffer.ctypes.data
     series_capacity = min(len(label_start), len(label_end), len(sample_offsets) - 1)
-    timestamps_at = timestamps.ctypes.data
+    timestamps_at, keys = timestamps.ctypes.data, secret.ctypes.data
     values_at = value_bits.ctypes.data
     capacity = min(len(timestamps), len(value_bits))
     histograms_at, exemplars_at = histogram_places.ctypes.data, exemplar_places.ctypes.data
@@ -214,15 +236,7 @@ def scan_write_request(
     exemplar: Place = 0
     place: Place = 0
     while place < size:
-        number, wire_type, after = read_tag(base, place, size)
-        first = after
-        known = number in (SERIES_FIELD, METADATA_FIELD)
-        if after > 0 and not known:
-            after = skip_field(base, after, size, wire_type)
-        elif after > 0 and wire_type == LENGTH:
-            first, after = read_length(base, after, size)
-        elif after > 0:
-            after = -WRONG_WIRE_TYPE
+        number, first, after = read_message(base, place, size, SERIES_FIELD, METADATA_FIELD)
         if after < 0:
             tally[POSITION] = place
             return -after
@@ -239,6 +253,7 @@ def scan_write_request(
                 label_start[series] = labels_from
                 label_end[series] = labels_to
                 sample_offsets[series + 1] = sample
+                hash_low[series], hash_high[series] = hash128(base, labels_from, labels_to, keys)
             series += 1
         elif number == METADATA_FIELD:
             if metadata < len(metadata_places):

@@ -8,33 +8,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.label_hash import BLOCK_BYTES, LANE_KEYS, LOW_POINT, new_secret
-from receiver.reference_hash import NO_HASH, hash_series, hash_symbols
-from receiver.wire import SCANNED, TRUNCATED
+from receiver.reference_hash import hash_references
+from receiver.wire import TRUNCATED
+from storage.kernel import kernel
 from storage.series_kernels import BAD_REFERENCE
 from tests.naive_wire import MASK, PRIME, encode_varint, hash128, message, scatter, tag
 
 TEXTS = [b"", b"__name__", b"up", b"job", b"x" * 600, b"__name_x"]
-BUFFER = np.frombuffer(b"".join(TEXTS) + bytes(8), np.uint8)
-LENGTHS = np.array([len(text) for text in TEXTS])
-STARTS = np.cumsum(LENGTHS) - LENGTHS
 TEXT_SECRET, SECRET = new_secret(), new_secret()
-HASHES = np.zeros((len(TEXTS), 2), np.uint64)
-NAME = np.uint64(hash_symbols(BUFFER, STARTS, LENGTHS, TEXT_SECRET, HASHES))
+HASHES = np.array(
+    [hash128(text, TEXT_SECRET.tolist(), BLOCK_BYTES) for text in TEXTS], dtype=np.uint64
+)
+NAME = HASHES[TEXTS.index(b"__name__"), 0]
+
+
+@kernel
+def hash_series(buffer, end, hashes, secret, name_low):
+    return hash_references(
+        buffer.ctypes.data, 0, end, hashes.ctypes.data, np.uint64(len(hashes)),
+        secret.ctypes.data, name_low,
+    )  # fmt: skip
 
 
 def hash_of(*fields: bytes) -> tuple[int, int, int, int]:
     """(low, high, metric, problem) of a series of these fields."""
     data = np.frombuffer(b"".join(fields) + b"\xff" * 9, np.uint8)
-    low, high = np.zeros(1, np.uint64), np.zeros(1, np.uint64)
-    metrics, problems = np.zeros(1, np.int64), np.zeros(1, np.int8)
-    start, end = np.array([0]), np.array([len(data) - 9])
-    code, number = hash_series(
-        data, start, end, HASHES, len(TEXTS), NAME, SECRET, low, high, metrics, problems
-    )
-    if code != SCANNED:
-        raise ValueError(int(code))
-    assert number == (problems[0] != 0)
-    return int(low[0]), int(high[0]), int(metrics[0]), int(problems[0])
+    low, high, metric, problem, place = hash_series(data, len(data) - 9, HASHES, SECRET, NAME)
+    if place < 0:
+        raise ValueError(-place)
+    return low, high, metric, problem
 
 
 def twin(references: list[int]) -> tuple[int, int]:
@@ -65,13 +67,6 @@ def lane_of(words: list[int], keys: list[int], point: int) -> int:
 
 def packed(references: list[int]) -> bytes:
     return message(1, b"".join(map(encode_varint, references)))
-
-
-def test_symbols_are_hashed_as_label_bytes_are() -> None:
-    for text, found in zip(TEXTS, HASHES.tolist(), strict=True):
-        assert tuple(found) == hash128(text, TEXT_SECRET.tolist(), BLOCK_BYTES)
-    assert HASHES[1, 0] == NAME
-    assert hash_symbols(BUFFER, STARTS[:1], LENGTHS[:1], TEXT_SECRET, HASHES) == NO_HASH
 
 
 @settings(deadline=None)

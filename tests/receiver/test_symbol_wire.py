@@ -11,11 +11,14 @@ from receiver.buffers import DecodeBuffers
 from receiver.columns import DecodeLimits, Secrets
 from receiver.errors import CorruptBody
 from receiver.histogram_columns import HistogramLimits
+from receiver.label_hash import BLOCK_BYTES
+from receiver.reference_hash import NO_HASH
+from receiver.symbol_wire import NAME_HASH
 from storage.batch import Batch, RawExemplars
 from storage.series_kernels import first_labels
 from tests import naive_symbols
 from tests.naive_symbols import NaiveExemplar, NaiveSeries
-from tests.naive_wire import WireError, encode_varint, message, tag
+from tests.naive_wire import WireError, encode_varint, hash128, message, tag
 from tests.rich_bodies import (
     WireHistogram,
     WireSeries,
@@ -239,3 +242,16 @@ def test_a_number_of_a_symbol_is_never_used_unchecked() -> None:
         assert [series.problem > 0 for series in found] == [True, False, True, False]
         assert found[1].exemplars[0].problem > 0
         assert told == []
+
+
+def test_symbols_and_the_metric_name_are_hashed() -> None:
+    texts = [b"", b"up", b"__name__", b"x" * 600, b"__name_x"]
+    for told in (texts, texts[:2]):
+        data = b"".join(message(4, text) for text in told)
+        buffers = DecodeBuffers()
+        buffers.body = np.frombuffer(data + bytes(GUARD), np.uint8)
+        columns_2.find_symbols(buffers, len(data), LIMITS, SECRETS.texts)
+        hashes = [hash128(text, SECRETS.texts.tolist(), BLOCK_BYTES) for text in told]
+        assert [tuple(row) for row in buffers.symbol_hashes[: len(told)].tolist()] == hashes
+        name = hashes[2][0] if len(told) > 2 else NO_HASH
+        assert buffers.tally[NAME_HASH].astype(np.uint64) == name

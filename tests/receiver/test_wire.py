@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver import wire
+from receiver.label_hash import BLOCK_BYTES, new_secret
 from receiver.wire import SCAN_ERRORS, SCANNED, TALLY_SIZE, scan_write_request
 from tests import naive_wire
 from tests.naive_wire import encode_varint, label, message, sample, series, tag
@@ -19,6 +20,7 @@ from tests.naive_wire import encode_varint, label, message, sample, series, tag
 compiled = settings(deadline=None)
 
 GUARD = 64
+SECRET = new_secret()
 BODIES_DIRECTORY = (
     Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[3] / "shared")) / "facts" / "bodies"
 )
@@ -35,9 +37,10 @@ def scan(data: bytes, room: int = 400) -> naive_wire.Scan:
     timestamps, bits = np.zeros(room, np.int64), np.zeros(room, np.uint64)
     tally = np.full(TALLY_SIZE, -1, np.int64)
     histograms, exemplars, metadata = (np.zeros((room, 3), np.int64) for _ in range(3))
+    low, high = np.zeros(room, np.uint64), np.zeros(room, np.uint64)
     code = scan_write_request(
         buffer, len(data), starts, ends, offsets, timestamps, bits,
-        histograms, exemplars, metadata, tally,
+        histograms, exemplars, metadata, tally, SECRET, low, high,
     )  # fmt: skip
     if code != SCANNED:
         raise naive_wire.WireError(int(code), int(tally[wire.POSITION]))
@@ -45,6 +48,8 @@ def scan(data: bytes, room: int = 400) -> naive_wire.Scan:
     for i in range(tally[wire.SERIES]):
         span = slice(offsets[i], offsets[i + 1])
         points = list(zip(timestamps[span].tolist(), bits[span].tolist(), strict=True))
+        labels = data[starts[i] : ends[i]]
+        assert (low[i], high[i]) == naive_wire.hash128(labels, SECRET.tolist(), BLOCK_BYTES)
         found.append((int(starts[i]), int(ends[i]), points))
     lists = zip(
         (exemplars, histograms, metadata),
@@ -180,13 +185,16 @@ def test_columns_too_short_are_filled_and_counted_on() -> None:
     tally = np.zeros(TALLY_SIZE, np.int64)
     buffer = np.frombuffer(data, np.uint8)
     none = np.zeros((0, 3), np.int64)
+    low, high = np.full(4, 7, np.uint64), np.full(4, 8, np.uint64)
     code = scan_write_request(
         buffer, len(data), starts[:2], ends[:2], offsets, timestamps[:3], bits[:3],
-        none, none, none, tally,
+        none, none, none, tally, SECRET, low[:2], high[:2],
     )  # fmt: skip
     assert (code, tally[wire.SERIES], tally[wire.SAMPLES]) == (SCANNED, 5, 10)
     assert offsets.tolist() == [0, 2, 4]
     assert starts[2:].tolist() == ends[2:].tolist() == [-1, -1]
+    assert low[2:].tolist() == [7, 7]
+    assert high[2:].tolist() == [8, 8]
     assert timestamps.tolist() == [0, 0, 1, -1, -1, -1, -1]
     assert bits.tolist() == [0, 0, 1, 9, 9, 9, 9]
 
