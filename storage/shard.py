@@ -1,7 +1,7 @@
 """One shard: a log, a series table, heads and segments, and the one writer that changes them.
 
     write   queue -> writer takes all that waits -> resolve series -> log, one sync for all -> head
-            While a group is being synced, the next one is resolved and written to the log.
+            Where a sync takes long, the next group is resolved and written to the log meanwhile.
     seal    freeze the head, new log file -> segment on disk -> catalog, with the log position
             -> delete the log files before it -> let go of the frozen head
     read    view() under the lock, then everything outside of it
@@ -48,6 +48,10 @@ from storage.wal import Wal
 logger = logging.getLogger(__name__)
 
 SEAL_FULLNESS = 0.5
+# Handing a sync to another thread and being told of its end takes some tenths of a millisecond.
+INLINE_SYNC_SECONDS_MAX = 0.001
+# Of the mean time of a sync: the weight of the last one.
+SYNC_WEIGHT = 0.1
 # Of the requests that share a sync; the log takes more than that (storage.wal.PENDING_BYTES_MAX).
 GROUP_BYTES_MAX = 128 << 20
 IDLE_CHECK_SECONDS = 1.0
@@ -149,6 +153,7 @@ class Shard:
         self._writer: threading.Thread | None = None
         self._flight: Flight | None = None  # the writer's
         self._syncs = ThreadPoolExecutor(1, thread_name_prefix=f"sync-{number}")
+        self._sync_seconds = 0.0  # in the mean, of the last ones
         self._sealing: threading.Thread | None = None
         self._sealer: Sealer | None = None
 
@@ -291,14 +296,33 @@ class Shard:
     def _write_group(self, group: list[PendingWrite]) -> None:
         """Log a group and begin its sync; meanwhile the one before it lands."""
         logged = self._log_group(group)
-        flight = None
-        if logged:
-            flight = Flight(logged, self._syncs.submit(self.wal.make_durable))
-            flight.synced.add_done_callback(self._wake_up)
+        flight = Flight(logged, self._begin_sync()) if logged else None
         # Without anything to write, what comes next is better waited for than the sync.
         if group or self._queue or self._is_synced():
             self._land()
             self._flight = flight
+        if self._is_synced():
+            self._land()
+
+    def _begin_sync(self) -> Future[None]:
+        """Sync the log: beside the next group, or at once where that is sooner done than told."""
+        if self._sync_seconds > INLINE_SYNC_SECONDS_MAX:
+            synced = self._syncs.submit(self._sync)
+            synced.add_done_callback(self._wake_up)
+            return synced
+        synced = Future[None]()
+        try:
+            self._sync()
+            synced.set_result(None)
+        except Exception as error:  # whatever it is, _land() answers with it
+            synced.set_exception(error)
+        return synced
+
+    def _sync(self) -> None:
+        """Make what was written durable, and learn how long that takes."""
+        started = time.perf_counter()
+        self.wal.make_durable()
+        self._sync_seconds += SYNC_WEIGHT * (time.perf_counter() - started - self._sync_seconds)
 
     def _wake_up(self, _: Future[None]) -> None:
         with self._wake:

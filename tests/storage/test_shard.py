@@ -160,13 +160,15 @@ def test_a_failed_sync_is_final_and_nothing_becomes_visible(
 
 
 class HeldSyncs:
-    """Lets the first sync wait until it is told how to end; later ones go through."""
+    """Lets the first sync wait, beside the writer, until it is told how to end; later ones go
+    through."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, error: OSError | None = None) -> None:
         self.begun, self.go = threading.Event(), threading.Event()
         self._error = error
         self._fdatasync = os.fdatasync
         monkeypatch.setattr("os.fdatasync", self)
+        monkeypatch.setattr("storage.shard.INLINE_SYNC_SECONDS_MAX", -1)
 
     def __call__(self, descriptor: int) -> None:
         if not self.begun.is_set():
