@@ -253,6 +253,7 @@ def encode_block(text: LabelText, block: Block, replicas: ObjectText, *, single:
     out = room_for(size)
     end = json_kernels.write_series(
         out,
+        room_for(json_kernels.KEPT_TEXTS_BYTES),
         *text.columns,
         samples.offsets,
         np.require(samples.timestamps, np.int64, KERNEL_ARRAY),

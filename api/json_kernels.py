@@ -33,6 +33,7 @@ LINE_BYTES_MAX = 8  # ,[0,]
 KEPT_TIMES_BITS = 9
 KEPT_BYTES = 40  # ,[-9223309901257974.999," is 25 long
 KEPT_WORDS = 4
+KEPT_TEXTS_BYTES = KEPT_BYTES << KEPT_TIMES_BITS
 NO_TIME = np.iinfo(np.int64).min
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
@@ -176,6 +177,7 @@ def keep_time(kept: Place, place: Place, time_ms: int) -> Place:
 @kernel
 def write_series(
     out: Bytes,
+    kept_texts: Bytes,
     ids: Int32s,
     key_starts: Int64s,
     keys: Bytes,
@@ -194,15 +196,14 @@ def write_series(
     """Series with their points, each with a comma in front; series i has points
     offsets[i]:offsets[i+1].
 
-    origins: for each point, which of the objects tells its replica; empty if that is not told.
-    single: each series has one point, written as `value`. continues: the first series was begun in
-    an earlier call. unfinished: the last one goes on in a later call.
+    kept_texts: KEPT_TEXTS_BYTES to work in. origins: for each point, which of the objects tells its
+    replica; empty if that is not told. single: each series has one point, written as `value`.
+    continues: the first series was begun in an earlier call. unfinished: the last one goes on in a
+    later call.
     """
-    text = out.ctypes.data
+    text, kept = out.ctypes.data, kept_texts.ctypes.data
     kept_times = np.full(1 << KEPT_TIMES_BITS, NO_TIME, np.int64)
     kept_ends = np.empty(1 << KEPT_TIMES_BITS, np.int64)
-    kept_texts = np.empty(KEPT_BYTES << KEPT_TIMES_BITS, np.uint8)
-    kept = kept_texts.ctypes.data
     at: Place = 0
     rows = len(offsets) - 1
     for row in range(rows):
@@ -233,8 +234,7 @@ def write_series(
                 at = write_origins(text, at, told, origin_starts, origin_objects, single)
             store_word(text, at, END_BRACE)
             at += 1
-    # An array that is made here lives until its last use, and its address is none.
-    return at if len(kept_texts) else 0
+    return at
 
 
 @kernel

@@ -4,9 +4,10 @@ A kernel takes the address of an array's first byte once (array.ctypes.data) and
 functions it calls. Handing them the array would count references at every call: measured, the wire
 scanner is four times slower that way.
 
-Invariant: nothing here checks bounds. The caller has compared place and size before, and holds
-the array while the kernel runs: of an array that the kernel made itself, the compiler ends the life
-after its last use, and the address does not count as one. Words are little-endian.
+Invariant: nothing here checks bounds. The caller has compared place and size before, and holds the
+array while the kernel runs. So a kernel takes addresses of its arguments only: of an array that it
+made itself, the compiler ends the life after its last use, and the address does not count as one.
+Words are little-endian.
 """
 
 from collections.abc import Callable

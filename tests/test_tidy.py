@@ -95,6 +95,20 @@ def is_kernel(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     )
 
 
+@every_source
+def test_kernels_take_addresses_of_arguments_only(path: Path) -> None:
+    """An array that a kernel makes itself is freed after its last use, and its address is none."""
+    taken = [
+        f"{function.name}: {ast.unparse(node.value)}"
+        for function in functions(TREES[path])
+        if is_kernel(function)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and node.attr == "ctypes"
+        if ast.unparse(node.value) not in {a.arg for a in function.args.args}
+    ]
+    assert not taken, f"{named(path)} takes addresses of {taken}"
+
+
 @every_python_file
 def test_modules_say_what_they_are(path: Path) -> None:
     assert ast.get_docstring(TREES[path]), f"{named(path)} has no module docstring"

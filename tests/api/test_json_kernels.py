@@ -58,6 +58,7 @@ def check_series(rows: list[list[tuple[int, float]]]) -> None:
     out = room_for(size + json_kernels.POINT_BYTES_MAX * len(points))
     end = json_kernels.write_series(
         out,
+        room_for(json_kernels.KEPT_TEXTS_BYTES),
         np.arange(len(rows), dtype=np.int32).reshape(-1, 1) % 2,
         *quote_all(["a"]),
         *quote_all(["", "b"]),
