@@ -58,7 +58,7 @@ from storage.dedup_algorithm import Algorithm, parse_algorithm
 from storage.errors import TenantError
 from storage.memory import keep_freed_memory
 from storage.reject_ledger import RejectLedger
-from storage.replica_watch import ReplicaLabels
+from storage.replica_watch import WatchedLabels
 from storage.tenant import parse_tenant
 from storage.warm_up import warm_up as warm_storage
 
@@ -81,7 +81,7 @@ def build_app(config: Config) -> web.Application:
     decoder = WriteDecoder(replay_limits_of(config.write))
     reload_metrics = ReloadMetrics(registry)
     limits = limits_in_force(config, reload_metrics)
-    policy = Policy(ReplicaLabels(replicas.labels, replicas.cluster_labels), limits.rules)
+    policy = Policy(WatchedLabels(replicas.labels, replicas.cluster_labels), limits.rules)
     database = LateDatabase(lambda: Database.open(config.storage, decoder.decode, registry, policy))
     write_decoder = decoder.with_limits(limits_of(config.write))
     status = int(config.limits.rate_limit_status)

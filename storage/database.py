@@ -32,7 +32,7 @@ from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
 from storage.querier import EmptyQuerier, StorageQuerier
 from storage.recovery import recover_shard
-from storage.replica_watch import ReplicaLabels, ReplicaWatch
+from storage.replica_watch import ReplicaWatch, WatchedLabels
 from storage.retention import Retention
 from storage.sealing import seal_head
 from storage.segment import SegmentMeta, clean_directory, missing_segments
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 LOCK_FILE = "lock"
 TEMPORARY_DIRECTORY = "tmp"
 UPKEEP_SECONDS = 10.0
-NO_REPLICAS = ReplicaLabels(replica=(), cluster=())
+NO_REPLICAS = WatchedLabels(replica=(), cluster=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Policy:
     replicas: the labels of the replicas to be watched; rules: the rules of a tenant, at any time.
     """
 
-    replicas: ReplicaLabels = NO_REPLICAS
+    replicas: WatchedLabels = NO_REPLICAS
     rules: RulesSource = lambda tenant: NO_RULES
 
 

@@ -30,7 +30,7 @@ TenantNames = Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)
-class ReplicaLabels:
+class WatchedLabels:
     """What tells replicas apart, and what tells replicas of equal name apart."""
 
     replica: tuple[str, ...]
@@ -49,7 +49,7 @@ class Replica:
 class ShardWatch:
     """The replicas of one shard's series. Used by one thread."""
 
-    def __init__(self, table: SeriesTable, labels: ReplicaLabels) -> None:
+    def __init__(self, table: SeriesTable, labels: WatchedLabels) -> None:
         self._table = table
         self._labels = labels
         self._seen = 0  # refs of the table that were looked at
@@ -115,7 +115,7 @@ class ReplicaWatch:
     """The replicas of all shards, as metrics. Used by one thread."""
 
     def __init__(
-        self, metrics: StorageMetrics, labels: ReplicaLabels, told_max: int = TOLD_MAX
+        self, metrics: StorageMetrics, labels: WatchedLabels, told_max: int = TOLD_MAX
     ) -> None:
         self._metrics = metrics
         self._labels = labels

@@ -12,18 +12,18 @@ from storage import replica_watch as watch_module
 from storage.database import Database, Policy
 from storage.metrics import StorageMetrics
 from storage.replica_report import FORGOTTEN_MS
-from storage.replica_watch import ReplicaLabels, ReplicaWatch
+from storage.replica_watch import ReplicaWatch, WatchedLabels
 from tests.batches import DECODER
 from tests.databases import opened, options, series, write
 
-LABELS = ReplicaLabels(replica=("r", "s"), cluster=("cluster",))
+LABELS = WatchedLabels(replica=("r", "s"), cluster=("cluster",))
 NOW = 1_000_000_000_000
 
 
 class Watched:
     """A watch over one database, and what its metrics say."""
 
-    def __init__(self, database: Database, labels: ReplicaLabels = LABELS, told_max: int = 9):
+    def __init__(self, database: Database, labels: WatchedLabels = LABELS, told_max: int = 9):
         self.registry = CollectorRegistry()
         self.database = database
         self.watch = ReplicaWatch(StorageMetrics(self.registry), labels, told_max)
@@ -87,7 +87,7 @@ def test_replicas_are_bounded_in_number(tmp_path: Path, monkeypatch: pytest.Monk
 def test_nothing_is_told_without_replica_labels(tmp_path: Path) -> None:
     with opened(tmp_path) as database:
         write(database, [series("up", [(NOW, 1.0)], r="a")])
-        assert Watched(database, ReplicaLabels((), ("cluster",))).told() == {}
+        assert Watched(database, WatchedLabels((), ("cluster",))).told() == {}
 
 
 def test_the_database_watches_its_replicas(tmp_path: Path) -> None:
