@@ -23,7 +23,15 @@ from storage.segment import SegmentMeta
 from storage.segment_reader import FooterCache, SegmentReader
 from storage.segment_series import SeriesReader
 from storage.series_table import SeriesTable
-from storage.shard import PendingWrite, Sealer, Shard, ShardFiles, Tenant, accepted_times
+from storage.shard import (
+    INLINE_SYNC_SECONDS_MAX,
+    PendingWrite,
+    Sealer,
+    Shard,
+    ShardFiles,
+    Tenant,
+    accepted_times,
+)
 from storage.wal import Wal
 from tests.batches import batch_of, field, label, raw_batch, series_of
 from tests.databases import options, series
@@ -177,6 +185,22 @@ class HeldSyncs:
             if self._error is not None:
                 raise self._error
         self._fdatasync(descriptor)
+
+
+def test_the_writer_hands_syncs_over_once_they_take_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callers: list[str] = []
+
+    def take_long(descriptor: int) -> None:
+        callers.append(threading.current_thread().name.split("-")[0])
+        time.sleep(20 * INLINE_SYNC_SECONDS_MAX)
+
+    with started(tmp_path) as shard:
+        monkeypatch.setattr("os.fdatasync", take_long)
+        assert submit(shard, up(1)) == [Outcome(1)]
+        assert submit(shard, up(2)) == [Outcome(1)]
+    assert callers[:2] == ["writer", "sync"]
 
 
 @pytest.mark.parametrize("error", [None, OSError(5, "broken disk")])
