@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +13,8 @@ from storage.kernel import kernel
 from storage.samples import Float64s, Int64s
 from storage.words import Place
 from tests.naive_json import number_text, time_text
+from tests.shared import GO_GOLDEN
 
-SHARED = Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[3] / "shared"))
-GOLDEN = SHARED / "conformance" / "go_format_golden.json"
 EDGES = [
     0.0,
     -0.0,
@@ -86,9 +83,9 @@ def write_time(time_ms: int) -> str:
 
 
 def test_numbers_are_written_as_go_writes_them() -> None:
-    if not GOLDEN.exists():
-        pytest.skip(f"no reference data at {GOLDEN}; set CUPOLA_SHARED")
-    cases = json.loads(GOLDEN.read_text())["floats"]
+    if not GO_GOLDEN.exists():
+        pytest.skip(f"no reference data at {GO_GOLDEN}; set CUPOLA_SHARED")
+    cases = json.loads(GO_GOLDEN.read_text())["floats"]
     values = [np.uint64(int(case["bits"], 16)).view(np.float64).item() for case in cases]
     assert write_numbers(values) == [case["json"] for case in cases]
 

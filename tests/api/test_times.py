@@ -1,8 +1,6 @@
 """Tests of times and durations in parameters, some against Go's own answers."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -13,15 +11,13 @@ from api.times import (
     parse_duration_ns,
     parse_time_ms,
 )
-
-SHARED = Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[3] / "shared"))
-GOLDEN = SHARED / "conformance" / "go_format_golden.json"
+from tests.shared import GO_GOLDEN
 
 
 def golden(key: str) -> list[dict[str, str]]:
-    if not GOLDEN.exists():
-        pytest.skip(f"no reference data at {GOLDEN}; set CUPOLA_SHARED")
-    cases: list[dict[str, str]] = json.loads(GOLDEN.read_text())[key]
+    if not GO_GOLDEN.exists():
+        pytest.skip(f"no reference data at {GO_GOLDEN}; set CUPOLA_SHARED")
+    cases: list[dict[str, str]] = json.loads(GO_GOLDEN.read_text())[key]
     return cases
 
 

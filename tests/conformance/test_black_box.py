@@ -3,7 +3,6 @@ remote write, answers come out of the HTTP API."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -14,8 +13,8 @@ import pytest
 
 from compose.processes import START_TIMEOUT_S, Server, free_ports
 from compose.scene import cupola_server
+from tests.shared import SHARED
 
-SHARED = Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[3] / "shared"))
 RUNNER = SHARED / "conformance" / "promqltest.py"
 SCRIPTS = SHARED / "conformance" / "promql"
 

@@ -1,8 +1,5 @@
 """Headers to kinds of body, and bodies to batches."""
 
-import os
-from pathlib import Path
-
 import cramjam
 import numpy as np
 import pytest
@@ -15,10 +12,9 @@ from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, KIND_REMOTE_WRITE_1_ZSTD, 
 from storage.samples import STALE_NAN_BITS
 from tests import naive_wire
 from tests.naive_wire import message, series
+from tests.shared import SHARED
 
-BODIES_DIRECTORY = (
-    Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[3] / "shared")) / "facts" / "bodies"
-)
+BODIES_DIRECTORY = SHARED / "facts" / "bodies"
 DECODER = WriteDecoder()
 
 

@@ -1,8 +1,6 @@
 """The wire scanner against its plain-Python twin, on valid, damaged and hostile bodies."""
 
-import os
 import struct
-from pathlib import Path
 
 import cramjam
 import numpy as np
@@ -15,15 +13,14 @@ from receiver.label_hash import BLOCK_BYTES, new_secret
 from receiver.wire import SCAN_ERRORS, SCANNED, TALLY_SIZE, scan_write_request
 from tests import naive_wire
 from tests.naive_wire import encode_varint, label, message, sample, series, tag
+from tests.shared import SHARED
 
 # The first call compiles.
 compiled = settings(deadline=None)
 
 GUARD = 64
 SECRET = new_secret()
-BODIES_DIRECTORY = (
-    Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[3] / "shared")) / "facts" / "bodies"
-)
+BODIES_DIRECTORY = SHARED / "facts" / "bodies"
 
 
 def scan(data: bytes, room: int = 400) -> naive_wire.Scan:

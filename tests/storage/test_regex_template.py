@@ -1,20 +1,12 @@
 """Templates against a table of rules, and what Go itself made of them (shared golden data)."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 import re2
 
 from storage.regex_template import Template
-
-_ROOT = Path(__file__).parents[3]
-GOLDEN = (
-    Path(os.environ.get("CUPOLA_SHARED", _ROOT.parent / "shared"))
-    / "conformance"
-    / "go_format_golden.json"
-)
+from tests.shared import GO_GOLDEN
 
 
 def filled(template: str, pattern: str, source: str) -> str | None:
@@ -48,8 +40,8 @@ def test_templates(template: str, pattern: str, source: str, expected: str | Non
     assert filled(template, pattern, source) == expected
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="the shared golden data is not there")
+@pytest.mark.skipif(not GO_GOLDEN.exists(), reason="the shared golden data is not there")
 def test_golden_templates() -> None:
-    for case in json.loads(GOLDEN.read_text())["expand"]:
+    for case in json.loads(GO_GOLDEN.read_text())["expand"]:
         expected = None if case["out"] == "<nomatch>" else case["out"]
         assert filled(case["repl"], case["re"], case["src"]) == expected, case

@@ -1,17 +1,13 @@
 """Durations as text."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.promql.durations import format_duration, parse_duration
-
-SHARED = Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[4] / "shared"))
-GOLDEN = SHARED / "conformance" / "go_format_golden.json"
+from tests.shared import GO_GOLDEN
 
 
 @pytest.mark.parametrize(
@@ -71,9 +67,9 @@ def test_what_is_formatted_can_be_parsed(duration_ms: int) -> None:
 
 
 def test_golden() -> None:
-    if not GOLDEN.exists():
-        pytest.skip(f"no reference data at {GOLDEN}; set CUPOLA_SHARED")
-    cases = json.loads(GOLDEN.read_text())["durations"]
+    if not GO_GOLDEN.exists():
+        pytest.skip(f"no reference data at {GO_GOLDEN}; set CUPOLA_SHARED")
+    cases = json.loads(GO_GOLDEN.read_text())["durations"]
     assert [outcome(case["s"]) for case in cases] == [
         ("", "", case["err"]) if case["err"] else (case["ns"], case["str"], "") for case in cases
     ]

@@ -2,20 +2,12 @@
 
 import json
 import math
-import os
 import struct
-from pathlib import Path
 
 import pytest
 
 from api.promql import go_format
-
-_ROOT = Path(__file__).parents[3]
-GOLDEN = (
-    Path(os.environ.get("CUPOLA_SHARED", _ROOT.parent / "shared"))
-    / "conformance"
-    / "go_format_golden.json"
-)
+from tests.shared import GO_GOLDEN
 
 
 @pytest.mark.parametrize(
@@ -105,9 +97,9 @@ def test_format_labels() -> None:
     assert go_format.format_labels({}) == "{}"
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="the shared golden data is not there")
+@pytest.mark.skipif(not GO_GOLDEN.exists(), reason="the shared golden data is not there")
 def test_golden() -> None:
-    golden = json.loads(GOLDEN.read_text())
+    golden = json.loads(GO_GOLDEN.read_text())
     for case in golden["floats"]:
         value = struct.unpack(">d", bytes.fromhex(case["bits"]))[0]
         assert go_format.format_g(value) == case["g"]

@@ -5,8 +5,6 @@ those that are on by default.
 """
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +15,8 @@ from api.promql.nodes import Node
 from api.promql.parser import parse
 from api.promql.prettier import prettify
 from api.promql.printer import to_string
+from tests.shared import SHARED
 
-SHARED = Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[4] / "shared"))
 CONFORMANCE = SHARED / "conformance"
 
 

@@ -2,15 +2,11 @@
 
 import ast
 import json
-import os
-from pathlib import Path
 
 import pytest
 
 from api.promql.regex import RegexError, check_regex, is_plain, matches_empty
-
-SHARED = Path(os.environ.get("CUPOLA_SHARED", Path(__file__).parents[4] / "shared"))
-GOLDEN = SHARED / "conformance" / "go_format_golden.json"
+from tests.shared import GO_GOLDEN
 
 
 def problem(pattern: str) -> str:
@@ -78,9 +74,9 @@ def test_plain_texts_are_no_expressions() -> None:
 
 
 def test_golden() -> None:
-    if not GOLDEN.exists():
-        pytest.skip(f"no reference data at {GOLDEN}; set CUPOLA_SHARED")
-    cases = json.loads(GOLDEN.read_text())["regex_errors"]
+    if not GO_GOLDEN.exists():
+        pytest.skip(f"no reference data at {GO_GOLDEN}; set CUPOLA_SHARED")
+    cases = json.loads(GO_GOLDEN.read_text())["regex_errors"]
     patterns = [_bytes_text(case["re"]) for case in cases]
     found = [problem(pattern).encode("utf-8", "surrogateescape") for pattern in patterns]
     expected = [case["err"].removeprefix("error parsing regexp: ") for case in cases]

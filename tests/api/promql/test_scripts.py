@@ -1,16 +1,15 @@
 """PromQL test scripts: our own, and the shared ones."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from api.promql.engine import Engine
 from tests.promqltest_runner import FEATURES, OPTIONS, run_script
+from tests.shared import SHARED
 
 OWN = sorted((Path(__file__).parent / "testdata").glob("*.test"))
-_ROOT = Path(__file__).parents[3]
-SHARED = Path(os.environ.get("CUPOLA_SHARED", _ROOT.parent / "shared")) / "conformance" / "promql"
+UPSTREAM = SHARED / "conformance" / "promql"
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
@@ -26,11 +25,11 @@ PASSED_MIN = 2588
 
 
 def test_shared_scripts_pass() -> None:
-    if not SHARED.is_dir():
-        pytest.skip(f"no shared test scripts in {SHARED}: set CUPOLA_SHARED")
+    if not UPSTREAM.is_dir():
+        pytest.skip(f"no shared test scripts in {UPSTREAM}: set CUPOLA_SHARED")
     engine = Engine(OPTIONS, FEATURES)
     passed, problems = 0, []
-    for path in sorted(SHARED.glob("*.test")):
+    for path in sorted(UPSTREAM.glob("*.test")):
         for outcome in run_script(path.name, path.read_text(), engine):
             passed += outcome.problem == ""
             if outcome.problem:
