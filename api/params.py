@@ -12,14 +12,14 @@ from urllib.parse import parse_qsl
 from api.errors import BadData, invalid_parameter
 from api.promql.errors import ParseError
 from api.promql.go_format import quote
-from api.promql.nodes import VectorSelector
-from api.promql.parser import parse
+from api.promql.syntax.nodes import VectorSelector
+from api.promql.syntax.parser import parse
 from api.times import MAX_TIME_MS, MIN_TIME_MS, MS_NS, parse_duration_ns, parse_time_ms
-from storage.dedup_algorithm import Algorithm
-from storage.labels import Matcher
+from storage.dedup.algorithm import Algorithm
+from storage.labels.frames import Matcher
 from storage.options import HOUR_MS
-from storage.reject_ledger import Wanted
-from storage.tenant import DEFAULT_TENANT, parse_tenant
+from storage.refusals.ledger import Wanted
+from storage.tenants.tenant import DEFAULT_TENANT, parse_tenant
 
 POINTS_PER_SERIES_MAX = 11_000
 TENANT_HEADERS = ("X-Scope-OrgID", "THANOS-TENANT")

@@ -10,8 +10,8 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
-from api.promql.durations import parse_duration
 from api.promql.go_format import parse_float, quote
+from api.promql.syntax.durations import parse_duration
 
 # The outermost times of Prometheus' API; a lookback or an offset fits between them and int64.
 MIN_TIME_MS: Final = -9_223_309_901_257_974_000

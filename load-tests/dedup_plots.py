@@ -16,8 +16,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 from dedup_simulation import Choose, algorithm, window
 
-from storage.dedup import Algorithm
-from storage.samples import Samples
+from storage.dedup.dedup import Algorithm
+from storage.samples.samples import Samples
 
 Points = list[tuple[float, float]]  # (seconds, value)
 

@@ -3,8 +3,8 @@
     python load-tests/dedup_simulation.py [--pairs=10000] [--seed=1]
 
 Each pair is one counter that two agents scrape every 15 s for an hour and ten minutes
-(tests/replica_simulator.py); increase is that of the hour in the middle. The rows that are no
-algorithm of Cupola: `window` keeps, as VictoriaMetrics does, the last timestamp of each 15 s
+(tests/makers/replicas/simulator.py); increase is that of the hour in the middle. The rows that are
+no algorithm of Cupola: `window` keeps, as VictoriaMetrics does, the last timestamp of each 15 s
 window, the largest value if there are two; `first replica` is no dedup.
 
 A hole is left open if a replica has a sample in it, half an interval away from both ends, that
@@ -22,11 +22,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from api.promql.over_time import FUNCTIONS, Windows
-from storage.dedup import Algorithm, dedup
-from storage.merge import between
-from storage.samples import Int64s, Samples
-from tests.replica_judge import (
+from api.promql.ranges.floats import FUNCTIONS, Windows
+from storage.dedup.dedup import Algorithm, dedup
+from storage.samples.merge import between
+from storage.samples.samples import Int64s, Samples
+from tests.makers.replicas.judge import (
     Output,
     covered,
     false_resets,
@@ -35,7 +35,7 @@ from tests.replica_judge import (
     steps_back,
     unseen_falls,
 )
-from tests.replica_simulator import HOUR_MS, Faults, Scene, simulate
+from tests.makers.replicas.simulator import HOUR_MS, Faults, Scene, simulate
 
 INTERVAL_MS = 15_000
 START_MS = HOUR_MS // 12

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from api.options import EngineOptions
 from api.promql.engine import Engine
-from storage.dedup import Algorithm, dedup
-from storage.labels import LabelFrame, Matcher, Symbols
-from storage.samples import Int64s, Samples
-from storage.selection import DedupRule, DedupSelection, StoredSelection
+from api.promql.options import EngineOptions
+from storage.dedup.dedup import Algorithm, dedup
+from storage.labels.frames import LabelFrame, Matcher, Symbols
+from storage.read.selection import DedupRule, DedupSelection, StoredSelection
+from storage.samples.samples import Int64s, Samples
 
 INTERVAL_MS = 15_000
 QUERY = "sum by (mode) (rate(cpu[5m]))"

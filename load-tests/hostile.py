@@ -26,10 +26,10 @@ from servers import PROGRAMS, running
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from receiver.columns import limits_of
 from receiver.errors import WriteError
-from receiver.options import WriteOptions
-from receiver.remote_write import WriteDecoder
+from receiver.settings.options import WriteOptions
+from receiver.wire.columns import limits_of
+from receiver.wire.decoder import WriteDecoder
 from storage.batch import (
     KIND_REMOTE_WRITE_1_SNAPPY,
     KIND_REMOTE_WRITE_1_ZSTD,
@@ -38,12 +38,20 @@ from storage.batch import (
 )
 from storage.database import Database
 from storage.errors import CorruptBatch, LimitExceeded
-from storage.labels import Matcher
+from storage.labels.frames import Matcher
 from storage.options import MIB, StorageOptions
 from storage.warm_up import warm_up
-from tests.hostile_bodies import SEEDS, TYPE_1, TYPE_2, Edit, edited
-from tests.hostile_trees import REQUEST, WRITE_REQUEST, Tree, change, copied, encode, parse
-from tests.rich_bodies import compress
+from tests.makers.bodies.hostile import SEEDS, TYPE_1, TYPE_2, Edit, edited
+from tests.makers.bodies.hostile_trees import (
+    REQUEST,
+    WRITE_REQUEST,
+    Tree,
+    change,
+    copied,
+    encode,
+    parse,
+)
+from tests.makers.bodies.rich import compress
 
 KINDS = {
     (TYPE_1, "snappy"): KIND_REMOTE_WRITE_1_SNAPPY,

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from receiver.config import Config, ConfigError, Setting, load, settings
-from receiver.kinds import render
 from receiver.logs import set_up_logging
+from receiver.settings.config import Config, ConfigError, Setting, load, settings
+from receiver.settings.kinds import render
 from receiver.version import program_version
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from enum import Enum
 
 from storage.batch import Batch, Outcome
 from storage.database import Database
-from storage.dedup_algorithm import Algorithm
+from storage.dedup.algorithm import Algorithm
 from storage.errors import Overloaded
-from storage.querier import EmptyQuerier, StorageQuerier
+from storage.read.querier import EmptyQuerier, StorageQuerier
 
 
 class NotReady(Overloaded):

@@ -21,45 +21,45 @@ import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
-from api.cors import Cors
-from api.encoding import warm_encoder
+from api.answers.encoding import warm_encoder
 from api.metrics import ApiMetrics
-from api.options import EngineOptions
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
+from api.promql.options import EngineOptions
 from api.promql.warm_up import warm_up as warm_queries
-from api.queriers import ReplicaDefaults
-from api.query_limits import QueryLimits
-from api.routes import Api, add_routes
-from receiver.access_files import AccessFiles
-from receiver.access_rules import check_routes
-from receiver.columns import limits_of, replay_limits_of
-from receiver.config import Config, ConfigError
-from receiver.connections import Connections
-from receiver.guard import GRANT, Guard
-from receiver.label_tenants import LabelTenants
+from api.sources.queriers import ReplicaDefaults
+from api.sources.query_limits import QueryLimits
+from api.web.cors import Cors
+from api.web.routes import Api, add_routes
+from receiver.access.files import AccessFiles
+from receiver.access.guard import GRANT, Guard
+from receiver.access.rules import check_routes
 from receiver.late_database import LateDatabase, State
-from receiver.limits_handler import LimitsHandler
-from receiver.listen_address import bind, parse_listen_address
+from receiver.limits.gate import WriteGate
+from receiver.limits.handler import LimitsHandler
+from receiver.limits.limits import LimitsInForce, TenantLimits, read_limits
 from receiver.metrics import ReceiverMetrics
-from receiver.open_files import allow_many_files
-from receiver.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
-from receiver.otlp_handler import OtlpHandler
-from receiver.probes import Probes
-from receiver.reloading import Reloader, ReloadMetrics, WatchedFile
-from receiver.remote_write import WriteDecoder, warm_decoder
-from receiver.tenant_limits import LimitsInForce, TenantLimits, read_limits
-from receiver.tls_sites import Listening
+from receiver.otlp.handler import OtlpHandler
+from receiver.settings.config import Config, ConfigError
+from receiver.settings.listen_address import bind, parse_listen_address
+from receiver.settings.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
+from receiver.settings.reloading import Reloader, ReloadMetrics, WatchedFile
 from receiver.version import program_version
-from receiver.write_gate import WriteGate
-from receiver.write_handler import WriteDatabase, WriteHandler
+from receiver.web.connections import Connections
+from receiver.web.open_files import allow_many_files
+from receiver.web.probes import Probes
+from receiver.web.tls import Listening
+from receiver.wire.columns import limits_of, replay_limits_of
+from receiver.wire.decoder import WriteDecoder, warm_decoder
+from receiver.write.handler import WriteDatabase, WriteHandler
+from receiver.write.label_tenants import LabelTenants
 from storage.database import Database, Policy
-from storage.dedup_algorithm import Algorithm, parse_algorithm
+from storage.dedup.algorithm import Algorithm, parse_algorithm
 from storage.errors import TenantError
-from storage.memory import keep_freed_memory
-from storage.reject_ledger import RejectLedger
-from storage.replica_watch import WatchedLabels
-from storage.tenant import parse_tenant
+from storage.kernels.memory import keep_freed_memory
+from storage.read.replica_watch import WatchedLabels
+from storage.refusals.ledger import RejectLedger
+from storage.tenants.tenant import parse_tenant
 from storage.warm_up import warm_up as warm_storage
 
 logger = logging.getLogger(__name__)

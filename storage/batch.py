@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.samples import Float64s, Histograms, Int8s, Int32s, Int64s
+from storage.samples.samples import Float64s, Histograms, Int8s, Int32s, Int64s
 
 Bytes = NDArray[np.uint8]
 UInt64s = NDArray[np.uint64]
@@ -20,8 +20,8 @@ KIND_REMOTE_WRITE_1_SNAPPY = 1
 KIND_REMOTE_WRITE_1_ZSTD = 2
 KIND_REMOTE_WRITE_2_SNAPPY = 3
 KIND_REMOTE_WRITE_2_ZSTD = 4
-KIND_TENANT_RULES = 64  # no request: storage/rule_log.py
-KIND_SERIES_LEFT_OUT = 65  # a request and what was not taken of it: storage/rule_log.py
+KIND_TENANT_RULES = 64  # no request: storage/log/rules.py
+KIND_SERIES_LEFT_OUT = 65  # a request and what was not taken of it: storage/log/rules.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class RawExemplars:
 
     series: the number of each one's series in the batch. Their labels are runs of protobuf Label
     fields, buffer[label_start[i]:label_end[i]], which were not looked into; a run may be empty.
-    problems: int8, 0 or why the decoder could not make them (storage.problems).
+    problems: int8, 0 or why the decoder could not make them (storage.histograms.problems).
     """
 
     series: Int64s
@@ -86,10 +86,10 @@ class Batch:
 
     With `symbols`, label_start and label_end are where the series' fields labels_refs are instead,
     numbers of symbols in pairs; series_problems: int8 for each series, 0 or why it is refused
-    (storage.series_kernels); None: nothing is known against any.
+    (storage.series.kernels); None: nothing is known against any.
 
-    starts, rows, histograms: as in storage.samples.Samples; native histograms stand among the
-    floats of their series, with their sum as value. problems: int8 for each histogram, 0 or why
+    starts, rows, histograms: as in storage.samples.samples.Samples; native histograms stand among
+    the floats of their series, with their sum as value. problems: int8 for each histogram, 0 or why
     it is refused (storage.problems); None: all are sound.
     """
 

@@ -19,30 +19,30 @@ import xxhash
 from prometheus_client import CollectorRegistry
 
 from storage.batch import Batch, Decoder, Outcome
-from storage.catalog import Catalog
-from storage.dedup_algorithm import Algorithm
-from storage.duck import Duck
+from storage.catalog.catalog import Catalog
+from storage.dedup.algorithm import Algorithm
 from storage.errors import FormatError, LimitExceeded, StorageError
-from storage.exemplar_files import ExemplarReader
 from storage.files import catalog_file, make_directory, segments_directory, wal_directory
-from storage.head import GROUP_SAMPLES_MAX, Head
-from storage.head_histograms import GROUP_BUCKETS_MAX, bucket_count
-from storage.log_file import Damage, warn_of_damage
+from storage.head.head import GROUP_SAMPLES_MAX, Head
+from storage.head.histograms import GROUP_BUCKETS_MAX, bucket_count
+from storage.log.file import Damage, warn_of_damage
+from storage.log.wal import Wal
 from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
-from storage.querier import EmptyQuerier, StorageQuerier
-from storage.recovery import recover_shard
-from storage.replica_watch import ReplicaWatch, WatchedLabels
-from storage.retention import Retention
-from storage.sealing import seal_head
-from storage.segment import SegmentMeta, clean_directory, missing_segments
-from storage.segment_reader import FooterCache, SegmentReader
-from storage.segment_series import SeriesReader
-from storage.segment_writer import SegmentWriter
-from storage.series_table import TENANT_BITS, SeriesTable
-from storage.shard import PendingWrite, Shard, ShardFiles, Tenant, now_ms
-from storage.tenant_rules import NO_RULES, RulesSource
-from storage.wal import Wal
+from storage.read.querier import EmptyQuerier, StorageQuerier
+from storage.read.replica_watch import ReplicaWatch, WatchedLabels
+from storage.segments.duck import Duck
+from storage.segments.exemplars import ExemplarReader
+from storage.segments.reader import FooterCache, SegmentReader
+from storage.segments.segment import SegmentMeta, clean_directory, missing_segments
+from storage.segments.series import SeriesReader
+from storage.segments.writer import SegmentWriter
+from storage.series.table import TENANT_BITS, SeriesTable
+from storage.shard.recovery import recover_shard
+from storage.shard.retention import Retention
+from storage.shard.sealing import seal_head
+from storage.shard.shard import PendingWrite, Shard, ShardFiles, Tenant, now_ms
+from storage.tenants.rules import NO_RULES, RulesSource
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The names of everything on disk, and what makes a change to a directory durable.
 
     <data>/
-      catalog.sqlite                    tenants, segments, log positions (storage/catalog.py)
+      catalog.sqlite                    tenants, segments, log positions (storage/catalog)
       shards/0003/
         wal/00000017.log                log files (docs/formats/wal.md)
         segments/01JD...Z/              one segment, named by its ULID (docs/formats/segments.md)

@@ -10,22 +10,22 @@ from dataclasses import replace
 import numpy as np
 
 from storage.batch import Batch, RawExemplars, SymbolSpans
-from storage.complete_replicas import complete_groups
-from storage.dedup import dedup
-from storage.elections import Elections
-from storage.exemplar_files import label_maps
-from storage.head import Head, sealed_samples
-from storage.histograms import Parts, from_parts
-from storage.index import TenantIndex
-from storage.labels import LabelFrame, Matcher, Symbols
-from storage.merge import between, merge_all
+from storage.dedup.complete import complete_groups
+from storage.dedup.dedup import dedup
+from storage.head.head import Head, sealed_samples
+from storage.histograms.histograms import Parts, from_parts
+from storage.labels.frames import LabelFrame, Matcher, Symbols
 from storage.options import StorageOptions
-from storage.replica_health import measure
-from storage.samples import Int64s
-from storage.segment_kernels import strictly_ascending
-from storage.segment_reader import Rows, cut_runs, join_runs, merge
-from storage.series_table import Entry, SeriesTable
-from storage.tenant_rules import HaRules, TenantRules
+from storage.read.replica_health import measure
+from storage.samples.merge import between, merge_all
+from storage.samples.samples import Int64s
+from storage.segments.exemplars import label_maps
+from storage.segments.reader import Rows, cut_runs, join_runs, merge
+from storage.segments.runs import strictly_ascending
+from storage.series.index import TenantIndex
+from storage.series.table import Entry, SeriesTable
+from storage.shard.elections import Elections
+from storage.tenants.rules import HaRules, TenantRules
 
 SMALL = replace(
     StorageOptions(), series_max=64, head_samples_max=1024, symbol_bytes_max=1 << 16, retention_ms=0

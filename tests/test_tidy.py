@@ -19,19 +19,19 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
 PARAMETERS_MAX = 5
 
-# Modules without a test module of their own name, and the one that tests them instead.
+# Modules without a test module of their own name, and the one beside it that tests them instead.
 TESTED_WITH = {
-    "api/promql/native_bucket_kernels.py": "tests/api/promql/test_native_values.py",
-    "api/promql/native_extended_kernels.py": "tests/api/promql/test_native_extended.py",
-    "api/promql/native_fold_kernels.py": "tests/api/promql/test_native.py",
-    "api/promql/native_rate_kernels.py": "tests/api/promql/test_native_rates.py",
-    "api/promql/native_state.py": "tests/api/promql/test_native.py",
-    "api/promql/native_value_kernels.py": "tests/api/promql/test_native.py",
-    "storage/head_kernels.py": "tests/storage/test_head.py",
-    "storage/series_kernels.py": "tests/storage/test_series_table.py",
-    "receiver/columns_1.py": "tests/receiver/test_remote_write.py",
-    "receiver/columns_2.py": "tests/receiver/test_symbol_wire.py",
-    "receiver/histogram_columns.py": "tests/receiver/test_histogram_wire.py",
+    "api/promql/native_histograms/buckets.py": "test_values.py",
+    "api/promql/native_histograms/compare.py": "test_arithmetic.py",
+    "api/promql/native_histograms/fold.py": "test_arithmetic.py",
+    "api/promql/native_histograms/state.py": "test_arithmetic.py",
+    "api/promql/ranges/native/extended_kernels.py": "test_extended.py",
+    "api/promql/ranges/native/rate_kernels.py": "test_rates.py",
+    "receiver/wire/histogram_columns.py": "test_histograms.py",
+    "receiver/wire/v1/columns.py": "../test_decoder.py",
+    "receiver/wire/v2/columns.py": "test_series.py",
+    "storage/head/kernels.py": "test_head.py",
+    "storage/series/kernels.py": "test_table.py",
 }
 # A module with fewer branches and loops only declares: its users' tests are tests enough.
 BRANCHES_MIN = 3
@@ -157,7 +157,7 @@ def test_every_module_has_a_test_module(path: Path) -> None:
     own = Path("tests") / source.parent / f"test_{source.name}"
     if str(source) in TESTED_WITH:
         assert not (ROOT / own).exists(), f"{own} exists: strike {source} off TESTED_WITH"
-        own = Path(TESTED_WITH[str(source)])
+        own = own.parent / TESTED_WITH[str(source)]
     assert (ROOT / own).exists() or branch_count(TREES[path]) < BRANCHES_MIN, f"{own} is missing"
 
 

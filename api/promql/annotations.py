@@ -4,7 +4,7 @@ A text appears once, however many series and steps caused it, with the place in 
 caused it first. Texts come without prefix and position; both are added here.
 """
 
-from api.promql.nodes import Node
+from api.promql.syntax.nodes import Node
 
 
 class Annotations:

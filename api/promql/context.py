@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from api.options import EngineOptions
 from api.promql.annotations import Annotations
 from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
 from api.promql.features import Features
-from api.promql.nodes import Node
-from storage.labels import Symbols
-from storage.samples import Int64s
+from api.promql.options import EngineOptions
+from api.promql.syntax.nodes import Node
+from storage.labels.frames import Symbols
+from storage.samples.samples import Int64s
 
 
 class Budget:

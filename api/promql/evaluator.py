@@ -14,18 +14,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from api.promql.absence import absence
-from api.promql.aggregation import Accumulator, aggregate
-from api.promql.binary import evaluate_binary
+from api.promql.aggregations.aggregation import Accumulator, aggregate
 from api.promql.context import Context
-from api.promql.extended import check_function, extension_of, smooth_cells
-from api.promql.functions import CALLS, ROW_LOCAL
-from api.promql.info import enrich
-from api.promql.info_selector import info_selector
-from api.promql.names import drop_metric_name
-from api.promql.native_binary import negative
-from api.promql.natives import histogram_cost, natives_cost, spread_natives, stacked_natives
-from api.promql.nodes import (
+from api.promql.functions.absence import absence
+from api.promql.functions.info import enrich
+from api.promql.functions.table import CALLS, ROW_LOCAL
+from api.promql.operators.binary import evaluate_binary
+from api.promql.operators.native import negative
+from api.promql.plan import Plan, without_parens
+from api.promql.queryable import Selection
+from api.promql.ranges.calls import RangeCall
+from api.promql.ranges.extended import check_function, extension_of, smooth_cells
+from api.promql.ranges.floats import FUNCTIONS as RANGE_FUNCTIONS
+from api.promql.ranges.floats import Windows
+from api.promql.ranges.notes import tell_notes
+from api.promql.rows import Block, Rows, Stage
+from api.promql.syntax.info_selector import info_selector
+from api.promql.syntax.nodes import (
     Aggregate,
     Binary,
     Call,
@@ -39,14 +44,7 @@ from api.promql.nodes import (
     ValueType,
     VectorSelector,
 )
-from api.promql.over_time import FUNCTIONS as RANGE_FUNCTIONS
-from api.promql.over_time import Windows
-from api.promql.plan import Plan, without_parens
-from api.promql.queryable import Selection
-from api.promql.range_calls import RangeCall
-from api.promql.range_notes import tell_notes
-from api.promql.rows import Block, Rows, Stage
-from api.promql.sample_cells import (
+from api.promql.vectors.cells import (
     INFO_TIMESTAMP,
     START,
     TIMESTAMP,
@@ -57,9 +55,11 @@ from api.promql.sample_cells import (
     newest_cells,
     without_starts,
 )
-from api.promql.value import Natives, Scalar, String, Value, Vector
-from storage.labels import empty_frame
-from storage.samples import Bools
+from api.promql.vectors.names import drop_metric_name
+from api.promql.vectors.natives import histogram_cost, natives_cost, spread_natives, stacked_natives
+from api.promql.vectors.value import Natives, Scalar, String, Value, Vector
+from storage.labels.frames import empty_frame
+from storage.samples.samples import Bools
 
 ACCUMULATED = frozenset(("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"))
 

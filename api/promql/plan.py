@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from api.promql.duration_values import resolve_duration
 from api.promql.errors import ExecutionError
-from api.promql.info_selector import info_selector
-from api.promql.nodes import (
+from api.promql.syntax.duration_values import resolve_duration
+from api.promql.syntax.info_selector import info_selector
+from api.promql.syntax.nodes import (
     Aggregate,
     Binary,
     Call,
@@ -37,8 +37,8 @@ from api.promql.nodes import (
     ValueType,
     VectorSelector,
 )
-from storage.labels import Matcher
-from storage.samples import Int64s
+from storage.labels.frames import Matcher
+from storage.samples.samples import Int64s
 
 # Functions of the evaluation time itself: never the same at all steps.
 TIME_FUNCTIONS = frozenset(

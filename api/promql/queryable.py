@@ -7,8 +7,8 @@ implementations exist: the storage's querier, the in-memory one of the tests, la
 from collections.abc import Sequence
 from typing import Protocol
 
-from storage.labels import LabelFrame, Matcher, Symbols
-from storage.samples import Samples
+from storage.labels.frames import LabelFrame, Matcher, Symbols
+from storage.samples.samples import Samples
 
 
 class Selection(Protocol):

@@ -19,11 +19,11 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 from api.promql.context import Context
-from api.promql.names import NAME_LABELS, names_are_constant
-from api.promql.natives import natives_cost
-from api.promql.value import Natives, Vector
-from storage.labels import LabelFrame
-from storage.samples import Bools, Float64s
+from api.promql.vectors.names import NAME_LABELS, names_are_constant
+from api.promql.vectors.natives import natives_cost
+from api.promql.vectors.value import Natives, Vector
+from storage.labels.frames import LabelFrame
+from storage.samples.samples import Bools, Float64s
 
 # A block's matrix is to stay near the processor.
 BLOCK_CELLS = 1 << 18

@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from api.promql.engine import Engine
-from storage.histograms import Parts, from_parts
-from storage.labels import LabelFrame, Matcher, Symbols
-from storage.samples import NO_HISTOGRAM, STALE_NAN, Histograms, Samples
+from storage.histograms.histograms import Parts, from_parts
+from storage.labels.frames import LabelFrame, Matcher, Symbols
+from storage.samples.samples import NO_HISTOGRAM, STALE_NAN, Histograms, Samples
 
 # Together they call every kernel that dashboards commonly need.
 QUERIES = (

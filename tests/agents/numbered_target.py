@@ -13,10 +13,10 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-from tests.histogram_columns import Plain
-from tests.naive_wire import encode_varint, message, tag
-from tests.rich_bodies import double, integer, packed, signed, zigzag
-from tests.stored_samples import value_bits
+from tests.makers.bodies.rich import double, integer, packed, signed, zigzag
+from tests.makers.histograms import Plain
+from tests.makers.stored_samples import value_bits
+from tests.twins.wire.v1 import encode_varint, message, tag
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PROTOBUF = (

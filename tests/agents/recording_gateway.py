@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from compose.gateway import Gateway
-from tests.write_bodies import Labels, decode
+from tests.makers.bodies.v1 import Labels, decode
 
 # tenant -> labels -> timestamp ms -> bits of the value
 Ledger = dict[str, dict[Labels, dict[int, int]]]

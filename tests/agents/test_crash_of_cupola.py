@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from tests.agents.conftest import INTERVAL_S, TENANT, Pair
-from tests.stored_samples import STALE_NAN_BITS, Stored, stored, told_bits
-from tests.write_bodies import Labels
+from tests.makers.bodies.v1 import Labels
+from tests.makers.stored_samples import STALE_NAN_BITS, Stored, stored, told_bits
 
 KILLS = 3
 WRITING_S = 5

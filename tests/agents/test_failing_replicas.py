@@ -12,7 +12,7 @@ import pytest
 
 from compose.scene import REPLICA_LABEL
 from tests.agents.conftest import CLUSTER, INTERVAL_S, Pair
-from tests.write_bodies import Labels
+from tests.makers.bodies.v1 import Labels
 
 PATIENCE_S = 60
 RUNNING_S = 7

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from compose.processes import ROOT, Server, free_ports
 from compose.scene import Agent, Client, agent_server, cupola_server
 from tests.agents.conftest import need_agents
-from tests.stored_samples import stored
+from tests.makers.stored_samples import stored
 
 sys.path.insert(0, str(ROOT / "load-tests"))
 

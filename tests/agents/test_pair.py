@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from compose.scene import REPLICA_LABEL, Client, QueryFailed
 from tests.agents.conftest import CLUSTER, INTERVAL_S, Pair
-from tests.stored_samples import stored
-from tests.write_bodies import Labels
+from tests.makers.bodies.v1 import Labels
+from tests.makers.stored_samples import stored
 
 PATIENCE_S = 45
 DEATH_OBSERVED_S = 12

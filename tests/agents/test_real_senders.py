@@ -19,11 +19,11 @@ import yaml
 
 from compose.processes import Server, free_ports
 from compose.scene import Client, cupola_server
-from storage.labels import Matcher
+from storage.labels.frames import Matcher
 from tests.agents.numbered_target import FORMS, NumberedTarget, expected_histogram
-from tests.databases import opened, read_mixed
-from tests.histogram_columns import Plain
-from tests.stored_samples import stored
+from tests.makers.databases import opened, read_mixed
+from tests.makers.histograms import Plain
+from tests.makers.stored_samples import stored
 
 TENANT = "default"  # Debian's Prometheus sends no tenant
 PROMETHEUS, VMAGENT = "prometheus", "vmagent"

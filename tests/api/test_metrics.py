@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry
 
 from api.metrics import ApiMetrics
-from tests.api.fake_store import Running, run_api
+from tests.makers.fake_store import Running, run_api
 
 
 def test_names_begin_with_the_programs() -> None:

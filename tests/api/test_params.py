@@ -25,9 +25,9 @@ from api.params import (
     unescape_label_name,
 )
 from api.times import MAX_TIME_MS, MIN_TIME_MS
-from storage.dedup_algorithm import Algorithm
+from storage.dedup.algorithm import Algorithm
 from storage.errors import TenantError
-from storage.labels import Matcher
+from storage.labels.frames import Matcher
 
 
 def params(**values: Any) -> Params:

@@ -11,13 +11,13 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from api.options import EngineOptions
 from api.promql.engine import Engine
-from api.promql.nodes import Node, VectorSelector
-from api.promql.parser import parse
+from api.promql.options import EngineOptions
 from api.promql.plan import children
+from api.promql.syntax.nodes import Node, VectorSelector
+from api.promql.syntax.parser import parse
 from storage.metrics import StorageMetrics
-from tests.memory_store import MemoryStore
+from tests.makers.memory_store import MemoryStore
 
 FILE = Path(__file__).resolve().parents[2] / "compose" / "alerts" / "cupola.yml"
 RULES = [rule for group in yaml.safe_load(FILE.read_text())["groups"] for rule in group["rules"]]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.promql.parser import parse
+from api.promql.syntax.parser import parse
 
 COMPOSE = Path(__file__).resolve().parents[2] / "compose"
 SERVICE_KEYS = {

@@ -13,11 +13,11 @@ import struct
 import threading
 import time
 
-from tests.histogram_columns import Plain
-from tests.mixed_bodies import HEADERS_2, Point
-from tests.rich_bodies import WireHistogram, WireSeries, body_1, body_2, compress
-from tests.stored_samples import value_bits
-from tests.write_bodies import HEADERS, encode
+from tests.makers.bodies.mixed import HEADERS_2, Point
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1, body_2, compress
+from tests.makers.bodies.v1 import HEADERS, encode
+from tests.makers.histograms import Plain
+from tests.makers.stored_samples import value_bits
 
 NAME = "crash_test_number"
 SERIES = 25

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from compose.processes import Server, free_ports
 from compose.scene import Client, cupola_server
-from storage.labels import Matcher
+from storage.labels.frames import Matcher
 from tests.crash.senders import (
     NAME,
     RETRY_PAUSE_S,
@@ -31,9 +31,9 @@ from tests.crash.senders import (
     RichSender,
     Sender,
 )
-from tests.databases import opened, read_mixed
-from tests.histogram_columns import without_hints
-from tests.stored_samples import Stored, stored, value_bits
+from tests.makers.databases import opened, read_mixed
+from tests.makers.histograms import without_hints
+from tests.makers.stored_samples import Stored, stored, value_bits
 
 KILLS = int(os.environ.get("CUPOLA_CRASH_KILLS", "26"))
 KILLS_AT_START = KILLS // 4  # of these, while the server starts

@@ -16,8 +16,8 @@ import pytest
 
 from compose.processes import Server, free_ports
 from compose.scene import Client, cupola_server
-from tests.stored_samples import stored, value_bits
-from tests.write_bodies import HEADERS, encode
+from tests.makers.bodies.v1 import HEADERS, encode
+from tests.makers.stored_samples import stored, value_bits
 
 SERIES = 200
 TMPFS_BYTES = 24 << 20

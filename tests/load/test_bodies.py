@@ -21,7 +21,7 @@ from bodies import (
 )
 from cramjam import snappy
 
-from tests.write_bodies import fields_of
+from tests.makers.bodies.v1 import fields_of
 
 SHAPE = Shape(series=130, scrapes=3, body_samples=50)
 

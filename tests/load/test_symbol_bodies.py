@@ -6,10 +6,10 @@ import numpy as np
 from bodies import CPU_COUNTERS, Corpus, Kind, Shape, build_corpus
 from symbol_bodies import CONTENT_TYPE, SYMBOL_CPU_COUNTERS
 
-from receiver.remote_write import WriteDecoder, kind_of_body
+from receiver.wire.decoder import WriteDecoder, kind_of_body
 from storage.batch import Batch
 from storage.options import StorageOptions
-from storage.series_table import SeriesTable
+from storage.series.table import SeriesTable
 
 SHAPE = Shape(series=70, scrapes=3, body_samples=50)
 

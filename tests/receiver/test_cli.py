@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.config import settings
+from receiver.settings.config import settings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "receiver"]

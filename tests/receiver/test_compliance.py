@@ -17,17 +17,11 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from receiver.config import build
 from receiver.server import DATABASE, build_app
-from receiver.write_handler import WRITTEN_HEADERS
-from storage.samples import STALE_NAN
-from tests.rich_bodies import (
-    WireHistogram,
-    WireSeries,
-    body_1,
-    body_2,
-    compress,
-)
+from receiver.settings.config import build
+from receiver.write.handler import WRITTEN_HEADERS
+from storage.samples.samples import STALE_NAN
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1, body_2, compress
 
 VERSION_1 = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
 VERSION_2 = {

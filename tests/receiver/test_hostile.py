@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.logs import is_own_fault
-from tests.hostile_bodies import (
+from tests.makers.bodies.hostile import (
     EDITS,
     MIB,
     SEEDS,
@@ -34,9 +34,9 @@ from tests.hostile_bodies import (
     reference_cases,
     wire_cases,
 )
-from tests.hostile_trees import REQUEST, WRITE_REQUEST, change, encode, parse
-from tests.real_api import RealApi, started_api
-from tests.rich_bodies import compress
+from tests.makers.bodies.hostile_trees import REQUEST, WRITE_REQUEST, change, encode, parse
+from tests.makers.bodies.rich import compress
+from tests.makers.real_api import RealApi, started_api
 
 READ_TIMEOUT_MS = 300
 LARGE_BYTES = 5_000

@@ -19,11 +19,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from receiver.access_rules import RULES, Need, check_routes, rule_name
-from receiver.config import build
+from receiver.access.rules import RULES, Need, check_routes, rule_name
 from receiver.server import DATABASE, build_app
-from tests.real_api import run_program
-from tests.write_bodies import HEADERS, encode
+from receiver.settings.config import build
+from tests.makers.bodies.v1 import HEADERS, encode
+from tests.makers.real_api import run_program
 
 AUTH = """
 users:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from receiver.late_database import LateDatabase, NotReady, State
-from receiver.remote_write import WriteDecoder
+from receiver.wire.decoder import WriteDecoder
 from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, Batch, Outcome
 
 

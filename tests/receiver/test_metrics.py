@@ -2,9 +2,9 @@
 
 from prometheus_client import CollectorRegistry
 
-from receiver.admission import Admission
 from receiver.metrics import ReceiverMetrics
-from receiver.options import WriteOptions
+from receiver.settings.options import WriteOptions
+from receiver.write.admission import Admission
 
 
 def test_metrics_have_the_prefix_and_a_sentence() -> None:

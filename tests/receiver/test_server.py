@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestClient
 
-from receiver.config import ConfigError, build
 from receiver.server import RELOADER, check, replica_defaults
-from receiver.write_handler import WRITTEN_HEADERS
-from storage.dedup_algorithm import Algorithm
-from tests.real_api import run_program
-from tests.rich_bodies import WireHistogram, WireSeries, body_2, compress
-from tests.write_bodies import HEADERS, encode
+from receiver.settings.config import ConfigError, build
+from receiver.write.handler import WRITTEN_HEADERS
+from storage.dedup.algorithm import Algorithm
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_2, compress
+from tests.makers.bodies.v1 import HEADERS, encode
+from tests.makers.real_api import run_program
 
 
 def play(directory: Path, scenario: Callable[[TestClient], Awaitable[None]], **more: str) -> None:

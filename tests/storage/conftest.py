@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.duck import Duck
+from storage.segments.duck import Duck
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from storage import database as database_module
 from storage.errors import FormatError, LimitExceeded
-from storage.labels import Matcher
-from tests import naive_storage as naive
-from tests.batches import batch_of, label, raw_batch, series_of
-from tests.databases import WHOLE, append, key, opened, read, series, write, write_mixed
-from tests.histogram_columns import EXAMPLES
+from storage.labels.frames import Matcher
+from tests.makers.batches import batch_of, label, raw_batch, series_of
+from tests.makers.databases import WHOLE, append, key, opened, read, series, write, write_mixed
+from tests.makers.histograms import EXAMPLES
+from tests.twins.storage import kernels as naive
 
 DAY = 86_400_000
 UP = Matcher("__name__", "=", "up")

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from storage import (
-    dedup,
-    dedup_auto,
-    elections,
-    head_kernels,
-    histogram_fingerprint,
-    histogram_hints,
-    histograms,
-    labels,
-    merge,
-    replica_health,
-    replica_labels,
-    segment_kernels,
-    series_kernels,
-    symbol_labels,
-    symbols,
-)
+from storage.dedup import auto as dedup_auto
+from storage.dedup import dedup
+from storage.head import kernels as head_kernels
+from storage.histograms import fingerprints as histogram_fingerprint
+from storage.histograms import hints as histogram_hints
+from storage.histograms import histograms
+from storage.labels import frames as labels
+from storage.read import replica_health
+from storage.samples import merge
+from storage.segments import runs as segment_kernels
+from storage.series import kernels as series_kernels
+from storage.series import replica_labels, symbol_labels, symbols
+from storage.shard import elections
 from storage.warm_up import warm_up
 
 KERNELS = (

@@ -1,7 +1,7 @@
 """Annotations: once per text, with the place that was first."""
 
 from api.promql.annotations import Annotations
-from api.promql.nodes import NumberLiteral
+from api.promql.syntax.nodes import NumberLiteral
 
 
 def test_texts_appear_once_with_kind_and_first_place() -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from api.options import EngineOptions
 from api.promql.annotations import Annotations
 from api.promql.context import Budget, Context
 from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
 from api.promql.features import Features
-from storage.labels import Symbols
+from api.promql.options import EngineOptions
+from storage.labels.frames import Symbols
 
 
 def test_held_samples_are_counted_and_released() -> None:

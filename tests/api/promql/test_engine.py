@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from api.options import EngineOptions
 from api.promql.engine import Engine
 from api.promql.errors import (
     BadQuery,
@@ -20,10 +19,11 @@ from api.promql.errors import (
     TooManySamples,
 )
 from api.promql.features import ALL_FEATURES, Features
-from api.promql.value import Matrix, Result, Scalar, String, Vector
+from api.promql.options import EngineOptions
+from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
 from storage.errors import LimitExceeded, QueryStopped, StorageError
-from storage.labels import Matcher
-from tests.memory_store import MemorySelection, MemoryStore
+from storage.labels.frames import Matcher
+from tests.makers.memory_store import MemorySelection, MemoryStore
 
 MINUTE = 60_000
 

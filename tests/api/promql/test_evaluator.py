@@ -6,10 +6,10 @@ What queries answer is tested by scripts (test_scripts) and in test_engine.
 import numpy as np
 import pytest
 
-from api.options import EngineOptions
 from api.promql.engine import Engine
-from api.promql.value import Vector
-from tests.memory_store import MemorySelection, MemoryStore
+from api.promql.options import EngineOptions
+from api.promql.vectors.value import Vector
+from tests.makers.memory_store import MemorySelection, MemoryStore
 
 MINUTE = 60_000
 

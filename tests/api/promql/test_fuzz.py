@@ -16,25 +16,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from api.options import EngineOptions
-from api.promql.binary import ARITHMETIC, COMPARISONS, SET_OPERATORS, TRIM_OPERATORS
 from api.promql.engine import Engine
 from api.promql.errors import QueryError
 from api.promql.features import Features
-from api.promql.nodes import Aggregate, Binary, Call, Card, Node
-from api.promql.parser import parse
+from api.promql.operators.binary import ARITHMETIC, COMPARISONS, SET_OPERATORS, TRIM_OPERATORS
+from api.promql.options import EngineOptions
 from api.promql.plan import children, without_parens
-from api.promql.signatures import AGGREGATORS, FUNCTIONS
-from api.promql.value import Matrix, Result, Scalar, String
-from storage.labels import LabelFrame, LabelPairs, Matcher
-from storage.samples import Samples
-from tests.memory_store import MemorySelection, MemoryStore
-from tests.naive import Naive, Stored
-from tests.naive_labels import label_order
-from tests.naive_rows import Row, bits_of
-from tests.naive_vectors import Key, key_of
-from tests.promql_expressions import Generator
-from tests.promql_series import Grid, SeriesMaker
+from api.promql.syntax.nodes import Aggregate, Binary, Call, Card, Node
+from api.promql.syntax.parser import parse
+from api.promql.syntax.signatures import AGGREGATORS, FUNCTIONS
+from api.promql.vectors.value import Matrix, Result, Scalar, String
+from storage.labels.frames import LabelFrame, LabelPairs, Matcher
+from storage.samples.samples import Samples
+from tests.makers.memory_store import MemorySelection, MemoryStore
+from tests.makers.promql.expressions import Generator
+from tests.makers.promql.series import Grid, SeriesMaker
+from tests.twins.promql.engine import Naive, Stored
+from tests.twins.promql.labels import label_order
+from tests.twins.promql.rows import Row, bits_of
+from tests.twins.promql.vectors import Key, key_of
 
 EXPRESSIONS = int(os.environ.get("CUPOLA_FUZZ_EXPRESSIONS", "10000"))
 FIRST_SEED = int(os.environ.get("CUPOLA_FUZZ_SEED", "0"))

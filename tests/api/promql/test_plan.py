@@ -7,10 +7,10 @@ import pytest
 
 from api.promql.errors import BadQuery, ExecutionError
 from api.promql.features import ALL_FEATURES
-from api.promql.nodes import Call, MatrixSelector, Node, Subquery, VectorSelector
-from api.promql.parser import parse
 from api.promql.plan import Frame, Plan, Span, children, make_plan
-from storage.labels import Matcher
+from api.promql.syntax.nodes import Call, MatrixSelector, Node, Subquery, VectorSelector
+from api.promql.syntax.parser import parse
+from storage.labels.frames import Matcher
 
 FRAME = Frame(
     start_ms=1_000_000,

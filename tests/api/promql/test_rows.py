@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from api.options import EngineOptions
 from api.promql import rows as module
 from api.promql.annotations import Annotations
 from api.promql.context import Budget, Context
 from api.promql.errors import QueryTimeout, TooManySamples
 from api.promql.features import Features
-from api.promql.names import drop_metric_name
+from api.promql.options import EngineOptions
 from api.promql.rows import Block, Rows
-from storage.labels import LabelFrame, Symbols
+from api.promql.vectors.names import drop_metric_name
+from storage.labels.frames import LabelFrame, Symbols
 
 
 def make_rows(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.promql.engine import Engine
-from tests.promqltest_runner import FEATURES, OPTIONS, run_script
+from tests.makers.promql.scripts_run import FEATURES, OPTIONS, run_script
 from tests.shared import SHARED
 
 OWN = sorted((Path(__file__).parent / "testdata").glob("*.test"))

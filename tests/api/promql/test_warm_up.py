@@ -1,7 +1,7 @@
 """The queries that warm the kernels up are good queries, and stop when told to."""
 
-from api.options import EngineOptions
 from api.promql.engine import Engine
+from api.promql.options import EngineOptions
 from api.promql.warm_up import QUERIES, warm_up
 
 

@@ -1,0 +1,338 @@
+"""Answers as JSON text, in Prometheus' envelope.
+
+An answer is a run of blocks, so that a large one is never held whole: labels and points of a block
+of series are turned into text by kernels, and label texts are quoted once per block and distinct
+symbol. Nothing here runs per point or per series in Python.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from api.answers import json_text as json_kernels
+from api.answers.json_text import Bytes
+from api.answers.texts import KERNEL_ARRAY, LabelText, ObjectText, dump, histogram_texts, room_for
+from api.promql.vectors.kernels import gather_cells
+from api.promql.vectors.value import Matrix, Natives, Result, Scalar, String, Vector
+from storage.histograms.histograms import Parts, from_parts
+from storage.labels.frames import LabelFrame, Symbols
+from storage.samples.samples import NO_HISTOGRAM, Int32s, Int64s, Samples
+
+ANNOTATIONS_MAX = 10
+BLOCK_POINTS = 1 << 15  # some 1 MiB of text, which stays in the caches' reach
+BLOCK_ROWS = 1 << 13
+# A piece of an answer, which is copied once more before it is sent.
+Buffer = bytes | memoryview
+TRUNCATED = "results truncated due to limit"
+
+_SUCCESS = b'{"status":"success","data":'
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What an answer says beside its data."""
+
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
+
+    def encode(self) -> bytes:
+        """The members that follow the data, with the closing brace."""
+        return (
+            _member("warnings", self.warnings, "warning")
+            + _member("infos", self.infos, "info")
+            + b"}"
+        )
+
+
+def _member(name: str, texts: Sequence[str], noun: str) -> bytes:
+    if not texts:
+        return b""
+    shown = list(texts[:ANNOTATIONS_MAX])
+    if len(texts) > len(shown):
+        shown.append(f"{len(texts) - len(shown)} more {noun} annotations omitted")
+    return b',"%s":%s' % (name.encode(), dump(shown))
+
+
+def encode_error(kind: str, text: str) -> bytes:
+    """The answer to a request that failed."""
+    return b'{"status":"error","errorType":%s,"error":%s}' % (dump(kind), dump(text))
+
+
+def encode_data(data: Any, notes: Notes = Notes()) -> bytes:
+    """The answer whose data are plain JSON values."""
+    return _SUCCESS + dump(data) + notes.encode()
+
+
+def encode_texts(texts: list[str], *, limit: int) -> bytes:
+    """The answer whose data are label names or values."""
+    truncated = 0 < limit < len(texts)
+    notes = Notes(warnings=(TRUNCATED,)) if truncated else Notes()
+    return encode_data(texts[:limit] if truncated else texts, notes)
+
+
+def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[Buffer]:
+    """The answer whose data are label sets, sorted."""
+    order = labels.order()
+    truncated = 0 < limit < len(order)
+    order = order[:limit] if truncated else order
+    yield _SUCCESS + b"["
+    for first in range(0, len(order), BLOCK_ROWS):
+        text = LabelText.of(labels.take(order[first : first + BLOCK_ROWS]))
+        out = room_for(text.bytes_max + len(text.ids))
+        end = json_kernels.write_labelsets(out, *text.columns)
+        yield out[(1 if first == 0 else 0) : end].data
+    yield b"]" + Notes(warnings=(TRUNCATED,) if truncated else ()).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The row of `replicas` that each sample of a result came from.
+
+    numbers: [rows, steps] of a vector, read only where a sample is present; [samples] of a matrix.
+    """
+
+    replicas: LabelFrame
+    numbers: Int32s
+
+
+def encode_result(
+    result: Result,
+    *,
+    limit: int = 0,
+    stats: dict[str, Any] | None = None,
+    origins: Origins | None = None,
+) -> Iterator[Buffer]:
+    """The answer to a query. A limit keeps that many series. With origins, each series also tells
+    the replicas that its points came from; its points are then encoded at once."""
+    warnings = result.warnings
+    value = result.value
+    if isinstance(value, Vector | Matrix) and 0 < limit < value.labels.rows:
+        warnings += (TRUNCATED,)
+    else:
+        limit = 0
+    yield _SUCCESS + b'{"resultType":"%s","result":' % _type_name(value, result.is_range)
+    match value:
+        case Scalar():
+            number = format_plain(float(value.values[0]))
+            yield b'[%s,"%s"]' % (_seconds(result.steps[0]), number)
+        case String():
+            yield b"[%s,%s]" % (_seconds(result.steps[0]), dump(value.text))
+        case Vector() | Matrix():
+            yield b"["
+            rows = limit or value.labels.rows
+            yield from encode_blocks(value, result, rows=rows, origins=origins)
+            yield b"]"
+    tail = b"" if stats is None else b',"stats":' + dump(stats)
+    yield tail + b"}" + Notes(warnings, result.infos).encode()
+
+
+def encode_blocks(
+    value: Vector | Matrix, result: Result, *, rows: int, origins: Origins | None = None
+) -> Iterator[Buffer]:
+    """The first `rows` series of a value, with commas between them."""
+    numbers = None if origins is None else origins.numbers
+    if isinstance(value, Matrix):
+        single, blocks = False, matrix_blocks(value, rows, numbers)
+    else:
+        single, blocks = not result.is_range, vector_blocks(value, result.steps, rows, numbers)
+    replicas = ObjectText.of(None if origins is None else origins.replicas)
+    is_first = True
+    for block in blocks:
+        labels, count = value.labels, block.samples.series_count
+        if count < labels.rows:
+            labels = labels.take(np.arange(block.first_row, block.first_row + count))
+        text = LabelText.of(labels)
+        encoded = encode_block(text, block, replicas, single=single)
+        yield encoded[1:].data if is_first else encoded.data
+        is_first = False
+
+
+def no_origins() -> Int32s:
+    return np.empty(0, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The points of successive series; series i of `samples` is row first_row + i of the value.
+
+    continues: the first series has points in the block before; unfinished: the last in the next.
+    origins: the number of each point's replica; empty if replicas are not told, else no series is
+    cut.
+    """
+
+    first_row: int
+    samples: Samples
+    continues: bool = False
+    unfinished: bool = False
+    origins: Int32s = field(default_factory=no_origins)
+
+
+def vector_blocks(
+    vector: Vector, steps: Int64s, rows: int, origins: Int32s | None = None
+) -> Iterator[Block]:
+    """The points of the first `rows` rows, in blocks of whole rows."""
+    steps = np.require(steps, np.int64, KERNEL_ARRAY)
+    rows_per_block = max(1, min(BLOCK_ROWS, BLOCK_POINTS // max(1, len(steps))))
+    for first in range(0, rows, rows_per_block):
+        end = min(rows, first + rows_per_block)
+        present = np.require(vector.present[first:end], np.bool_, KERNEL_ARRAY)
+        offsets = np.empty(end - first + 1, np.int64)
+        count = int(np.count_nonzero(present))
+        timestamps, values = np.empty(count, np.int64), np.empty(count, np.float64)
+        cells = np.require(vector.values[first:end], np.float64, KERNEL_ARRAY)
+        gather_cells(cells, present, steps, offsets, timestamps, values)
+        numbers = no_origins() if origins is None else origins[first:end][present]
+        samples = Samples(offsets, timestamps, values)
+        if vector.natives is not None:
+            rows_of_cells = vector.natives.rows[first:end][present]
+            histograms = vector.natives.histograms
+            samples = replace(samples, rows=rows_of_cells, histograms=histograms)
+        yield Block(first, samples, origins=numbers)
+
+
+def matrix_blocks(matrix: Matrix, rows: int, origins: Int32s | None = None) -> Iterator[Block]:
+    """The samples of the first `rows` series, in blocks that may cut a series."""
+    samples = matrix.samples
+    if origins is not None or samples.rows is not None:
+        yield from whole_blocks(matrix, rows, origins)
+        return
+    first, end = 0, int(samples.offsets[rows])
+    while first < end:
+        first_row = int(np.searchsorted(samples.offsets, first, "right")) - 1
+        rows_end = int(samples.offsets[min(rows, first_row + BLOCK_ROWS)])
+        cut = min(first + BLOCK_POINTS, rows_end)
+        end_row = int(np.searchsorted(samples.offsets, cut, "left"))
+        offsets = np.clip(samples.offsets[first_row : end_row + 1], first, cut) - first
+        yield Block(
+            first_row,
+            Samples(offsets, samples.timestamps[first:cut], samples.values[first:cut]),
+            continues=bool(samples.offsets[first_row] < first),
+            unfinished=bool(samples.offsets[end_row] > cut),
+        )
+        first = cut
+
+
+def whole_blocks(matrix: Matrix, rows: int, origins: Int32s | None) -> Iterator[Block]:
+    """The samples of the first `rows` series, in blocks that cut no series."""
+    samples = matrix.samples
+    row = 0
+    while row < rows:
+        full = int(np.searchsorted(samples.offsets, samples.offsets[row] + BLOCK_POINTS, "right"))
+        end = min(rows, row + BLOCK_ROWS, max(row + 1, full - 1))
+        first, last = samples.offsets[row], samples.offsets[end]
+        offsets = samples.offsets[row : end + 1] - first
+        part = Samples(offsets, samples.timestamps[first:last], samples.values[first:last])
+        if samples.rows is not None:
+            part = replace(part, rows=samples.rows[first:last], histograms=samples.histograms)
+        numbers = no_origins() if origins is None else origins[first:last]
+        yield Block(row, part, origins=numbers)
+        row = end
+
+
+def encode_block(text: LabelText, block: Block, replicas: ObjectText, *, single: bool) -> Bytes:
+    """The JSON text of a block, with a comma in front of every series that begins in it."""
+    samples = block.samples
+    if samples.rows is not None and (samples.rows != NO_HISTOGRAM).any():
+        return encode_mixed_block(text, block, replicas, single=single)
+    size = (
+        text.bytes_max
+        + json_kernels.SERIES_BYTES_MAX * samples.series_count
+        + json_kernels.POINT_BYTES_MAX * len(samples)
+        + replicas.longest * len(block.origins)
+    )
+    out = room_for(size)
+    end = json_kernels.write_series(
+        out,
+        room_for(json_kernels.KEPT_TEXTS_BYTES),
+        *text.columns,
+        samples.offsets,
+        np.require(samples.timestamps, np.int64, KERNEL_ARRAY),
+        np.require(samples.values, np.float64, KERNEL_ARRAY),
+        np.require(block.origins, np.int32, KERNEL_ARRAY),
+        replicas.starts,
+        replicas.text,
+        single,
+        block.continues,
+        block.unfinished,
+    )
+    return out[:end]
+
+
+def encode_mixed_block(
+    text: LabelText, block: Block, replicas: ObjectText, *, single: bool
+) -> Bytes:
+    """Like encode_block, with native histograms among the points of whole series."""
+    samples = block.samples
+    assert samples.rows is not None and samples.histograms is not None
+    assert not (block.continues or block.unfinished), "BUG: a series with histograms was cut"
+    are_native = samples.rows != NO_HISTOGRAM
+    used, places = np.unique(samples.rows[are_native], return_inverse=True)
+    objects = np.full(len(samples), -1, np.int32)
+    objects[are_native] = places
+    histograms = histogram_texts(samples.histograms, used)
+    lengths = np.diff(histograms.starts)
+    size = (
+        text.bytes_max
+        + json_kernels.SERIES_BYTES_MAX * samples.series_count
+        + json_kernels.POINT_BYTES_MAX * len(samples)
+        + int(lengths[places].sum())
+        + replicas.longest * len(block.origins)
+    )
+    out = room_for(size)
+    end = json_kernels.write_mixed_series(
+        out,
+        *text.columns,
+        samples.offsets,
+        np.require(samples.timestamps, np.int64, KERNEL_ARRAY),
+        np.require(samples.values, np.float64, KERNEL_ARRAY),
+        objects,
+        histograms.starts,
+        histograms.text,
+        np.require(block.origins, np.int32, KERNEL_ARRAY),
+        replicas.starts,
+        replicas.text,
+        single,
+    )
+    return out[:end]
+
+
+def format_plain(value: float) -> bytes:
+    """A scalar's value: the shortest digits, never with an exponent."""
+    if value != value:
+        return b"NaN"
+    if value in (float("inf"), float("-inf")):
+        return b"+Inf" if value > 0 else b"-Inf"
+    text = format(Decimal(repr(value)), "f")
+    return text.removesuffix(".0").encode()
+
+
+def _seconds(time_ms: np.int64) -> bytes:
+    """The float seconds of scalars and strings."""
+    return repr(int(time_ms) / 1000).removesuffix(".0").encode()
+
+
+def _type_name(value: Scalar | String | Vector | Matrix, is_range: bool) -> bytes:
+    if isinstance(value, Vector):
+        return b"matrix" if is_range else b"vector"
+    return type(value).__name__.lower().encode()
+
+
+def warm_encoder() -> None:
+    """Compile or load the kernels, so that no answer waits for the compiler. Blocks."""
+    symbols = Symbols()
+    labels = LabelFrame.from_dicts(symbols, [{"a": "b"}, {}])
+    values = np.array([[0.5], [1 / 3]])
+    vector = Vector(labels, values, np.ones(values.shape, np.bool_))
+    origins = Origins(labels, np.zeros(values.shape, np.int32))
+    for _ in encode_result(Result(vector, np.zeros(1, np.int64), is_range=True), origins=origins):
+        pass
+    histograms = from_parts([Parts(count=3.0, sum=1 / 3, positive=[(1, 3.0)])])
+    natives = Natives(histograms, np.array([[0], [NO_HISTOGRAM]], np.int32))
+    mixed = replace(vector, natives=natives)
+    for _ in encode_result(Result(mixed, np.zeros(1, np.int64), is_range=True), origins=origins):
+        pass
+    for _ in encode_labelsets(labels, limit=0):
+        pass

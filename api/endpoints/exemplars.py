@@ -1,0 +1,49 @@
+"""The endpoint that tells the exemplars behind a query."""
+
+from collections.abc import Iterator
+
+from api.answers.exemplars import encode_exemplars
+from api.endpoints.queries import NOTHING, Call, Job
+from api.params import exemplar_params
+from api.promql.engine import Engine
+from api.promql.plan import children
+from api.promql.syntax.nodes import Node, VectorSelector
+from api.sources.queriers import QuerierSource
+from api.web.query_pool import Turn
+from storage.labels.frames import Matcher
+
+
+class ExemplarHandlers:
+    """Exemplars by the selectors of an expression, which is parsed but not evaluated."""
+
+    def __init__(self, source: QuerierSource, engine: Engine) -> None:
+        self._source = source
+        self._engine = engine
+
+    def query_exemplars(self, call: Call) -> Job | bytes:
+        """The exemplars of all series that some selector of the expression selects, whatever its
+        range, offset and place in the expression."""
+        params = exemplar_params(call.params)
+        self._source.limits(call.tenants).check_text(params.text)
+        matcher_sets = selectors_of(self._engine.parse(params.text))
+        if not matcher_sets:
+            return NOTHING
+
+        def run(turn: Turn) -> Iterator[bytes]:
+            querier = self._source.querier(call.tenants, params.replicas)
+            found = querier.exemplars(matcher_sets, params.start_ms, params.end_ms)
+            yield from encode_exemplars(found)
+
+        return Job(run)
+
+
+def selectors_of(root: Node) -> list[tuple[Matcher, ...]]:
+    """The matchers of every selector of an expression, equal ones once."""
+    found: dict[tuple[Matcher, ...], None] = {}
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(children(node))
+        if isinstance(node, VectorSelector):
+            found[node.matchers] = None
+    return list(found)

@@ -1,0 +1,272 @@
+"""The aggregation operators: rows are grouped by labels once, then folded step by step.
+
+Eight operators keep a running state per group and step (`Accumulator`), so that their input can
+come in blocks and never has to be one matrix. Their order of operations is the order of the rows.
+The others need all rows of a step at once; those that keep samples of their input are in `ranking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from api.promql.aggregations import kernels
+from api.promql.aggregations.native import NativeSums, note_ignored
+from api.promql.aggregations.ranking import limit_ratio, limitk, rank
+from api.promql.context import Context
+from api.promql.errors import ExecutionError
+from api.promql.functions.labels import is_label_name
+from api.promql.go_format import format_f, format_g, quote
+from api.promql.native_histograms.values import text_of
+from api.promql.syntax.nodes import Aggregate
+from api.promql.vectors.names import NAME_LABELS
+from api.promql.vectors.natives import histogram_places, only_floats
+from api.promql.vectors.value import Scalar, String, Vector
+from storage.labels.frames import METRIC_NAME, LabelFrame
+from storage.samples.samples import Bools, Float64s, Int32s, Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The groups that by() or without() makes of the rows of a vector.
+
+    number: the group of each row, in the order of their first rows; labels: one row per group.
+    """
+
+    number: Int64s
+    labels: LabelFrame
+
+    @property
+    def count(self) -> int:
+        return self.labels.rows
+
+
+def make_groups(node: Aggregate, labels: LabelFrame) -> Groups:
+    names = grouping_names(node, labels)
+    number, first = labels.group(names)
+    columns = {name: labels.column(name)[first] for name in names}
+    return Groups(number, LabelFrame(labels.symbols, len(first), columns))
+
+
+class _Marks:
+    """Which groups lose their name labels at the end: those with a marked row at their last step.
+
+    Without any of them among the labels that groups are made by there is nothing to lose. (A
+    `without` leaves the type and the unit.)
+    """
+
+    def __init__(self, groups: Groups, drop_name: Bools | None) -> None:
+        self._number = groups.number
+        named = drop_name is not None and not {*NAME_LABELS}.isdisjoint(groups.labels.names)
+        self._rows = drop_name if named else None
+        self._latest = np.full(groups.count, -1, np.int64)
+        self._marks = np.zeros(groups.count, np.bool_)
+
+    def add(self, first_row: int, present: Bools) -> None:
+        """Look at the rows from first_row on."""
+        if self._rows is None:
+            return
+        rows = slice(first_row, first_row + len(present))
+        kernels.mark_groups(
+            self._number[rows], self._rows[rows], present, self._latest, self._marks
+        )
+
+    def finish(self) -> Bools | None:
+        return None if self._rows is None else self._marks
+
+
+def grouping_names(node: Aggregate, labels: LabelFrame) -> tuple[str, ...]:
+    """The labels that the result keeps."""
+    if not node.without:
+        return node.grouping
+    return tuple(name for name in labels.names if name not in (*node.grouping, METRIC_NAME))
+
+
+class _State:
+    """The running state of one accumulating operator, all arrays [groups, steps].
+
+    What value and extra hold is up to the operator's kernel; count is the number of values seen,
+    and switched marks averages that have become running means.
+    """
+
+    def __init__(self, shape: tuple[int, int], start: float) -> None:
+        self.value = np.full(shape, start)
+        self.extra = np.zeros(shape)
+        self.count = np.zeros(shape, np.int64)
+        self.switched = np.zeros(shape, np.bool_)
+
+
+def _sum(state: _State) -> Float64s:
+    return state.value + state.extra
+
+
+def _avg(state: _State) -> Float64s:
+    sums = state.value / state.count + state.extra / state.count
+    return np.where(state.switched, state.value + state.extra, sums)
+
+
+def _value(state: _State) -> Float64s:
+    return state.value
+
+
+def _count(state: _State) -> Float64s:
+    return state.count.astype(np.float64)
+
+
+def _one(state: _State) -> Float64s:
+    return np.ones(state.count.shape)
+
+
+def _stdvar(state: _State) -> Float64s:
+    return state.value / state.count
+
+
+def _stddev(state: _State) -> Float64s:
+    return np.sqrt(state.value / state.count)
+
+
+# Operator -> (kernel that adds rows, start of `value`, what the finished state amounts to).
+# A sum starts as -0 because -0 + x is x for every x, the zeros included.
+ACCUMULATING: dict[str, tuple[Callable[..., None], float, Callable[[_State], Float64s]]] = {
+    "sum": (kernels.add_sums, -0.0, _sum),
+    "avg": (kernels.add_means, -0.0, _avg),
+    "min": (kernels.add_minima, np.nan, _value),
+    "max": (kernels.add_maxima, np.nan, _value),
+    "count": (kernels.add_counts, 0.0, _count),
+    "group": (kernels.add_counts, 0.0, _one),
+    "stdvar": (kernels.add_variances, 0.0, _stdvar),
+    "stddev": (kernels.add_variances, 0.0, _stddev),
+}
+
+
+class Accumulator:
+    """One of the operators of ACCUMULATING over rows that arrive in blocks, in order."""
+
+    def __init__(
+        self,
+        context: Context,
+        node: Aggregate,
+        labels: LabelFrame,
+        drop_name: Bools | None = None,
+    ) -> None:
+        """labels and drop_name are those of all rows that will be added."""
+        self._groups = make_groups(node, labels)
+        self._marks = _Marks(self._groups, drop_name)
+        self._add, start, self._finish = ACCUMULATING[node.op]
+        shape = (self._groups.count, len(context.steps))
+        context.charge(shape[0] * shape[1])
+        self._state = _State(shape, start)
+        self._natives = NativeSums(context, node, labels, self._groups.number, shape)
+
+    def add(self, first_row: int, block: Vector) -> None:
+        """Add the cells of the rows from first_row on."""
+        state = self._state
+        number = self._groups.number[first_row : first_row + len(block.values)]
+        floats = block.present
+        if block.natives is not None and self._natives.takes_part:
+            floats = self._natives.add(first_row, block)
+        self._add(
+            number, block.values, floats, state.value, state.extra, state.count, state.switched
+        )
+        self._marks.add(first_row, block.present)
+
+    def finish(self) -> Vector:
+        """One row per group. Nothing can be added afterwards."""
+        with np.errstate(all="ignore"):
+            values = self._finish(self._state)
+        vector = Vector(self._groups.labels, values, self._state.count > 0, self._marks.finish())
+        return self._natives.finish(vector)
+
+
+def aggregate(
+    context: Context, node: Aggregate, vector: Vector, param: Scalar | String | None
+) -> Vector:
+    """The value of an aggregation whose operand and parameter have been evaluated."""
+    if node.op in ACCUMULATING:
+        accumulator = Accumulator(context, node, vector.labels, vector.drop_name)
+        accumulator.add(0, vector)
+        return accumulator.finish()
+    if node.op == "count_values":
+        assert isinstance(param, String)
+        return _count_values(context, node, vector, param.text)
+    assert isinstance(param, Scalar)
+    if node.op == "quantile":
+        return _quantile(context, node, vector, param.values)
+    number = make_groups(node, vector.labels).number
+    match node.op:
+        case "limitk":
+            return limitk(context, number, vector, param.values)
+        case "limit_ratio":
+            return limit_ratio(context, node, number, vector, param.values)
+        case "topk" | "bottomk":
+            vector = note_ignored(context, node, vector)
+            return rank(context, number, vector, param.values, largest=node.op == "topk")
+    raise AssertionError(f"BUG: unknown aggregation {node.op}")
+
+
+def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) -> Vector:
+    warn_quantiles(context, node, q)
+    vector = note_ignored(context, node, vector)
+    groups = make_groups(node, vector.labels)
+    marks = _Marks(groups, vector.drop_name)
+    marks.add(0, vector.present)
+    rows, offsets = kernels.rows_by_group(groups.number, groups.count)
+    values, present = kernels.group_quantiles(rows, offsets, vector.values, vector.present, q)
+    return Vector(groups.labels, values, present, marks.finish())
+
+
+def warn_quantiles(context: Context, node: Aggregate, q: Float64s) -> None:
+    """Warn of parameters out of [0, 1]: of NaN, the largest above and the smallest below."""
+    at = node.param or node
+    numbers = q[~np.isnan(q)]
+    wrong = [np.nan] if len(numbers) < len(q) else []
+    wrong += [numbers.max()] if (numbers > 1).any() else []
+    wrong += [numbers.min()] if (numbers < 0).any() else []
+    for value in wrong:
+        context.warn(f"quantile value should be between 0 and 1, got {format_g(float(value))}", at)
+
+
+def _count_values(context: Context, node: Aggregate, vector: Vector, label: str) -> Vector:
+    """How many rows of a group have the same value, one result row for each value."""
+    if not is_label_name(label):
+        raise ExecutionError(f"invalid label name {quote(label)}")
+    names = [name for name in grouping_names(node, vector.labels) if name != label]
+    number, first_row = vector.labels.group(names)
+    rows, steps = np.nonzero(vector.present)
+    codes = _value_codes(vector)
+    if node.without and label in node.grouping:
+        codes = np.zeros(len(codes), np.int32)
+    words = (number[rows] << 32 | codes).astype(np.uint64)
+    pairs, cell_pair = kernels.number_words(words)
+    context.charge(len(pairs) * len(context.steps))
+    counts = kernels.count_cells(cell_pair, steps, len(pairs), len(context.steps))
+    source = first_row[(pairs >> 32).astype(np.int64)]
+    columns = {name: vector.labels.column(name)[source] for name in names}
+    columns[label] = (pairs & 0xFFFFFFFF).astype(np.int32)
+    labels = LabelFrame(vector.labels.symbols, len(pairs), columns)
+    marks = None
+    if vector.drop_name is not None and not {*NAME_LABELS}.isdisjoint(names):
+        marks = vector.drop_name[source]
+    return Vector(labels, counts.astype(np.float64), counts > 0, marks)
+
+
+def _value_codes(vector: Vector) -> Int32s:
+    """The symbol of the text of each present value, in row-major order.
+
+    Floats are told apart by their bits first: zeros by their sign, NaN by its payload.
+    """
+    floats = only_floats(vector)
+    distinct, numbers = kernels.number_words(vector.values[floats.present].view(np.uint64))
+    symbols = vector.labels.symbols
+    texts = map(format_f, distinct.view(np.float64).tolist())
+    codes = np.zeros(vector.present.shape, np.int32)
+    codes[floats.present] = np.array([symbols.code(text) for text in texts], np.int32)[numbers]
+    places, rows = histogram_places(vector)
+    if vector.natives is not None:
+        used, inverse = np.unique(rows, return_inverse=True)
+        shown = [text_of(vector.natives.histograms, row) for row in used.tolist()]
+        own = np.array([symbols.code(text) for text in shown], np.int32)
+        codes.reshape(-1)[places] = own[inverse]
+    return codes[vector.present]

@@ -1,0 +1,107 @@
+"""The aggregations that keep some of their input's samples: topk, bottomk, limitk, limit_ratio.
+
+Their result has the rows of the input with fewer cells present; labels and names stay. With a
+single step the rows are also put in order: group by group, and within a group by rank.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from api.promql.aggregations import kernels
+from api.promql.aggregations.label_hash import hash_rows
+from api.promql.context import Context
+from api.promql.errors import ExecutionError
+from api.promql.go_format import format_g
+from api.promql.syntax.nodes import Aggregate
+from api.promql.vectors.natives import take_natives
+from api.promql.vectors.value import Vector
+from storage.samples.samples import Bools, Float64s, Int64s
+
+# Go converts to int64, and refuses what is not below this power of two.
+_INT64_BOUND = 2.0**63
+
+
+def rank(context: Context, number: Int64s, vector: Vector, k: Float64s, *, largest: bool) -> Vector:
+    """topk or bottomk: the k largest or smallest values of each group, NaN last.
+
+    number: the group of each row.
+    """
+    counts = _counts(k, vector.labels.rows)
+    sign = 1.0 if largest else -1.0
+    rows, offsets = kernels.rows_by_group(number, number.max(initial=-1) + 1)
+    chosen = kernels.select_largest(rows, offsets, vector.values, vector.present, counts, sign)
+    if len(context.steps) != 1:
+        return _keep(vector, chosen)
+    with np.errstate(all="ignore"):
+        values = sign * vector.values[:, 0]
+        order = np.lexsort((-values, np.isnan(values), number))
+    return take_rows(_keep(vector, chosen), order[chosen[order, 0]])
+
+
+def limitk(context: Context, number: Int64s, vector: Vector, k: Float64s) -> Vector:
+    """The first k rows of each group that are present."""
+    counts = _counts(k, vector.labels.rows)
+    chosen = kernels.select_first(number, number.max(initial=-1) + 1, vector.present, counts)
+    return _in_groups(context, number, _keep(vector, chosen))
+
+
+def limit_ratio(
+    context: Context, node: Aggregate, number: Int64s, vector: Vector, ratio: Float64s
+) -> Vector:
+    """About the share `ratio` of the rows, told apart by the hash of their labels.
+
+    A negative ratio takes what its complement leaves: -0.25 the rows that 0.75 does not take.
+    """
+    if np.isnan(ratio).any():
+        raise ExecutionError("Ratio value is NaN")
+    _warn_ratios(context, node, ratio)
+    ratio = np.clip(ratio, -1.0, 1.0)
+    share = hash_rows(vector.labels).astype(np.float64) / 2.0**64
+    positive = share[:, None] < ratio
+    chosen = np.where(ratio >= 0, positive, share[:, None] >= 1.0 + ratio)
+    return _in_groups(context, number, _keep(vector, chosen))
+
+
+def take_rows(vector: Vector, rows: Int64s) -> Vector:
+    """The vector of the given rows, in their order."""
+    marks = None if vector.drop_name is None else vector.drop_name[rows]
+    natives = take_natives(vector.natives, rows)
+    labels = vector.labels.take(rows)
+    return Vector(labels, vector.values[rows], vector.present[rows], marks, natives)
+
+
+def _keep(vector: Vector, chosen: Bools) -> Vector:
+    return replace(vector, present=vector.present & chosen)
+
+
+def _in_groups(context: Context, number: Int64s, vector: Vector) -> Vector:
+    if len(context.steps) != 1:
+        return vector
+    order = np.argsort(number, kind="stable")
+    return take_rows(vector, order[vector.present[order, 0]])
+
+
+def _counts(k: Float64s, rows: int) -> Int64s:
+    """The parameter of topk, bottomk and limitk as numbers of rows."""
+    if np.isnan(k).any():
+        raise ExecutionError("Parameter value is NaN")
+    if k.max(initial=0.0) >= 1:
+        for value in (k.min(), k.max()):
+            if abs(value) >= _INT64_BOUND:
+                problem = "overflows" if value > 0 else "underflows"
+                raise ExecutionError(f"Scalar value {format_g(float(value))} {problem} int64")
+    return np.trunc(np.clip(k, 0.0, rows)).astype(np.int64)
+
+
+def _warn_ratios(context: Context, node: Aggregate, ratio: Float64s) -> None:
+    at = node.param or node
+    for value, bound in ((ratio.max(initial=0.0), 1.0), (ratio.min(initial=0.0), -1.0)):
+        if abs(value) > 1:
+            context.warn(
+                "ratio value should be between -1 and 1, "
+                f"got {format_g(float(value))}, capping to {format_g(bound)}",
+                at,
+            )

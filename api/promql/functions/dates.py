@@ -1,0 +1,94 @@
+"""The functions that take a time in seconds apart: year, month, day, hour and minute, in UTC.
+
+Dates are those of the proleptic Gregorian calendar, counted in years that begin in March, so that
+the leap day comes last (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from api.promql.context import Context
+from api.promql.syntax.nodes import Call
+from api.promql.vectors.names import drop_metric_name
+from api.promql.vectors.natives import only_floats
+from api.promql.vectors.value import Value, Vector
+from storage.kernels.jit import kernel
+from storage.labels.frames import one_row
+from storage.samples.samples import Float64s, Int64s
+
+FIELDS = (
+    "minute",
+    "hour",
+    "day_of_week",
+    "day_of_month",
+    "day_of_year",
+    "days_in_month",
+    "month",
+    "year",
+)
+DAYS_TO_MARCH_OF_YEAR_0 = 719_468  # from 0000-03-01 to 1970-01-01
+DAYS_OF_400_YEARS = 146_097
+INT64_BOUND = 2.0**63
+
+
+def calendar_field(context: Context, call: Call, args: list[Value]) -> Vector:
+    """One field of the time that the argument's values are, or of the step time without one."""
+    if not args:
+        seconds = np.trunc(context.steps / 1000)[np.newaxis, :]
+        vector = Vector(one_row(context.symbols), seconds, np.ones(seconds.shape, np.bool_))
+    else:
+        assert isinstance(args[0], Vector), f"BUG: {call.func} of a {type(args[0]).__name__}"
+        vector = only_floats(args[0])
+    values = split_times(truncate(vector.values), FIELDS.index(call.func))
+    return drop_metric_name(context, Vector(vector.labels, values, vector.present))
+
+
+CALENDAR = dict.fromkeys(FIELDS, calendar_field)
+
+
+def truncate(values: Float64s) -> Int64s:
+    """Whole seconds; what int64 cannot hold is its smallest value, as on the usual processors."""
+    fits = np.abs(values) < INT64_BOUND
+    return np.where(fits, values, -INT64_BOUND).astype(np.int64)
+
+
+@kernel
+def split_times(seconds: Int64s, field: int) -> Float64s:
+    """The field with that number in FIELDS of each time."""
+    out = np.empty(seconds.shape)
+    for i in range(seconds.shape[0]):
+        for k in range(seconds.shape[1]):
+            out[i, k] = time_field(seconds[i, k], field)
+    return out
+
+
+@kernel
+def time_field(second: int, field: int) -> int:
+    days = second // 86400
+    if field == 0:
+        return second % 3600 // 60
+    if field == 1:
+        return second % 86400 // 3600
+    if field == 2:
+        return (days + 4) % 7  # 1970-01-01 was a Thursday; Sunday is 0
+    days += DAYS_TO_MARCH_OF_YEAR_0
+    era = days // DAYS_OF_400_YEARS
+    day_of_era = days % DAYS_OF_400_YEARS
+    year_of_era = (
+        day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096
+    ) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    month_from_march = (5 * day_of_year + 2) // 153
+    month = month_from_march + 3 if month_from_march < 10 else month_from_march - 9
+    year = year_of_era + era * 400 + (1 if month <= 2 else 0)
+    leap = 1 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 0
+    if field == 3:
+        return day_of_year - (153 * month_from_march + 2) // 5 + 1
+    if field == 4:
+        return day_of_year - 305 if month <= 2 else day_of_year + 60 + leap
+    if field == 5:
+        if month == 2:
+            return 28 + leap
+        return 30 if month in (4, 6, 9, 11) else 31
+    return month if field == 6 else year

@@ -1,0 +1,1 @@
+"""api/promql/native_histograms"""

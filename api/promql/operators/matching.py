@@ -1,0 +1,196 @@
+"""Which rows of two vectors belong together: the match groups of a binary operation.
+
+Match groups are numbered once per operation from the label codes of both sides, never per step.
+What depends on the step is presence: Prometheus allows several series of one match group on the
+"one" side as long as no two of them are there at the same step, and complains otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from api.promql.aggregations.kernels import first_clash, join_rows, present_groups
+from api.promql.errors import ExecutionError
+from api.promql.go_format import format_labels
+from api.promql.syntax.nodes import Card, VectorMatching
+from api.promql.vectors.natives import merged_natives, stacked_natives
+from api.promql.vectors.value import Vector
+from storage.labels.frames import METRIC_NAME, LabelFrame, group_rows
+from storage.samples.samples import Bools, Int64s
+
+MANY_TO_ONE_IMPLICIT = (
+    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
+)
+GROUPING_NOT_UNIQUE = "multiple matches for labels: grouping labels must ensure unique matches"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One operand: its vector, and the match group of each of its rows."""
+
+    vector: Vector
+    group: Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Rows that meet: pair i is row many[i] of one side and row one[i] of the other."""
+
+    many: Int64s
+    one: Int64s
+
+
+def match_groups(
+    many: LabelFrame, one: LabelFrame, matching: VectorMatching
+) -> tuple[Int64s, Int64s, int]:
+    """The match group of each row of both frames, and how many groups there are."""
+    if matching.on:
+        names = matching.labels
+    else:
+        left_out = {METRIC_NAME, *matching.labels}
+        names = tuple(sorted({*many.names, *one.names} - left_out))
+    group, first = group_rows(np.concatenate((many.matrix(names), one.matrix(names))))
+    return group[: many.rows], group[many.rows :], len(first)
+
+
+def match_labels(frame: LabelFrame, matching: VectorMatching) -> LabelFrame:
+    """The labels that rows are matched by."""
+    if matching.on:
+        return frame.keep(matching.labels)
+    return frame.drop((METRIC_NAME, *matching.labels))
+
+
+def check_one_side(many: Vector, one: Side, groups: int, matching: VectorMatching) -> None:
+    """Raise if two rows of a match group of the "one" side are present at the same step.
+
+    Prometheus does not look at steps where a side is empty, unless a fill value is given.
+    """
+    repeated = np.bincount(one.group, minlength=groups)[one.group] > 1
+    if not repeated.any():
+        return
+    rows = np.flatnonzero(repeated)
+    steps: Bools = np.ones(one.vector.present.shape[1], np.bool_)
+    if matching.fill_left is None and matching.fill_right is None:
+        steps = np.asarray(many.present.any(axis=0))
+    a, b = first_clash(one.group[rows], groups, one.vector.present[rows], steps)
+    if a < 0:
+        return
+    frame = one.vector.labels.take(rows[[a, b]])
+    where = "left" if matching.card is Card.ONE_TO_MANY else "right"
+    shown = ", ".join(sorted(format_labels(frame.labelset(row)) for row in (0, 1)))
+    key = format_labels(match_labels(frame, matching).labelset(0))
+    raise ExecutionError(
+        f"found duplicate series for the match group {key} on the {where} hand-side of the "
+        f"operation: [{shown}];many-to-many matching not allowed: matching labels must be unique "
+        "on one side"
+    )
+
+
+def check_many_side(many: Side, met: Bools, groups: int) -> None:
+    """Raise if, in a one-to-one match, two rows of a group meet the other side at the same step.
+
+    met: where a group finds a partner, bool[groups, steps].
+    """
+    repeated = np.bincount(many.group, minlength=groups)[many.group] > 1
+    if not repeated.any():
+        return
+    rows = np.flatnonzero(repeated)
+    group = many.group[rows]
+    present = many.vector.present[rows] & met[group]
+    if first_clash(group, groups, present, np.ones(present.shape[1], np.bool_))[0] >= 0:
+        raise ExecutionError(MANY_TO_ONE_IMPLICIT)
+
+
+def check_unique_results(group: Int64s, result: Int64s, results: int, present: Bools) -> None:
+    """Raise if two pairs of one match group give the same result labels at the same step."""
+    keys = np.stack((group, result), axis=1).astype(np.int32)
+    key, first = group_rows(keys)
+    if len(first) == len(key):
+        return
+    rows = np.flatnonzero(np.bincount(key)[key] > 1)
+    every_step = np.ones(present.shape[1], np.bool_)
+    if first_clash(key[rows], len(first), present[rows], every_step)[0] >= 0:
+        raise ExecutionError(GROUPING_NOT_UNIQUE)
+
+
+def fold_one_side(one: Side, include: tuple[str, ...]) -> Side:
+    """The "one" side with rows joined that no result can tell apart: same group, same labels of
+    group_left() or group_right(). check_one_side has made sure that they never meet."""
+    columns = np.zeros((len(one.group), 1 + len(include)), np.int32)
+    columns[:, 0] = one.group
+    columns[:, 1:] = one.vector.labels.matrix(include)
+    key, first = group_rows(columns)
+    if len(first) == len(key):
+        return one
+    values, present = join_rows(key, len(first), one.vector.values, one.vector.present)
+    labels = one.vector.labels.take(first)
+    natives = merged_natives(one.vector.natives, key, one.vector.present, len(first))
+    return Side(Vector(labels, values, present, natives=natives), one.group[first])
+
+
+def pair_rows(many: Int64s, one: Int64s, groups: int) -> Pairing:
+    """Every row of `many` with every row of `one` of the same group, ordered by `many`."""
+    counts = np.bincount(one, minlength=groups)
+    if len(counts) == 0 or counts.max() <= 1:
+        row_of = np.full(groups, -1, np.int64)
+        row_of[one] = np.arange(len(one))
+        partner = row_of[many]
+        rows = np.flatnonzero(partner >= 0)
+        return Pairing(rows, partner[rows])
+    by_group = np.argsort(one, kind="stable")
+    starts = np.cumsum(counts) - counts
+    times = counts[many]
+    rows = np.repeat(np.arange(len(many)), times)
+    nth = np.arange(len(rows)) - np.repeat(np.cumsum(times) - times, times)
+    return Pairing(rows, by_group[starts[many[rows]] + nth])
+
+
+def add_fillers(many: Side, one: Side, groups: int, matching: VectorMatching) -> tuple[Side, Side]:
+    """Both sides with one more row per group that stands in for what is missing.
+
+    fill_left fills the "many" side and fill_right the "one" side, also with group_right: that is
+    what Prometheus does. Stand-ins carry the matching labels only, and never meet each other.
+    """
+    have_many = present_groups(many.group, groups, many.vector.present)
+    have_one = present_groups(one.group, groups, one.vector.present)
+    filled_many, filled_one = many, one
+    if matching.fill_left is not None:
+        labels = match_labels(one.vector.labels, matching)
+        missing = have_one & ~have_many
+        filled_many = _with_fillers(many, one.group, labels, missing, matching.fill_left)
+    if matching.fill_right is not None:
+        labels = match_labels(many.vector.labels, matching)
+        missing = have_many & ~have_one
+        filled_one = _with_fillers(one, many.group, labels, missing, matching.fill_right)
+    return filled_many, filled_one
+
+
+def _with_fillers(
+    side: Side, others: Int64s, labels: LabelFrame, missing: Bools, value: float
+) -> Side:
+    """One more row for each group of `others`, the rows that `labels` belong to."""
+    groups, first = np.unique(others, return_index=True)
+    present = missing[groups]
+    filler = Vector(labels.take(first), np.full(present.shape, value), present)
+    return Side(concat(side.vector, filler), np.concatenate((side.group, groups)))
+
+
+def concat(a: Vector, b: Vector) -> Vector:
+    """The rows of a, then those of b."""
+    names = sorted({*a.labels.names, *b.labels.names})
+    columns = {
+        name: np.concatenate((a.labels.column(name), b.labels.column(name))) for name in names
+    }
+    labels = LabelFrame(a.labels.symbols, a.labels.rows + b.labels.rows, columns)
+    values = np.concatenate((a.values, b.values))
+    present = np.concatenate((a.present, b.present))
+    natives = stacked_natives([(v.natives, v.values.shape) for v in (a, b)])
+    if a.drop_name is None and b.drop_name is None:
+        return Vector(labels, values, present, natives=natives)
+    marks = [
+        vector.drop_name if vector.drop_name is not None else np.zeros(len(vector.values), np.bool_)
+        for vector in (a, b)
+    ]
+    return Vector(labels, values, present, np.concatenate(marks), natives)

@@ -1,0 +1,139 @@
+"""The call of one function over a range: its windows, its arguments, and what it has to say.
+
+The samples of a range come from a selector, or from the cells of a subquery's inner vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from api.promql.context import Context
+from api.promql.go_format import format_g, quote
+from api.promql.queryable import Selection
+from api.promql.ranges.extended import FUNCTIONS as EXTENDED_FUNCTIONS
+from api.promql.ranges.extended import Extension, over_extended
+from api.promql.ranges.floats import (
+    FUNCTIONS,
+    KEEP_NAME,
+    NEED_COUNTER,
+    Windows,
+    out_of_quantile_range,
+)
+from api.promql.ranges.mixed import USE_STARTS, Mixed, over_mixed
+from api.promql.ranges.notes import tell_notes
+from api.promql.rows import Block
+from api.promql.syntax.nodes import Call, Node
+from api.promql.vectors.cells import fresh_samples, samples_of_cells, without_starts
+from api.promql.vectors.names import drop_metric_name
+from api.promql.vectors.natives import float_mask, histogram_cost
+from api.promql.vectors.value import Vector
+from storage.labels.frames import METRIC_NAME, LabelFrame
+from storage.samples.samples import Float64s, Int64s, Samples
+
+TYPE_LABEL = "__type__"
+COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
+COUNTER_TYPES = ("counter", "histogram")
+
+
+@dataclass(frozen=True, slots=True)
+class RangeCall:
+    """A call whose scalar arguments are known; params has one array over the steps for each."""
+
+    context: Context
+    node: Call
+    windows: Windows
+    params: list[Float64s]
+
+    def of_selection(
+        self, selection: Selection, first_row: int, end_row: int, extension: Extension | None
+    ) -> Block:
+        """extension: of an anchored or smoothed range."""
+        samples = selection.read(first_row, end_row)
+        size = len(samples) + histogram_cost(samples.histograms)
+        uses_starts = self.context.features.use_start_timestamps and self.node.func in USE_STARTS
+        if not uses_starts or extension is not None:
+            samples = without_starts(samples)
+        rows = np.arange(first_row, end_row)
+        cells = self._over(fresh_samples(samples), selection.labels, rows, extension)
+        return Block(cells.values, cells.present, size, cells.natives)
+
+    def of_subquery(self, inner: Vector, grid: Int64s) -> Vector:
+        """inner: the subquery's expression at the times of the grid; its marks are kept."""
+        rows = np.arange(inner.labels.rows)
+        cells = self._over(samples_of_cells(inner, grid), inner.labels, rows, None)
+        return replace(inner, values=cells.values, present=cells.present, natives=cells.natives)
+
+    def _over(
+        self, samples: Samples, labels: LabelFrame, rows: Int64s, extension: Extension | None
+    ) -> Mixed:
+        """The cells of all windows; the samples are those of these rows of the labels."""
+        func, windows = self.node.func, self.windows
+        if samples.rows is None and samples.starts is None:
+            if extension is None:
+                return Mixed(*FUNCTIONS[func](samples, windows, self.params))
+            return Mixed(*EXTENDED_FUNCTIONS[func](samples, windows, extension))
+        if extension is None:
+            cells = over_mixed(func, samples, windows, self.params)
+        else:
+            cells = over_extended(func, samples, windows, extension)
+        if cells.notes:
+            tell_notes(self.context, self.node.args[0], cells.notes, labels.take(rows))
+        return cells
+
+    def finish(self, vector: Vector) -> Vector:
+        """Make the annotations and drop the metric name, if the function does.
+
+        Where samples are absent is asked of all series together, whatever their names.
+        """
+        if self.node.func in NEED_COUNTER:
+            note_non_counters(self.context, self.node.args[0], vector)
+        if self.node.func == "quantile_over_time":
+            self._warn_of_quantiles(vector)
+        if self.node.func in KEEP_NAME or self.node.func == "absent_over_time":
+            return vector
+        return drop_metric_name(self.context, vector, merge=False)
+
+    def _warn_of_quantiles(self, vector: Vector) -> None:
+        wrong = out_of_quantile_range(self.params[0])
+        if len(wrong) == 0:
+            return
+        used = self.params[0][vector.present.any(axis=0)]
+        for q in out_of_quantile_range(used).tolist():
+            text = f"quantile value should be between 0 and 1, got {format_g(q)}"
+            self.context.warn(text, self.node.args[0])
+
+
+def note_non_counters(context: Context, node: Node, vector: Vector) -> None:
+    """An info for each metric with a float as result that does not look like a counter."""
+    labels, present = vector.labels, float_mask(vector)
+    group, first = labels.group((METRIC_NAME, TYPE_LABEL))
+    for number, row in enumerate(first.tolist()):
+        name = context.symbols.text(int(labels.column(METRIC_NAME)[row]))
+        kind = context.symbols.text(int(labels.column(TYPE_LABEL)[row]))
+        text = _non_counter_text(name, kind, by_type=context.features.type_and_unit_labels)
+        if text and present[group == number].any():
+            context.info(text, node)
+
+
+def _non_counter_text(name: str, kind: str, *, by_type: bool) -> str:
+    """The info about a metric, or "" if it may well be a counter.
+
+    A series without a type is judged by its name: senders of remote write 1.0 tell no types.
+    """
+    if not name:
+        return ""
+    if by_type and kind:
+        if kind in COUNTER_TYPES:
+            return ""
+        return (
+            'metric might not be a counter, __type__ label is not set to "counter" or "histogram", '
+            f"got {quote(kind)}: {quote(name)}"
+        )
+    if name.endswith(COUNTER_SUFFIXES):
+        return ""
+    return (
+        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
+        f"{quote(name)}"
+    )

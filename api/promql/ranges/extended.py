@@ -1,0 +1,230 @@
+"""Anchored and smoothed selectors: what they look at, and the functions that take them.
+
+`x[5m] anchored` starts from the last sample before the window, `x[5m] smoothed` and `x smoothed`
+interpolate between samples on both sides of an edge. Both need samples from outside the window, as
+far away as the lookback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from api.promql.errors import ExecutionError
+from api.promql.native_histograms.arithmetic import fold
+from api.promql.native_histograms.fold import PLAIN
+from api.promql.ranges import extended_kernels as kernels
+from api.promql.ranges.floats import Windows
+from api.promql.ranges.kernels import window_edges
+from api.promql.ranges.mixed import MIXED, Mixed, add_rates, count_windows, find_events
+from api.promql.ranges.native import extended as native_extended
+from api.promql.syntax.nodes import VectorSelector
+from api.promql.syntax.signatures import ANCHORED_FUNCTIONS, SMOOTHED_FUNCTIONS
+from api.promql.vectors.cells import (
+    Cells,
+    empty_cells,
+    float_samples,
+    fresh_between,
+    histogram_samples,
+)
+from storage.histograms.histograms import concat
+from storage.samples.samples import NO_HISTOGRAM, Bools, Int64s, Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """How far outside of its window a range looks: always to the left, to the right if smoothed."""
+
+    lookback_ms: int
+    smoothed: bool
+
+
+ExtendedFunction = Callable[[Samples, Windows, Extension], Cells]
+
+
+def extension_of(selector: VectorSelector, lookback_ms: int) -> Extension | None:
+    """None for the range of a plain selector."""
+    if not (selector.anchored or selector.smoothed):
+        return None
+    return Extension(lookback_ms, selector.smoothed)
+
+
+def check_function(selector: VectorSelector, func: str) -> None:
+    """Refuse an anchored or smoothed range for a function that has no use for it."""
+    for kind, used, allowed in (
+        ("anchored", selector.anchored, ANCHORED_FUNCTIONS),
+        ("smoothed", selector.smoothed, SMOOTHED_FUNCTIONS),
+    ):
+        if used and func not in allowed:
+            names = ", ".join(allowed)
+            raise ExecutionError(
+                f"{kind} modifier can only be used with: {names} - not with {func}"
+            )
+
+
+def _rate(is_counter: bool, is_rate: bool) -> ExtendedFunction:
+    def apply(samples: Samples, windows: Windows, extension: Extension) -> Cells:
+        out, present = empty_cells(samples.series_count, len(windows.ends))
+        kernels.extended_rate_windows(
+            extension.smoothed,
+            is_counter,
+            is_rate,
+            samples.offsets,
+            samples.timestamps,
+            samples.values,
+            windows.ends,
+            windows.range_ms,
+            extension.lookback_ms,
+            out,
+            present,
+        )
+        return out, present
+
+    return apply
+
+
+def _count(of_resets: bool) -> ExtendedFunction:
+    def apply(samples: Samples, windows: Windows, extension: Extension) -> Cells:
+        out, present = empty_cells(samples.series_count, len(windows.ends))
+        kernels.anchored_count_windows(
+            of_resets,
+            samples.offsets,
+            samples.timestamps,
+            samples.values,
+            windows.ends,
+            windows.range_ms,
+            extension.lookback_ms,
+            out,
+            present,
+        )
+        return out, present
+
+    return apply
+
+
+FUNCTIONS: dict[str, ExtendedFunction] = {
+    "changes": _count(of_resets=False),
+    "delta": _rate(is_counter=False, is_rate=False),
+    "increase": _rate(is_counter=True, is_rate=False),
+    "rate": _rate(is_counter=True, is_rate=True),
+    "resets": _count(of_resets=True),
+}
+
+
+def over_extended(func: str, samples: Samples, windows: Windows, extension: Extension) -> Mixed:
+    """The cells of a function over an extended range whose samples may be histograms."""
+    if func in ("changes", "resets"):
+        events = find_events(samples, of_resets=func == "resets")
+        return Mixed(*count_windows(samples, events, windows, extension.lookback_ms))
+    floats, natives = float_samples(samples), histogram_samples(samples)
+    result = Mixed(*FUNCTIONS[func](floats, windows, extension))
+    if len(natives) == 0:
+        return result
+    is_counter = func != "delta"
+    cells = native_extended.extended_rates(natives, windows, extension, is_counter, func == "rate")
+    has_floats, has_natives = _kinds_between(samples, *_used(samples, windows, extension))
+    result.note(MIXED, has_floats & has_natives)
+    add_rates(result, cells, has_floats, has_natives)
+    return result
+
+
+def _used(samples: Samples, windows: Windows, extension: Extension) -> tuple[Int64s, Int64s]:
+    """The positions of the first sample that each extended window looks at, and behind the last."""
+
+    def edges(ends: Int64s, range_ms: int) -> tuple[Int64s, Int64s]:
+        return window_edges(samples.offsets, samples.timestamps, ends, range_ms)
+
+    inside, after = edges(windows.ends, windows.range_ms)
+    low, _ = edges(windows.ends, windows.range_ms + extension.lookback_ms)
+    if extension.smoothed:
+        _, behind = edges(windows.ends - 1, 0)
+        _, high = edges(windows.ends + extension.lookback_ms, 0)
+        after = np.minimum(high, behind + 1)
+    return np.maximum(low, inside - 1), after
+
+
+def _kinds_between(samples: Samples, first: Int64s, after: Int64s) -> tuple[Bools, Bools]:
+    """Whether floats, and whether histograms, are at positions from first up to after."""
+    are_native = np.zeros(len(samples), np.bool_)
+    if samples.rows is not None:
+        are_native = samples.rows != NO_HISTOGRAM
+    natives = np.concatenate(([0], np.cumsum(are_native)))
+    after = np.maximum(first, after)
+    counts = natives[after] - natives[first]
+    return after - first > counts, counts > 0
+
+
+def smooth_cells(samples: Samples, times: Int64s, lookback_ms: int) -> Mixed:
+    """The cells of a smoothed instant selector; samples without stale markers."""
+    floats, natives = float_samples(samples), histogram_samples(samples)
+    out, present = empty_cells(samples.series_count, len(times))
+    kernels.smooth_values(
+        floats.offsets, floats.timestamps, floats.values, times, lookback_ms, out, present
+    )
+    result = Mixed(out, present)
+    if len(natives) == 0:
+        return result
+    cells = native_extended.smooth_values(natives, times, lookback_ms)
+    _, after = window_edges(samples.offsets, samples.timestamps, times, lookback_ms)
+    _, exact = window_edges(samples.offsets, samples.timestamps, times - 1, lookback_ms)
+    _, ahead = window_edges(samples.offsets, samples.timestamps, times + lookback_ms, lookback_ms)
+    # A sample at the very time is taken as it is, without a look at the one behind it.
+    behind = np.where(exact < after, after, np.minimum(after + 1, ahead))
+    first = np.maximum(after - 1, samples.offsets[:-1, np.newaxis])
+    has_floats, has_natives = _kinds_between(samples, first, behind)
+    result.note(MIXED, has_floats & has_natives & (present | (cells.rows != NO_HISTOGRAM)))
+    add_rates(result, cells, has_floats, has_natives)
+    return result
+
+
+def extend_samples(samples: Samples, end_ms: int, range_ms: int, extension: Extension) -> Samples:
+    """The range vector (end_ms - range_ms, end_ms] with a sample at each of its edges."""
+    start_ms = end_ms - range_ms
+    ahead_ms = extension.lookback_ms if extension.smoothed else 0
+    fresh = fresh_between(samples, start_ms - extension.lookback_ms + 1, end_ms + ahead_ms)
+    room = len(fresh) + 2 * fresh.series_count
+    offsets = np.empty(fresh.series_count + 1, np.int64)
+    timestamps, values = np.empty(room, np.int64), np.empty(room)
+    of_floats = fresh.rows is None
+    kernels.extend_samples(
+        extension.smoothed,
+        fresh.offsets,
+        fresh.timestamps,
+        fresh.values if of_floats else np.arange(len(fresh), dtype=np.float64),
+        start_ms,
+        end_ms,
+        offsets,
+        timestamps,
+        values,
+    )
+    extended = Samples(offsets, timestamps[: offsets[-1]], values[: offsets[-1]])
+    return extended if of_floats else _at_positions(fresh, extended)
+
+
+def _at_positions(samples: Samples, extended: Samples) -> Samples:
+    """The extended samples, whose values are positions among `samples`: n + 0.25 is a quarter of
+    the way from sample n to the next. Between samples of two kinds, or of two layouts, the first
+    one counts."""
+    rows, histograms = samples.rows, samples.histograms
+    assert rows is not None and histograms is not None, "BUG: floats are not looked up"
+    at = np.floor(extended.values).astype(np.int64)
+    share = extended.values - at
+    following = np.minimum(at + 1, len(samples) - 1)
+    are_native = rows != NO_HISTOGRAM
+    values = samples.values[at]
+    between = (share > 0) & ~are_native[at] & ~are_native[following]
+    moved = values + (samples.values[following] - values) * share
+    values = np.where(between, moved, values)
+    out_rows = rows[at]
+    places = np.flatnonzero((share > 0) & are_native[at] & are_native[following])
+    pairs = np.stack((rows[at[places]], rows[following[places]]), axis=1)
+    shares = np.stack((1 - share[places], share[places]), axis=1)
+    offsets = np.arange(0, 2 * len(places) + 1, 2, dtype=np.int64)
+    mixed, said = fold(PLAIN, histograms, offsets, pairs.reshape(-1), factors=shares.reshape(-1))
+    kept = np.flatnonzero(~said.incompatible)
+    out_rows[places[kept]] = len(histograms) + kept
+    joined = concat([histograms, mixed])
+    values = np.where(out_rows != NO_HISTOGRAM, joined.sums[out_rows], values)
+    return replace(extended, values=values, rows=out_rows, histograms=joined)

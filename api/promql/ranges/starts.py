@@ -1,0 +1,144 @@
+"""Counters that tell when they began: resets by start timestamps, and rates that know them.
+
+A start timestamp says since when a sample counts. One between two samples means that the counter
+began anew between them, although its value may not have fallen. One within the window means that
+nothing has to be guessed about the time before the first sample: the counter was zero there.
+"""
+
+import numpy as np
+
+from storage.kernels.jit import float_kernel, float_kernel_part
+from storage.samples.samples import Bools, Float64s, Int64s
+
+
+@float_kernel_part
+def starts_anew(before_ms: int, start_before_ms: int, time_ms: int, start_ms: int) -> bool:
+    """Whether a counter began after the sample before; its start is 0 if unknown.
+
+    A start at the very time of the sample before is that of the next interval of a delta, unless
+    that sample's own start is unknown: then it only means that nobody knows when it began.
+    """
+    if start_ms == 0 or start_ms >= time_ms:
+        return False
+    if start_ms > before_ms:
+        return True
+    return start_ms == before_ms and start_before_ms != 0 and start_before_ms < before_ms
+
+
+@float_kernel_part
+def starts_within(window_start_ms: int, time_ms: int, start_ms: int) -> bool:
+    """Whether the start of a window's first sample can stand for a sample of zero."""
+    return start_ms != 0 and window_start_ms < start_ms and start_ms < time_ms
+
+
+@float_kernel_part
+def overlaps(before_ms: int, start_before_ms: int, start_ms: int) -> bool:
+    """Whether a sample claims to count from before the sample before it, with another start."""
+    known = start_ms != 0 and start_before_ms != 0
+    return known and start_ms < before_ms and start_ms != start_before_ms
+
+
+@float_kernel
+def find_new_starts(
+    offsets: Int64s, timestamps: Int64s, starts: Int64s, anew: Bools, overlap: Bools
+) -> None:
+    """Where samples begin anew after the one before in their series, and where they overlap it."""
+    for i in range(len(offsets) - 1):
+        for j in range(offsets[i] + 1, offsets[i + 1]):
+            before, start_before = timestamps[j - 1], starts[j - 1]
+            anew[j] = starts_anew(before, start_before, timestamps[j], starts[j])
+            overlap[j] = overlaps(before, start_before, starts[j])
+
+
+@float_kernel
+def started_change(values: Float64s, anew: Bools, low: int, high: int) -> float:
+    """The increase from sample low to high - 1 of a counter."""
+    change = values[high - 1] - values[low]
+    for j in range(low + 1, high):
+        if anew[j] or values[j] < values[j - 1]:
+            change += values[j - 1]
+    return float(change)
+
+
+@float_kernel
+def started_factor(
+    first: float,
+    change: float,
+    edges: tuple[int, int, int, int],
+    window: tuple[int, int],
+    distances: int,
+) -> float:
+    """By how much a change grows when stretched to the window, in the order of rate_kernels.
+
+    edges: times of the first and last sample, the start if it is within the window (else 0), and
+    whether it is; window: its start and end.
+    """
+    first_ms, last_ms, start_ms, started = edges
+    average = 0.0
+    if distances > 0:
+        average = (last_ms - first_ms) / 1000.0 / distances
+    begin_ms = start_ms if started else first_ms
+    sampled = (last_ms - begin_ms) / 1000.0
+    before = 0.0
+    if not started:
+        before = (first_ms - window[0]) / 1000.0
+    after = (window[1] - last_ms) / 1000.0
+    threshold = average * 1.1
+    if before >= threshold:
+        before = average / 2.0
+    if started:
+        before = 0.0
+    if after >= threshold:
+        after = average / 2.0
+    if not started and change > 0 and first >= 0:
+        before = min(before, sampled * (first / change))
+    return (sampled + before + after) / sampled
+
+
+@float_kernel
+def started_rate_windows(
+    is_rate: bool,
+    offsets: Int64s,
+    timestamps: Int64s,
+    values: Float64s,
+    starts: Int64s,
+    ends: Int64s,
+    range_ms: int,
+    out: Float64s,
+    present: Bools,
+    overlapping: Bools,
+) -> None:
+    """Like rate_windows of counters, with start timestamps; one sample may be enough then.
+
+    overlapping: where a window has a sample that overlaps the one before.
+    """
+    anew = np.zeros(len(timestamps), np.bool_)
+    overlap = np.zeros(len(timestamps), np.bool_)
+    find_new_starts(offsets, timestamps, starts, anew, overlap)
+    seconds = range_ms // 1000 + (range_ms % 1000) * 1_000_000 / 1e9
+    for i in range(len(offsets) - 1):
+        low = high = offsets[i]
+        stop = offsets[i + 1]
+        for k in range(len(ends)):
+            begin = ends[k] - range_ms
+            while low < stop and timestamps[low] <= begin:
+                low += 1
+            high = max(low, high)
+            while high < stop and timestamps[high] <= ends[k]:
+                high += 1
+            if high == low:
+                continue
+            started = starts_within(begin, timestamps[low], starts[low])
+            if high - low < 2 and not started:
+                continue
+            change = started_change(values, anew, low, high)
+            if started:
+                change += values[low]
+            edges = (timestamps[low], timestamps[high - 1], starts[low], 1 if started else 0)
+            factor = started_factor(values[low], change, edges, (begin, ends[k]), high - low - 1)
+            if is_rate:
+                factor = factor / seconds
+            out[i, k] = change * factor
+            present[i, k] = True
+            for j in range(low + 1, high):
+                overlapping[i, k] |= overlap[j]

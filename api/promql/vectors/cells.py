@@ -1,0 +1,204 @@
+"""Samples as storage gives them, and the cells of vectors: from one to the other and back.
+
+Floats and native histograms stand among each other in a series; where the two have to be told
+apart, the float samples and the histogram samples become two blocks of the same series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from api.promql.queryable import Selection
+from api.promql.vectors import kernels as sample_kernels
+from api.promql.vectors.natives import compacted
+from api.promql.vectors.value import Natives, Vector
+from storage.histograms.hints import filled_hints
+from storage.histograms.histograms import take
+from storage.labels.frames import LabelFrame
+from storage.samples.samples import (
+    HINT_GAUGE,
+    HINT_UNKNOWN,
+    NO_HISTOGRAM,
+    Bools,
+    Float64s,
+    Histograms,
+    Int64s,
+    Samples,
+    is_stale,
+)
+
+Cells = tuple[Float64s, Bools]
+MixedCells = tuple[Float64s, Bools, Natives | None]
+
+# INFO_TIMESTAMP tells, as natives, which samples are histograms.
+VALUE, TIMESTAMP, START, INFO_TIMESTAMP = range(4)
+_EVER_MS = 1 << 62
+
+
+def empty_cells(rows: int, steps: int) -> Cells:
+    return np.empty((rows, steps)), np.zeros((rows, steps), np.bool_)
+
+
+def newest_cells(samples: Samples, times: Int64s, lookback_ms: int, what: int) -> MixedCells:
+    """The newest sample of each series at each time: its value, timestamp or start in seconds.
+
+    There is none if that sample is a stale marker or older than the lookback.
+    """
+    values, present = empty_cells(samples.series_count, len(times))
+    if what == START or (what in (VALUE, INFO_TIMESTAMP) and samples.rows is not None):
+        positions = np.empty(values.shape, np.int64)
+        sample_kernels.latest_positions(
+            samples.offsets,
+            samples.timestamps,
+            samples.values,
+            times,
+            lookback_ms,
+            positions,
+            present,
+        )
+        return _picked(samples, positions, present, what)
+    latest = sample_kernels.latest_values if what == VALUE else sample_kernels.latest_timestamps
+    latest(samples.offsets, samples.timestamps, samples.values, times, lookback_ms, values, present)
+    return values, present, None
+
+
+def _picked(samples: Samples, positions: Int64s, present: Bools, what: int) -> MixedCells:
+    """The samples at these positions, which are read only where `present`."""
+    at = positions[present]
+    values = np.zeros(present.shape)
+    if what == START:
+        values[present] = 0.0 if samples.starts is None else samples.starts[at] / 1000
+        return values, present, None
+    values[present] = samples.values[at] if what == VALUE else samples.timestamps[at] / 1000
+    assert samples.rows is not None and samples.histograms is not None
+    rows = np.full(present.shape, NO_HISTOGRAM, np.int32)
+    rows[present] = samples.rows[at]
+    if not (rows != NO_HISTOGRAM).any():
+        return values, present, None
+    return values, present, compacted(Natives(samples.histograms, rows))
+
+
+def fresh_samples(samples: Samples) -> Samples:
+    """The samples without stale markers; the same object if there are none."""
+    if sample_kernels.count_stale(samples.values) == 0:
+        return samples
+    return fresh_between(samples, -_EVER_MS, _EVER_MS)
+
+
+def fresh_between(samples: Samples, start_ms: int, end_ms: int) -> Samples:
+    """A copy of the samples in [start_ms, end_ms] without stale markers."""
+    if samples.rows is not None or samples.starts is not None:
+        times = samples.timestamps
+        return chosen(samples, ~is_stale(samples.values) & (start_ms <= times) & (times <= end_ms))
+    offsets = np.empty(samples.series_count + 1, np.int64)
+    timestamps = np.empty(len(samples), np.int64)
+    values = np.empty(len(samples), np.float64)
+    sample_kernels.pick_fresh(
+        samples.offsets,
+        samples.timestamps,
+        samples.values,
+        start_ms,
+        end_ms,
+        offsets,
+        timestamps,
+        values,
+    )
+    return Samples(offsets, timestamps[: offsets[-1]], values[: offsets[-1]])
+
+
+def chosen(samples: Samples, keep: Bools) -> Samples:
+    """The samples for which `keep` is true."""
+    before = np.zeros(len(samples) + 1, np.int64)
+    np.cumsum(keep, out=before[1:])
+    rows = None if samples.rows is None else samples.rows[keep]
+    if rows is not None and not (rows != NO_HISTOGRAM).any():
+        rows = None
+    return Samples(
+        before[samples.offsets],
+        samples.timestamps[keep],
+        samples.values[keep],
+        None if samples.starts is None else samples.starts[keep],
+        rows,
+        None if rows is None else samples.histograms,
+    )
+
+
+def float_samples(samples: Samples) -> Samples:
+    """The samples that are floats; the same object if all of them are."""
+    if samples.rows is None:
+        return samples
+    return chosen(samples, samples.rows == NO_HISTOGRAM)
+
+
+def histogram_samples(samples: Samples) -> Samples:
+    """The samples that are histograms."""
+    if samples.rows is None:
+        return Samples(np.zeros_like(samples.offsets), samples.timestamps[:0], samples.values[:0])
+    return chosen(samples, samples.rows != NO_HISTOGRAM)
+
+
+def without_starts(samples: Samples) -> Samples:
+    return samples if samples.starts is None else replace(samples, starts=None)
+
+
+def samples_of_cells(vector: Vector, steps: Int64s) -> Samples:
+    """The present cells of a vector as samples at their steps: what a subquery gives.
+
+    Starts are lost, and with them what histograms say of the one before them: it may not be the one
+    that is before them now.
+    """
+    values, present = vector.values, vector.present
+    count = int(np.count_nonzero(present))
+    offsets = np.empty(values.shape[0] + 1, np.int64)
+    timestamps, out = np.empty(count, np.int64), np.empty(count, np.float64)
+    sample_kernels.gather_cells(values, present, steps, offsets, timestamps, out)
+    if vector.natives is None:
+        return Samples(offsets, timestamps, out)
+    rows = vector.natives.rows[present]
+    at = np.flatnonzero(rows != NO_HISTOGRAM)
+    if len(at) == 0:
+        return Samples(offsets, timestamps, out)
+    histograms = without_hints(take(vector.natives.histograms, rows[at]))
+    out[at] = histograms.sums
+    places = np.full(len(rows), NO_HISTOGRAM, np.int32)
+    places[at] = np.arange(len(at))
+    return Samples(offsets, timestamps, out, None, places, histograms)
+
+
+def without_hints(histograms: Histograms) -> Histograms:
+    """The histograms with no hint but that they are gauges."""
+    hints = np.where(histograms.hints == HINT_GAUGE, HINT_GAUGE, HINT_UNKNOWN).astype(np.int8)
+    return replace(histograms, hints=hints)
+
+
+def with_filled_hints(samples: Samples) -> Samples:
+    """The samples with what histograms leave open about resets found out by comparing them with the
+    histogram before them in their series."""
+    if samples.rows is None or samples.histograms is None:
+        return samples
+    at = np.flatnonzero(samples.rows != NO_HISTOGRAM)
+    series = np.searchsorted(samples.offsets, at, "right")
+    histograms = take(samples.histograms, samples.rows[at])
+    places = np.arange(len(at))
+    before = np.full(len(at), -1, np.int64)
+    before[1:] = np.where(series[1:] == series[:-1], places[:-1], -1)
+    hints = filled_hints(histograms, before, places)
+    rows = samples.rows.copy()
+    rows[at] = places
+    return replace(samples, rows=rows, histograms=replace(histograms, hints=hints))
+
+
+@dataclass(frozen=True, slots=True)
+class HintedSelection:
+    """A selection whose histograms are only counted or summed: it is read with hints filled in."""
+
+    selection: Selection
+
+    @property
+    def labels(self) -> LabelFrame:
+        return self.selection.labels
+
+    def read(self, first_row: int, end_row: int) -> Samples:
+        return with_filled_hints(self.selection.read(first_row, end_row))

@@ -1,0 +1,78 @@
+"""A querier that shows nothing older than a time: what `max_query_lookback` leaves of a tenant.
+
+Every way to data goes through here, whatever a query's times, offsets and ranges are.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from api.sources.store import MatcherSets, SourcedSelection, TenantQuerier
+from storage.catalog.metadata import Description
+from storage.labels.frames import METRIC_NAME, LabelFrame, Matcher, Symbols
+from storage.read.exemplars import ExemplarSelection
+from storage.read.replica_report import ReplicaGroup
+
+# No series has a name and has none.
+NOTHING = (Matcher(METRIC_NAME, "=", ""), Matcher(METRIC_NAME, "!=", ""))
+
+
+class RecentQuerier:
+    """What `querier` shows from since_ms on."""
+
+    def __init__(self, querier: TenantQuerier, since_ms: int) -> None:
+        self._querier = querier
+        self._since_ms = since_ms
+
+    @property
+    def symbols(self) -> Symbols:
+        return self._querier.symbols
+
+    @property
+    def counters_differ(self) -> bool:
+        return self._querier.counters_differ
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+    ) -> SourcedSelection:
+        (chosen,), start_ms, end_ms = self._recent([matchers], start_ms, end_ms)
+        return self._querier.select(chosen, start_ms, end_ms, counter=counter)
+
+    def label_names(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> list[str]:
+        return self._querier.label_names(*self._recent(matcher_sets, start_ms, end_ms))
+
+    def label_values(
+        self, name: str, matcher_sets: MatcherSets, start_ms: int, end_ms: int
+    ) -> list[str]:
+        return self._querier.label_values(name, *self._recent(matcher_sets, start_ms, end_ms))
+
+    def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
+        return self._querier.series(*self._recent(matcher_sets, start_ms, end_ms))
+
+    def exemplars(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> ExemplarSelection:
+        return self._querier.exemplars(*self._recent(matcher_sets, start_ms, end_ms))
+
+    def metadata(self, family: str = "") -> Mapping[str, tuple[Description, ...]]:
+        """Descriptions have no time."""
+        return self._querier.metadata(family)
+
+    def replica_report(
+        self,
+        matcher_sets: MatcherSets,
+        start_ms: int,
+        end_ms: int,
+        *,
+        cluster_labels: Sequence[str],
+        stopped: Callable[[], bool],
+    ) -> list[ReplicaGroup]:
+        return self._querier.replica_report(
+            *self._recent(matcher_sets, start_ms, end_ms),
+            cluster_labels=cluster_labels,
+            stopped=stopped,
+        )
+
+    def _recent(
+        self, matcher_sets: MatcherSets, start_ms: int, end_ms: int
+    ) -> tuple[MatcherSets, int, int]:
+        """The part of a selection that may be seen."""
+        if end_ms < self._since_ms:
+            return [NOTHING], start_ms, end_ms
+        return matcher_sets, max(start_ms, self._since_ms), end_ms

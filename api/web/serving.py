@@ -1,0 +1,182 @@
+"""The way of a request through the API: read, wait for a turn, compute in a thread, send.
+
+Every answer is JSON in Prometheus' envelope, errors included. What fits one part is sent at once
+and gives its turn back before; a larger answer is computed part by part as the client receives it,
+at most one part ahead.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from aiohttp import web
+
+from api.answers.encoding import encode_error
+from api.endpoints.queries import NOTHING, Call, Handler, Job
+from api.errors import BadData, classify, is_foreseen
+from api.metrics import ApiMetrics
+from api.params import Params, tenants_of
+from api.web.compression import Body, choose_encoding
+from api.web.cors import Cors
+from api.web.options import ApiOptions
+from api.web.query_pool import QueryPool, Turn
+
+logger = logging.getLogger(__name__)
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+REASONS = {499: "Client Closed Request"}
+
+AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """Turns handlers into those of aiohttp. timeout_ms: query.timeout, the longest one to grant."""
+
+    def __init__(
+        self, options: ApiOptions, pool: QueryPool, metrics: ApiMetrics, *, timeout_ms: int
+    ) -> None:
+        self._options = options
+        self._pool = pool
+        self._metrics = metrics
+        self._timeout_ms = timeout_ms
+        self._cors = Cors(options.cors_origin)
+
+    def endpoint(self, name: str, handler: Handler) -> AiohttpHandler:
+        """The aiohttp handler of an endpoint; `name` is for metrics and the log."""
+        return partial(self._serve, name, handler)
+
+    async def preflight(self, request: web.Request) -> web.Response:
+        """The answer to OPTIONS."""
+        return web.Response(status=204, headers=self._headers(request))
+
+    async def _serve(self, name: str, handler: Handler, request: web.Request) -> web.StreamResponse:
+        with self._metrics.duration_seconds.labels(name).time():
+            try:
+                return await self._answer(handler, request)
+            except asyncio.CancelledError:  # where the server cancels the handlers of lost clients
+                self._metrics.errors_total.labels(name, "canceled").inc()
+                raise
+            except Exception as error:  # the edge of the API: whatever it is, the client gets JSON
+                return self._refuse(name, request, error)
+
+    async def _answer(self, handler: Handler, request: web.Request) -> web.StreamResponse:
+        params = await self._read_params(request)
+        tenants = tenants_of(request.headers, tenants_max=self._options.federated_tenants_max)
+        call = Call(params, tenants, request.match_info)
+        outcome = handler(call)
+        encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+        if outcome == NOTHING:
+            return web.Response(status=204, headers=self._headers(request))
+        if isinstance(outcome, bytes):
+            body = Body(iter([outcome]), encoding)
+            return self._whole(request, body, body.next_part()[0])
+        timeout_ms = self._timeout_ms
+        if outcome.timeout_ms is not None:
+            timeout_ms = min(timeout_ms, outcome.timeout_ms)
+        async with self._pool.turn(
+            timeout_ms=timeout_ms, client_left=lambda: request.transport is None
+        ) as turn:
+            body, part, is_last = await self._pool.run(partial(_begin, outcome, turn, encoding))
+            if not is_last:
+                return await self._stream(request, body, part)
+        return self._whole(request, body, part)
+
+    async def _read_params(self, request: web.Request) -> Params:
+        form = await self._read_form(request) if request.method == "POST" else b""
+        query = request.url.raw_query_string
+        return Params.parse(query, form, fields_max=self._options.form_fields_max)
+
+    async def _read_form(self, request: web.Request) -> bytes:
+        """The posted form; b"" for any other content, as Go does. Raises BadData."""
+        if request.content_type != FORM_TYPE:
+            return b""
+        try:
+            async with asyncio.timeout(self._timeout_ms / 1000):
+                return await self._read_body(request)
+        except TimeoutError:
+            raise BadData(
+                "error parsing form values: the form did not arrive within "
+                f"query.timeout={self._timeout_ms} ms"
+            ) from None
+
+    async def _read_body(self, request: web.Request) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.content.iter_any():
+            size += len(part)
+            if size > self._options.form_bytes_max:
+                raise BadData(
+                    "error parsing form values: the form is longer than api.max-form-bytes="
+                    f"{self._options.form_bytes_max}"
+                )
+            parts.append(part)
+        return b"".join(parts)
+
+    def _whole(self, request: web.Request, body: Body, part: bytes) -> web.Response:
+        return web.Response(
+            body=part,
+            headers=self._headers(request, body.encoding),
+            content_type="application/json",
+        )
+
+    async def _stream(self, request: web.Request, body: Body, part: bytes) -> web.StreamResponse:
+        """Send an answer of several parts. Once begun it can only be completed or cut off."""
+        response = web.StreamResponse(headers=self._headers(request, body.encoding))
+        response.content_type = "application/json"
+        await response.prepare(request)
+        is_last = False
+        try:
+            while not is_last:
+                part, is_last = await self._send_and_compute(response, body, part)
+            await self._send(response, part)
+            await response.write_eof()
+        except ConnectionError:
+            logger.info("client left before the end of its answer path=%s", request.path)
+        except Exception:
+            logger.exception("answer cut off path=%s", request.path)
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    async def _send_and_compute(
+        self, response: web.StreamResponse, body: Body, part: bytes
+    ) -> tuple[bytes, bool]:
+        """Send a part while the next one is computed, and wait for both also if one fails."""
+        sent, computed = await asyncio.gather(
+            self._send(response, part), self._pool.run(body.next_part), return_exceptions=True
+        )
+        if isinstance(sent, BaseException):
+            raise sent
+        if isinstance(computed, BaseException):
+            raise computed
+        return computed
+
+    async def _send(self, response: web.StreamResponse, part: bytes) -> None:
+        """Raises TimeoutError if the client does not take it in time."""
+        async with asyncio.timeout(self._options.send_timeout_ms / 1000):
+            await response.write(part)
+
+    def _refuse(self, name: str, request: web.Request, error: Exception) -> web.Response:
+        failure = classify(error)
+        self._metrics.errors_total.labels(name, failure.kind).inc()
+        if not is_foreseen(error):
+            logger.exception("request failed endpoint=%s path=%s", name, request.path)
+        return web.Response(
+            status=failure.status,
+            reason=REASONS.get(failure.status),
+            body=encode_error(failure.kind, failure.text),
+            headers=self._headers(request),
+            content_type="application/json",
+        )
+
+    def _headers(self, request: web.Request, encoding: str = "") -> dict[str, str]:
+        headers = self._cors.headers(request.headers.get("Origin"))
+        return headers | {"Content-Encoding": encoding} if encoding else headers
+
+
+def _begin(job: Job, turn: Turn, encoding: str) -> tuple[Body, bytes, bool]:
+    """Compute in a thread up to the first part of the answer."""
+    body = Body(job.run(turn), encoding)
+    part, is_last = body.next_part()
+    return body, part, is_last

@@ -1,0 +1,236 @@
+"""The guard before all routes: who is calling, may they, and for which tenant.
+
+What a request says of its tenant is replaced by what it is allowed, in its header, before anything
+else sees it: handlers then need no rules of their own. Nothing here knows which tenants exist, so
+no answer can tell.
+
+    credential   `Authorization: Basic` (users of web.config.file), `Bearer` (tokens of auth.file),
+                 or else the client's certificate, where a field of it names the tenant
+    tenant       that of the grant or certificate, else that of the header, if the grant has it
+
+Invariants:
+* Where credentials are configured, no request passes without one but those with Need.NOTHING.
+* A request that passes has one tenant header at most, with tenants of its grant.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from multidict import CIMultiDict
+from prometheus_client import CollectorRegistry, Counter
+
+from receiver.access.grants import EVERYTHING, NOTHING, READ, WRITE, Grant, Grants
+from receiver.access.passwords import Passwords
+from receiver.access.rules import Need, need_of
+from receiver.access.web_config import WebConfig, subject_names
+from receiver.errors import Busy
+from receiver.write.admission import retry_after_s
+from receiver.write.handler import TENANT_HEADERS
+from storage.errors import TenantError
+from storage.tenants.tenant import DEFAULT_TENANT, parse_tenant
+
+REALM = 'realm="cupola", charset="UTF-8"'
+# What the caller of the request under way may do; for who finds tenants in the body only.
+GRANT: ContextVar[Grant] = ContextVar("grant", default=EVERYTHING)
+
+
+class Refused(Exception):
+    """The answer to a request that does not pass: 401, 403 or 503."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Guard:
+    """A middleware over what is configured now.
+
+    web_config: the web configuration; grants: those of auth.file, None where there is no such file;
+    certificate_field: the kind of name that is the tenant, by ssl's name, empty for none;
+    cors: headers of an answer of the query API to who says this Origin, so that a browser shows
+    pages of other origins why they were refused.
+    """
+
+    def __init__(
+        self,
+        web_config: Callable[[], WebConfig],
+        grants: Callable[[], Grants | None],
+        registry: CollectorRegistry,
+        *,
+        certificate_field: str = "",
+        cors: Callable[[str | None], dict[str, str]] = lambda origin: {},
+    ) -> None:
+        self._web_config = web_config
+        self._grants = grants
+        self._field = certificate_field
+        self._cors = cors
+        self._passwords = Passwords()
+        self._refused = Counter(
+            "cupola_refused_requests_total",
+            "Requests refused before they were looked at, by HTTP status.",
+            ["code"],
+            registry=registry,
+        )
+
+    def close(self) -> None:
+        self._passwords.close()
+
+    def install(self, app: web.Application) -> None:
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self.handle(request, handler)
+
+        app.middlewares.append(guard)
+        app.on_response_prepare.append(self._add_headers)
+
+    async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let the request pass with its tenant, or refuse it."""
+        need = need_of(request)
+        if need is Need.NOTHING:
+            return await handler(request)
+        try:
+            grant = await self._grant(request)
+            if need is not Need.LOGIN and need.value not in grant.rights:
+                raise Refused(403, f"no right to {need.value}")
+            if need in (Need.READ, Need.WRITE):
+                request = self._with_tenant(request, grant)
+        except Refused as refused:
+            answer = self._answer(refused)
+            if need is Need.READ:
+                answer.headers.update(self._cors(request.headers.get("Origin")))
+            return answer
+        GRANT.set(grant)  # of this request: aiohttp runs each connection in a task of its own
+        return await handler(request)
+
+    async def _grant(self, request: web.Request) -> Grant:
+        """What the caller may do. Raises Refused."""
+        config, grants = self._web_config(), self._grants()
+        with_login = grants is not None or bool(config.users)
+        if not (with_login or config.allowed_sans or self._field):
+            return EVERYTHING
+        certificate = certificate_of(request)
+        if config.allowed_sans and certificate:
+            check_names(certificate, config.allowed_sans)
+        if with_login and "Authorization" in request.headers:
+            grant = await self._logged_in(request, config, grants)
+            if grant is not None:
+                return grant
+        elif self._field and certificate:
+            return grant_of(certificate, self._field)
+        elif not with_login and not self._field:
+            return EVERYTHING
+        raise Refused(401, "a credential is needed that is right")
+
+    async def _logged_in(
+        self, request: web.Request, config: WebConfig, grants: Grants | None
+    ) -> Grant | None:
+        """The grant of the credential, None if there is none or it is wrong. Raises Refused."""
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        secret = rest.strip().encode("utf-8", "surrogateescape")
+        if scheme.lower() == "bearer":
+            return None if grants is None else grants.of_token(secret)
+        if scheme.lower() != "basic":
+            return None
+        try:
+            user, colon, password = base64.b64decode(secret, validate=True).partition(b":")
+        except binascii.Error:
+            return None
+        name = user.decode("utf-8", "surrogateescape")
+        try:
+            right = await self._passwords.is_right(config.users, name, password)
+        except Busy as error:
+            raise Refused(503, str(error)) from error
+        if not colon or not right:
+            return None
+        return EVERYTHING if grants is None else grants.users.get(name, NOTHING)
+
+    def _with_tenant(self, request: web.Request, grant: Grant) -> web.Request:
+        """The request with the tenants that count. Raises Refused."""
+        if grant.tenant is None and grant.tenants is None:
+            return request
+        return with_tenant_header(request, tenants_for(claimed(request), grant))
+
+    def _answer(self, refused: Refused) -> web.Response:
+        self._refused.labels(str(refused.status)).inc()
+        response = web.Response(status=refused.status, text=f"{refused}\n")
+        if refused.status == 401:
+            if self._web_config().users:
+                response.headers.add("WWW-Authenticate", f"Basic {REALM}")
+            if self._grants() is not None:
+                response.headers.add("WWW-Authenticate", f"Bearer {REALM}")
+        if refused.status == 503:
+            response.headers["Retry-After"] = str(retry_after_s())
+        return response
+
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._web_config().headers)
+
+
+def certificate_of(request: web.Request) -> dict[str, object] | None:
+    """The verified certificate of the client, as ssl gives it."""
+    if request.transport is None:
+        return None
+    certificate: dict[str, object] | None = request.transport.get_extra_info("peercert")
+    return certificate
+
+
+def check_names(certificate: dict[str, object], allowed: frozenset[str]) -> None:
+    """Raise Refused unless the certificate has one of these alternative names."""
+    kinds = ("DNS", "URI", "email", "IP Address")
+    if not any(allowed.intersection(subject_names(certificate, kind)) for kind in kinds):
+        raise Refused(403, "the certificate has no name of client_allowed_sans")
+
+
+def grant_of(certificate: dict[str, object], field: str) -> Grant:
+    """To read and write the tenant that a field of a certificate names. Raises Refused."""
+    names = subject_names(certificate, field)
+    if len(names) != 1:
+        raise Refused(403, f"the certificate has {len(names)} fields {field}, not one")
+    try:
+        return Grant(frozenset((READ, WRITE)), parse_tenant(names[0]))
+    except TenantError as error:
+        raise Refused(403, "the certificate names no valid tenant") from error
+
+
+def claimed(request: web.Request) -> str | None:
+    """What the request says of its tenants."""
+    for name in TENANT_HEADERS:
+        text = request.headers.get(name)
+        if text is not None:
+            return text
+    return None
+
+
+def tenants_for(text: str | None, grant: Grant) -> str:
+    """The tenants of a request that names those of `text`, None for no one. Raises Refused."""
+    if grant.tenant is not None:
+        return grant.tenant
+    assert grant.tenants is not None, "BUG: whoever has all tenants may name any"
+    if text is None:
+        if DEFAULT_TENANT in grant.tenants:
+            return DEFAULT_TENANT
+        if len(grant.tenants) == 1:
+            return next(iter(grant.tenants))
+    elif grant.tenants.issuperset(text.split("|")):
+        return text
+    raise Refused(403, "no right to this tenant")
+
+
+def with_tenant_header(request: web.Request, tenants: str) -> web.Request:
+    """The same request with these tenants in place of what its headers say."""
+    kept = (
+        (name, value)
+        for name, value in request.headers.items()
+        if name.lower() not in _TENANT_HEADERS
+    )
+    # aiohttp encodes all of them again, which surrogates would not survive.
+    headers = CIMultiDict((name, value.encode("utf-8", "replace").decode()) for name, value in kept)
+    headers[TENANT_HEADERS[0]] = tenants
+    return request.clone(headers=headers)
+
+
+_TENANT_HEADERS = {name.lower() for name in TENANT_HEADERS}

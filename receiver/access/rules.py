@@ -1,0 +1,70 @@
+"""What each route asks of those who call it: one table, and every route is in it.
+
+Invariants:
+* The program does not start with a route that has no rule (`check_routes`).
+* What is no route at all asks for a credential, so that without one nobody learns what there is.
+"""
+
+from enum import Enum
+
+from aiohttp import web
+
+from receiver.access.grants import METRICS, READ, WRITE
+
+
+class Need(Enum):
+    """A right, any credential at all, or nothing."""
+
+    READ = READ
+    WRITE = WRITE
+    METRICS = METRICS
+    LOGIN = "login"
+    NOTHING = "nothing"
+
+
+# By path, the prefix /prometheus aside. Probes must work without a secret and tell nothing of data.
+RULES: dict[str, Need] = {
+    "/-/healthy": Need.NOTHING,
+    "/-/ready": Need.NOTHING,
+    "/metrics": Need.METRICS,
+    "/api/v1/write": Need.WRITE,
+    "/api/v1/push": Need.WRITE,
+    "/api/v1/receive": Need.WRITE,
+    "/api/v1/otlp/v1/metrics": Need.WRITE,
+    "/otlp/v1/metrics": Need.WRITE,
+    "/api/v1/query": Need.READ,
+    "/api/v1/query_range": Need.READ,
+    "/api/v1/query_exemplars": Need.READ,
+    "/api/v1/series": Need.READ,
+    "/api/v1/labels": Need.READ,
+    "/api/v1/label/{name}/values": Need.READ,
+    "/api/v1/metadata": Need.READ,
+    "/api/v1/status/buildinfo": Need.READ,
+    "/api/v1/status/replicas": Need.READ,
+    "/api/v1/status/rejected": Need.READ,
+    "/api/v1/user_limits": Need.READ,
+}
+
+
+def need_of(request: web.Request) -> Need:
+    """What a request needs. Preflights carry no credential, and get no data."""
+    resource = request.match_info.route.resource
+    if resource is None:  # no such path, or not with this method
+        return Need.LOGIN
+    if request.method == "OPTIONS":
+        return Need.NOTHING
+    return RULES.get(rule_name(resource.canonical), Need.LOGIN)
+
+
+def check_routes(app: web.Application) -> None:
+    """Stop a program that has a route without a rule."""
+    missing = [
+        resource.canonical
+        for resource in app.router.resources()
+        if rule_name(resource.canonical) not in RULES
+    ]
+    assert not missing, f"BUG: routes without a rule in receiver/access/rules.py: {missing}"
+
+
+def rule_name(path: str) -> str:
+    return path.removeprefix("/prometheus")

@@ -1,0 +1,69 @@
+"""The endpoint that tells a tenant its limits: GET /api/v1/user_limits, in Mimir's form."""
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import msgspec
+from aiohttp import web
+
+from receiver.limits.limits import TenantLimits
+from receiver.settings.kinds import render
+from receiver.write.handler import PREFIXES, tenant_of
+from storage.errors import TenantError
+from storage.options import StorageOptions
+
+
+class LimitsHandler:
+    """Answers with what is in force. limits_of: the limits of a tenant, at any time; options: what
+    counts where the tenant has no limit of its own."""
+
+    def __init__(self, limits_of: Callable[[str], TenantLimits], options: StorageOptions) -> None:
+        self._limits_of = limits_of
+        self._options = options
+
+    def add_routes(self, app: web.Application) -> None:
+        for prefix in PREFIXES:
+            app.router.add_get(f"{prefix}/api/v1/user_limits", self.get)
+
+    async def get(self, request: web.Request) -> web.Response:
+        """The limits of the request's tenant, as plain JSON without an envelope."""
+        try:
+            limits = self._limits_of(tenant_of(request.headers))
+        except TenantError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        body = msgspec.json.encode(effective(limits, self._options))
+        return web.Response(body=body, content_type="application/json")
+
+
+def effective(limits: TenantLimits, options: StorageOptions) -> dict[str, object]:
+    """The limits by Mimir's names. Where storage has a limit for all, the lower one counts; rates
+    and counts that are not limited are 0; durations are texts."""
+    told: dict[str, object] = {}
+    for limit in fields(limits):
+        value, kind = getattr(limits, limit.name), limit.metadata["kind"]
+        told[limit.metadata["key"]] = render(kind, value) if kind == "duration" and value else value
+    grace_ms = limits.creation_grace_period_ms
+    if grace_ms is None:
+        grace_ms = options.creation_grace_period_ms
+    window_ms = limits.out_of_order_time_window_ms or options.retention_ms
+    if options.retention_ms:
+        window_ms = min(window_ms, options.retention_ms)
+    return told | {
+        "ingestion_burst_size": int(limits.sample_burst) if limits.ingestion_rate else 0,
+        "request_burst_size": int(limits.request_burst) if limits.request_rate else 0,
+        "max_label_names_per_series": lower(
+            limits.max_label_names_per_series, options.labels_per_series_max
+        ),
+        "max_label_name_length": lower(limits.max_label_name_length, options.label_bytes_max),
+        "max_label_value_length": lower(limits.max_label_value_length, options.label_bytes_max),
+        "max_fetched_series_per_query": lower(
+            limits.max_fetched_series_per_query, options.select_series_max
+        ),
+        "out_of_order_time_window": render("duration", window_ms),
+        "creation_grace_period": render("duration", grace_ms),
+        "compactor_blocks_retention_period": render("duration", options.retention_ms),
+    }
+
+
+def lower(own: int, of_all: int) -> int:
+    return min(own, of_all) if own else of_all

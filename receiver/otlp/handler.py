@@ -1,0 +1,131 @@
+"""The endpoint for metrics of OpenTelemetry: requests are translated and go the way of all writes.
+
+    200   everything is durable, or all but what partial_success tells of
+    400   nothing was kept, and the same again would fare no better
+    503   the same request may succeed later
+
+Answers have the type of the request, and their bodies are those of the protocol: an
+ExportMetricsServiceResponse, empty if there is nothing to tell, or a Status for a failure.
+"""
+
+from collections.abc import Sequence
+
+import cramjam
+import orjson
+from aiohttp import web
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
+
+from receiver.errors import WriteError, status_of
+from receiver.metrics import ReceiverMetrics
+from receiver.otlp.body import JSON, PROTOBUF, encoding_of, media_type_of, plain_body, read_request
+from receiver.otlp.translation import Translated, translate
+from receiver.settings.options import OtlpOptions
+from receiver.wire.messages import message_field, number_field
+from receiver.write.admission import Ticket
+from receiver.write.handler import (
+    ANSWER_CHARS_MAX,
+    PREFIXES,
+    WriteHandler,
+    reject_text,
+    set_retry_after,
+)
+from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY, Outcome, Reject
+from storage.errors import StorageError
+
+# As Prometheus and as Mimir name it.
+PATHS = ("/api/v1/otlp/v1/metrics", "/otlp/v1/metrics")
+# About what messages and series take, in sizes of the bytes they are made of.
+MESSAGE_FACTOR = 4
+# Of google.rpc.Code.
+INVALID_ARGUMENT, UNAVAILABLE = 3, 14
+
+
+class OtlpHandler:
+    """Serves export requests; what they become is written by the write handler."""
+
+    def __init__(
+        self, writes: WriteHandler, options: OtlpOptions, metrics: ReceiverMetrics
+    ) -> None:
+        self._writes = writes
+        self._options = options
+        self._metrics = metrics
+
+    def add_routes(self, app: web.Application) -> None:
+        for prefix in PREFIXES:
+            for path in PATHS:
+                app.router.add_post(prefix + path, self.post)
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Answer one export request."""
+        return await self._writes.serve(request, self._write, failure_response)
+
+    async def _write(self, tenant: str, request: web.Request, ticket: Ticket) -> web.Response:
+        headers = request.headers
+        media_type = media_type_of(headers.get("Content-Type"))
+        encoding = encoding_of(headers.get("Content-Encoding"))
+        payload = await self._writes.read_body(request, ticket)
+        bytes_max = self._options.decoded_bytes_max
+        body = await self._writes.threads.run(plain_body, encoding, payload, bytes_max)
+        ticket.add(MESSAGE_FACTOR * len(body))
+        translated = await self._writes.threads.run(self._translate, media_type, body)
+        payload = bytes(cramjam.snappy.compress_raw(translated.body))
+        outcome = await self._writes.take(tenant, KIND_REMOTE_WRITE_2_SNAPPY, payload, ticket)
+        for reject in translated.rejects:
+            self._metrics.otlp_refused.labels(reject.reason).inc(reject.count)
+        self._writes.note_refused(tenant, request, outcome, translated.rejects)
+        return answer(media_type, translated, outcome)
+
+    def _translate(self, media_type: str, body: bytes) -> Translated:
+        return translate(read_request(media_type, body), self._options)
+
+
+def answer(media_type: str, translated: Translated, outcome: Outcome) -> web.Response:
+    """The answer to a request that was taken, in whole or in part."""
+    rejects = (*translated.rejects, *outcome.rejects)
+    if rejects and not (outcome.accepted or outcome.exemplars):
+        return status_response(media_type, 400, reject_text(outcome.accepted, rejects))
+    message = ExportMetricsServiceResponse()
+    if rejects:
+        message.partial_success.rejected_data_points = sum(reject.count for reject in rejects)
+        message.partial_success.error_message = reject_text(outcome.accepted, rejects)
+    if media_type == PROTOBUF:
+        body = message.SerializeToString()
+    else:
+        body = orjson.dumps(json_of(message, rejects))
+    return web.Response(body=body, content_type=media_type)
+
+
+def json_of(
+    message: ExportMetricsServiceResponse, rejects: Sequence[Reject]
+) -> dict[str, dict[str, str]]:
+    """The response in protobuf's JSON, where 64-bit numbers are texts."""
+    if not rejects:
+        return {}
+    told = message.partial_success
+    return {
+        "partialSuccess": {
+            "rejectedDataPoints": str(told.rejected_data_points),
+            "errorMessage": told.error_message,
+        }
+    }
+
+
+def failure_response(request: web.Request, error: WriteError | StorageError) -> web.Response:
+    """The answer to a request of which nothing was kept."""
+    media_type = JSON if request.content_type == JSON else PROTOBUF
+    response = status_response(media_type, status_of(error), f"{error}\n")
+    set_retry_after(response, error)
+    return response
+
+
+def status_response(media_type: str, status: int, text: str) -> web.Response:
+    """An answer with a google.rpc.Status."""
+    text = text[:ANSWER_CHARS_MAX]
+    code = UNAVAILABLE if status in (429, 503) else INVALID_ARGUMENT
+    if media_type == JSON:
+        body = orjson.dumps({"code": code, "message": text})
+    else:
+        body = number_field(1, code) + message_field(2, text.encode())
+    return web.Response(status=status, body=body, content_type=media_type)

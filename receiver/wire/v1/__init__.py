@@ -1,0 +1,1 @@
+"""receiver/wire/v1"""

@@ -1,0 +1,265 @@
+"""The scanner of remote write 2.0 bodies: protobuf wire bytes to columns, as kernels.
+
+The labels of a series are numbers of symbols, texts that a request tells once. As in receiver.wire,
+labels are only found and hashed here; native histograms, exemplars and metadata are only found. The
+message is
+
+    Request     symbols = 4, timeseries = 5
+    TimeSeries  labels_refs = 1, samples = 2, histograms = 3, exemplars = 4, metadata = 5,
+                created_timestamp = 6 (of older senders: the start of samples that tell none)
+    Sample      value = 1 (fixed64), timestamp = 2 (varint), start_timestamp = 3 (varint)
+
+Symbols may stand behind the series that use them, so a request is walked through twice: for symbols
+and series, and for what is in the series. The invariants are those of receiver.wire.
+"""
+
+import numpy as np
+
+from receiver.wire.label_hash import hash128
+from receiver.wire.scan import (
+    EXEMPLARS,
+    HISTOGRAMS,
+    METADATA,
+    POSITION,
+    SAMPLES,
+    SCANNED,
+    SERIES,
+    START_FIELD,
+    TALLY_SIZE,
+    read_message,
+    scan_sample,
+    store_place,
+)
+from receiver.wire.v2.references import NO_HASH, hash_references
+from storage.batch import Bytes, UInt64s
+from storage.kernels.jit import kernel, kernel_part
+from storage.kernels.protobuf import (
+    LENGTH,
+    VARINT,
+    WRONG_WIRE_TYPE,
+    read_length,
+    read_tag,
+    read_varint,
+    skip_field,
+)
+from storage.kernels.words import Place, load_word, store_word
+from storage.samples.samples import Int8s, Int64s
+from storage.series.kernels import METRIC_NAME_WORD
+
+SYMBOL_FIELD, SERIES_FIELD = np.uint64(4), np.uint64(5)
+REFERENCES_FIELD, SAMPLE_FIELD, HISTOGRAM_FIELD, EXEMPLAR_FIELD = (
+    np.uint64(n) for n in range(1, 5)
+)
+METADATA_FIELD, CREATED_FIELD = np.uint64(5), np.uint64(6)
+
+# Places of the tally behind those of receiver.wire. NAME_HASH: the low hash of the text __name__.
+SYMBOLS, STARTS, REFUSED, NAME_HASH = range(TALLY_SIZE, TALLY_SIZE + 4)
+
+
+@kernel
+def scan_symbols(
+    buffer: Bytes,
+    size: Place,
+    symbol_start: Int64s,
+    symbol_length: Int64s,
+    series_start: Int64s,
+    series_end: Int64s,
+    tally: Int64s,
+    secret: UInt64s,
+    symbol_hashes: UInt64s,
+) -> Place:
+    """Find and hash the symbols of buffer[:size], and find its series messages; returns SCANNED or
+    an error.
+
+    Columns too short are filled as far as they go; tally[SYMBOLS] and tally[SERIES] go on counting.
+    """
+    base, keys = buffer.ctypes.data, secret.ctypes.data
+    symbol_capacity = min(len(symbol_start), len(symbol_length), len(symbol_hashes))
+    series_capacity = min(len(series_start), len(series_end))
+    tally[:] = 0
+    symbols = series = 0
+    name_low = NO_HASH
+    place: Place = 0
+    while place < size:
+        number, first, after = read_message(base, place, size, SYMBOL_FIELD, SERIES_FIELD)
+        if after < 0:
+            tally[POSITION] = place
+            return -after
+        if number == SYMBOL_FIELD:
+            if symbols < symbol_capacity:
+                symbol_start[symbols], symbol_length[symbols] = first, after - first
+                low, high = hash128(base, first, after, keys)
+                symbol_hashes[symbols, 0], symbol_hashes[symbols, 1] = low, high
+                if after - first == 8 and load_word(base, first) == METRIC_NAME_WORD:
+                    name_low = low
+            symbols += 1
+        elif number == SERIES_FIELD:
+            if series < series_capacity:
+                series_start[series], series_end[series] = first, after
+            series += 1
+        place = after
+    tally[SYMBOLS], tally[SERIES] = symbols, series
+    tally[NAME_HASH] = np.int64(name_low)
+    return SCANNED
+
+
+@kernel_part
+def read_field(base: Place, start: Place, end: Place) -> tuple[np.uint64, Place, Place]:
+    """(number, first place of the content, place behind) of a field of a time series message; the
+    last one is minus the error if it is damaged or has a wrong wire type."""
+    number, wire_type, after = read_tag(base, start, end)
+    first = after
+    if after > 0 and wire_type == LENGTH and number <= METADATA_FIELD:
+        first, after = read_length(base, after, end)
+    elif after > 0 and number <= CREATED_FIELD:
+        varint = number in (REFERENCES_FIELD, CREATED_FIELD) and wire_type == VARINT
+        after = skip_field(base, after, end, wire_type) if varint else -WRONG_WIRE_TYPE
+    elif after > 0:
+        after = skip_field(base, after, end, wire_type)
+    return number, first, after
+
+
+@kernel_part
+def scan_series(
+    base: Place,
+    start: Place,
+    end: Place,
+    series: Place,
+    timestamps: Place,
+    value_bits: Place,
+    starts: Place,
+    sample: Place,
+    capacity: Place,
+    histograms: Place,
+    histogram: Place,
+    histogram_capacity: Place,
+    exemplars: Place,
+    exemplar: Place,
+    exemplar_capacity: Place,
+) -> tuple[Place, Place, Place, Place, Place, Place, Place, Place, Place, np.uint64]:
+    """Scan the time series message at start:end; the columns are addresses.
+
+    Returns (error, its place, start and end of the references, samples, histograms and exemplars so
+    far, start and end of the metadata or 0, all bits of the starts).
+    """
+    first_sample: Place = sample
+    references_start = references_end = start
+    metadata_start = metadata_end = np.int64(0)
+    created = known = np.uint64(0)
+    error: Place = np.int64(SCANNED)
+    error_place: Place = np.int64(0)
+    place = start
+    while place < end and error == SCANNED:
+        number, first, after = read_field(base, place, end)
+        if after < 0:
+            error, error_place = -after, place
+        elif number == REFERENCES_FIELD:
+            references_start = place if references_end == start else references_start
+            references_end = after
+        elif number == SAMPLE_FIELD:
+            bits, timestamp, since, error, error_place = scan_sample(
+                base, first, after, START_FIELD
+            )
+            if sample < capacity:
+                store_word(timestamps, 8 * sample, timestamp)
+                store_word(value_bits, 8 * sample, bits)
+                store_word(starts, 8 * sample, since)
+            known |= since
+            sample += 1
+        elif number == HISTOGRAM_FIELD:
+            if histogram < histogram_capacity:
+                store_place(histograms, histogram, sample, first, after)
+            if sample < capacity:
+                store_word(starts, 8 * sample, np.uint64(0))
+            histogram += 1
+            sample += 1
+        elif number == EXEMPLAR_FIELD:
+            if exemplar < exemplar_capacity:
+                store_place(exemplars, exemplar, series, first, after)
+            exemplar += 1
+        elif number == METADATA_FIELD:
+            metadata_start, metadata_end = np.int64(first), np.int64(after)
+        elif number == CREATED_FIELD:
+            created, _ = read_varint(base, first, end)
+        place = after
+    if created != 0:
+        for k in range(first_sample, min(sample, capacity)):
+            if load_word(starts, 8 * k) == 0:
+                store_word(starts, 8 * k, created)
+    return (
+        error, error_place, references_start, references_end, sample, histogram, exemplar,
+        metadata_start, metadata_end, known | created,
+    )  # fmt: skip
+
+
+@kernel
+def scan_symbol_series(
+    buffer: Bytes,
+    series_start: Int64s,
+    series_end: Int64s,
+    label_start: Int64s,
+    label_end: Int64s,
+    sample_offsets: Int64s,
+    timestamps: Int64s,
+    value_bits: UInt64s,
+    starts: Int64s,
+    histogram_places: Int64s,
+    exemplar_places: Int64s,
+    metadata_places: Int64s,
+    tally: Int64s,
+    symbol_hashes: UInt64s,
+    secret: UInt64s,
+    hash_low: UInt64s,
+    hash_high: UInt64s,
+    metrics: Int64s,
+    problems: Int8s,
+) -> Place:
+    """Scan the series that scan_symbols() found; returns SCANNED or an error.
+
+    label_start and label_end become where the references of each series lie, metrics[i] the symbol
+    of its metric name or -1, problems[i] why it is refused, or 0. Columns of samples and what
+    follows them are filled as far as they go, and counted on in the tally; tally[STARTS],
+    tally[REFUSED]: not 0 if any start is known, any series refused.
+    """
+    base, keys, hashes = buffer.ctypes.data, secret.ctypes.data, symbol_hashes.ctypes.data
+    symbols, name_low = np.uint64(tally[SYMBOLS]), np.uint64(tally[NAME_HASH])
+    timestamps_at, values_at = timestamps.ctypes.data, value_bits.ctypes.data
+    starts_at, metadata_at = starts.ctypes.data, metadata_places.ctypes.data
+    histograms_at, exemplars_at = histogram_places.ctypes.data, exemplar_places.ctypes.data
+    capacity = min(len(timestamps), len(value_bits), len(starts))
+    sample: Place = 0
+    histogram: Place = 0
+    exemplar: Place = 0
+    metadata = 0
+    tally[REFUSED] = tally[STARTS] = sample_offsets[0] = 0
+    for series in range(len(series_start)):
+        (
+            error, error_place, references_from, references_to, sample, histogram, exemplar,
+            metadata_from, metadata_to, starts_bits,
+        ) = scan_series(
+            base, series_start[series], series_end[series], series, timestamps_at, values_at,
+            starts_at, sample, capacity, histograms_at, histogram, len(histogram_places),
+            exemplars_at, exemplar, len(exemplar_places),
+        )  # fmt: skip
+        if error != SCANNED:
+            tally[POSITION] = error_place
+            return error
+        label_start[series], label_end[series] = references_from, references_to
+        low, high, metric, problem, read_to = hash_references(
+            base, references_from, references_to, hashes, symbols, keys, name_low
+        )
+        if read_to < 0:
+            tally[POSITION] = references_from
+            return -read_to
+        hash_low[series], hash_high[series], metrics[series] = low, high, metric
+        problems[series] = problem
+        tally[REFUSED] |= problem
+        sample_offsets[series + 1] = sample
+        tally[STARTS] |= np.int64(starts_bits)
+        if metadata_to > 0:
+            if metadata < len(metadata_places):
+                store_place(metadata_at, metadata, series, metadata_from, metadata_to)
+            metadata += 1
+    tally[SAMPLES], tally[HISTOGRAMS], tally[EXEMPLARS] = sample, histogram, exemplar
+    tally[METADATA] = metadata
+    return SCANNED

@@ -1,0 +1,268 @@
+"""The catalog: what the data directory has, in SQL tables (storage/catalog/schema.py).
+
+It decides which segments exist and from where the logs count. Its migrations run when it is opened.
+
+Invariants:
+* A segment and the log position that follows from it are registered in one transaction.
+* The number of shards never changes, and no tenant id is given twice.
+* A change is durable when the method that makes it returns.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, bindparam, delete, event, insert, select, update
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from storage.catalog.metadata import Description, FamilyMetadata
+from storage.catalog.schema import (
+    DATA_FORMAT_VERSION,
+    log_positions,
+    metric_metadata,
+    segments,
+    settings,
+    tenants,
+)
+from storage.errors import FormatError, Overloaded, StorageError
+from storage.files import SHARDS_DIRECTORY
+from storage.segments.segment import SegmentMeta
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOG_FILE = 1
+MIGRATIONS = Path(__file__).with_name("migrations")
+# SQLite's default limit of variables in one statement was 999 for long.
+ULIDS_PER_STATEMENT = 500
+BUSY_TIMEOUT_MS = 30_000
+# So that others do not have to wait for the catalog for long.
+FAMILIES_PER_TRANSACTION = 2_000
+FORGET_FAMILY = delete(metric_metadata).where(
+    metric_metadata.c.tenant == bindparam("of_tenant"),
+    metric_metadata.c.family == bindparam("of_family"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRow:
+    """A tenant, the number that its series ids begin with, and the shard it lives in."""
+
+    id: int
+    name: str
+    shard: int
+
+
+class Catalog:
+    """The tables of one data directory. Thread-safe: one transaction at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Use open()."""
+        self._engine = sqlite_engine(path)
+        self._name = str(path)
+        self._shards_directory = path.parent / SHARDS_DIRECTORY
+        self._lock = threading.Lock()
+        self.shards = 0
+
+    @classmethod
+    def open(cls, path: Path, *, shards: int) -> "Catalog":
+        """Open or make the catalog in the file `path`; `shards` counts for a new one only.
+
+        Raises FormatError if the file is damaged, of a newer version, or new beside shards that
+        have data already: with no segment registered, theirs would be taken for leftovers. Raises
+        StorageError if the file cannot be used.
+        """
+        catalog = cls(path)
+        try:
+            catalog._migrate()
+            catalog._fix_settings(shards)
+        except BaseException:
+            catalog.close()
+            raise
+        return catalog
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def add_tenants(self, shards: Mapping[str, int]) -> dict[str, int]:
+        """The ids of tenants by name; those that are new are placed in these shards."""
+        ids = select(tenants.c.name, tenants.c.id).where(tenants.c.name.in_(shards))
+        created_ms = time.time_ns() // 1_000_000
+        with self._transaction() as connection:
+            known = {name for name, _ in connection.execute(ids)}
+            rows = [
+                {"name": name, "shard": shard, "created_ms": created_ms}
+                for name, shard in shards.items()
+                if name not in known
+            ]
+            if rows:
+                connection.execute(insert(tenants), rows)
+            return {name: number for name, number in connection.execute(ids)}
+
+    def tenants(self) -> list[TenantRow]:
+        columns = (tenants.c.id, tenants.c.name, tenants.c.shard)
+        with self._transaction() as connection:
+            rows = connection.execute(select(*columns).order_by(tenants.c.id)).all()
+        return [TenantRow(*row) for row in rows]
+
+    def segments(self, shard: int) -> list[SegmentMeta]:
+        """The segments of a shard, oldest first."""
+        columns = [segments.c[name] for name in SegmentMeta.__struct_fields__]
+        query = select(*columns).where(segments.c.shard == shard).order_by(segments.c.number)
+        with self._transaction() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [SegmentMeta(**row) for row in rows]
+
+    def log_position(self, shard: int) -> int:
+        """The first log file of a shard that is to be replayed."""
+        query = select(log_positions.c.first_file).where(log_positions.c.shard == shard)
+        with self._transaction() as connection:
+            found = connection.scalar(query)
+        return FIRST_LOG_FILE if found is None else int(found)
+
+    def seal(self, shard: int, segment: SegmentMeta | None, log_position: int) -> None:
+        """Register a segment, and that its samples are no longer needed from the log.
+
+        Without a segment only the position moves: the log held nothing that was kept.
+        """
+        position = {"first_file": log_position}
+        this_shard = log_positions.c.shard == shard
+        with self._transaction() as connection:
+            if segment is not None:
+                assert segment.shard == shard, f"BUG: {segment} sealed in shard {shard}"
+                connection.execute(insert(segments).values(msgspec.structs.asdict(segment)))
+            moved = connection.execute(update(log_positions).where(this_shard).values(position))
+            if not moved.rowcount:
+                connection.execute(insert(log_positions).values(shard=shard, **position))
+
+    def drop_segments(self, ulids: Sequence[str]) -> None:
+        """Forget segments; their directories are deleted by the caller afterwards."""
+        with self._transaction() as connection:
+            for start in range(0, len(ulids), ULIDS_PER_STATEMENT):
+                part = ulids[start : start + ULIDS_PER_STATEMENT]
+                connection.execute(delete(segments).where(segments.c.ulid.in_(part)))
+
+    def metadata(self, shard: int) -> list[FamilyMetadata]:
+        """What is known of the metric families of a shard's tenants."""
+        columns = [metric_metadata.c[name] for name in ("tenant", "family", "kind", "help", "unit")]
+        of_shard = select(tenants.c.id).where(tenants.c.shard == shard)
+        query = select(*columns).where(metric_metadata.c.tenant.in_(of_shard))
+        found: dict[tuple[int, str], list[Description]] = {}
+        with self._transaction() as connection:
+            for tenant, family, *described in connection.execute(
+                query.order_by(metric_metadata.c.number)
+            ):
+                found.setdefault((tenant, family), []).append(Description(*described))
+        return [FamilyMetadata(*key, tuple(found[key])) for key in found]
+
+    def save_metadata(self, families: Sequence[FamilyMetadata]) -> None:
+        """Replace what is known of these families."""
+        for start in range(0, len(families), FAMILIES_PER_TRANSACTION):
+            part = families[start : start + FAMILIES_PER_TRANSACTION]
+            keys = [{"of_tenant": entry.tenant, "of_family": entry.family} for entry in part]
+            rows = [
+                {"tenant": entry.tenant, "family": entry.family, **described._asdict()}
+                for entry in part
+                for described in entry.descriptions
+            ]
+            with self._transaction() as connection:
+                connection.execute(FORGET_FAMILY, keys)
+                if rows:
+                    connection.execute(insert(metric_metadata), rows)
+
+    def _migrate(self) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        # Two lines at every start that tell nothing.
+        logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
+        with self._transaction() as connection:
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise FormatError(
+                    f"the catalog {self._name} is of a version that this program does not know: "
+                    f"{error}"
+                ) from error
+
+    def _fix_settings(self, shards: int) -> None:
+        """Read the settings of the data directory, or write them into a new catalog."""
+        wanted = {"format_version": DATA_FORMAT_VERSION, "shards": shards}
+        with self._transaction() as connection:
+            rows = connection.execute(select(settings.c.name, settings.c.value)).all()
+            stored = {name: int(value) for name, value in rows}
+            if not stored and self._shards_directory.exists():
+                raise FormatError(
+                    f"{self._shards_directory} holds data, but the catalog {self._name} that "
+                    "belongs to it is missing or empty; put it back, or start with an empty "
+                    "directory (storage.path)"
+                )
+            for name in wanted.keys() - stored.keys():
+                connection.execute(insert(settings).values(name=name, value=wanted[name]))
+        found = wanted | stored
+        if found["format_version"] != DATA_FORMAT_VERSION:
+            raise FormatError(
+                f"the data of {self._name} has format {found['format_version']}, this program "
+                f"reads {DATA_FORMAT_VERSION}"
+            )
+        self.shards = found["shards"]
+        if self.shards != shards:
+            logger.info(
+                "the data directory keeps its number of shards catalog=%s shards=%d asked=%d",
+                self._name,
+                self.shards,
+                shards,
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """One transaction, committed at the end of the block. Raises StorageError, Overloaded where
+        the same may succeed later."""
+        try:
+            with self._lock, self._engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            # A full disk, or another program that holds the file: nothing was changed.
+            raise Overloaded(f"the catalog {self._name} failed: {error.orig}") from error
+        except IntegrityError as error:
+            raise StorageError(f"the catalog {self._name} failed: {error.orig}") from error
+        except DatabaseError as error:
+            raise FormatError(f"the catalog {self._name} is damaged: {error.orig}") from error
+        except SQLAlchemyError as error:
+            raise StorageError(f"the catalog {self._name} failed: {error}") from error
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """The one place that knows the catalog is SQLite."""
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
+    event.listen(engine, "connect", prepare_sqlite)
+    event.listen(engine, "begin", begin_sqlite)
+    return engine
+
+
+def prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Make commits durable, and let the driver begin no transactions of its own: it would commit
+    before table changes, and a migration could be left halfway."""
+    assert isinstance(connection, sqlite3.Connection), f"BUG: {connection} is no SQLite"
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,156 @@
+"""The optional columns of a head's samples: start timestamps and native histograms.
+
+They are addressed by place: slot p of the chunk pool, and beyond its slots the side buffer. The
+columns are reserved for every place and touched only for samples that have something to put there,
+so plain floats cost nothing: zero means no start, and no histogram.
+
+Invariants:
+* A place is written once, under the shard's lock, before any snapshot reaches it.
+* Every series with a start or a histogram in the head is marked.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.batch import Batch, UInt64s
+from storage.head.histograms import HistogramArena
+from storage.head.kernels import COPY, REFUSED, REPEATED, UNSOUND, keep_starts
+from storage.histograms.fingerprints import fingerprints
+from storage.histograms.hints import hints_after
+from storage.histograms.histograms import take
+from storage.histograms.rows import few_of
+from storage.kernels.memory import reserve
+from storage.samples.samples import (
+    NO_HISTOGRAM,
+    Bools,
+    Float64s,
+    Histograms,
+    Int32s,
+    Int64s,
+    Samples,
+)
+
+NO_PLACES = np.zeros(0, np.int64)
+NO_ROWS = np.zeros(0, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtrasView:
+    """The optional columns as they were at one moment."""
+
+    starts: Int64s
+    rows: Int32s  # in `histograms`, plus one; 0 for a float
+    histograms: Histograms
+
+    def samples(
+        self, offsets: Int64s, timestamps: Int64s, values: Float64s, places: Int64s
+    ) -> Samples:
+        """Samples with what is kept for them at their places."""
+        starts = self.starts[places]
+        rows, histograms = few_of(self.histograms, self.rows[places] - np.int32(1))
+        return Samples(
+            offsets, timestamps, values, starts if starts.any() else None, rows, histograms
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """The slots of a chunk pool: slot p is times.flat[p]; previous: of each chunk the one before it
+    in its series, plus one, and 0 where there is none."""
+
+    times: Int64s
+    previous: Int32s
+
+    def before(self, places: Int64s) -> Int64s:
+        """The slot of the sample before each one in its series; -1 if there is none in the pool."""
+        size = self.times.shape[1]
+        inside = places < self.times.size
+        chunks, slots = np.divmod(np.where(inside, places, 0), size)
+        last_of_previous = self.previous[chunks].astype(np.int64) * size - 1
+        return np.where(inside, np.where(slots > 0, places - 1, last_of_previous), -1)
+
+
+class HeadExtras:
+    """The columns, the histograms, and the marks of the series that need them."""
+
+    def __init__(
+        self, slots: Slots, places: int, *, series: int, histograms_max: int, buckets_max: int
+    ) -> None:
+        self._slots = slots
+        self._starts: Int64s = reserve(places, np.int64)
+        self._rows: Int32s = reserve(places, np.int32)
+        self._marked: Bools = reserve(series, np.bool_)
+        self.arena = HistogramArena(histograms_max, buckets_max)
+        self.floats_have_starts = False
+
+    def put(self, refs: Int32s, batch: Batch, places: Int64s) -> None:
+        """Keep what the batch has for the samples that were given a place. refs: per series."""
+        if batch.starts is not None:
+            rows = NO_ROWS if batch.rows is None else batch.rows
+            of_floats = keep_starts(
+                refs, batch.sample_offsets, batch.starts, rows, places, self._starts, self._marked
+            )
+            self.floats_have_starts |= of_floats > 0
+        if batch.rows is not None and batch.histograms is not None:
+            kept = np.flatnonzero((batch.rows != NO_HISTOGRAM) & (places >= 0))
+            self._put_histograms(take(batch.histograms, batch.rows[kept]), places[kept])
+            series = np.searchsorted(batch.sample_offsets, kept, side="right") - 1
+            self._marked[refs[series]] = True
+
+    def _put_histograms(self, histograms: Histograms, places: Int64s) -> None:
+        first, count = self.arena.extend(histograms), len(histograms)
+        rows = np.arange(first, first + count)
+        self._rows[places] = rows + 1
+        before = self._slots.before(places)
+        before_rows = np.where(before < 0, 0, self._rows[before]) - 1
+        follows = before_rows >= 0
+        # Only these rows: what is told of columns as a whole would be copied as a whole.
+        pairs = take(self.arena.view(), np.concatenate([rows, before_rows[follows]]))
+        before_pair = np.full(count, -1)
+        before_pair[follows] = np.arange(count, len(pairs))
+        times = self._slots.times.reshape(-1)
+        slots = np.minimum(places, len(times) - 1)  # those of the side follow none
+        hints = hints_after(pairs, before_pair, np.arange(count), times[before], times[slots])
+        self.arena.set_hints(first, hints)
+
+    def view(self, refs: Int64s) -> ExtrasView | None:
+        """What there is now; None if none of these series has any. Under the shard's lock."""
+        if not self._marked[refs].any():
+            return None
+        return ExtrasView(self._starts, self._rows, self.arena.view())
+
+
+def has_extras(batch: Batch) -> bool:
+    return batch.rows is not None or batch.starts is not None
+
+
+def first_places(batch: Batch) -> Int64s:
+    """What the places of a batch's samples are before the head has seen them."""
+    places = np.full(batch.sample_count, REFUSED, np.int64)
+    if batch.rows is not None and batch.problems is not None:
+        of_histograms = np.flatnonzero(batch.rows != NO_HISTOGRAM)
+        unsound = batch.problems[batch.rows[of_histograms]] != 0
+        places[of_histograms[unsound]] = UNSOUND
+    return places
+
+
+def content_keys(batch: Batch) -> UInt64s:
+    """What must be equal in two samples of one moment: a float's bits, or a fingerprint."""
+    keys: UInt64s = batch.values.view(np.uint64)
+    if batch.rows is None or batch.histograms is None:
+        return keys
+    keys = keys.copy()
+    of_histograms = batch.rows != NO_HISTOGRAM
+    rows = batch.rows[of_histograms].astype(np.int64)
+    keys[of_histograms] = fingerprints(batch.histograms, rows)
+    return keys
+
+
+def accepted_histograms(batch: Batch, places: Int64s) -> int:
+    """How many histograms are in the head now, those that were there before or are copies
+    included."""
+    if batch.rows is None:
+        return 0
+    taken = (places >= REPEATED) | (places == COPY)
+    return int((taken & (batch.rows != NO_HISTOGRAM)).sum())

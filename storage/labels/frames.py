@@ -1,0 +1,480 @@
+"""Labels as columns: matchers, symbols and the label frame of a set of series.
+
+A label name or value is a symbol, a text known by its int32 code; code 0 is the empty text, which
+is the same as an absent label. A frame holds one code column per label name. Columns are made from
+the series' label pairs only when they are asked for, so a query pays for the labels it names.
+
+Frames are immutable: every operation returns a new frame that shares the columns it kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from storage.kernels.jit import kernel
+from storage.labels.order import order_of
+from storage.samples.samples import Int32s, Int64s
+
+METRIC_NAME = "__name__"
+OVERLAY_CODE_MIN = 1 << 30
+NO_CODE = -1
+# Label names of one query that are told apart without sorting.
+DISTINCT_SLOTS = 1 << 12
+# Up to so many names are looked for one by one, without a copy of all labels of the rows.
+FEW_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One test on a label. op is "=", "!=", "=~" or "!~"; a regex is anchored at both ends."""
+
+    name: str
+    op: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.op}{self.value!r}"
+
+
+class SymbolSource(Protocol):
+    """Where stored symbols come from. Codes are stable and below OVERLAY_CODE_MIN."""
+
+    def text(self, code: int) -> str:
+        """The text of a stored code; bytes that are not UTF-8 come as surrogate escapes."""
+        ...
+
+    def find(self, text: str) -> int:
+        """The code of a text, or -1 if it is not stored."""
+        ...
+
+
+class NoSymbols:
+    """A source that knows the empty text only, for queries over no stored data."""
+
+    def text(self, code: int) -> str:
+        assert code == 0, f"BUG: unknown symbol code {code}"
+        return ""
+
+    def find(self, text: str) -> int:
+        return 0 if text == "" else -1
+
+
+class Symbols:
+    """The symbols of one query: the stored ones, and those the query makes up itself.
+
+    New texts get codes from OVERLAY_CODE_MIN on, so that two codes of one query are equal exactly
+    if their texts are.
+    """
+
+    def __init__(self, source: SymbolSource | None = None) -> None:
+        self._source = source or NoSymbols()
+        self._texts: dict[int, str] = {0: ""}
+        self._codes: dict[str, int] = {"": 0}
+        self._overlay_count = 0
+
+    def text(self, code: int) -> str:
+        text = self._texts.get(code)
+        if text is None:
+            text = self._texts[code] = self._source.text(code)
+            self._codes[text] = code
+        return text
+
+    def texts(self, codes: Iterable[int]) -> list[str]:
+        known = self._texts.get
+        if isinstance(codes, np.ndarray):
+            codes = codes.tolist()
+        return [known(code) or self.text(code) for code in codes]
+
+    def code(self, text: str) -> int:
+        """The code of a text, making one up for the query if need be."""
+        code = self._codes.get(text)
+        if code is not None:
+            return code
+        code = self._source.find(text)
+        if code < 0:
+            code = OVERLAY_CODE_MIN + self._overlay_count
+            self._overlay_count += 1
+            self._texts[code] = text
+        self._codes[text] = code
+        return code
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPairs:
+    """The labels of n series as pairs: series i has offsets[i]:offsets[i+1] of names and values.
+
+    offsets: int64[n+1]; names, values: int32 codes. No pair has an empty value.
+    """
+
+    offsets: Int64s
+    names: Int32s
+    values: Int32s
+
+    def fill(self, name_code: int, out: Int32s) -> None:
+        """out[i] = the value code that series i has for a name."""
+        scatter_column(self.offsets, self.names, self.values, name_code, out)
+
+
+class PickedPairs:
+    """Rows of label pairs, copied out when they are first looked at."""
+
+    __slots__ = ("_rows", "_source", "_taken")
+
+    def __init__(self, source: LabelPairs, rows: Int64s) -> None:
+        self._source = source
+        self._rows = rows
+        self._taken: LabelPairs | None = None
+
+    def all(self) -> LabelPairs:
+        if self._taken is None:
+            self._taken = take_pairs(self._source, self._rows)
+        return self._taken
+
+    def pick(self, rows: Int64s) -> PickedPairs:
+        return PickedPairs(self._source, self._rows[rows])
+
+    def fill(self, name_code: int, out: Int32s) -> None:
+        """out[i] = the value code that row i has for a name. Does not copy the pairs."""
+        source = self._source
+        pick_column(source.offsets, source.names, source.values, self._rows, name_code, out)
+
+
+class LabelFrame:
+    """The labels of `rows` series, one int32 code column per label name (0: absent)."""
+
+    def __init__(
+        self,
+        symbols: Symbols,
+        rows: int,
+        columns: dict[str, Int32s] | None = None,
+        pairs: LabelPairs | PickedPairs | None = None,
+        hidden: frozenset[str] = frozenset(),
+    ) -> None:
+        """columns override pairs; hidden names of pairs are not seen at all."""
+        self.symbols = symbols
+        self.rows = rows
+        self._columns = columns or {}
+        self._source = pairs
+        self._hidden = hidden
+        self._names: tuple[str, ...] | None = None
+
+    @classmethod
+    def from_dicts(cls, symbols: Symbols, labelsets: Sequence[dict[str, str]]) -> LabelFrame:
+        """A frame of label sets given one by one; for small results and tests."""
+        columns: dict[str, Int32s] = {}
+        for row, labelset in enumerate(labelsets):
+            for name, value in labelset.items():
+                if name not in columns:
+                    columns[name] = np.zeros(len(labelsets), np.int32)
+                columns[name][row] = symbols.code(value)
+        return cls(symbols, len(labelsets), columns)
+
+    @property
+    def _pairs(self) -> LabelPairs | None:
+        return self._source.all() if isinstance(self._source, PickedPairs) else self._source
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The label names that some row has, in byte order."""
+        if self._names is None:
+            found = {name for name, codes in self._columns.items() if codes.any()}
+            if self._pairs is not None:
+                stored = set(self.symbols.texts(distinct_codes(self._pairs.names)))
+                found |= stored - self._hidden - set(self._columns)
+            self._names = tuple(sorted(found, key=label_sort_key))
+        return self._names
+
+    def column(self, name: str) -> Int32s:
+        """The codes of one label, int32[rows]; all 0 where no row has it. Not to be changed."""
+        codes = self._columns.get(name)
+        if codes is None:
+            codes = np.zeros(self.rows, np.int32)
+            if self._source is not None and name not in self._hidden:
+                self._source.fill(self.symbols.code(name), codes)
+                self._columns[name] = codes
+        return codes
+
+    def matrix(self, names: Sequence[str]) -> Int32s:
+        """The columns of `names` side by side, int32[rows, len(names)], row-major."""
+        if len(set(names)) < len(names):
+            distinct = list(dict.fromkeys(names))
+            places = [distinct.index(name) for name in names]
+            return np.ascontiguousarray(self.matrix(distinct)[:, places])
+        out = np.zeros((self.rows, len(names)), np.int32)
+        wanted = np.full(len(names), NO_CODE, np.int32)
+        few = len(names) <= FEW_NAMES
+        for i, name in enumerate(names):
+            if few or name in self._columns:
+                out[:, i] = self.column(name)
+            elif name not in self._hidden:
+                wanted[i] = self.symbols.code(name)
+        pairs = self._pairs if (wanted != NO_CODE).any() else None
+        if pairs is not None:
+            scatter_columns(pairs.offsets, pairs.names, pairs.values, wanted, out)
+        return out
+
+    def take(self, rows: Int64s) -> LabelFrame:
+        """The frame of the given rows, in their order."""
+        columns = {name: codes[rows] for name, codes in self._columns.items()}
+        source = self._source
+        if isinstance(source, LabelPairs):
+            source = PickedPairs(source, rows)
+        elif source is not None:
+            source = source.pick(rows)
+        return LabelFrame(self.symbols, len(rows), columns, source, self._hidden)
+
+    def drop(self, names: Iterable[str]) -> LabelFrame:
+        """The frame without these labels."""
+        gone = frozenset(names)
+        columns = {name: codes for name, codes in self._columns.items() if name not in gone}
+        return LabelFrame(self.symbols, self.rows, columns, self._source, self._hidden | gone)
+
+    def keep(self, names: Iterable[str]) -> LabelFrame:
+        """The frame with these labels only."""
+        return LabelFrame(self.symbols, self.rows, {name: self.column(name) for name in names})
+
+    def with_column(self, name: str, codes: Int32s) -> LabelFrame:
+        """The frame with one label set for every row (0 removes it)."""
+        assert len(codes) == self.rows, f"BUG: {len(codes)} codes for {self.rows} rows"
+        columns = self._columns | {name: codes}
+        return LabelFrame(self.symbols, self.rows, columns, self._source, self._hidden)
+
+    def group(self, names: Sequence[str]) -> tuple[Int64s, Int64s]:
+        """Rows with equal labels `names`: (group number of each row, first row of each group).
+
+        Groups are numbered in the order in which they first appear.
+        """
+        return group_rows(self.matrix(names))
+
+    def labelset(self, row: int) -> dict[str, str]:
+        """The labels of one row, sorted by name, without empty ones."""
+        text = self.symbols.text
+        codes = {name: int(self.column(name)[row]) for name in self.names}
+        return {name: text(code) for name, code in codes.items() if code}
+
+    def values_of(self, name: str) -> list[str]:
+        """The distinct values of one label, in byte order, without the empty one."""
+        codes = np.unique(self.column(name))
+        return sorted(self.symbols.texts(codes[codes != 0]), key=label_sort_key)
+
+    def order(self) -> Int64s:
+        """The rows in the order of their label sets: compared pair by pair as bytes, name before
+        value, a shorter label set first where one begins the other. Stable."""
+        distinct, numbers = number_codes(self.matrix(self.names))
+        return order_of(numbers, text_ranks(self.symbols.texts(distinct.tolist())))
+
+
+def text_ranks(texts: Sequence[str]) -> Int32s:
+    """The place of each text in the order of all, from 1 on."""
+    if "".join(texts).isascii():
+        order = sorted(range(len(texts)), key=texts.__getitem__)
+    else:
+        order = sorted(range(len(texts)), key=lambda i: label_sort_key(texts[i]))
+    ranks = np.empty(len(texts), np.int32)
+    ranks[order] = np.arange(1, len(texts) + 1, dtype=np.int32)
+    return ranks
+
+
+def label_sort_key(text: str) -> bytes:
+    """Texts are ordered by their UTF-8 bytes, which differs from Python's order only for
+    escapes."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def empty_frame(symbols: Symbols) -> LabelFrame:
+    return LabelFrame(symbols, 0)
+
+
+def one_row(symbols: Symbols) -> LabelFrame:
+    """A single series with no labels, as vector(1) has."""
+    return LabelFrame(symbols, 1)
+
+
+def take_pairs(pairs: LabelPairs, rows: Int64s) -> LabelPairs:
+    """The pairs of the given rows, in their order."""
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(pairs.offsets[rows + 1] - pairs.offsets[rows], out=offsets[1:])
+    names = np.empty(offsets[-1], np.int32)
+    values = np.empty(offsets[-1], np.int32)
+    gather_pairs(pairs.offsets, pairs.names, pairs.values, rows, offsets, names, values)
+    return LabelPairs(offsets, names, values)
+
+
+@kernel
+def gather_pairs(
+    offsets: Int64s,
+    names: Int32s,
+    values: Int32s,
+    rows: Int64s,
+    out_offsets: Int64s,
+    out_names: Int32s,
+    out_values: Int32s,
+) -> None:
+    """Copy the pairs of `rows` to the places that out_offsets gives them."""
+    for i in range(len(rows)):
+        source = offsets[rows[i]]
+        for k in range(out_offsets[i + 1] - out_offsets[i]):
+            out_names[out_offsets[i] + k] = names[source + k]
+            out_values[out_offsets[i] + k] = values[source + k]
+
+
+@kernel
+def scatter_column(
+    offsets: Int64s, names: Int32s, values: Int32s, name_code: int, out: Int32s
+) -> None:
+    """out[i] = the value code that series i has for name_code; untouched where it has none."""
+    for i in range(len(offsets) - 1):
+        for k in range(offsets[i], offsets[i + 1]):
+            if names[k] == name_code:
+                out[i] = values[k]
+                break
+
+
+@kernel
+def pick_column(
+    offsets: Int64s,
+    names: Int32s,
+    values: Int32s,
+    rows: Int32s | Int64s,
+    name_code: int,
+    out: Int32s,
+) -> None:
+    """out[i] = the value code that series rows[i] has for a name; untouched where it has none."""
+    for i in range(len(rows)):
+        for k in range(offsets[rows[i]], offsets[rows[i] + 1]):
+            if names[k] == name_code:
+                out[i] = values[k]
+                break
+
+
+@kernel
+def scatter_columns(
+    offsets: Int64s, names: Int32s, values: Int32s, wanted: Int32s, out: Int32s
+) -> None:
+    """out[i, c] = the value code that series i has for name wanted[c]; untouched where none.
+
+    Pairs and wanted names mostly come in the same order, so the search for a name goes on from
+    the one found before.
+    """
+    width = len(wanted)
+    for i in range(len(offsets) - 1):
+        at = 0
+        for k in range(offsets[i], offsets[i + 1]):
+            for step in range(width):
+                column = at + step
+                if column >= width:
+                    column -= width
+                if wanted[column] == names[k]:
+                    out[i, column] = values[k]
+                    at = column + 1
+                    break
+
+
+def distinct_codes(codes: Int32s) -> Int32s:
+    """The distinct codes of a column that has few of them, in any order."""
+    found = np.empty(DISTINCT_SLOTS // 2, np.int32)
+    count = find_distinct(codes, found)
+    return found[:count] if count >= 0 else np.unique(codes)
+
+
+@kernel
+def find_distinct(codes: Int32s, found: Int32s) -> int:
+    """Write the distinct codes to `found`; returns how many, or -1 if they do not fit."""
+    slots = np.full(DISTINCT_SLOTS, -1, np.int32)
+    count = 0
+    for i in range(len(codes)):
+        slot = (codes[i] * 40503) & (DISTINCT_SLOTS - 1)
+        while slots[slot] >= 0 and slots[slot] != codes[i]:
+            slot = (slot + 1) & (DISTINCT_SLOTS - 1)
+        if slots[slot] < 0:
+            if count == len(found):
+                return -1
+            slots[slot] = codes[i]
+            found[count] = codes[i]
+            count += 1
+    return count
+
+
+def number_codes(codes: Int32s) -> tuple[Int32s, Int32s]:
+    """The distinct codes, of which the first is 0, and for each code its place among them."""
+    numbers = np.empty(codes.shape, np.int32)
+    size, count = DISTINCT_SLOTS, -1
+    while count < 0:
+        found = np.zeros(size // 2, np.int32)
+        count = number_distinct(
+            codes.reshape(-1), np.zeros(size, np.int32), found, numbers.reshape(-1)
+        )
+        size *= 8
+    return found[:count], numbers
+
+
+@kernel
+def number_distinct(codes: Int32s, slots: Int32s, found: Int32s, numbers: Int32s) -> int:
+    """Number codes in order of appearance, behind the code 0; returns how many there are, or -1 if
+    they do not fit `found`.
+
+    slots: open addressing of numbers, all 0, a power of two and twice as long as `found`.
+    """
+    mask = len(slots) - 1
+    count = 1
+    for i in range(len(codes)):
+        code = codes[i]
+        if code == 0:
+            numbers[i] = 0
+            continue
+        slot = (code * 40503) & mask
+        while slots[slot] != 0 and found[slots[slot]] != code:
+            slot = (slot + 1) & mask
+        if slots[slot] == 0:
+            if count == len(found):
+                return -1
+            slots[slot] = count
+            found[count] = code
+            count += 1
+        numbers[i] = slots[slot]
+    return count
+
+
+@kernel
+def group_rows(matrix: Int32s) -> tuple[Int64s, Int64s]:
+    """Number the distinct rows of int32[n, k] in order of appearance.
+
+    Returns (group int64[n], first int64[groups]). Open addressing; rows are compared in full, so
+    equal hashes never join different rows.
+    """
+    n, width = matrix.shape
+    size = 8
+    while size < 2 * n:
+        size *= 2
+    slots = np.full(size, -1, np.int64)
+    group = np.empty(n, np.int64)
+    first = np.empty(n, np.int64)
+    count = 0
+    for i in range(n):
+        h = np.uint64(0x9E3779B97F4A7C15)
+        for k in range(width):
+            h = (h ^ np.uint64(np.uint32(matrix[i, k]))) * np.uint64(0xD6E8FEB86659FD93)
+            h ^= h >> np.uint64(32)
+        slot = np.int64(h & np.uint64(size - 1))
+        while True:
+            g = slots[slot]
+            if g < 0:
+                slots[slot] = count
+                first[count] = i
+                group[i] = count
+                count += 1
+                break
+            same = True
+            for k in range(width):
+                if matrix[first[g], k] != matrix[i, k]:
+                    same = False
+                    break
+            if same:
+                group[i] = g
+                break
+            slot = (slot + 1) & (size - 1)
+    return group, first[:count].copy()

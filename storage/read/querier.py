@@ -1,0 +1,267 @@
+"""Reads of one tenant: selectors over heads and segments, deduplicated, and the label queries.
+
+All I/O of a selector happens in select(): the index is asked, heads are snapshotted, segments are
+read. What comes back computes on memory only, block by block.
+
+Invariants:
+* What was acknowledged before select() was called is in the selection.
+* Rows are in the order of series ids, or of the first member of each replica group: stable.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from storage.catalog.metadata import Description, gauge_rows
+from storage.dedup.algorithm import Algorithm, reach_ms
+from storage.errors import LimitExceeded
+from storage.labels.frames import LabelFrame, Matcher, Symbols, empty_frame
+from storage.options import StorageOptions
+from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
+from storage.read.replica_report import REPORT_SERIES_MAX, ReplicaGroup, replica_report
+from storage.read.selection import DedupRule, DedupSelection, SampleBudget, StoredSelection
+from storage.samples.merge import take_rows
+from storage.samples.samples import Bools, Int64s, Samples, empty_samples
+from storage.segments.segment import SegmentMeta, overlapping
+from storage.series.index import TenantIndex
+from storage.shard.shard import Shard, ShardView
+from storage.tenants.rules import NO_RULES, TenantRules
+
+
+class StorageQuerier:
+    """The series of one tenant as one request sees them. Used by one query, from any thread."""
+
+    def __init__(
+        self,
+        shard: Shard,
+        tenant: int,
+        options: StorageOptions,
+        replica_labels: Sequence[str],
+        algorithm: Algorithm = Algorithm.AUTO,
+        *,
+        rules: TenantRules = NO_RULES,
+    ) -> None:
+        """replica_labels: empty to see every replica's series; algorithm: makes them one."""
+        self._rules = rules
+        self._shard = shard
+        self._tenant = tenant
+        self._index: TenantIndex = shard.index(tenant)
+        self._options = options
+        self._replica_labels = tuple(replica_labels)
+        self._algorithm = algorithm
+        self.symbols = Symbols(shard.table.symbols)
+
+    @property
+    def counters_differ(self) -> bool:
+        """Only `penalty` treats counters in its own way."""
+        return bool(self._replica_labels) and self._algorithm is Algorithm.PENALTY
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+    ) -> StoredSelection | DedupSelection:
+        """Raises LimitExceeded if more series or samples match than storage.select.max-* allow."""
+        refs = self._match(matchers)
+        return self._select(
+            refs, self._index.frame(refs, self.symbols), (start_ms, end_ms), counter
+        )
+
+    def replica_report(
+        self,
+        matcher_sets: Sequence[Sequence[Matcher]],
+        start_ms: int,
+        end_ms: int,
+        *,
+        cluster_labels: Sequence[str],
+        stopped: Callable[[], bool],
+    ) -> list[ReplicaGroup]:
+        """What the replicas of the selected series do, and what dedup makes of them.
+
+        cluster_labels: tell replicas of equal name apart. Raises LimitExceeded, or QueryStopped
+        once `stopped` says so.
+        """
+        refs = self._match_any(matcher_sets)
+        labels = self._index.frame(refs, self.symbols)
+        replicated = np.flatnonzero(labels.matrix(self._replica_labels).any(axis=1))
+        if len(replicated) > REPORT_SERIES_MAX:
+            raise LimitExceeded(
+                f"{len(replicated)} series have replica labels, at most {REPORT_SERIES_MAX} are "
+                "reported on (REPORT_SERIES_MAX); select some, such as match[]=up"
+            )
+        labels = labels.take(replicated)
+        selection = self._select(refs[replicated], labels, (start_ms, end_ms), False)
+        if not isinstance(selection, DedupSelection):
+            return []
+        last_ms = self._shard.table.last_ms[refs[replicated][selection.order]]
+        return replica_report(selection, last_ms, cluster_labels, stopped)
+
+    def _select(
+        self, refs: Int64s, labels: LabelFrame, span: tuple[int, int], counter: bool
+    ) -> StoredSelection | DedupSelection:
+        view = self._shard.view()
+        grouping = self._index.group(refs, self._replica_labels) if self._replica_labels else None
+        if grouping is None:
+            return self._read(view, refs, labels, *span)
+        order, members = grouping.order, grouping.members
+        labels = labels.take(order)
+        around = reach_ms(self._algorithm, int(np.diff(members).max()))
+        stored = self._read(view, refs[order], labels, span[0] - around, span[1] + around)
+        rule = DedupRule(grouping.names, self._algorithm, counter=counter)
+        labels = labels.take(members[:-1]).drop(grouping.names)
+        gauges = gauge_rows(self._shard.metadata, self._tenant, labels)
+        return DedupSelection(labels, stored, members, order, rule, span, gauges)
+
+    def exemplars(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> ExemplarSelection:
+        """The exemplars of the selected series of [start_ms, end_ms], both inclusive. Raises
+        LimitExceeded if there are more than storage.select.max-exemplars."""
+        view = self._shard.view()
+        refs = self._match_any(matcher_sets)
+        pools = [head.exemplars for head in view.heads]
+        sources = ExemplarSources(self._shard.files.exemplars, view.segments, pools)
+        budget = ExemplarBudget(self._options.select_exemplars_max)
+        ids = self._shard.table.ids[refs]
+        found = sources.select(refs, ids, (start_ms, end_ms), budget.spend)
+        labels = self._index.frame(refs, self.symbols)
+        return select_rows(*self._without_replicas(labels), found)
+
+    def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
+        """The descriptions of one of the tenant's metric families, or of all."""
+        return self._shard.metadata.describe(self._tenant, family)
+
+    def label_names(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """The label names of the series that any of the sets selects, in byte order."""
+        return list(self.series(matcher_sets, start_ms, end_ms).names)
+
+    def label_values(
+        self, name: str, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """The values of one label of the selected series, in byte order."""
+        return self.series(matcher_sets, start_ms, end_ms).values_of(name)
+
+    def series(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> LabelFrame:
+        """The selected series with a sample in [start_ms, end_ms], each once. In a segment that
+        reaches over an end of the range a series counts if its first and last sample do."""
+        view = self._shard.view()
+        refs = self._match_any(matcher_sets)
+        refs = refs[self._has_samples(view, refs, start_ms, end_ms)]
+        if not len(refs):
+            return empty_frame(self.symbols)
+        labels = self._index.frame(refs, self.symbols)
+        return self._without_replicas(labels)[0]
+
+    def _without_replicas(self, labels: LabelFrame) -> tuple[LabelFrame, Int64s]:
+        """The label sets without replica labels, each once, and which of them each row became."""
+        replicas = [name for name in self._replica_labels if labels.column(name).any()]
+        if not replicas:
+            return labels, np.arange(labels.rows)
+        labels = labels.drop(replicas)
+        rows, firsts = labels.group(labels.names)
+        return labels.take(firsts), rows
+
+    def _match_any(self, matcher_sets: Sequence[Sequence[Matcher]]) -> Int64s:
+        matched = [self._match(matchers) for matchers in matcher_sets or [()]]
+        return matched[0] if len(matched) == 1 else np.unique(np.concatenate(matched))
+
+    def _match(self, matchers: Sequence[Matcher]) -> Int64s:
+        """Matched refs. Matchers see replica labels, also those that dedup removes."""
+        refs = self._index.match(matchers)
+        allowed, setting = self._options.select_series_max, "storage.select.max-series"
+        if 0 < self._rules.fetched_series_max < allowed:
+            allowed = self._rules.fetched_series_max
+            setting = "max_fetched_series_per_query in limits.file"
+        if len(refs) > allowed:
+            text = ", ".join(map(str, matchers))
+            raise LimitExceeded(
+                f"the selector {{{text}}} matches {len(refs)} series, at most {allowed} are "
+                f"allowed ({setting})"
+            )
+        return refs
+
+    def _read(
+        self, view: ShardView, refs: Int64s, labels: LabelFrame, start_ms: int, end_ms: int
+    ) -> StoredSelection:
+        with self._shard.lock:
+            snapshots = [head.snapshot(refs) for head in view.heads]
+        heads = tuple(snapshot.between(start_ms, end_ms) for snapshot in snapshots)
+        segments = overlapping(view.segments, start_ms, end_ms)
+        sealed = self._read_segments(segments, refs, start_ms, end_ms)
+        return StoredSelection(labels, sealed, heads)
+
+    def _read_segments(
+        self, segments: Sequence[SegmentMeta], refs: Int64s, start_ms: int, end_ms: int
+    ) -> Samples:
+        if not segments or not len(refs):
+            return empty_samples(len(refs))
+        ids = self._shard.table.ids[refs]
+        order = np.argsort(ids, kind="stable")
+        budget = SampleBudget(self._options.select_samples_max)
+        span = (start_ms, end_ms)
+        found = self._shard.files.samples.select(segments, ids[order], span, budget.spend)
+        if (order[1:] > order[:-1]).all():
+            return found
+        return take_rows(found, np.argsort(order, kind="stable"))
+
+    def _has_samples(self, view: ShardView, refs: Int64s, start_ms: int, end_ms: int) -> Bools:
+        with self._shard.lock:
+            snapshots = [head.snapshot(refs) for head in view.heads]
+        has = np.zeros(len(refs), np.bool_)
+        for snapshot in snapshots:
+            has |= snapshot.between(start_ms, end_ms).counts() > 0
+        segments = overlapping(view.segments, start_ms, end_ms)
+        if segments and not has.all():
+            found = self._shard.files.series.in_range(segments, start_ms, end_ms)
+            has |= np.isin(self._shard.table.ids[refs], found)
+        return has
+
+
+class EmptyQuerier:
+    """The view of a tenant that never wrote."""
+
+    def __init__(self) -> None:
+        self.symbols = Symbols()
+
+    counters_differ = False
+
+    def select(
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+    ) -> StoredSelection:
+        return StoredSelection(empty_frame(self.symbols), empty_samples(0), ())
+
+    def replica_report(
+        self,
+        matcher_sets: Sequence[Sequence[Matcher]],
+        start_ms: int,
+        end_ms: int,
+        *,
+        cluster_labels: Sequence[str],
+        stopped: Callable[[], bool],
+    ) -> list[ReplicaGroup]:
+        return []
+
+    def exemplars(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> ExemplarSelection:
+        return select_rows(empty_frame(self.symbols), np.zeros(0, np.int64), ())
+
+    def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
+        return {}
+
+    def label_names(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        return []
+
+    def label_values(
+        self, name: str, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        return []
+
+    def series(
+        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> LabelFrame:
+        return empty_frame(self.symbols)

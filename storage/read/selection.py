@@ -1,0 +1,208 @@
+"""What a selector matched in storage, frozen: series as stored, or replicas made one.
+
+Reading computes on memory only, block by block of rows, and may be done in any order of blocks and
+from any thread.
+
+Invariants:
+* Rows are distinct label sets, and the samples of a row are the same however blocks are cut.
+* read_origins() has the timestamps of read(), and stale markers where read() has them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from storage.dedup.algorithm import Algorithm
+from storage.dedup.complete import LEAD, UNDECIDED, complete_groups, ranges_of
+from storage.dedup.dedup import Deduped, dedup
+from storage.errors import LimitExceeded
+from storage.head.head import HeadSamples
+from storage.labels.frames import LabelFrame, one_row
+from storage.samples.merge import clip, is_plain, merge_all, ranges, stack, take_rows
+from storage.samples.samples import Bools, Float64s, Int64s, Samples, is_stale
+
+# Whether it pays to look for complete replicas is tried on so many groups, of which one in
+# UNDECIDED_SHARE may be something else: these are read twice.
+TRIED_GROUPS = 64
+UNDECIDED_SHARE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSelection:
+    """Matched series as they are stored: one row per series."""
+
+    labels: LabelFrame
+    sealed: Samples
+    heads: tuple[HeadSamples, ...]
+
+    def read(self, first_row: int, end_row: int) -> Samples:
+        """The samples of rows [first_row, end_row); what was written first wins."""
+        sources = [clip(self.sealed, first_row, end_row)] if len(self.sealed) else []
+        for head in self.heads:
+            sources += head.sources(first_row, end_row)
+        return merge_all(sources, end_row - first_row)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all samples are floats without start timestamps."""
+        return is_plain(self.sealed) and all(head.is_plain for head in self.heads)
+
+    def read_near(self, first_row: int, end_row: int, span: tuple[int, int], lead: int) -> Samples:
+        """Like read(), for plain samples; of what is out of the span, only `lead` samples on each
+        side are certain to be there."""
+        sources = [clip(self.sealed, first_row, end_row)] if len(self.sealed) else []
+        for head in self.heads:
+            sources += head.near_sources(first_row, end_row, span, lead)
+        return merge_all(sources, end_row - first_row)
+
+    def pick(self, rows: Int64s) -> "StoredSelection":
+        """The selection of some rows, for plain samples."""
+        heads = tuple(head.pick(rows) for head in self.heads)
+        return StoredSelection(self.labels.take(rows), take_rows(self.sealed, rows), heads)
+
+    def read_origins(self, first_row: int, end_row: int) -> Samples:
+        """The samples with row numbers of replicas() in place of values: here there is but one."""
+        samples = self.read(first_row, end_row)
+        return numbered(samples, np.zeros(len(samples), np.float64))
+
+    def replicas(self) -> LabelFrame:
+        """No replica at all: a single row without labels."""
+        return one_row(self.labels.symbols)
+
+
+@dataclass(frozen=True, slots=True)
+class DedupRule:
+    """How replicas become one series. counter: a fall of a value is a reset, for `penalty`."""
+
+    replica_labels: tuple[str, ...]
+    algorithm: Algorithm
+    counter: bool = False
+
+
+@dataclass(frozen=True)
+class DedupSelection:
+    """Groups of replicas as one series each, with the samples of `span`, both ends inclusive.
+
+    Rows members[g]:members[g+1] of `stored` are group g; it may reach out of the span, because what
+    is chosen within it may depend on samples around it. Row i of `stored` was matched as order[i].
+    gauges: the groups that metadata tells to be gauges; None if there are none.
+    """
+
+    labels: LabelFrame
+    stored: StoredSelection
+    members: Int64s
+    order: Int64s
+    rule: DedupRule
+    span: tuple[int, int]
+    gauges: Bools | None = None
+
+    def read(self, first_row: int, end_row: int) -> Samples:
+        if self._seems_complete(first_row, end_row):
+            return self._read_complete(first_row, end_row)
+        samples, members = self.members_of(first_row, end_row)
+        return self.chosen(samples, members, np.arange(first_row, end_row)).samples
+
+    def _seems_complete(self, first_row: int, end_row: int) -> bool:
+        """Whether nearly all groups may have a first replica without holes, going by a few."""
+        if self.rule.algorithm is not Algorithm.AUTO or not self.stored.is_plain:
+            return False
+        end_row = min(end_row, first_row + TRIED_GROUPS)
+        undecided = self._complete(first_row, end_row)[2] == UNDECIDED
+        return int(undecided.sum()) * UNDECIDED_SHARE <= len(undecided)
+
+    def _complete(self, first_row: int, end_row: int) -> tuple[Samples, Int64s, Int64s]:
+        """The replicas' samples near the span, and what complete_groups() tells of them."""
+        members = self.members[first_row : end_row + 1]
+        near = self.stored.read_near(int(members[0]), int(members[-1]), self.span, LEAD)
+        return near, *complete_groups(near, members - members[0], self.span)
+
+    def _read_complete(self, first_row: int, end_row: int) -> Samples:
+        """The first replica of each group, if it is complete; the others are read anew."""
+        near, firsts, counts = self._complete(first_row, end_row)
+        found = ranges_of(near, firsts, np.maximum(counts, 0))
+        rest = np.flatnonzero(counts == UNDECIDED)
+        if not len(rest):
+            return found
+        groups = first_row + rest
+        sizes = self.members[groups + 1] - self.members[groups]
+        members = np.concatenate([[0], np.cumsum(sizes)])
+        rows = ranges(self.members[groups], members)
+        others = self.stored.pick(rows).read(0, len(rows))
+        others = self.chosen(others, members, groups).samples
+        places = np.arange(len(counts))
+        places[rest] = len(counts) + np.arange(len(rest))
+        return take_rows(stack([found, others]), places)
+
+    def read_origins(self, first_row: int, end_row: int) -> Samples:
+        """The samples with the row numbers of replicas() in place of values."""
+        samples, members = self.members_of(first_row, end_row)
+        groups = np.arange(first_row, end_row)
+        chosen = self.chosen(samples, members, groups, provenance=True)
+        assert chosen.sources is not None, "BUG: dedup told no sources"
+        firsts = np.repeat(self.members[first_row:end_row], np.diff(chosen.samples.offsets))
+        numbers = self.replica_of_row[firsts + chosen.sources].astype(np.float64)
+        return numbered(chosen.samples, numbers)
+
+    def members_of(self, first_row: int, end_row: int) -> tuple[Samples, Int64s]:
+        """The replicas' samples, also around the span, of the groups [first_row, end_row), and
+        where each group begins among them."""
+        members = self.members[first_row : end_row + 1]
+        return self.stored.read(int(members[0]), int(members[-1])), members - members[0]
+
+    def chosen(
+        self, samples: Samples, members: Int64s, groups: Int64s, *, provenance: bool = False
+    ) -> Deduped:
+        """What dedup makes of these groups, within the span."""
+        rule, gauges = self.rule, None if self.gauges is None else self.gauges[groups]
+        return dedup(
+            samples,
+            members,
+            rule.algorithm,
+            counter=rule.counter,
+            gauges=gauges,
+            provenance=provenance,
+            span=self.span,
+        )
+
+    def replicas(self) -> LabelFrame:
+        """The distinct label sets that tell the replicas of this selection apart."""
+        return self._replica_frame.take(self._replica_groups[1])
+
+    @property
+    def replica_of_row(self) -> Int64s:
+        """The row of replicas() of each row of `stored`."""
+        return self._replica_groups[0]
+
+    @cached_property
+    def _replica_frame(self) -> LabelFrame:
+        return self.stored.labels.keep(self.rule.replica_labels)
+
+    @cached_property
+    def _replica_groups(self) -> tuple[Int64s, Int64s]:
+        return self._replica_frame.group(self.rule.replica_labels)
+
+
+class SampleBudget:
+    """Counts the samples one selector reads from disk."""
+
+    def __init__(self, samples_max: int) -> None:
+        self._samples_max = samples_max
+        self._samples = 0
+
+    def spend(self, samples: int) -> None:
+        """Raises LimitExceeded once there are too many."""
+        self._samples += samples
+        if self._samples > self._samples_max:
+            raise LimitExceeded(
+                f"the selector reads more than {self._samples_max} samples from segments "
+                "(storage.select.max-samples; a native histogram counts as half of its buckets)"
+            )
+
+
+def numbered(samples: Samples, numbers: Float64s) -> Samples:
+    """The samples with other values; stale markers stay."""
+    values = numbers.copy()
+    stale = is_stale(samples.values)
+    values[stale] = samples.values[stale]
+    return Samples(samples.offsets, samples.timestamps, values)

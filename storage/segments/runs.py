@@ -1,0 +1,195 @@
+"""The kernels that check, cut and merge the rows of segments.
+
+Rows are sorted by (series id, timestamp). Values travel as their uint64 bits, so that no NaN is
+ever touched. A run is a stretch of rows of one series.
+"""
+
+from storage.batch import UInt64s
+from storage.kernels.jit import kernel
+from storage.samples.samples import Int64s
+
+
+@kernel
+def strictly_ascending(ids: Int64s, offsets: Int64s, timestamps: Int64s) -> bool:
+    """Whether ids ascend, and the timestamps of each series [offsets[i], offsets[i + 1]) do."""
+    for i in range(len(ids)):
+        if i > 0 and ids[i] <= ids[i - 1]:
+            return False
+        for k in range(offsets[i] + 1, offsets[i + 1]):
+            if timestamps[k] <= timestamps[k - 1]:
+                return False
+    return True
+
+
+@kernel
+def first_at_least(column: Int64s, start: int, end: int, bound: int) -> int:
+    """The first position in [start, end) of an ascending column with a value >= bound, or end.
+
+    Looks ahead in growing steps before it bisects: what is wanted next is often near.
+    """
+    step = 1
+    ahead = start
+    while ahead < end and column[ahead] < bound:
+        start = ahead + 1
+        ahead += step
+        step *= 2
+    end = min(ahead, end)
+    while start < end:
+        middle = (start + end) // 2
+        if column[middle] < bound:
+            start = middle + 1
+        else:
+            end = middle
+    return start
+
+
+@kernel
+def end_at_most(column: Int64s, start: int, end: int, bound: int) -> int:
+    """The end of the values <= bound in [start, end) of an ascending column."""
+    if start < end and column[end - 1] <= bound:
+        return end
+    while start < end:
+        middle = (start + end) // 2
+        if column[middle] <= bound:
+            start = middle + 1
+        else:
+            end = middle
+    return start
+
+
+@kernel
+def find_runs(
+    row_ids: Int64s,
+    timestamps: Int64s,
+    ids: Int64s,
+    start_ms: int,
+    end_ms: int,
+    items: Int64s,
+    starts: Int64s,
+    lengths: Int64s,
+) -> int:
+    """Where the rows of the wanted ids with times in [start_ms, end_ms] are.
+
+    row_ids, timestamps: sorted rows; ids: strictly ascending. Writes (position in ids, first row,
+    number of rows) for each id that has such rows, and returns how many have.
+    """
+    found = 0
+    row = 0
+    rows = len(row_ids)
+    i = first_at_least(ids, 0, len(ids), row_ids[0]) if rows else len(ids)
+    while i < len(ids) and row < rows:
+        row = first_at_least(row_ids, row, rows, ids[i])
+        behind = row
+        step = 1
+        while behind < rows and row_ids[behind] == ids[i]:
+            behind += step
+            step *= 2
+        behind = end_at_most(row_ids, row, min(behind, rows), ids[i])
+        start = first_at_least(timestamps, row, behind, start_ms)
+        end = end_at_most(timestamps, start, behind, end_ms)
+        if end > start:
+            items[found] = i
+            starts[found] = start
+            lengths[found] = end - start
+            found += 1
+        row = behind
+        i += 1
+    return found
+
+
+@kernel
+def copy_runs(
+    starts: Int64s,
+    lengths: Int64s,
+    timestamps: Int64s,
+    bits: UInt64s,
+    out_timestamps: Int64s,
+    out_bits: UInt64s,
+) -> None:
+    """Write the runs one after the other."""
+    out = 0
+    for r in range(len(starts)):
+        for k in range(starts[r], starts[r] + lengths[r]):
+            out_timestamps[out] = timestamps[k]
+            out_bits[out] = bits[k]
+            out += 1
+
+
+@kernel
+def merge_runs(
+    order: Int64s,
+    items: Int64s,
+    starts: Int64s,
+    ends: Int64s,
+    timestamps: Int64s,
+    bits: UInt64s,
+    offsets: Int64s,
+    out_timestamps: Int64s,
+    out_bits: UInt64s,
+) -> None:
+    """Merge the runs of each item into one strictly ascending run; the earlier run wins.
+
+    order: the runs by item, runs of one item in the order in which they win. offsets[i + 1] becomes
+    the end of item i, items without runs are empty. starts is used up.
+    """
+    out = 0
+    first = 0
+    item = 0
+    while first < len(order):
+        while item < items[order[first]]:
+            item += 1
+            offsets[item] = out
+        last = first + 1
+        while last < len(order) and items[order[last]] == item:
+            last += 1
+        chained = True
+        for r in range(first + 1, last):
+            if timestamps[starts[order[r]]] <= timestamps[ends[order[r - 1]] - 1]:
+                chained = False
+                break
+        if chained:
+            for r in range(first, last):
+                for k in range(starts[order[r]], ends[order[r]]):
+                    out_timestamps[out] = timestamps[k]
+                    out_bits[out] = bits[k]
+                    out += 1
+        else:
+            out = merge_group(
+                order[first:last], starts, ends, timestamps, bits, out, out_timestamps, out_bits
+            )
+        first = last
+    for rest in range(item + 1, len(offsets)):
+        offsets[rest] = out
+
+
+@kernel
+def merge_group(
+    runs: Int64s,
+    starts: Int64s,
+    ends: Int64s,
+    timestamps: Int64s,
+    bits: UInt64s,
+    out: int,
+    out_timestamps: Int64s,
+    out_bits: UInt64s,
+) -> int:
+    """Merge overlapping runs of one series from position `out` on; returns the end.
+
+    Looks at every run for each sample: few series overlap, and in few segments.
+    """
+    while True:
+        best = -1
+        for run in runs:
+            if starts[run] < ends[run] and (
+                best < 0 or timestamps[starts[run]] < timestamps[starts[best]]
+            ):
+                best = run
+        if best < 0:
+            return out
+        time = timestamps[starts[best]]
+        out_timestamps[out] = time
+        out_bits[out] = bits[starts[best]]
+        out += 1
+        for run in runs:
+            if starts[run] < ends[run] and timestamps[starts[run]] == time:
+                starts[run] += 1

@@ -1,0 +1,156 @@
+"""A segment: one immutable piece of a shard over a time range, as a directory named by its ULID.
+
+    samples.parquet   series_id, ts, value; sorted by (series_id, ts)
+    series.parquet    one row per series: labels, time range, number of samples, newest value
+    histograms.parquet  the native histograms; only where there are some
+    exemplars.parquet series_id, ts, value, labels; only where there are some
+    meta.json         what is in the segment, and a checksum of each file
+
+The files are plain Parquet that others read without this program (docs/formats/segments.md). A
+directory without the temporary suffix is whole: it is renamed only after everything in it was
+synced.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import msgspec
+import xxhash
+
+from storage.errors import FormatError
+from storage.files import META_FILE, TEMPORARY_SUFFIX, sync_directory
+from storage.segments.ulid import is_ulid
+
+logger = logging.getLogger(__name__)
+
+# Version 1 has nothing but floats: no histograms, no start timestamps, no exemplars. A segment gets
+# the lowest version that can hold it, so that older programs read what they understand.
+FORMAT_FLOATS = 1
+FORMAT_VERSION = 2
+CHECKSUM_READ_BYTES = 1 << 20
+
+
+class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """What the catalog and queries know of a segment.
+
+    min_ms, max_ms: times of its first and last sample; bytes: size of its Parquet files.
+    level: how often its samples were compacted; resolution_ms: 0 for samples as they came.
+    histograms: how many of the samples are native histograms.
+    exemplars: how many it has, which may be of times out of that range.
+    """
+
+    ulid: str
+    shard: int
+    min_ms: int
+    max_ms: int
+    samples: int
+    series: int
+    bytes: int
+    created_ms: int
+    level: int = 0
+    resolution_ms: int = 0
+    exemplars: int = 0
+    histograms: int = 0
+
+
+def overlapping(segments: Iterable[SegmentMeta], start_ms: int, end_ms: int) -> list[SegmentMeta]:
+    """The segments with samples in [start_ms, end_ms], in the order they came."""
+    return [s for s in segments if s.min_ms <= end_ms and s.max_ms >= start_ms]
+
+
+class FileSum(msgspec.Struct, frozen=True):
+    """Size and XXH3-64 checksum (16 hex digits) of one file."""
+
+    bytes: int
+    xxh3_64: str
+
+
+class MetaFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The contents of meta.json."""
+
+    format: int
+    segment: SegmentMeta
+    files: dict[str, FileSum]
+
+
+def write_meta(
+    directory: Path, segment: SegmentMeta, files: dict[str, FileSum], *, starts: bool = False
+) -> None:
+    """starts: whether samples.parquet has start timestamps."""
+    floats = not (starts or segment.histograms or segment.exemplars)
+    version = FORMAT_FLOATS if floats else FORMAT_VERSION
+    meta = MetaFile(format=version, segment=segment, files=files)
+    encoded = msgspec.json.format(msgspec.json.encode(meta), indent=2)
+    (directory / META_FILE).write_bytes(encoded + b"\n")
+
+
+def read_meta(directory: Path) -> MetaFile:
+    """Raises FormatError if the file is missing, damaged or of an unknown version."""
+    path = directory / META_FILE
+    try:
+        meta = msgspec.json.decode(path.read_bytes(), type=MetaFile)
+    except (OSError, msgspec.DecodeError) as error:
+        raise FormatError(f"cannot read {path}: {error}") from error
+    if not FORMAT_FLOATS <= meta.format <= FORMAT_VERSION:
+        raise FormatError(
+            f"{path} has segment format {meta.format}, this program reads {FORMAT_FLOATS} to "
+            f"{FORMAT_VERSION}"
+        )
+    return meta
+
+
+def file_sum(path: Path) -> FileSum:
+    digest = xxhash.xxh3_64()
+    size = 0
+    with open(path, "rb") as stream:
+        while part := stream.read(CHECKSUM_READ_BYTES):
+            digest.update(part)
+            size += len(part)
+    return FileSum(size, digest.hexdigest())
+
+
+def verify_segment(directory: Path) -> SegmentMeta:
+    """Read every byte of a segment; raises FormatError if one is not as it was written."""
+    meta = read_meta(directory)
+    for name, expected in meta.files.items():
+        try:
+            found = file_sum(directory / name)
+        except OSError as error:
+            raise FormatError(f"cannot read {directory / name}: {error}") from error
+        if found != expected:
+            raise FormatError(f"{directory / name} is damaged: it has {found}, not {expected}")
+    return meta.segment
+
+
+def clean_directory(directory: Path, known: Collection[str]) -> list[str]:
+    """Remove what a crash left in a shard's segments directory; returns the names removed.
+
+    Those are unfinished segments and whole ones that the catalog does not know, either because they
+    were not registered yet (their samples are still in the log) or were dropped already. Other
+    files are left alone. Call it only while nothing writes segments there.
+    """
+    removed = [name for name in sorted(os.listdir(directory)) if is_leftover(name, known)]
+    for name in removed:
+        remove_segment(directory, name)
+        logger.warning("removed a segment that is not in use directory=%s name=%s", directory, name)
+    return removed
+
+
+def is_leftover(name: str, known: Collection[str]) -> bool:
+    if name.endswith(TEMPORARY_SUFFIX):
+        return is_ulid(name.removesuffix(TEMPORARY_SUFFIX))
+    return is_ulid(name) and name not in known
+
+
+def missing_segments(directory: Path, known: Collection[str]) -> list[str]:
+    """The known segments whose directory or meta file is not there."""
+    return sorted(ulid for ulid in known if not (directory / ulid / META_FILE).is_file())
+
+
+def remove_segment(directory: Path, name: str) -> None:
+    """Delete one segment's directory, durably."""
+    shutil.rmtree(directory / name)
+    sync_directory(directory)

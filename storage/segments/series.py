@@ -1,0 +1,112 @@
+"""The series tables of segments: which series there are, and which have samples in a time range.
+
+A series stands in every segment that has samples of it. Its range of times is put together from all
+of these; its labels and newest value are read from the one that has its newest sample. Values pass
+through no aggregate: DuckDB's may give another NaN than they got.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from storage.errors import FormatError
+from storage.files import SERIES_FILE
+from storage.samples.samples import Int64s
+from storage.segments.duck import Duck, quoted
+from storage.segments.segment import SegmentMeta, overlapping
+
+BATCH_ROWS = 65_536
+
+# holder: the segment with the newest sample, and the older one where two have that time.
+SUMMARY_SQL = """
+    SELECT series_id,
+           min(min_ts) AS min_ts,
+           max(max_ts) AS max_ts,
+           arg_max(file_index, (max_ts, -(file_index::BIGINT))) AS holder
+    FROM read_parquet([{files}])
+    GROUP BY series_id
+    ORDER BY series_id
+"""
+SERIES_SQL = """
+    SELECT series_id, tenant, labels, last_value, {last_histogram} AS last_histogram
+    FROM read_parquet({file})
+    SEMI JOIN wanted USING (series_id)
+    ORDER BY series_id
+"""
+RANGE_SQL = """
+    SELECT DISTINCT series_id
+    FROM read_parquet([{files}])
+    WHERE max_ts >= ? AND min_ts <= ?
+    ORDER BY series_id
+"""
+
+
+class SeriesReader:
+    """Reads the series tables of one shard's segments. Thread-safe."""
+
+    def __init__(self, duck: Duck, directory: Path) -> None:
+        """directory: the shard's segments directory."""
+        self._duck = duck
+        self._directory = directory
+
+    def read(self, segments: Sequence[SegmentMeta]) -> Iterator[pa.Table]:
+        """Every series of the segments (oldest first) once, in tables of bounded size.
+
+        Columns: series_id, tenant, labels (a map), last_value, last_histogram, min_ts, max_ts,
+        where value and histogram (its fingerprint, or null) are those at max_ts. Ids ascend within
+        a table, not from one to the next.
+        """
+        if not segments:
+            return
+        summary = self._query(SUMMARY_SQL.format(files=self._files(segments)))
+        holders = summary["holder"].to_numpy()
+        for position, segment in enumerate(segments):
+            rows = np.flatnonzero(holders == position)
+            for start in range(0, len(rows), BATCH_ROWS):
+                part = summary.take(pa.array(rows[start : start + BATCH_ROWS]))
+                yield self._describe(part, segment)
+
+    def in_range(self, segments: Sequence[SegmentMeta], start_ms: int, end_ms: int) -> Int64s:
+        """The ids of series that may have samples in [start_ms, end_ms], ascending.
+
+        Goes by first and last time within each segment: a series with a gap around the whole range
+        is named too. Exact where the range covers a segment, and never short of a series.
+        """
+        meeting = overlapping(segments, start_ms, end_ms)
+        if not meeting:
+            return np.zeros(0, np.int64)
+        sql = RANGE_SQL.format(files=self._files(meeting))
+        ids: Int64s = self._query(sql, start_ms, end_ms)["series_id"].to_numpy()
+        return ids
+
+    def _describe(self, summary: pa.Table, segment: SegmentMeta) -> pa.Table:
+        wanted = summary.select(["series_id"])
+        last_histogram = "last_histogram" if segment.histograms else "NULL::BIGINT"
+        file = quoted(self._directory / segment.ulid / SERIES_FILE)
+        sql = SERIES_SQL.format(file=file, last_histogram=last_histogram)
+        series = self._query(sql, wanted=wanted)
+        if not series["series_id"].equals(summary["series_id"]):
+            raise FormatError(f"the series table of segment {segment.ulid} names a series twice")
+        for name in ("min_ts", "max_ts"):
+            series = series.append_column(name, summary[name])
+        return series
+
+    def _files(self, segments: Sequence[SegmentMeta]) -> str:
+        return ", ".join(quoted(self._directory / s.ulid / SERIES_FILE) for s in segments)
+
+    def _query(self, sql: str, *parameters: int, wanted: pa.Table | None = None) -> pa.Table:
+        cursor = self._duck.cursor()
+        try:
+            if wanted is not None:
+                cursor.register("wanted", wanted)
+            options: dict[str, Any] = {"params": list(parameters)} if parameters else {}
+            return cursor.sql(sql, **options).to_arrow_table()
+        except duckdb.Error as error:
+            raise FormatError(f"cannot read series tables: {error}") from error
+        finally:
+            if wanted is not None:
+                cursor.unregister("wanted")

@@ -1,0 +1,178 @@
+"""The series index of one tenant: matchers -> refs, over label columns.
+
+The columns are derived from the series table and made when a query first names a label; after that
+they only grow by the series that are new. A matcher is evaluated once per distinct value of its
+label and becomes a mask over codes.
+
+Invariants:
+* Position i of every column belongs to refs[i]; positions are only appended.
+* A matcher sees a missing label as the empty value.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import re2
+
+from storage.kernels.jit import kernel
+from storage.labels.frames import LabelFrame, Matcher, PickedPairs, Symbols, pick_column
+from storage.samples.samples import Bools, Int32s, Int64s
+from storage.series.replica_groups import Grouping, ReplicaGroups
+from storage.series.table import SeriesTable
+
+# Labels that queries name are few; a tenant that uses more than these has some columns made anew.
+COLUMNS_KEPT_MAX = 64
+# Sets of replica labels that queries name; nearly always there is one.
+GROUPINGS_KEPT_MAX = 4
+FIRST_ROWS = 64
+
+
+class GrowingColumn:
+    """An int32 column that is appended to, with room to spare."""
+
+    def __init__(self) -> None:
+        self._data: Int32s = np.zeros(FIRST_ROWS, np.int32)
+        self.length = 0
+
+    def extend(self, count: int) -> Int32s:
+        """Append `count` zeros and return a view of them, to be filled in."""
+        if self.length + count > len(self._data):
+            grown = np.zeros(max(2 * len(self._data), self.length + count), np.int32)
+            grown[: self.length] = self._data[: self.length]
+            self._data = grown
+        self.length += count
+        return self._data[self.length - count : self.length]
+
+    @property
+    def view(self) -> Int32s:
+        return self._data[: self.length]
+
+
+class TenantIndex:
+    """The series of one tenant in one shard."""
+
+    def __init__(self, table: SeriesTable, tenant: int) -> None:
+        self._table = table
+        self._tenant = tenant
+        self._lock = threading.Lock()
+        self._seen = 0  # refs of the table that were looked at
+        self._refs = GrowingColumn()
+        self._columns: OrderedDict[int, GrowingColumn] = OrderedDict()
+        self._groupings: OrderedDict[tuple[str, ...], ReplicaGroups] = OrderedDict()
+
+    def match(self, matchers: Sequence[Matcher]) -> Int64s:
+        """The refs of the series that pass all matchers, ascending by series id."""
+        with self._lock:
+            refs = self._all_refs()
+            if matchers:
+                passes = self._passes(matchers[0], refs)
+                for matcher in matchers[1:]:
+                    passes &= self._passes(matcher, refs)
+                refs = refs[np.flatnonzero(passes)]
+        chosen = refs.astype(np.int64)
+        return chosen[np.argsort(self._table.ids[chosen], kind="stable")]
+
+    def frame(self, refs: Int64s, symbols: Symbols) -> LabelFrame:
+        """The labels of these series."""
+        return LabelFrame(symbols, len(refs), pairs=PickedPairs(self._table.pairs, refs))
+
+    def group(self, refs: Int64s, replica_labels: tuple[str, ...]) -> Grouping | None:
+        """These series by groups that are equal but for the replica labels, in the order of `refs`;
+        None if none of them has a replica label."""
+        with self._lock:
+            known = self._all_refs()
+            groups = self._groupings.get(replica_labels)
+            if groups is None:
+                groups = self._groupings[replica_labels] = ReplicaGroups(
+                    self._table, replica_labels
+                )
+                if len(self._groupings) > GROUPINGS_KEPT_MAX:
+                    self._groupings.popitem(last=False)
+            self._groupings.move_to_end(replica_labels)
+            return groups.group(known, self._positions(known, refs))
+
+    @staticmethod
+    def _positions(known: Int32s, refs: Int64s) -> Int64s:
+        if len(known) and known[-1] == len(known) - 1:  # a shard of this tenant only
+            return refs
+        return np.searchsorted(known, refs).astype(np.int64)
+
+    def _all_refs(self) -> Int32s:
+        count = len(self._table)
+        if count > self._seen:
+            new = np.flatnonzero(self._table.tenants[self._seen : count] == self._tenant)
+            self._refs.extend(len(new))[:] = new + self._seen
+            self._seen = count
+        return self._refs.view
+
+    def _passes(self, matcher: Matcher, refs: Int32s) -> Bools:
+        code = self._table.symbols.find(matcher.name)
+        if code < 0:  # no series of the shard has this label
+            return np.full(len(refs), text_test(matcher)(""))
+        codes = self._column(code, refs)
+        if matcher.op in ("=", "!="):
+            wanted = self._table.symbols.find(matcher.value)
+            passes: Bools = codes == wanted if matcher.op == "=" else codes != wanted
+            return passes
+        passes = allowed_codes(self._table, matcher, codes)[codes]
+        return passes
+
+    def _column(self, name_code: int, refs: Int32s) -> Int32s:
+        column = self._columns.get(name_code)
+        if column is None:
+            column = self._columns[name_code] = GrowingColumn()
+            if len(self._columns) > COLUMNS_KEPT_MAX:
+                self._columns.popitem(last=False)
+        self._columns.move_to_end(name_code)
+        first = column.length
+        if first < len(refs):
+            table = self._table
+            added = column.extend(len(refs) - first)
+            pick_column(table.offsets, table.names, table.values, refs[first:], name_code, added)
+        return column.view
+
+
+def allowed_codes(table: SeriesTable, matcher: Matcher, codes: Int32s) -> Bools:
+    """For each code up to the largest of `codes`: does its text pass? Only those that occur
+    count."""
+    occurs = np.zeros(int(codes.max(initial=0)) + 1, np.bool_)
+    mark_codes(codes, occurs)
+    distinct = np.flatnonzero(occurs)
+    passes = text_test(matcher)
+    text = table.symbols.text
+    allowed = np.zeros(len(occurs), np.bool_)
+    allowed[distinct] = [passes(text(code)) for code in distinct.tolist()]
+    return allowed
+
+
+def text_test(matcher: Matcher) -> Callable[[str], bool]:
+    """Whether a text passes a matcher."""
+    value = matcher.value
+    match matcher.op:
+        case "=":
+            return lambda text: text == value
+        case "!=":
+            return lambda text: text != value
+    regex = regex_test(value)
+    return regex if matcher.op == "=~" else lambda text: not regex(text)
+
+
+def regex_test(pattern: str) -> Callable[[str], bool]:
+    """Whether a text matches the whole of a valid pattern; the dot matches newlines, too."""
+    options = re2.Options()
+    options.log_errors = False
+    if any("\ud800" <= char <= "\udfff" for char in pattern):
+        # A query may name bytes that are no UTF-8. They match nothing that is stored, but the
+        # rest of the pattern may.
+        options.encoding = re2.Options.Encoding.LATIN1
+    compiled = re2.compile(f"^(?s:{pattern})$".encode("utf-8", "surrogateescape"), options)
+    return lambda text: compiled.search(text.encode("utf-8", "surrogateescape")) is not None
+
+
+@kernel
+def mark_codes(codes: Int32s, occurs: Bools) -> None:
+    """occurs[c] = True for every code c of the column."""
+    for i in range(len(codes)):
+        occurs[codes[i]] = True

@@ -1,0 +1,56 @@
+"""Time-based retention: whole segments go when their newest sample is too old.
+
+A segment is first taken out of the catalog and out of sight, and its files are deleted one round
+later, when no query that still saw it can be running.
+"""
+
+import logging
+import shutil
+from pathlib import Path
+
+from storage.catalog.catalog import Catalog
+from storage.files import segments_directory
+from storage.options import StorageOptions
+from storage.shard.shard import Shard
+
+logger = logging.getLogger(__name__)
+
+# Longer than any query may run.
+GRACE_MS = 600_000
+
+
+class Retention:
+    """Drops expired segments of all shards; called from one thread."""
+
+    def __init__(self, options: StorageOptions, catalog: Catalog) -> None:
+        self._retention_ms = options.retention_ms
+        self._path = Path(options.path)
+        self._catalog = catalog
+        self._doomed: list[tuple[int, Path]] = []
+
+    def run(self, shard: Shard, now_ms: int) -> int:
+        """Drop what expired before now_ms; returns how many segments left the shard's view."""
+        self._delete_doomed(now_ms)
+        if self._retention_ms == 0:
+            return 0
+        oldest = now_ms - self._retention_ms
+        expired = [s for s in shard.view().segments if s.max_ms < oldest]
+        if not expired:
+            return 0
+        ulids = {segment.ulid for segment in expired}
+        self._catalog.drop_segments(sorted(ulids))
+        shard.drop_segments(ulids)
+        self._doomed += [
+            (now_ms + GRACE_MS, segments_directory(self._path, shard.number) / segment.ulid)
+            for segment in expired
+        ]
+        logger.info("retention dropped shard=%d segments=%d", shard.number, len(expired))
+        return len(expired)
+
+    def _delete_doomed(self, now_ms: int) -> None:
+        """Files that a stop of the server leaves behind are removed as unknown at the next
+        start."""
+        due = [directory for at, directory in self._doomed if at <= now_ms]
+        self._doomed = [entry for entry in self._doomed if entry[0] > now_ms]
+        for directory in due:
+            shutil.rmtree(directory, ignore_errors=True)

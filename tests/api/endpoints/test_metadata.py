@@ -1,0 +1,130 @@
+"""Tests of labels, label values, series, metadata and buildinfo over a store in memory."""
+
+import re
+
+import pytest
+
+from storage.catalog.metadata import Description
+from tests.makers.fake_store import NOW_MS, FakeStore, Running, run_api
+
+SECONDS = NOW_MS / 1000
+
+
+A = {"type": "gaugehistogram", "help": "", "unit": "bytes"}
+UP = {"type": "gauge", "help": 'Is "it" ü?', "unit": ""}
+UP_TOO = {"type": "unknown", "help": "", "unit": ""}
+
+
+def fill(store: FakeStore) -> None:
+    tenant = store.tenant()
+    tenant.write({"__name__": "up", "job": "b", "service.name": "x"}, [(NOW_MS, 1.0)])
+    tenant.write({"__name__": "up", "job": "a"}, [(NOW_MS - 3_600_000, 1.0)])
+    tenant.write({"__name__": "down", "job": "c", "é": "ü"}, [(NOW_MS, 1.0)])
+    up = (Description(2, 'Is "it" ü?', ""), Description(0, "", ""))
+    tenant.described = {"up": up, "a": (Description(4, "", "bytes"),)}
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("labels", ["__name__", "job", "service.name", "é"]),
+        ("labels?match[]=up", ["__name__", "job", "service.name"]),
+        (f"labels?end={SECONDS - 60}", ["__name__", "job"]),
+        ('labels?match[]={job="a"}&match[]=down', ["__name__", "job", "é"]),
+        ("label/job/values", ["a", "b", "c"]),
+        (f"label/job/values?start={SECONDS - 60}", ["b", "c"]),
+        ("label/__name__/values", ["down", "up"]),
+        ("label/__name__/values?match[]={job=~'a|b'}", ["up"]),
+        ("label/U__service_2e_name/values", ["x"]),
+        ("label/service.name/values", ["x"]),
+        ("label/%C3%A9/values", ["ü"]),
+        ("label/nothing/values", []),
+        (
+            "series?match[]=up",
+            [
+                {"__name__": "up", "job": "a"},
+                {"__name__": "up", "job": "b", "service.name": "x"},
+            ],
+        ),
+        (
+            'series?match[]={job="c"}&match[]=down',
+            [{"__name__": "down", "job": "c", "é": "ü"}],
+        ),
+        ("series?match[]=nothing", []),
+        ("metadata", {"a": [A], "up": [UP, UP_TOO]}),
+        ("metadata?metric=up", {"up": [UP, UP_TOO]}),
+        ("metadata?metric=upper", {}),
+        ("metadata?limit=1", {"a": [A]}),
+        ("metadata?limit=0", {}),
+        ("metadata?limit=-1&limit_per_metric=1", {"a": [A], "up": [UP]}),
+        ("metadata?limit_per_metric=0", {"a": [A], "up": [UP, UP_TOO]}),
+    ],
+)
+def test_answers(path: str, data: object) -> None:
+    async def check(running: Running) -> None:
+        methods = ("GET", "POST")
+        for method in methods:
+            async with running.client.request(method, f"/api/v1/{path}") as response:
+                assert response.status == 200
+                assert await response.json() == {"status": "success", "data": data}
+
+    run_api(check, fill=fill)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("series", "no match[] parameter provided"),
+        (
+            "series?match[]={}",
+            'invalid parameter "match[]": match[] must contain at least one non-empty matcher',
+        ),
+        ("labels?match[]={}", "match[] must contain at least one non-empty matcher"),
+        ("label/U__/values", 'invalid label name: ""'),
+        ("labels?limit=-1", 'invalid parameter "limit": limit must be non-negative'),
+        ("metadata?limit=x", "limit must be a number"),
+        ("metadata?limit_per_metric=1.5", "limit_per_metric must be a number"),
+    ],
+)
+def test_errors(path: str, text: str) -> None:
+    async def check(running: Running) -> None:
+        async with running.client.get(f"/api/v1/{path}") as response:
+            assert response.status == 400
+            answer = await response.json()
+        assert answer["errorType"] == "bad_data"
+        assert answer["error"].startswith(text)
+
+    run_api(check, fill=fill)
+
+
+@pytest.mark.parametrize("path", ["labels", "label/job/values", "series"])
+def test_answers_are_cut_at_the_limit(path: str) -> None:
+    async def check(running: Running) -> None:
+        query = {"match[]": '{job=~".+"}'}
+        _, answer = await running.get(path, limit="1", **query)
+        assert len(answer["data"]) == 1
+        assert answer["warnings"] == ["results truncated due to limit"]
+        _, answer = await running.get(path, limit="0", **query)
+        assert "warnings" not in answer
+
+    run_api(check, fill=fill)
+
+
+def test_the_build_is_like_a_prometheus_without_a_ruler() -> None:
+    async def check(running: Running) -> None:
+        status, answer = await running.get("status/buildinfo")
+        assert status == 200
+        data = answer["data"]
+        assert list(data) == [
+            "version",
+            "revision",
+            "branch",
+            "buildUser",
+            "buildDate",
+            "goVersion",
+        ]
+        assert re.fullmatch(r"3\.\d+\.\d+", data["version"])
+        assert data["revision"].startswith("cupola-")
+        assert re.fullmatch(r"\d{8}-\d\d:\d\d:\d\d", data["buildDate"])
+
+    run_api(check)

@@ -1,0 +1,210 @@
+"""Tests of query and query_range from HTTP to JSON, over the real engine and a store in memory."""
+
+import json
+
+import pytest
+
+from api.promql.options import EngineOptions
+from storage.dedup.algorithm import Algorithm
+from tests.makers.fake_store import NOW_MS, FakeStore, Running, run_api
+
+
+def fill(store: FakeStore) -> None:
+    for i in range(3):
+        samples = [(NOW_MS - 60_000 + k * 15_000, float(i + k)) for k in range(5)]
+        store.tenant().write({"__name__": "up", "job": f"j{i}"}, samples)
+    store.tenant("other").write({"__name__": "up", "job": "other"}, [(NOW_MS, 0.5)])
+
+
+def test_the_health_check_of_grafana() -> None:
+    async def check(running: Running) -> None:
+        form = {"query": "1+1", "time": "4"}
+        async with running.client.post("/api/v1/query", data=form) as response:
+            assert response.status == 200
+            assert response.headers["Content-Type"] == "application/json"
+            assert await response.text() == (
+                '{"status":"success","data":{"resultType":"scalar","result":[4,"2"]}}'
+            )
+
+    run_api(check)
+
+
+def test_an_instant_query_is_evaluated_now_unless_it_says_when() -> None:
+    async def check(running: Running) -> None:
+        async with running.client.get("/prometheus/api/v1/query?query=up{job='j1'}") as response:
+            assert await response.text() == (
+                '{"status":"success","data":{"resultType":"vector","result":['
+                '{"metric":{"__name__":"up","job":"j1"},"value":[1435781451.781,"5"]}]}}'
+            )
+        _, answer = await running.get("query", query='"text"')
+        assert answer["data"] == {"resultType": "string", "result": [1435781451.781, "text"]}
+        _, answer = await running.get("query", query="up{job='j1'}", time="1435781421.781")
+        assert answer["data"]["result"][0]["value"] == [1435781421.781, "3"]
+        _, answer = await running.get("query", query="up{job='j1'}[30s]")
+        assert answer["data"]["result"][0]["values"] == [
+            [1435781436.781, "4"],
+            [1435781451.781, "5"],
+        ]
+        _, answer = await running.get("query", query="nothing")
+        assert answer["data"]["result"] == []
+
+    run_api(check, fill=fill)
+
+
+def test_a_range_query() -> None:
+    times = {"start": str(NOW_MS / 1000 - 30), "end": str(NOW_MS / 1000), "step": "15"}
+
+    async def check(running: Running) -> None:
+        form = {"query": "up", **times}
+        async with running.client.post("/api/v1/query_range", data=form) as response:
+            answer = await response.json()
+        assert [series["metric"]["job"] for series in answer["data"]["result"]] == [
+            "j0",
+            "j1",
+            "j2",
+        ]
+        assert answer["data"]["result"][1] == {
+            "metric": {"__name__": "up", "job": "j1"},
+            "values": [[1435781421.781, "3"], [1435781436.781, "4"], [1435781451.781, "5"]],
+        }
+        _, answer = await running.get("query_range", query="2", **times)
+        assert answer["data"]["resultType"] == "matrix"
+        assert answer["data"]["result"][0]["metric"] == {}
+        _, answer = await running.get("query_range", query="up", limit="2", **times)
+        assert len(answer["data"]["result"]) == 2
+        assert answer["warnings"] == ["results truncated due to limit"]
+
+    run_api(check, fill=fill)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "kind", "text"),
+    [
+        (
+            "query?query=up{",
+            400,
+            "bad_data",
+            'invalid parameter "query": 1:4: parse error: unexpected end of input inside braces',
+        ),
+        (
+            "query",
+            400,
+            "bad_data",
+            'invalid parameter "query": unknown position: parse error: no expression found',
+        ),
+        (
+            "query_range?query=up[5m]&start=0&end=1&step=1",
+            400,
+            "bad_data",
+            'invalid parameter "query": invalid expression type "range vector" for range query, '
+            "must be Scalar or instant Vector",
+        ),
+        (
+            "query_range?query=up&start=0&end=1&step=x",
+            400,
+            "bad_data",
+            'invalid parameter "step": cannot parse "x" to a valid duration',
+        ),
+        (
+            "query?query=label_replace(up,'job','x','job','.*')",
+            422,
+            "execution",
+            "vector cannot contain metrics with the same labelset",
+        ),
+        (
+            "query_range?query=up&start=0&end=100&step=1",
+            422,
+            "execution",
+            "query processing would load too many samples into memory in query execution",
+        ),
+        ("query?query=up&timeout=0", 503, "timeout", "query timed out in query queue"),
+    ],
+)
+def test_errors(path: str, status: int, kind: str, text: str) -> None:
+    async def check(running: Running) -> None:
+        async with running.client.get(f"/api/v1/{path}") as response:
+            assert response.status == status
+            assert response.headers["Content-Type"] == "application/json"
+            answer = json.loads(await response.text())
+        assert list(answer) == ["status", "errorType", "error"]
+        assert answer["status"] == "error"
+        assert answer["errorType"] == kind
+        assert answer["error"].startswith(text)
+        name = path.split("?")[0]
+        got = running.sample("cupola_api_request_errors_total", endpoint=name, type=kind)
+        assert got == 1
+
+    run_api(check, fill=fill, engine_options=EngineOptions(threads=1, max_samples=50))
+
+
+def test_stats_are_told_if_asked_for() -> None:
+    async def check(running: Running) -> None:
+        _, answer = await running.get("query", query="1", stats="true")
+        assert list(answer["data"]) == ["resultType", "result", "stats"]
+        timings = answer["data"]["stats"]["timings"]
+        assert timings["execTotalTime"] >= timings["evalTotalTime"] > 0
+        _, answer = await running.get("query", query="1", stats="")
+        assert "stats" not in answer["data"]
+
+    run_api(check)
+
+
+def test_annotations_are_told() -> None:
+    async def check(running: Running) -> None:
+        _, answer = await running.get("query", query="quantile(2, up)")
+        assert len(answer["warnings"]) == 1
+        assert "quantile" in answer["warnings"][0]
+        _, answer = await running.get("query", query="rate(up[1m])")
+        assert len(answer["infos"]) == 1
+
+    run_api(check, fill=fill)
+
+
+def test_tenants_and_replicas_are_handed_to_the_store() -> None:
+    async def check(running: Running) -> None:
+        for headers, job in (({"X-Scope-OrgID": "other"}, "other"), ({}, "j0")):
+            async with running.client.get("/api/v1/query?query=up", headers=headers) as response:
+                answer = await response.json()
+            assert answer["data"]["result"][0]["metric"]["job"] == job
+        await running.get("query", query="1", dedup="false")
+        await running.get("query", query="1", **{"replicaLabels[]": "pod"})
+        await running.get("query", query="1", dedup="chain")
+        assert running.store.asked == [
+            ("other", ("replica",), True, Algorithm.AUTO),
+            ("default", ("replica",), True, Algorithm.AUTO),
+            ("default", ("replica",), False, Algorithm.AUTO),
+            ("default", ("pod",), True, Algorithm.AUTO),
+            ("default", ("replica",), True, Algorithm.CHAIN),
+        ]
+        headers = {"X-Scope-OrgID": "a/b"}
+        async with running.client.get("/api/v1/query?query=1", headers=headers) as response:
+            assert response.status == 400
+            assert (await response.json())["error"].startswith("invalid tenant 'a/b'")
+
+    run_api(check, fill=fill)
+
+
+def test_parameters_of_other_systems_are_ignored() -> None:
+    async def check(running: Running) -> None:
+        status, _ = await running.get(
+            "query",
+            query="1",
+            partial_response="x",
+            max_source_resolution="auto",
+            step="1",
+            nocache=1,
+        )
+        assert status == 200
+
+    run_api(check)
+
+
+def test_lookback_is_handed_on() -> None:
+    async def check(running: Running) -> None:
+        late = str(NOW_MS / 1000 + 60)
+        _, answer = await running.get("query", query="up", time=late, lookback_delta="30s")
+        assert answer["data"]["result"] == []
+        _, answer = await running.get("query", query="up", time=late, lookback_delta="0")
+        assert len(answer["data"]["result"]) == 3
+
+    run_api(check, fill=fill)

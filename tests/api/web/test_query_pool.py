@@ -1,0 +1,118 @@
+"""Tests of turns: how many there are, how many wait for one, and how long."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from api.errors import Unavailable
+from api.metrics import ApiMetrics
+from api.promql.errors import QueryTimeout
+from api.web.query_pool import QueryPool, Turn
+
+
+class Bench:
+    """A pool of two turns with room for one that waits."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.pool = QueryPool(concurrency=2, waiting_max=1, metrics=ApiMetrics(self.registry))
+        self.turns: list[Turn] = []
+        self.release = asyncio.Event()
+
+    async def hold(self, timeout_ms: int = 60_000) -> None:
+        async with self.pool.turn(timeout_ms=timeout_ms, client_left=lambda: False) as turn:
+            self.turns.append(turn)
+            await self.release.wait()
+
+    def sample(self, name: str) -> float:
+        return self.registry.get_sample_value(f"cupola_api_requests_{name}") or 0.0
+
+
+def run(test: Callable[[Bench], Awaitable[None]]) -> None:
+    async def main() -> None:
+        bench = Bench()
+        await test(bench)
+        bench.pool.close()
+
+    asyncio.run(main())
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_turns_are_bounded_and_so_is_the_queue() -> None:
+    async def check(bench: Bench) -> None:
+        held = [asyncio.create_task(bench.hold()) for _ in range(3)]
+        await settle()
+        assert len(bench.turns) == 2
+        assert bench.sample("running") == 2
+        assert bench.sample("waiting") == 1
+        with pytest.raises(
+            Unavailable,
+            match=r"max-concurrency=2 are running and api\.max-waiting-requests=1 are waiting",
+        ):
+            await bench.hold()
+        assert bench.sample("rejected_total") == 1
+        bench.release.set()
+        await asyncio.gather(*held)
+        assert len(bench.turns) == 3
+        assert all(turn.cancelled() for turn in bench.turns)
+        assert bench.sample("running") == bench.sample("waiting") == 0
+        await bench.hold()
+
+    run(check)
+
+
+def test_waiting_is_part_of_the_timeout() -> None:
+    async def check(bench: Bench) -> None:
+        held = [asyncio.create_task(bench.hold()) for _ in range(2)]
+        await settle()
+        with pytest.raises(QueryTimeout, match="^query timed out in query queue$"):
+            await bench.hold(timeout_ms=10)
+        with pytest.raises(QueryTimeout, match="^query timed out in query queue$"):
+            await bench.hold(timeout_ms=0)
+        bench.release.set()
+        await asyncio.gather(*held)
+        assert bench.turns[0].timeout_ms <= 60_000
+        assert bench.turns[0].queued_seconds >= 0
+        assert bench.sample("waiting") == 0
+
+    run(check)
+
+
+def test_a_waiter_that_is_cancelled_leaves_the_queue() -> None:
+    async def check(bench: Bench) -> None:
+        held = [asyncio.create_task(bench.hold()) for _ in range(3)]
+        await settle()
+        held[2].cancel()
+        await settle()
+        assert bench.sample("waiting") == 0
+        bench.release.set()
+        await asyncio.gather(*held[:2])
+        await bench.hold()
+
+    run(check)
+
+
+def test_functions_run_in_threads_of_the_pool() -> None:
+    async def check(bench: Bench) -> None:
+        name = await bench.pool.run(lambda: threading.current_thread().name)
+        assert name.startswith("api")
+
+    run(check)
+
+
+def test_a_client_that_left_cancels() -> None:
+    async def check(bench: Bench) -> None:
+        left = False
+        async with bench.pool.turn(timeout_ms=1_000, client_left=lambda: left) as turn:
+            assert not turn.cancelled()
+            left = True
+            assert turn.cancelled()
+
+    run(check)

@@ -1,0 +1,66 @@
+"""What a tenant is told of its limits."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+
+from receiver.limits.handler import effective
+from receiver.limits.limits import NO_LIMITS, TenantLimits
+from storage.options import DAY_MS, StorageOptions
+
+OPTIONS = replace(StorageOptions(), labels_per_series_max=10, label_bytes_max=100)
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted"),
+    [
+        (
+            TenantLimits(),
+            {
+                "ingestion_rate": 0.0,
+                "ingestion_burst_size": 0,
+                "max_label_names_per_series": 10,
+                "max_label_value_length": 100,
+                "max_global_series_per_user": 0,
+                "creation_grace_period": "10m",
+                "out_of_order_time_window": "15d",
+                "compactor_blocks_retention_period": "15d",
+                "metric_relabel_configs": (),
+            },
+        ),
+        (
+            TenantLimits(
+                ingestion_rate=2,
+                request_rate=3,
+                request_burst_size=4,
+                max_label_names_per_series=11,
+                max_label_value_length=99,
+                out_of_order_time_window_ms=60_000,
+                creation_grace_period_ms=0,
+            ),
+            {
+                "ingestion_rate": 2,
+                "ingestion_burst_size": 40,
+                "request_burst_size": 4,
+                "max_label_names_per_series": 10,
+                "max_label_value_length": 99,
+                "out_of_order_time_window": "1m",
+                "creation_grace_period": "0",
+            },
+        ),
+        (
+            TenantLimits(out_of_order_time_window_ms=20 * DAY_MS),
+            {"out_of_order_time_window": "15d"},
+        ),
+    ],
+)
+def test_what_is_in_force(limits: TenantLimits, wanted: dict[str, object]) -> None:
+    told = effective(limits, OPTIONS)
+    assert {name: told[name] for name in wanted} == wanted
+
+
+def test_every_limit_is_told() -> None:
+    names = {limit.metadata["key"] for limit in fields(TenantLimits)}
+    assert set(effective(NO_LIMITS, OPTIONS)) == names | {"compactor_blocks_retention_period"}

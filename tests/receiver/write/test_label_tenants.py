@@ -1,0 +1,179 @@
+"""Writes split by a label: who gets what, and one answer for all."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from itertools import chain
+
+import cramjam
+import pytest
+
+from receiver.errors import Forbidden, RateLimited, WriteError
+from receiver.wire.messages import encode_varint
+from receiver.write import label_tenants
+from receiver.write.label_tenants import LabelTenants, split_1, split_2
+from storage.batch import Batch, Outcome, Reject
+from storage.errors import Overloaded, StorageError, TenantError
+from tests.makers.batches import DECODER, batch_of, raw_batch
+from tests.makers.bodies.v1 import decode
+from tests.twins.wire import v1 as naive
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Database:
+    """Notes what it is given, by tenant; answers as told."""
+
+    answers: dict[str, Outcome | Exception] = field(default_factory=dict)
+    seen: dict[str, list[tuple[Labels, int]]] = field(default_factory=dict)
+    released: int = 0
+
+    async def append(self, tenant: str, batch: Batch, arrival_ms: int) -> Outcome:
+        assert tenant not in self.seen, "BUG: a tenant got two parts"
+        self.seen[tenant] = [(labels, t) for labels, t, _ in decode(batch.payload)]
+        count = batch.sample_count
+        batch.release()
+        answer = self.answers.get(tenant, Outcome(count))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def write(
+    database: Database, *series: dict[str, str], tenant: str = "own", allowed: str | None = None
+) -> Outcome:
+    batch = batch_of([(labels, [(k, 1.0)]) for k, labels in enumerate(series)])
+    splitter = LabelTenants(
+        database, DECODER, "team", allows=lambda name: allowed is None or name in allowed
+    )
+    return asyncio.run(splitter.append(tenant, batch, 0))
+
+
+UP = ("__name__", "up")
+
+
+def test_each_tenant_gets_its_series_without_the_label() -> None:
+    database = Database()
+    outcome = write(
+        database,
+        {"__name__": "up", "team": "a", "z": "1"},
+        {"__name__": "up"},
+        {"__name__": "up", "team": "b"},
+        {"__name__": "up", "team": ""},
+        {"__name__": "up", "a": "x", "team": "a"},
+        {"__name__": "up", "team": "own", "q": "team"},
+    )
+    assert outcome == Outcome(6)
+    empty = (UP, ("team", ""))
+    assert database.seen == {
+        "a": [((UP, ("z", "1")), 0), ((UP, ("a", "x")), 4)],
+        "own": [((UP,), 1), (empty, 3), ((UP, ("q", "team")), 5)],
+        "b": [((UP,), 2)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "kept"),
+    [
+        ({"__name__": "up"}, (UP,)),
+        ({"__name__": "team"}, (("__name__", "team"),)),
+        ({"__name__": "up", "team": "own"}, (UP,)),
+    ],
+)
+def test_a_request_of_one_tenant(labels: dict[str, str], kept: Labels) -> None:
+    database = Database()
+    assert write(database, labels) == Outcome(1)
+    assert database.seen == {"own": [(kept, 0)]}
+
+
+@pytest.mark.parametrize(
+    ("team", "error"), [("b", Forbidden), ("a/b", TenantError), ("\N{SNOWMAN}", TenantError)]
+)
+def test_nothing_is_written_if_a_part_may_not_be(team: str, error: type[Exception]) -> None:
+    database = Database()
+    with pytest.raises(error):
+        write(database, {"__name__": "up"}, {"__name__": "up", "team": team}, allowed="a")
+    assert database.seen == {}
+
+
+def test_a_request_may_name_so_many_tenants(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_tenants, "TENANTS_MAX", 2)
+    series = [{"__name__": "up", "team": f"t{k}"} for k in range(3)]
+    assert write(Database(), *series[:2]) == Outcome(2)
+    with pytest.raises(TenantError, match="over 2 tenants in one request"):
+        write(Database(), *series)
+
+
+def test_refusals_of_all_parts_are_told_together() -> None:
+    answers: dict[str, Outcome | Exception] = {
+        "a": Outcome(3, (Reject("x", 1, "first"), Reject("y", 1, "other")), dropped=1),
+        "b": Outcome(4, (Reject("x", 2, "second"),)),
+    }
+    series = [{"__name__": "up", "team": team} for team in "abc"]
+    wanted = (Reject("x", 3, "first"), Reject("y", 1, "other"))
+    assert write(Database(answers), *series) == Outcome(8, wanted, dropped=1)
+
+
+LIMITED = RateLimited("too fast", status=429, retry_after_s=1)
+
+
+@pytest.mark.parametrize(
+    ("answers", "raised"),
+    [
+        ([LIMITED, Outcome(1)], LIMITED),
+        ([LIMITED, Overloaded("full")], "full"),
+        ([TenantError("no"), LIMITED], LIMITED),
+        ([RuntimeError("bug"), Overloaded("full")], "bug"),
+    ],
+)
+def test_the_failure_that_may_pass_is_told_first(
+    answers: list[Outcome | Exception], raised: object
+) -> None:
+    database = Database(dict(zip("ab", answers, strict=True)))
+    with pytest.raises((WriteError, StorageError, RuntimeError)) as found:
+        write(database, *({"__name__": "up", "team": team} for team in "ab"))
+    assert str(found.value) == str(raised)
+    assert set(database.seen) == {"a", "b"}
+
+
+def test_what_is_no_series_stays_with_the_tenant_of_the_request() -> None:
+    metadata = naive.message(3, naive.message(2, b"team"))
+    series = naive.series([(b"__name__", b"up"), (b"team", b"a")], [(1, 2)], naive.message(3, b""))
+    body = metadata + series
+    assert raw_batch(body).sample_count == 1
+    kept = naive.series([(b"__name__", b"up")], [(1, 2)], naive.message(3, b""))
+    assert split_1(body, b"team", "own") == {"own": metadata, "a": kept}
+
+
+SYMBOLS = [b"", b"__name__", b"up", b"team", b"a", b"b", b"z"]
+HEAD = b"".join(naive.message(4, symbol) for symbol in SYMBOLS)
+SAMPLE = naive.message(2, b"\x10\x05")
+
+
+def series_2(*references: int, packed: bool = True) -> bytes:
+    if packed:
+        labels = naive.message(1, b"".join(map(encode_varint, references)))
+    else:
+        labels = b"".join(chain.from_iterable((b"\x08", encode_varint(r)) for r in references))
+    return naive.message(5, labels + SAMPLE)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_remote_write_2_is_split_by_references(packed: bool) -> None:
+    first = series_2(1, 2, 3, 4, 6, 5, packed=packed)
+    plain = series_2(1, 2, packed=packed)
+    odd, wild = series_2(1, 2, 3), series_2(1, 200)
+    second = series_2(3, 5, 1, 2)
+    body = first + plain + odd + wild + HEAD + second
+    assert split_2(body, b"team", "own") == {
+        "a": HEAD + series_2(1, 2, 6, 5),
+        "own": HEAD + plain + odd + wild,
+        "b": HEAD + series_2(1, 2),
+    }
+
+
+def test_bodies_are_as_senders_compress_them() -> None:
+    payload = bytes(cramjam.snappy.compress_raw(naive.series([(b"__name__", b"up")], [(1, 2)])))
+    assert [t for _, t, _ in decode(payload)] == [1]

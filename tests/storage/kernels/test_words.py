@@ -1,0 +1,44 @@
+"""The machine words of kernels, against Python's integers."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.kernels.jit import kernel
+from storage.kernels.words import load_byte, load_word, multiply_add, store_word
+from storage.samples.samples import Int64s
+
+# The first call compiles.
+compiled = settings(deadline=None)
+
+WORDS = st.integers(0, (1 << 64) - 1)
+
+
+@kernel
+def add_product(words, out) -> None:
+    out[0], out[1] = multiply_add(words[0], words[1], words[2], words[3])
+
+
+@kernel
+def move_word(source, offset: int, out: Int64s) -> None:
+    """out[0] = the byte, and the word in out[1] = the 8 bytes, at source[offset:]."""
+    out[0] = load_byte(source.ctypes.data, offset)
+    store_word(out.ctypes.data, 8, load_word(source.ctypes.data, offset))
+
+
+@compiled
+@given(WORDS, WORDS, WORDS, WORDS)
+def test_multiply_add_is_exact_modulo_two_to_the_128(low: int, high: int, a: int, b: int) -> None:
+    out = np.zeros(2, np.uint64)
+    add_product(np.array([low, high, a, b], np.uint64), out)
+    total = ((high << 64 | low) + a * b) % (1 << 128)
+    assert out.tolist() == [total % (1 << 64), total >> 64]
+
+
+@compiled
+@given(st.binary(min_size=8, max_size=24))
+def test_words_are_little_endian_at_any_place(data: bytes) -> None:
+    offset = len(data) - 8
+    out = np.zeros(2, np.uint64)
+    move_word(np.frombuffer(data, np.uint8), offset, out)
+    assert out.tolist() == [data[offset], int.from_bytes(data[offset:], "little")]

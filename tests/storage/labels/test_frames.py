@@ -1,0 +1,179 @@
+"""Label frames against lists of dictionaries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.labels.frames import (
+    DISTINCT_SLOTS,
+    OVERLAY_CODE_MIN,
+    LabelFrame,
+    LabelPairs,
+    Matcher,
+    Symbols,
+    distinct_codes,
+    empty_frame,
+    group_rows,
+    number_codes,
+    one_row,
+    take_pairs,
+    text_ranks,
+)
+
+NAMES = ["A", "__name__", "b", "é"]
+labelsets = st.lists(
+    st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["x", "X", "xy", "ü"])), max_size=8
+)
+
+
+def pairs_frame(symbols: Symbols, sets: list[dict[str, str]]) -> LabelFrame:
+    """A frame as the storage makes it: from pairs of codes."""
+    offsets = np.cumsum([0] + [len(labels) for labels in sets]).astype(np.int64)
+    flat = [pair for labels in sets for pair in sorted(labels.items())]
+    names = np.array([symbols.code(name) for name, _ in flat], np.int32)
+    values = np.array([symbols.code(value) for _, value in flat], np.int32)
+    return LabelFrame(symbols, len(sets), pairs=LabelPairs(offsets, names, values))
+
+
+def dicts(frame: LabelFrame) -> list[dict[str, str]]:
+    return [frame.labelset(row) for row in range(frame.rows)]
+
+
+def frames(sets: list[dict[str, str]]) -> list[LabelFrame]:
+    """The same labels in both forms."""
+    symbols = Symbols()
+    return [LabelFrame.from_dicts(symbols, sets), pairs_frame(symbols, sets)]
+
+
+@given(labelsets, st.data())
+def test_operations_do_as_on_dictionaries(sets: list[dict[str, str]], data: st.DataObject) -> None:
+    gone = data.draw(st.lists(st.sampled_from(NAMES), max_size=2))
+    index = st.integers(0, max(0, len(sets) - 1))
+    rows = data.draw(st.lists(index, max_size=6)) if sets else []
+    for frame in frames(sets):
+        assert dicts(frame) == sets
+        present = {name for labels in sets for name in labels}
+        assert frame.names == tuple(sorted(present, key=str.encode))
+        kept = [{n: v for n, v in labels.items() if n not in gone} for labels in sets]
+        assert dicts(frame.drop(gone)) == kept
+        only = [{n: v for n, v in labels.items() if n in gone} for labels in sets]
+        assert dicts(frame.keep(gone)) == only
+        assert dicts(frame.take(np.array(rows, np.int64))) == [sets[row] for row in rows]
+        taken = frame.drop(gone).take(np.array(rows, np.int64))
+        assert dicts(taken) == [kept[row] for row in rows]
+        asked = ["é", "absent", "A", "é"]
+        matrix = frame.matrix(asked)
+        for row, labels in enumerate(sets):
+            texts = [labels.get(name, "") for name in asked]
+            assert frame.symbols.texts(matrix[row]) == texts
+        codes = np.full(frame.rows, frame.symbols.code("new"), np.int32)
+        assert dicts(frame.with_column("b", codes)) == [s | {"b": "new"} for s in sets]
+
+
+@given(labelsets)
+def test_order_is_that_of_sorted_label_pairs(sets: list[dict[str, str]]) -> None:
+    def key(row: int) -> list[tuple[bytes, bytes]]:
+        return sorted((n.encode(), v.encode()) for n, v in sets[row].items())
+
+    expected = sorted(range(len(sets)), key=key)
+    for frame in frames(sets):
+        assert frame.order().tolist() == expected
+
+
+@given(labelsets)
+def test_groups_are_numbered_by_first_appearance(sets: list[dict[str, str]]) -> None:
+    for frame in frames(sets):
+        group, first = frame.group(["b", "é"])
+        seen: dict[tuple[str, str], int] = {}
+        for row, labels in enumerate(sets):
+            key = (labels.get("b", ""), labels.get("é", ""))
+            assert group[row] == seen.setdefault(key, len(seen))
+        assert len(first) == len(seen)
+        assert [group[row] for row in first] == list(range(len(seen)))
+
+
+def test_rows_with_equal_hashes_are_compared_in_full() -> None:
+    matrix = np.arange(100_000, dtype=np.int32).reshape(-1, 2)
+    group, first = group_rows(np.concatenate([matrix, matrix]))
+    assert group.tolist() == list(range(50_000)) * 2
+    assert first.tolist() == list(range(50_000))
+
+
+def test_symbols_are_equal_exactly_if_their_texts_are() -> None:
+    class Stored:
+        def text(self, code: int) -> str:
+            return ["", "a", "b"][code]
+
+        def find(self, text: str) -> int:
+            return {"": 0, "a": 1, "b": 2}.get(text, -1)
+
+    symbols = Symbols(Stored())
+    assert [symbols.code(text) for text in ("", "a", "b")] == [0, 1, 2]
+    assert symbols.code("c") == symbols.code("c") == OVERLAY_CODE_MIN
+    assert symbols.code("d") == OVERLAY_CODE_MIN + 1
+    assert symbols.texts([0, 2, OVERLAY_CODE_MIN, OVERLAY_CODE_MIN + 1]) == ["", "b", "c", "d"]
+
+
+@given(st.lists(st.integers(0, 50), max_size=40))
+def test_distinct_codes(codes: list[int]) -> None:
+    assert sorted(distinct_codes(np.array(codes, np.int32)).tolist()) == sorted(set(codes))
+
+
+def test_many_distinct_codes() -> None:
+    codes = np.arange(100_000, dtype=np.int32)
+    assert distinct_codes(codes).tolist() == codes.tolist()
+
+
+@settings(deadline=None)  # the first call may compile
+@given(st.lists(st.integers(0, 2**31 - 1) | st.integers(0, 3), max_size=30))
+def test_codes_are_numbered_by_first_appearance(codes: list[int]) -> None:
+    distinct, numbers = number_codes(np.array(codes, np.int32))
+    assert distinct.tolist() == list(dict.fromkeys([0, *codes]))
+    assert distinct[numbers].tolist() == codes
+
+
+def test_more_codes_than_there_is_room_for_at_first() -> None:
+    codes = np.arange(2 * DISTINCT_SLOTS, dtype=np.int32)[::-1] * 3
+    distinct, numbers = number_codes(codes.reshape(2, -1))
+    assert numbers.shape == (2, DISTINCT_SLOTS)
+    np.testing.assert_array_equal(distinct[numbers].reshape(-1), codes)
+
+
+@pytest.mark.parametrize(
+    "texts", [[], ["b", "", "a"], ["\udcff", "ä", "\U0001f600", "z"], ["10", "9", "B", "a"]]
+)
+def test_texts_are_ranked_by_their_bytes(texts: list[str]) -> None:
+    want = sorted(texts, key=lambda text: text.encode("utf-8", "surrogateescape"))
+    assert [want[rank - 1] for rank in text_ranks(texts)] == texts
+
+
+def test_small_frames() -> None:
+    symbols = Symbols()
+    assert dicts(empty_frame(symbols)) == []
+    assert empty_frame(symbols).order().tolist() == []
+    assert dicts(one_row(symbols)) == [{}]
+    assert one_row(symbols).group([])[0].tolist() == [0]
+
+
+def test_a_name_may_be_asked_for_twice() -> None:
+    for frame in frames([{"a": "1", "b": "2"}, {"b": "3"}]):
+        text = frame.symbols.text
+        found = [[text(int(code)) for code in row] for row in frame.matrix(["b", "a", "b", "b"])]
+        assert found == [["2", "1", "2", "2"], ["3", "", "3", "3"]]
+
+
+def test_pairs_of_chosen_rows() -> None:
+    pairs = LabelPairs(
+        np.array([0, 2, 2, 3]), np.array([1, 2, 3], np.int32), np.array([4, 5, 6], np.int32)
+    )
+    taken = take_pairs(pairs, np.array([2, 1, 0]))
+    assert taken.offsets.tolist() == [0, 1, 1, 3]
+    assert taken.names.tolist() == [3, 1, 2]
+    assert taken.values.tolist() == [6, 4, 5]
+
+
+def test_a_matcher_reads_as_it_is_written() -> None:
+    assert str(Matcher("job", "=~", "a|b")) == "job=~'a|b'"

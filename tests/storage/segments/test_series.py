@@ -1,0 +1,88 @@
+"""Series tables of several segments give every series once, with its newest value."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from storage.errors import FormatError
+from storage.segments import series as segment_series
+from storage.segments.duck import Duck
+from storage.segments.series import SeriesReader
+from tests.makers.segments import Row, labels_of, tenant_of, write_rows
+
+STALE_BITS = 0x7FF0000000000002
+SEGMENTS: list[list[Row]] = [
+    [(1, 10, 1), (1, 20, 2), (2, 30, 3), (9, 5, STALE_BITS)],
+    [(2, 30, 4), (3, 15, 5), (4, 100, 6)],
+    [(1, 15, 7), (3, 16, 8), (8, -7, 9)],
+]
+# id: (min_ts, max_ts, bits of the value at max_ts; of equal times the older segment's)
+EXPECTED = {
+    1: (10, 20, 2), 2: (30, 30, 3), 3: (15, 16, 8), 4: (100, 100, 6), 8: (-7, -7, 9),
+    9: (5, 5, STALE_BITS),
+}  # fmt: skip
+
+
+def read(reader: SeriesReader, segments: list[Any]) -> dict[int, tuple[int, int, int]]:
+    """All series; checks labels, tenants, and that none comes twice."""
+    found = {}
+    for table in reader.read(segments):
+        bits = table["last_value"].to_numpy().view(np.uint64).tolist()
+        assert table["series_id"].to_pylist() == sorted(table["series_id"].to_pylist())
+        for row, value in zip(table.to_pylist(), bits, strict=True):
+            series_id = row["series_id"]
+            assert series_id not in found
+            assert dict(row["labels"]) == labels_of(series_id)
+            assert row["tenant"] == tenant_of(series_id)
+            found[series_id] = (row["min_ts"], row["max_ts"], value)
+    return found
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 1000])
+def test_every_series_once(
+    tmp_path: Path, duck: Duck, monkeypatch: pytest.MonkeyPatch, batch_rows: int
+) -> None:
+    monkeypatch.setattr(segment_series, "BATCH_ROWS", batch_rows)
+    metas = [write_rows(duck, tmp_path, rows) for rows in SEGMENTS]
+    assert read(SeriesReader(duck, tmp_path), metas) == EXPECTED
+
+
+def test_no_segments(tmp_path: Path, duck: Duck) -> None:
+    reader = SeriesReader(duck, tmp_path)
+    assert list(reader.read([])) == []
+    assert reader.in_range([], 0, 10).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("start_ms", "end_ms", "ids"),
+    [
+        (-(2**63), 2**63 - 1, [1, 2, 3, 4, 8, 9]),
+        (15, 15, [1, 3]),
+        (12, 14, [1]),  # no sample there, but the segment's first and last surround it
+        (100, 200, [4]),
+        (101, 200, []),
+        (-7, 5, [8, 9]),
+    ],
+)
+def test_in_range(tmp_path: Path, duck: Duck, start_ms: int, end_ms: int, ids: list[int]) -> None:
+    metas = [write_rows(duck, tmp_path, rows) for rows in SEGMENTS]
+    found = SeriesReader(duck, tmp_path).in_range(metas, start_ms, end_ms)
+    assert found.dtype == np.int64 and found.tolist() == ids
+
+
+def test_path_with_a_quote(tmp_path: Path, duck: Duck) -> None:
+    directory = tmp_path / "it's"
+    meta = write_rows(duck, directory, SEGMENTS[0])
+    assert len(read(SeriesReader(duck, directory), [meta])) == 3
+
+
+def test_damaged_series_file(tmp_path: Path, duck: Duck) -> None:
+    meta = write_rows(duck, tmp_path, SEGMENTS[0])
+    (tmp_path / meta.ulid / "series.parquet").write_bytes(b"noise")
+    reader = SeriesReader(duck, tmp_path)
+    with pytest.raises(FormatError, match="series tables"):
+        list(reader.read([meta]))
+    with pytest.raises(FormatError, match="series tables"):
+        reader.in_range([meta], 0, 10)

@@ -1,0 +1,94 @@
+"""Matchers over label columns, against plain evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.labels.frames import Matcher, Symbols
+from storage.options import StorageOptions
+from storage.series import index as index_module
+from storage.series.index import TenantIndex, text_test
+from storage.series.table import SeriesTable
+from tests.makers.batches import batch_of
+from tests.twins.storage import kernels as naive
+
+OPTIONS = replace(StorageOptions(), series_max=1000, symbol_bytes_max=1 << 20)
+values = st.sampled_from(["", "x", "y", "z\n"])
+labelsets = st.lists(
+    st.fixed_dictionaries({"__name__": st.sampled_from(["up", "down"]), "a": values, "b": values}),
+    max_size=8,
+)
+matchers = st.lists(
+    st.tuples(
+        st.sampled_from(["=", "!=", "=~", "!~"]),
+        st.sampled_from(["__name__", "a", "b", "other"]),
+        st.sampled_from(["", "up", "x", "x|y", "|z\n"]),
+    ),
+    max_size=3,
+)
+
+
+@given(st.lists(labelsets, min_size=1, max_size=3), matchers)
+def test_matching_does_as_its_twin(
+    rounds: list[list[dict[str, str]]], tests: list[tuple[str, str, str]]
+) -> None:
+    table = SeriesTable(OPTIONS)
+    index = TenantIndex(table, 1)
+    asked = [Matcher(name, op, value) for op, name, value in tests]
+    known: list[dict[str, str]] = []
+    for sets in rounds:
+        for tenant in (1, 2):
+            table.resolve(batch_of([(labels, [(1, 1.0)]) for labels in sets]), tenant)
+        known += [{n: v for n, v in labels.items() if v} for labels in sets]
+        expected = {
+            tuple(sorted(labels.items()))
+            for labels in known
+            if all(naive.matches(labels, *test) for test in tests)
+        }
+        refs = index.match(asked)
+        frame = index.frame(refs, Symbols(table.symbols))
+        found = [tuple(frame.labelset(row).items()) for row in range(frame.rows)]
+        assert set(found) == expected
+        assert len(found) == len(expected)
+        ids = table.ids[refs].tolist()
+        assert ids == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "text", "expected"),
+    [
+        ("=", "a", "a", True),
+        ("!=", "a", "a", False),
+        ("=~", "a.c", "a\nc", True),
+        ("=~", "a", "ab", False),
+        ("!~", "a", "ab", True),
+        ("=~", "a|b.*", "bcd", True),
+        ("=~", "", "", True),
+        ("=~", "\udcff", "a", False),
+        ("=~", "a|\udcff", "a", True),
+        ("!~", "\udcff", "a", True),
+        ("=", "\udcff", "a", False),
+        ("=~", "a|b", "b", True),
+        ("!~", "", "", False),
+        ("=~", "é+", "éé", True),
+        ("=~", "a|\udcff", "\udcff", True),
+        ("!=", "a", "\udcff", True),
+        ("!~", "a", "\udcff", True),
+    ],
+)
+def test_one_value(op: str, value: str, text: str, expected: bool) -> None:
+    assert text_test(Matcher("l", op, value))(text) is expected
+
+
+def test_columns_are_dropped_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "COLUMNS_KEPT_MAX", 1)
+    table = SeriesTable(OPTIONS)
+    index = TenantIndex(table, 1)
+    table.resolve(batch_of([({"__name__": "up", "a": "x", "b": "y"}, [(1, 1.0)])]), 1)
+    for _ in range(2):
+        for name, value in (("a", "x"), ("b", "y")):
+            assert len(index.match([Matcher(name, "=", value)])) == 1
