@@ -16,7 +16,7 @@ from api.promql.syntax.nodes import VectorSelector
 from api.promql.syntax.parser import parse
 from api.times import MAX_TIME_MS, MIN_TIME_MS, MS_NS, parse_duration_ns, parse_time_ms
 from storage.dedup.algorithm import Algorithm
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from storage.options import HOUR_MS
 from storage.refusals.ledger import Wanted
 from storage.tenants.tenant import DEFAULT_TENANT, parse_tenant

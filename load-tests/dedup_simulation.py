@@ -22,10 +22,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from api.promql.ranges.floats import FUNCTIONS, Windows
+from api.promql.ranges.floats import FUNCTIONS
+from api.promql.ranges.windows import Windows
 from storage.dedup.dedup import Algorithm, dedup
+from storage.kernels.arrays import Int64s
 from storage.samples.merge import between
-from storage.samples.samples import Int64s, Samples
+from storage.samples.samples import Samples
 from tests.makers.replicas.judge import (
     Output,
     covered,

@@ -17,9 +17,11 @@ import numpy as np
 from api.promql.engine import Engine
 from api.promql.options import EngineOptions
 from storage.dedup.dedup import Algorithm, dedup
-from storage.labels.frames import LabelFrame, Matcher, Symbols
+from storage.kernels.arrays import Int64s
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.matchers import Matcher
 from storage.read.selection import DedupRule, DedupSelection, StoredSelection
-from storage.samples.samples import Int64s, Samples
+from storage.samples.samples import Samples
 
 INTERVAL_MS = 15_000
 QUERY = "sum by (mode) (rate(cpu[5m]))"

@@ -38,7 +38,7 @@ from storage.batch import (
 )
 from storage.database import Database
 from storage.errors import CorruptBatch, LimitExceeded
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from storage.options import MIB, StorageOptions
 from storage.warm_up import warm_up
 from tests.makers.bodies.hostile import SEEDS, TYPE_1, TYPE_2, Edit, edited

@@ -14,6 +14,8 @@ everything that may succeed later, 4xx for what never can. Prometheus drops the 
 too by default: 409 is never used, and 429 only for rates, unless limits.rate-limit-status is 503.
 """
 
+import random
+
 from storage.errors import CorruptBatch, LimitExceeded, StorageError, TenantError
 
 
@@ -83,3 +85,12 @@ def status_of(error: WriteError | StorageError) -> int:
     if isinstance(error, TenantError | CorruptBatch | LimitExceeded):
         return 400
     return 503 if error.retryable else 500
+
+
+RETRY_AFTER_MIN_S = 1
+RETRY_AFTER_MAX_S = 5
+
+
+def retry_after_s() -> int:
+    """Seconds until a sender should try again: random, so that senders do not come back in step."""
+    return random.randint(RETRY_AFTER_MIN_S, RETRY_AFTER_MAX_S)

@@ -2,8 +2,6 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from receiver.write.admission import Admission
-
 DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -66,16 +64,11 @@ class ReceiverMetrics:
         self.build_info = Gauge(
             "cupola_build_info", "1, with the program's version.", ["version"], registry=registry
         )
-        self._inflight_requests = Gauge(
+        self.inflight_requests = Gauge(
             "cupola_write_inflight_requests", "Write requests being handled.", registry=registry
         )
-        self._inflight_bytes = Gauge(
+        self.inflight_bytes = Gauge(
             "cupola_write_inflight_bytes",
             "Bytes of write requests held, compressed and uncompressed.",
             registry=registry,
         )
-
-    def watch(self, admission: Admission) -> None:
-        """Let the in-flight gauges show what the admission holds."""
-        self._inflight_requests.set_function(lambda: admission.held_requests)
-        self._inflight_bytes.set_function(lambda: admission.held_bytes)

@@ -7,13 +7,9 @@ and replay run the same code on it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
-from storage.samples.samples import Float64s, Histograms, Int8s, Int32s, Int64s
-
-Bytes = NDArray[np.uint8]
-UInt64s = NDArray[np.uint64]
+from storage.histograms.columns import Histograms
+from storage.kernels.arrays import Bytes, Float64s, Int8s, Int32s, Int64s, UInt64s
+from storage.samples.exemplars import RawExemplars
 
 # Record kinds: how a log record's payload is encoded. They are on disk; never reuse a number.
 KIND_REMOTE_WRITE_1_SNAPPY = 1
@@ -31,27 +27,6 @@ class SymbolSpans:
 
     starts: Int64s
     lengths: Int64s
-
-
-@dataclass(frozen=True, slots=True)
-class RawExemplars:
-    """The exemplars of a request, in the order of their series.
-
-    series: the number of each one's series in the batch. Their labels are runs of protobuf Label
-    fields, buffer[label_start[i]:label_end[i]], which were not looked into; a run may be empty.
-    problems: int8, 0 or why the decoder could not make them (storage.histograms.problems).
-    """
-
-    series: Int64s
-    timestamps: Int64s
-    values: Float64s
-    buffer: Bytes
-    label_start: Int64s
-    label_end: Int64s
-    problems: Int8s | None = None
-
-    def __len__(self) -> int:
-        return len(self.series)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,9 @@ from storage.series.table import TENANT_BITS, SeriesTable
 from storage.shard.recovery import recover_shard
 from storage.shard.retention import Retention
 from storage.shard.sealing import seal_head
-from storage.shard.shard import PendingWrite, Shard, ShardFiles, Tenant, now_ms
+from storage.shard.shard import PendingWrite, Shard, ShardFiles, now_ms
 from storage.tenants.rules import NO_RULES, RulesSource
+from storage.tenants.tenant import Tenant
 
 logger = logging.getLogger(__name__)
 

@@ -9,16 +9,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from storage.batch import Batch, RawExemplars, SymbolSpans
+from storage.batch import Batch, SymbolSpans
 from storage.dedup.complete import complete_groups
 from storage.dedup.dedup import dedup
 from storage.head.head import Head, sealed_samples
 from storage.histograms.histograms import Parts, from_parts
-from storage.labels.frames import LabelFrame, Matcher, Symbols
+from storage.kernels.arrays import Int64s
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.replica_health import measure
+from storage.samples.exemplars import RawExemplars
 from storage.samples.merge import between, merge_all
-from storage.samples.samples import Int64s
 from storage.segments.exemplars import label_maps
 from storage.segments.reader import Rows, cut_runs, join_runs, merge
 from storage.segments.runs import strictly_ascending

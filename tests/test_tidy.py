@@ -21,6 +21,7 @@ PARAMETERS_MAX = 5
 
 # Modules without a test module of their own name, and the one beside it that tests them instead.
 TESTED_WITH = {
+    "api/promql/aggregations/kernels.py": "test_aggregation.py",
     "api/promql/native_histograms/buckets.py": "test_values.py",
     "api/promql/native_histograms/compare.py": "test_arithmetic.py",
     "api/promql/native_histograms/fold.py": "test_arithmetic.py",
@@ -28,9 +29,11 @@ TESTED_WITH = {
     "api/promql/ranges/native/extended_kernels.py": "test_extended.py",
     "api/promql/ranges/native/rate_kernels.py": "test_rates.py",
     "receiver/wire/histogram_columns.py": "test_histograms.py",
+    "receiver/wire/scan.py": "v1/test_series.py",
     "receiver/wire/v1/columns.py": "../test_decoder.py",
     "receiver/wire/v2/columns.py": "test_series.py",
     "storage/head/kernels.py": "test_head.py",
+    "storage/labels/wire.py": "../series/test_table.py",
     "storage/series/kernels.py": "test_table.py",
 }
 # A module with fewer branches and loops only declares: its users' tests are tests enough.

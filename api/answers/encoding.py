@@ -17,9 +17,11 @@ from api.answers.json_text import Bytes
 from api.answers.texts import KERNEL_ARRAY, LabelText, ObjectText, dump, histogram_texts, room_for
 from api.promql.vectors.kernels import gather_cells
 from api.promql.vectors.value import Matrix, Natives, Result, Scalar, String, Vector
+from storage.histograms.columns import NO_HISTOGRAM
 from storage.histograms.histograms import Parts, from_parts
+from storage.kernels.arrays import Int32s, Int64s
 from storage.labels.frames import LabelFrame, Symbols
-from storage.samples.samples import NO_HISTOGRAM, Int32s, Int64s, Samples
+from storage.samples.samples import Samples
 
 ANNOTATIONS_MAX = 10
 BLOCK_POINTS = 1 << 15  # some 1 MiB of text, which stays in the caches' reach

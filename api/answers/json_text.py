@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.answers.number_text import word_of, write_number, write_time
+from storage.kernels.arrays import Float64s, Int32s, Int64s
 from storage.kernels.jit import kernel
 from storage.kernels.words import Place, load_word, store_word
-from storage.samples.samples import Float64s, Int32s, Int64s
 
 Bytes = NDArray[np.uint8]
 Int8s = NDArray[np.int8]

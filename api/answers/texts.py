@@ -13,8 +13,10 @@ import orjson
 from api.answers import json_text as json_kernels
 from api.answers.json_text import Bytes
 from api.promql.native_histograms.values import bucket_lines
-from storage.labels.frames import LabelFrame, number_codes
-from storage.samples.samples import Histograms, Int32s, Int64s
+from storage.histograms.columns import Histograms
+from storage.kernels.arrays import Int32s, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.numbering import number_codes
 
 # Kernels are compiled once more for arrays that are read-only, as those of storage may be.
 KERNEL_ARRAY: Final = ("C", "W")

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 
 from api.answers.exemplars import encode_exemplars
-from api.endpoints.queries import NOTHING, Call, Job
+from api.endpoints.handler import NOTHING, Call, Job, Turn
 from api.params import exemplar_params
 from api.promql.engine import Engine
-from api.promql.plan import children
-from api.promql.syntax.nodes import Node, VectorSelector
+from api.promql.syntax.nodes import Node, VectorSelector, children
 from api.sources.queriers import QuerierSource
-from api.web.query_pool import Turn
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 
 
 class ExemplarHandlers:

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from api.answers.encoding import Buffer, encode_data, encode_labelsets, encode_texts
-from api.endpoints.queries import Call, Job
+from api.endpoints.handler import Call, Job, Turn
 from api.params import (
     MetadataParams,
     ReplicaParams,
@@ -18,7 +18,6 @@ from api.params import (
 )
 from api.sources.queriers import QuerierSource
 from api.sources.store import Querier
-from api.web.query_pool import Turn
 from storage.catalog.metadata import KINDS, Description
 
 # Clients derive the API's abilities from the version of the Prometheus that it is like.

@@ -5,41 +5,17 @@ the job computes in a thread when its turn has come. Handlers know neither HTTP 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from api.answers.encoding import Buffer, encode_result
-from api.params import Params, QueryParams, instant_time_ms, query_params, range_params
+from api.endpoints.handler import Call, Job, Turn
+from api.params import QueryParams, instant_time_ms, query_params, range_params
 from api.promql.engine import Engine
 from api.promql.queryable import Queryable
 from api.promql.vectors.value import Result
 from api.sources.provenance import check_plain, with_origins
 from api.sources.queriers import QuerierSource
-from api.web.query_pool import Turn
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request: its parameters, its tenants (at least one) and the variable parts of its path."""
-
-    params: Params
-    tenants: tuple[str, ...]
-    path: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """The rest of a request. run gives the blocks of the answer; timeout_ms None: the default."""
-
-    run: Callable[[Turn], Iterator[Buffer]]
-    timeout_ms: int | None = None
-
-
-Handler = Callable[[Call], Job | bytes]
-
-# The answer without content, which is not JSON.
-NOTHING = b""
 
 
 class QueryHandlers:

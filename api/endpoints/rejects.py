@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from api.answers.encoding import encode_data
-from api.endpoints.queries import Call, Job
+from api.endpoints.handler import Call, Job, Turn
 from api.params import wanted_rejects
 from api.promql.go_format import format_g
 from api.times import seconds_of
-from api.web.query_pool import Turn
 from storage.refusals.ledger import Entry, Extract, Tally, Wanted
 
 

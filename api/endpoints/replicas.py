@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from api.answers.encoding import encode_data
-from api.endpoints.queries import Call, Job
+from api.endpoints.handler import Call, Job, Turn
 from api.params import report_params
 from api.sources.queriers import QuerierSource
 from api.times import seconds_of
-from api.web.query_pool import Turn
 from storage.read.replica_report import ReplicaGroup, ReplicaState
 
 

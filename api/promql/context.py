@@ -15,8 +15,8 @@ from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
 from api.promql.features import Features
 from api.promql.options import EngineOptions
 from api.promql.syntax.nodes import Node
+from storage.kernels.arrays import Int64s
 from storage.labels.frames import Symbols
-from storage.samples.samples import Int64s
 
 
 class Budget:

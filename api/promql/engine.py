@@ -16,25 +16,26 @@ from functools import lru_cache
 
 import numpy as np
 
-from api.promql.aggregations.ranking import take_rows
 from api.promql.annotations import Annotations
 from api.promql.context import Budget, Context
 from api.promql.errors import BadQuery, ExecutionError, QueryTimeout, TooManySamples
 from api.promql.evaluator import Evaluator
 from api.promql.features import Features
 from api.promql.options import EngineOptions
-from api.promql.plan import Frame, Plan, make_plan, without_parens
+from api.promql.plan import Frame, Plan, make_plan
 from api.promql.queryable import Queryable, Selection
 from api.promql.ranges.extended import extend_samples, extension_of
-from api.promql.syntax.nodes import MatrixSelector, Node, Subquery, ValueType
+from api.promql.syntax.nodes import MatrixSelector, Node, Subquery, ValueType, without_parens
 from api.promql.syntax.parser import parse
 from api.promql.vectors.cells import fresh_between, samples_of_cells
 from api.promql.vectors.names import finish_names
 from api.promql.vectors.natives import histogram_cost
+from api.promql.vectors.rows import take_rows
 from api.promql.vectors.value import Matrix, Result, Scalar, Value, Vector
 from storage.errors import LimitExceeded, QueryStopped
+from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame, one_row
-from storage.samples.samples import Int64s, Samples
+from storage.samples.samples import Samples
 
 PARSED_QUERIES_MAX = 512
 # Longer texts are parsed each time: a tree takes about a hundred times the room of its text.

@@ -21,13 +21,13 @@ from api.promql.functions.info import enrich
 from api.promql.functions.table import CALLS, ROW_LOCAL
 from api.promql.operators.binary import evaluate_binary
 from api.promql.operators.native import negative
-from api.promql.plan import Plan, without_parens
+from api.promql.plan import Plan
 from api.promql.queryable import Selection
 from api.promql.ranges.calls import RangeCall
 from api.promql.ranges.extended import check_function, extension_of, smooth_cells
 from api.promql.ranges.floats import FUNCTIONS as RANGE_FUNCTIONS
-from api.promql.ranges.floats import Windows
 from api.promql.ranges.notes import tell_notes
+from api.promql.ranges.windows import Windows
 from api.promql.rows import Block, Rows, Stage
 from api.promql.syntax.info_selector import info_selector
 from api.promql.syntax.nodes import (
@@ -43,6 +43,7 @@ from api.promql.syntax.nodes import (
     Unary,
     ValueType,
     VectorSelector,
+    without_parens,
 )
 from api.promql.vectors.cells import (
     INFO_TIMESTAMP,
@@ -58,8 +59,8 @@ from api.promql.vectors.cells import (
 from api.promql.vectors.names import drop_metric_name
 from api.promql.vectors.natives import histogram_cost, natives_cost, spread_natives, stacked_natives
 from api.promql.vectors.value import Natives, Scalar, String, Value, Vector
+from storage.kernels.arrays import Bools
 from storage.labels.frames import empty_frame
-from storage.samples.samples import Bools
 
 ACCUMULATED = frozenset(("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"))
 

@@ -36,9 +36,10 @@ from api.promql.syntax.nodes import (
     Unary,
     ValueType,
     VectorSelector,
+    children,
 )
-from storage.labels.frames import Matcher
-from storage.samples.samples import Int64s
+from storage.kernels.arrays import Int64s
+from storage.labels.matchers import Matcher
 
 # Functions of the evaluation time itself: never the same at all steps.
 TIME_FUNCTIONS = frozenset(
@@ -170,28 +171,6 @@ def make_plan(root: Node, frame: Frame) -> Plan:
         if _is_invariant(plan, node):
             plan.invariant.add(node)
     return plan
-
-
-def children(node: Node) -> tuple[Node, ...]:
-    """The expressions directly below a node; a matrix selector has its vector selector."""
-    match node:
-        case Paren(expr=expr) | Unary(expr=expr) | Subquery(expr=expr):
-            return (expr,)
-        case Binary(lhs=lhs, rhs=rhs):
-            return (lhs, rhs)
-        case Aggregate(expr=expr, param=param):
-            return (expr,) if param is None else (expr, param)
-        case Call(args=args):
-            return args
-        case MatrixSelector(selector=selector):
-            return (selector,)
-    return ()
-
-
-def without_parens(node: Node) -> Node:
-    while isinstance(node, Paren):
-        node = node.expr
-    return node
 
 
 def first_multiple_after(time_ms: int, step_ms: int) -> int:

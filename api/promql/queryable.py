@@ -7,7 +7,8 @@ implementations exist: the storage's querier, the in-memory one of the tests, la
 from collections.abc import Sequence
 from typing import Protocol
 
-from storage.labels.frames import LabelFrame, Matcher, Symbols
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.matchers import Matcher
 from storage.samples.samples import Samples
 
 

@@ -22,8 +22,8 @@ from api.promql.context import Context
 from api.promql.vectors.names import NAME_LABELS, names_are_constant
 from api.promql.vectors.natives import natives_cost
 from api.promql.vectors.value import Natives, Vector
+from storage.kernels.arrays import Bools, Float64s
 from storage.labels.frames import LabelFrame
-from storage.samples.samples import Bools, Float64s
 
 # A block's matrix is to stay near the processor.
 BLOCK_CELLS = 1 << 18

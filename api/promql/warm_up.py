@@ -13,9 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from api.promql.engine import Engine
+from storage.histograms.columns import NO_HISTOGRAM, Histograms
 from storage.histograms.histograms import Parts, from_parts
-from storage.labels.frames import LabelFrame, Matcher, Symbols
-from storage.samples.samples import NO_HISTOGRAM, STALE_NAN, Histograms, Samples
+from storage.kernels.stale import STALE_NAN
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.matchers import Matcher
+from storage.samples.samples import Samples
 
 # Together they call every kernel that dashboards commonly need.
 QUERIES = (

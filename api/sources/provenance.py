@@ -13,12 +13,12 @@ import numpy as np
 from api.answers.encoding import Origins
 from api.errors import BadData
 from api.promql.errors import TooManySamples
-from api.promql.plan import without_parens
 from api.promql.queryable import Queryable, Selection
-from api.promql.syntax.nodes import MatrixSelector, Node, VectorSelector
+from api.promql.syntax.nodes import MatrixSelector, Node, VectorSelector, without_parens
 from api.promql.vectors.value import Matrix, Result, Vector
 from api.sources.store import Querier, SourcedSelection
-from storage.labels.frames import LabelFrame, Matcher, Symbols
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.matchers import Matcher
 from storage.samples.samples import Samples
 
 PROVENANCE_SAMPLES_MAX = 1_000_000

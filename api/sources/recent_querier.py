@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from api.sources.store import MatcherSets, SourcedSelection, TenantQuerier
 from storage.catalog.metadata import Description
-from storage.labels.frames import METRIC_NAME, LabelFrame, Matcher, Symbols
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.matchers import METRIC_NAME, Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replica_report import ReplicaGroup
 

@@ -11,7 +11,8 @@ from typing import Protocol
 from api.promql.queryable import Queryable, Selection
 from storage.catalog.metadata import Description
 from storage.dedup.algorithm import Algorithm
-from storage.labels.frames import LabelFrame, Matcher
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replica_report import ReplicaGroup
 from storage.samples.samples import Samples

@@ -6,14 +6,13 @@ bounded too.
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TypeVar
 
+from api.endpoints.handler import Turn
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
 from api.promql.errors import QueryTimeout
@@ -21,26 +20,6 @@ from api.promql.errors import QueryTimeout
 QUEUE_TIMEOUT = "query timed out in query queue"
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The right of one request to be computed; asked from its thread.
-
-    timeout_ms: what is left for the computing; queued_seconds: how long the request waited.
-    """
-
-    timeout_ms: int
-    queued_seconds: float
-    client_left: Callable[[], bool]
-    _ended: threading.Event = field(default_factory=threading.Event)
-
-    def cancelled(self) -> bool:
-        """Whether nobody waits for the answer any more."""
-        return self._ended.is_set() or self.client_left()
-
-    def end(self) -> None:
-        self._ended.set()
 
 
 class QueryPool:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from aiohttp import web
 
 from api.endpoints.exemplars import ExemplarHandlers
+from api.endpoints.handler import Handler
 from api.endpoints.metadata import MetadataHandlers
-from api.endpoints.queries import Handler, QueryHandlers
+from api.endpoints.queries import QueryHandlers
 from api.endpoints.rejects import Ledger, RejectHandlers
 from api.endpoints.replicas import ReplicaHandlers
 from api.metrics import ApiMetrics

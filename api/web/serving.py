@@ -13,14 +13,14 @@ from functools import partial
 from aiohttp import web
 
 from api.answers.encoding import encode_error
-from api.endpoints.queries import NOTHING, Call, Handler, Job
+from api.endpoints.handler import NOTHING, Call, Handler, Job, Turn
 from api.errors import BadData, classify, is_foreseen
 from api.metrics import ApiMetrics
 from api.params import Params, tenants_of
 from api.web.compression import Body, choose_encoding
 from api.web.cors import Cors
 from api.web.options import ApiOptions
-from api.web.query_pool import QueryPool, Turn
+from api.web.query_pool import QueryPool
 
 logger = logging.getLogger(__name__)
 

@@ -27,9 +27,8 @@ from receiver.access.grants import EVERYTHING, NOTHING, READ, WRITE, Grant, Gran
 from receiver.access.passwords import Passwords
 from receiver.access.rules import Need, need_of
 from receiver.access.web_config import WebConfig, subject_names
-from receiver.errors import Busy
-from receiver.write.admission import retry_after_s
-from receiver.write.handler import TENANT_HEADERS
+from receiver.errors import Busy, retry_after_s
+from receiver.tenant_header import TENANT_HEADERS
 from storage.errors import TenantError
 from storage.tenants.tenant import DEFAULT_TENANT, parse_tenant
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from receiver.limits.limits import TenantLimits
 from receiver.settings.kinds import render
-from receiver.write.handler import PREFIXES, tenant_of
+from receiver.tenant_header import PREFIXES, tenant_of
 from storage.errors import TenantError
 from storage.options import StorageOptions
 

@@ -29,7 +29,7 @@ from receiver.settings.kinds import (
 )
 from receiver.settings.reloading import Reading, WatchedFile
 from storage.errors import TenantError
-from storage.labels.frames import METRIC_NAME
+from storage.labels.matchers import METRIC_NAME
 from storage.options import setting
 from storage.tenants.relabel import RULES_MAX, RelabelRule, check_rule
 from storage.tenants.rules import HaRules, TenantRules

@@ -22,15 +22,10 @@ from receiver.metrics import ReceiverMetrics
 from receiver.otlp.body import JSON, PROTOBUF, encoding_of, media_type_of, plain_body, read_request
 from receiver.otlp.translation import Translated, translate
 from receiver.settings.options import OtlpOptions
+from receiver.tenant_header import PREFIXES
 from receiver.wire.messages import message_field, number_field
 from receiver.write.admission import Ticket
-from receiver.write.handler import (
-    ANSWER_CHARS_MAX,
-    PREFIXES,
-    WriteHandler,
-    reject_text,
-    set_retry_after,
-)
+from receiver.write.handler import ANSWER_CHARS_MAX, WriteHandler, reject_text, set_retry_after
 from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY, Outcome, Reject
 from storage.errors import StorageError
 

@@ -14,7 +14,7 @@ from receiver.otlp.names import STRATEGIES, label_name
 from receiver.otlp.values import texts_of
 from receiver.settings.options import OtlpOptions
 from receiver.wire.v2.writer import Labels
-from storage.labels.frames import METRIC_NAME
+from storage.labels.matchers import METRIC_NAME
 
 SERVICE_NAME, SERVICE_NAMESPACE = "service.name", "service.namespace"
 SERVICE_INSTANCE = "service.instance.id"

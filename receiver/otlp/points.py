@@ -25,8 +25,8 @@ from receiver.otlp.labels import RefusedPoint, named
 from receiver.otlp.values import bound_text, texts_of
 from receiver.wire.v2.writer import IntegerHistogram, RequestWriter, Spans
 from storage.catalog.metadata import Description
+from storage.histograms.columns import CUSTOM_SCHEMA, SCHEMA_MAX, SCHEMA_MIN
 from storage.histograms.problems import EXEMPLAR_RUNES_MAX
-from storage.samples.samples import CUSTOM_SCHEMA, SCHEMA_MAX, SCHEMA_MIN
 
 NS_PER_MS = 1_000_000
 NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receiver.wire.scan import TALLY_SPACE
-from storage.batch import Bytes, UInt64s
-from storage.samples.samples import Int8s, Int64s
+from storage.kernels.arrays import Bytes, Int8s, Int64s, UInt64s
 
 # What only some requests need; each is made when the first one does.
 SPARE_COLUMNS: dict[str, tuple[type[Any], tuple[int, ...]]] = {

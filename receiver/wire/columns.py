@@ -26,8 +26,9 @@ from receiver.wire.scan import (
     SERIES,
 )
 from storage.batch import Batch
+from storage.histograms.columns import NO_HISTOGRAM
+from storage.kernels.arrays import Int64s
 from storage.kernels.words import Place
-from storage.samples.samples import NO_HISTOGRAM, Int64s
 
 # Each takes memory of its own, however few bytes it is on the wire.
 COUNTED = (SERIES, SAMPLES, EXEMPLARS, METADATA)

@@ -34,19 +34,9 @@ from receiver.wire.histograms import (
     read_scalars,
 )
 from receiver.wire.scan import SCAN_ERRORS, SCANNED
-from storage.batch import Bytes, UInt64s
+from storage.histograms.columns import HINT_UNKNOWN, SCHEMA_MAX, Bounds, Buckets, Histograms
 from storage.histograms.problems import SOUND
-from storage.samples.samples import (
-    HINT_UNKNOWN,
-    SCHEMA_MAX,
-    Bools,
-    Bounds,
-    Buckets,
-    Float64s,
-    Histograms,
-    Int8s,
-    Int64s,
-)
+from storage.kernels.arrays import Bools, Bytes, Float64s, Int8s, Int64s, UInt64s
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ Invariants:
 import numpy as np
 
 from receiver.wire.scan import MESSAGE_END, MESSAGE_START, SCANNED
-from storage.batch import Bytes, UInt64s
+from storage.histograms.columns import CUSTOM_SCHEMA, SCHEMA_MAX, SCHEMA_MIN
 from storage.histograms.problems import (
     BOUNDS_INFINITE,
     BOUNDS_NAN,
@@ -44,6 +44,7 @@ from storage.histograms.problems import (
     SPAN_OFFSET,
     TOO_MANY_BUCKETS,
 )
+from storage.kernels.arrays import Bytes, Float64s, Int8s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.protobuf import (
     FIXED64,
@@ -57,15 +58,6 @@ from storage.kernels.protobuf import (
     skip_field,
 )
 from storage.kernels.words import Place, load_word
-from storage.samples.samples import (
-    CUSTOM_SCHEMA,
-    SCHEMA_MAX,
-    SCHEMA_MIN,
-    Float64s,
-    Int8s,
-    Int32s,
-    Int64s,
-)
 
 COUNT_INT, COUNT_FLOAT, SUM, SCHEMA = 1, 2, 3, 4
 ZERO_THRESHOLD, ZERO_COUNT_INT, ZERO_COUNT_FLOAT = 5, 6, 7

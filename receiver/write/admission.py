@@ -10,20 +10,11 @@ Invariants:
 * Used by the event loop's thread only.
 """
 
-import random
 from types import TracebackType
 from typing import Self
 
 from receiver.errors import Busy
 from receiver.settings.options import WriteOptions
-
-RETRY_AFTER_MIN_S = 1
-RETRY_AFTER_MAX_S = 5
-
-
-def retry_after_s() -> int:
-    """Seconds until a sender should try again: random, so that senders do not come back in step."""
-    return random.randint(RETRY_AFTER_MIN_S, RETRY_AFTER_MAX_S)
 
 
 class Admission:

@@ -18,7 +18,6 @@ from functools import lru_cache
 from typing import Protocol
 
 from aiohttp import web
-from multidict import CIMultiDictProxy
 
 from receiver.errors import (
     CorruptBody,
@@ -26,24 +25,23 @@ from receiver.errors import (
     SlowBody,
     TooLarge,
     WriteError,
+    retry_after_s,
     status_of,
 )
 from receiver.metrics import ReceiverMetrics
 from receiver.settings.options import WriteOptions
+from receiver.tenant_header import PREFIXES, tenant_of
 from receiver.wire.decoder import WriteDecoder, kind_of_body, version_of_kind
-from receiver.write.admission import Admission, Ticket, retry_after_s
+from receiver.write.admission import Admission, Ticket
 from receiver.write.decode_threads import DecodeThreads
 from storage.batch import Batch, Outcome, Reject
 from storage.errors import StorageError
 from storage.histograms.problems import SYMBOL_REFERENCE
 from storage.refusals.ledger import RejectLedger, Sender
-from storage.tenants.tenant import DEFAULT_TENANT, parse_tenant
 
 log = logging.getLogger(__name__)
 
 PATHS = ("/api/v1/write", "/api/v1/push", "/api/v1/receive")
-PREFIXES = ("", "/prometheus")
-TENANT_HEADERS = ("X-Scope-OrgID", "THANOS-TENANT")
 # Counts of what a remote write 2.0 request has written, in this order.
 WRITTEN_HEADERS = tuple(
     f"X-Prometheus-Remote-Write-{what}-Written" for what in ("Samples", "Histograms", "Exemplars")
@@ -97,7 +95,8 @@ class WriteHandler:
         self._requests_of = lru_cache(lambda status: metrics.requests.labels(str(status)))
         # Until the kernels are compiled, decoding may take seconds and is kept off the event loop.
         self.kernels_warm = False
-        metrics.watch(self._admission)
+        metrics.inflight_requests.set_function(lambda: self._admission.held_requests)
+        metrics.inflight_bytes.set_function(lambda: self._admission.held_bytes)
 
     def add_routes(self, app: web.Application) -> None:
         """Serve every write path; other methods than POST get 405."""
@@ -220,15 +219,6 @@ class WriteHandler:
         metrics = self._metrics
         metrics.body_bytes.inc(len(batch.payload))
         metrics.decoded_bytes.inc(len(batch.buffer))
-
-
-def tenant_of(headers: CIMultiDictProxy[str]) -> str:
-    """The tenant that a request names, or the default one. Raises TenantError."""
-    for name in TENANT_HEADERS:
-        text = headers.get(name)
-        if text is not None:
-            return parse_tenant(text)
-    return DEFAULT_TENANT
 
 
 def sender_of(request: web.Request) -> Sender:

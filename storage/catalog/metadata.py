@@ -19,9 +19,11 @@ from typing import NamedTuple
 import numpy as np
 
 from storage.batch import RawMetadata
-from storage.labels.frames import METRIC_NAME, LabelFrame, distinct_codes
+from storage.kernels.arrays import Bools, Int32s, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
+from storage.labels.numbering import distinct_codes
 from storage.options import StorageOptions
-from storage.samples.samples import Bools, Int32s, Int64s
 from storage.series.hash_cache import HashCache
 
 DESCRIPTIONS_PER_FAMILY_MAX = 8

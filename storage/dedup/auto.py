@@ -17,9 +17,9 @@ import numpy as np
 
 from storage.dedup.algorithm import INTERVAL_REACH_MS, NEAR_MS
 from storage.dedup.falls import FAR_MS, distance, switch_is_sound
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import Bools, Float64s, Int64s
-from storage.segments.runs import first_at_least
+from storage.samples.search import first_at_least
 
 # Gaps on each side of a sample by which its scrape interval is estimated.
 GAPS_ASIDE = 3

@@ -6,8 +6,8 @@ their values may step back: that is what `auto` is for.
 
 import numpy as np
 
+from storage.kernels.arrays import Int64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import Int64s
 
 
 @kernel

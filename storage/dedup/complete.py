@@ -17,14 +17,14 @@ Invariants:
 
 import numpy as np
 
-from storage.batch import UInt64s
 from storage.dedup.algorithm import NEAR_MS
 from storage.dedup.auto import GAPS_ASIDE, least_gap, widest_gap
 from storage.dedup.dedup import holds_stale
 from storage.dedup.falls import distance
+from storage.kernels.arrays import Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.samples.merge import copy_ranges
-from storage.samples.samples import Int64s, Samples
+from storage.samples.samples import Samples
 
 # The neighbour of the range, and the samples that its interval is estimated by.
 LEAD = GAPS_ASIDE + 1

@@ -13,22 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.batch import UInt64s
 from storage.dedup.algorithm import Algorithm, parse_algorithm, reach_ms
 from storage.dedup.auto import choose_auto
 from storage.dedup.chain import choose_chain
 from storage.dedup.markers import STALE, weave_markers
 from storage.dedup.penalty import choose_penalty
+from storage.histograms.columns import HINT_GAUGE, NO_HISTOGRAM
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import (
-    HINT_GAUGE,
-    NO_HISTOGRAM,
-    Bools,
-    Float64s,
-    Int32s,
-    Int64s,
-    Samples,
-)
+from storage.samples.samples import Samples
 
 __all__ = ["Algorithm", "Deduped", "dedup", "parse_algorithm", "reach_ms"]
 

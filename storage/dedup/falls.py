@@ -16,9 +16,9 @@ Positions index the columns of all replicas, without stale markers; a replica is
 """
 
 from storage.dedup.algorithm import FALL_STEP_MS
+from storage.kernels.arrays import Float64s, Int64s
 from storage.kernels.jit import kernel, kernel_part
-from storage.samples.samples import Float64s, Int64s
-from storage.segments.runs import first_at_least
+from storage.samples.search import first_at_least
 
 # Larger than every distance that is compared, and small enough to be multiplied by 21.
 FAR_MS = 1 << 58

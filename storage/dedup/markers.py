@@ -9,12 +9,12 @@ Positions index the columns of all series, markers included.
 
 import numpy as np
 
-from storage.batch import UInt64s
 from storage.dedup.algorithm import SILENT_MS
 from storage.dedup.falls import distance
+from storage.kernels.arrays import Int64s, UInt64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import STALE_NAN_BITS, Int64s
-from storage.segments.runs import first_at_least
+from storage.kernels.stale import STALE_NAN_BITS
+from storage.samples.search import first_at_least
 
 STALE = np.uint64(STALE_NAN_BITS)
 

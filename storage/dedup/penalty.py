@@ -13,9 +13,9 @@ State of a group: node i has leaf i+1 as side b, and node i-1, or leaf 0, as sid
 
 import numpy as np
 
-from storage.batch import UInt64s
+from storage.kernels.arrays import Float64s, Int64s, UInt64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import STALE_NAN_BITS, Float64s, Int64s
+from storage.kernels.stale import STALE_NAN_BITS
 
 STALE = np.uint64(STALE_NAN_BITS)
 INITIAL_PENALTY_MS = 5_000

@@ -15,14 +15,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from storage.batch import Bytes, RawExemplars, UInt64s
+from storage.kernels.arrays import Bytes, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
 from storage.options import StorageOptions
+from storage.reasons import COPY_REF
 from storage.samples.exemplar_kernels import OK, RUN_BYTES_MAX
-from storage.samples.exemplars import ExemplarLimits, Exemplars, newest, read_exemplars
-from storage.samples.samples import Float64s, Int32s, Int64s
+from storage.samples.exemplars import (
+    ExemplarLimits,
+    Exemplars,
+    RawExemplars,
+    newest,
+    read_exemplars,
+)
 from storage.series.table import SeriesTable
-from storage.tenants.rules import COPY_REF, NO_RULES, TenantRules
+from storage.tenants.rules import NO_RULES, TenantRules
 
 # More reasons to refuse an exemplar, beside those for its labels.
 SERIES_REFUSED = 4

@@ -13,23 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.batch import Batch, UInt64s
+from storage.batch import Batch
 from storage.head.histograms import HistogramArena
 from storage.head.kernels import COPY, REFUSED, REPEATED, UNSOUND, keep_starts
+from storage.histograms.columns import NO_HISTOGRAM, Histograms
 from storage.histograms.fingerprints import fingerprints
 from storage.histograms.hints import hints_after
 from storage.histograms.histograms import take
 from storage.histograms.rows import few_of
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
-from storage.samples.samples import (
-    NO_HISTOGRAM,
-    Bools,
-    Float64s,
-    Histograms,
-    Int32s,
-    Int64s,
-    Samples,
-)
+from storage.samples.samples import Samples
 
 NO_PLACES = np.zeros(0, np.int64)
 NO_ROWS = np.zeros(0, np.int32)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from storage.batch import Batch, UInt64s
+from storage.batch import Batch
 from storage.head.exemplars import ExemplarPool
 from storage.head.extras import (
     NO_PLACES,
@@ -30,7 +30,6 @@ from storage.head.histograms import GROUP_BUCKETS_MAX
 from storage.head.kernels import (
     CHUNKS_USED,
     EXAMPLES_MAX,
-    SAMPLE_REASONS,
     SAMPLES,
     SIDE_SAMPLES,
     append_samples,
@@ -40,10 +39,12 @@ from storage.head.kernels import (
     count_near,
     select_side,
 )
+from storage.kernels.arrays import Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
 from storage.options import StorageOptions
+from storage.reasons import SAMPLE_REASONS
 from storage.samples.merge import clip, merge_all, sort_rows, take_rows
-from storage.samples.samples import Int32s, Int64s, Samples, empty_samples
+from storage.samples.samples import Samples, empty_samples
 from storage.series.table import SeriesTable
 
 # 32 samples keep the waste of short-lived series small; 128 gained nothing at read or append.

@@ -7,8 +7,9 @@ them.
 
 import numpy as np
 
+from storage.histograms.columns import Bounds, Buckets, Histograms
+from storage.kernels.arrays import Float64s, Int8s, Int32s, Int64s
 from storage.kernels.memory import reserve
-from storage.samples.samples import Bounds, Buckets, Float64s, Histograms, Int8s, Int32s, Int64s
 
 # The buckets and bounds of the requests that are written together; a request may not have more.
 GROUP_BUCKETS_MAX = 16_000_000

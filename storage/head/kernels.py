@@ -7,16 +7,11 @@ one, so that 0 means none.
 
 import numpy as np
 
-from storage.batch import UInt64s
+from storage.kernels.arrays import Bools, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.words import Place, prefetch
-from storage.samples.samples import Bools, Int32s, Int64s
+from storage.reasons import CONFLICT, TOO_FAR_IN_FUTURE, TOO_OLD
 
-# What can happen to a sample; positions in the counts and examples of append_samples.
-TOO_OLD = 0
-TOO_FAR_IN_FUTURE = 1
-CONFLICT = 2
-SAMPLE_REASONS = 3
 # Refused samples of a batch that are remembered, by reason.
 EXAMPLES_MAX = 8
 MIX = np.uint64(0x9E3779B97F4A7C15)

@@ -8,8 +8,9 @@ import math
 
 import numpy as np
 
+from storage.histograms.columns import CUSTOM_SCHEMA, SCHEMA_MAX
+from storage.kernels.arrays import Float64s
 from storage.kernels.jit import float_kernel
-from storage.samples.samples import CUSTOM_SCHEMA, SCHEMA_MAX, Float64s
 
 LARGEST = 1.7976931348623157e308
 ROOTS = 8  # as many as the finest schema has binary digits in a fraction of a power

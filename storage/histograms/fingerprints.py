@@ -9,10 +9,10 @@ against one who prepares two histograms of equal fingerprints: only his own data
 
 import numpy as np
 
-from storage.batch import UInt64s
+from storage.histograms.columns import Histograms
+from storage.kernels.arrays import Int8s, Int32s, Int64s, UInt64s
 from storage.kernels.hashing import fold_multiply
 from storage.kernels.jit import kernel, kernel_part
-from storage.samples.samples import Histograms, Int8s, Int32s, Int64s
 
 # Odd constants with half of their bits set, from the digits of pi.
 SEED = np.uint64(0x243F6A8885A308D3)

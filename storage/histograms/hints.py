@@ -9,20 +9,19 @@ aligned range of time.
 
 import numpy as np
 
-from storage.histograms.histograms import Columns, columns_of, rows_of
-from storage.histograms.resets import any_bucket_fell, bounds_match, find_histogram_resets
-from storage.kernels.jit import float_kernel
-from storage.samples.samples import (
+from storage.histograms.columns import (
     CUSTOM_SCHEMA,
     HINT_GAUGE,
     HINT_NOT_RESET,
     HINT_RESET,
     HINT_UNKNOWN,
     Histograms,
-    Int8s,
-    Int64s,
-    is_stale,
 )
+from storage.histograms.histograms import Columns, columns_of, rows_of
+from storage.histograms.resets import any_bucket_fell, bounds_match, find_histogram_resets
+from storage.kernels.arrays import Int8s, Int64s
+from storage.kernels.jit import float_kernel
+from storage.kernels.stale import is_stale
 
 CHUNK_RANGE_MS = 2 * 60 * 60 * 1000
 

@@ -1,8 +1,7 @@
 """Columns of native histograms: building, picking rows, putting columns one behind the other.
 
-Everything that computes on histograms works on whole columns (storage.samples.samples.Histograms)
-and rows of them. Kernels get the columns as one flat tuple, whose types never differ, so that each
-kernel is compiled once.
+Everything that computes on histograms works on whole columns and rows of them. Kernels get the
+columns as one flat tuple, whose types never differ, so that each kernel is compiled once.
 """
 
 from collections.abc import Sequence
@@ -12,16 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.histograms.columns import HINT_UNKNOWN, Bounds, Buckets, Histograms
+from storage.kernels.arrays import Float64s, Int32s, Int64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import (
-    HINT_UNKNOWN,
-    Bounds,
-    Buckets,
-    Float64s,
-    Histograms,
-    Int32s,
-    Int64s,
-)
 
 
 class Columns(NamedTuple):

@@ -11,18 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.histograms.buckets import bound_of, reduced_index
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_NOT_RESET, HINT_RESET, Histograms
 from storage.histograms.histograms import Columns, columns_of, rows_of
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 from storage.kernels.jit import float_kernel
-from storage.samples.samples import (
-    CUSTOM_SCHEMA,
-    HINT_NOT_RESET,
-    HINT_RESET,
-    Bools,
-    Float64s,
-    Histograms,
-    Int32s,
-    Int64s,
-)
 
 
 @float_kernel

@@ -6,8 +6,9 @@ histograms of a head or of a large selection, of which they have a few.
 
 import numpy as np
 
+from storage.histograms.columns import NO_HISTOGRAM, Bounds, Buckets, Histograms
 from storage.histograms.histograms import take
-from storage.samples.samples import NO_HISTOGRAM, Bounds, Buckets, Histograms, Int32s, Int64s
+from storage.kernels.arrays import Int32s, Int64s
 
 
 def few_of(histograms: Histograms, rows: Int32s) -> tuple[Int32s | None, Histograms | None]:

@@ -9,7 +9,7 @@ import secrets
 
 import numpy as np
 
-from storage.batch import UInt64s
+from storage.kernels.arrays import UInt64s
 from storage.kernels.jit import kernel_part
 from storage.kernels.words import Place, load_byte, load_word, multiply_add
 

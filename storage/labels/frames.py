@@ -10,34 +10,19 @@ Frames are immutable: every operation returns a new frame that shares the column
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from storage.kernels.jit import kernel
+from storage.kernels.arrays import Int32s, Int64s
+from storage.labels.numbering import distinct_codes, group_rows, number_codes
 from storage.labels.order import order_of
-from storage.samples.samples import Int32s, Int64s
+from storage.labels.pairs import LabelPairs, PickedPairs, scatter_columns
 
-METRIC_NAME = "__name__"
 OVERLAY_CODE_MIN = 1 << 30
 NO_CODE = -1
-# Label names of one query that are told apart without sorting.
-DISTINCT_SLOTS = 1 << 12
 # Up to so many names are looked for one by one, without a copy of all labels of the rows.
 FEW_NAMES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """One test on a label. op is "=", "!=", "=~" or "!~"; a regex is anchored at both ends."""
-
-    name: str
-    op: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.name}{self.op}{self.value!r}"
 
 
 class SymbolSource(Protocol):
@@ -101,46 +86,6 @@ class Symbols:
             self._texts[code] = text
         self._codes[text] = code
         return code
-
-
-@dataclass(frozen=True, slots=True)
-class LabelPairs:
-    """The labels of n series as pairs: series i has offsets[i]:offsets[i+1] of names and values.
-
-    offsets: int64[n+1]; names, values: int32 codes. No pair has an empty value.
-    """
-
-    offsets: Int64s
-    names: Int32s
-    values: Int32s
-
-    def fill(self, name_code: int, out: Int32s) -> None:
-        """out[i] = the value code that series i has for a name."""
-        scatter_column(self.offsets, self.names, self.values, name_code, out)
-
-
-class PickedPairs:
-    """Rows of label pairs, copied out when they are first looked at."""
-
-    __slots__ = ("_rows", "_source", "_taken")
-
-    def __init__(self, source: LabelPairs, rows: Int64s) -> None:
-        self._source = source
-        self._rows = rows
-        self._taken: LabelPairs | None = None
-
-    def all(self) -> LabelPairs:
-        if self._taken is None:
-            self._taken = take_pairs(self._source, self._rows)
-        return self._taken
-
-    def pick(self, rows: Int64s) -> PickedPairs:
-        return PickedPairs(self._source, self._rows[rows])
-
-    def fill(self, name_code: int, out: Int32s) -> None:
-        """out[i] = the value code that row i has for a name. Does not copy the pairs."""
-        source = self._source
-        pick_column(source.offsets, source.names, source.values, self._rows, name_code, out)
 
 
 class LabelFrame:
@@ -292,189 +237,3 @@ def empty_frame(symbols: Symbols) -> LabelFrame:
 def one_row(symbols: Symbols) -> LabelFrame:
     """A single series with no labels, as vector(1) has."""
     return LabelFrame(symbols, 1)
-
-
-def take_pairs(pairs: LabelPairs, rows: Int64s) -> LabelPairs:
-    """The pairs of the given rows, in their order."""
-    offsets = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(pairs.offsets[rows + 1] - pairs.offsets[rows], out=offsets[1:])
-    names = np.empty(offsets[-1], np.int32)
-    values = np.empty(offsets[-1], np.int32)
-    gather_pairs(pairs.offsets, pairs.names, pairs.values, rows, offsets, names, values)
-    return LabelPairs(offsets, names, values)
-
-
-@kernel
-def gather_pairs(
-    offsets: Int64s,
-    names: Int32s,
-    values: Int32s,
-    rows: Int64s,
-    out_offsets: Int64s,
-    out_names: Int32s,
-    out_values: Int32s,
-) -> None:
-    """Copy the pairs of `rows` to the places that out_offsets gives them."""
-    for i in range(len(rows)):
-        source = offsets[rows[i]]
-        for k in range(out_offsets[i + 1] - out_offsets[i]):
-            out_names[out_offsets[i] + k] = names[source + k]
-            out_values[out_offsets[i] + k] = values[source + k]
-
-
-@kernel
-def scatter_column(
-    offsets: Int64s, names: Int32s, values: Int32s, name_code: int, out: Int32s
-) -> None:
-    """out[i] = the value code that series i has for name_code; untouched where it has none."""
-    for i in range(len(offsets) - 1):
-        for k in range(offsets[i], offsets[i + 1]):
-            if names[k] == name_code:
-                out[i] = values[k]
-                break
-
-
-@kernel
-def pick_column(
-    offsets: Int64s,
-    names: Int32s,
-    values: Int32s,
-    rows: Int32s | Int64s,
-    name_code: int,
-    out: Int32s,
-) -> None:
-    """out[i] = the value code that series rows[i] has for a name; untouched where it has none."""
-    for i in range(len(rows)):
-        for k in range(offsets[rows[i]], offsets[rows[i] + 1]):
-            if names[k] == name_code:
-                out[i] = values[k]
-                break
-
-
-@kernel
-def scatter_columns(
-    offsets: Int64s, names: Int32s, values: Int32s, wanted: Int32s, out: Int32s
-) -> None:
-    """out[i, c] = the value code that series i has for name wanted[c]; untouched where none.
-
-    Pairs and wanted names mostly come in the same order, so the search for a name goes on from
-    the one found before.
-    """
-    width = len(wanted)
-    for i in range(len(offsets) - 1):
-        at = 0
-        for k in range(offsets[i], offsets[i + 1]):
-            for step in range(width):
-                column = at + step
-                if column >= width:
-                    column -= width
-                if wanted[column] == names[k]:
-                    out[i, column] = values[k]
-                    at = column + 1
-                    break
-
-
-def distinct_codes(codes: Int32s) -> Int32s:
-    """The distinct codes of a column that has few of them, in any order."""
-    found = np.empty(DISTINCT_SLOTS // 2, np.int32)
-    count = find_distinct(codes, found)
-    return found[:count] if count >= 0 else np.unique(codes)
-
-
-@kernel
-def find_distinct(codes: Int32s, found: Int32s) -> int:
-    """Write the distinct codes to `found`; returns how many, or -1 if they do not fit."""
-    slots = np.full(DISTINCT_SLOTS, -1, np.int32)
-    count = 0
-    for i in range(len(codes)):
-        slot = (codes[i] * 40503) & (DISTINCT_SLOTS - 1)
-        while slots[slot] >= 0 and slots[slot] != codes[i]:
-            slot = (slot + 1) & (DISTINCT_SLOTS - 1)
-        if slots[slot] < 0:
-            if count == len(found):
-                return -1
-            slots[slot] = codes[i]
-            found[count] = codes[i]
-            count += 1
-    return count
-
-
-def number_codes(codes: Int32s) -> tuple[Int32s, Int32s]:
-    """The distinct codes, of which the first is 0, and for each code its place among them."""
-    numbers = np.empty(codes.shape, np.int32)
-    size, count = DISTINCT_SLOTS, -1
-    while count < 0:
-        found = np.zeros(size // 2, np.int32)
-        count = number_distinct(
-            codes.reshape(-1), np.zeros(size, np.int32), found, numbers.reshape(-1)
-        )
-        size *= 8
-    return found[:count], numbers
-
-
-@kernel
-def number_distinct(codes: Int32s, slots: Int32s, found: Int32s, numbers: Int32s) -> int:
-    """Number codes in order of appearance, behind the code 0; returns how many there are, or -1 if
-    they do not fit `found`.
-
-    slots: open addressing of numbers, all 0, a power of two and twice as long as `found`.
-    """
-    mask = len(slots) - 1
-    count = 1
-    for i in range(len(codes)):
-        code = codes[i]
-        if code == 0:
-            numbers[i] = 0
-            continue
-        slot = (code * 40503) & mask
-        while slots[slot] != 0 and found[slots[slot]] != code:
-            slot = (slot + 1) & mask
-        if slots[slot] == 0:
-            if count == len(found):
-                return -1
-            slots[slot] = count
-            found[count] = code
-            count += 1
-        numbers[i] = slots[slot]
-    return count
-
-
-@kernel
-def group_rows(matrix: Int32s) -> tuple[Int64s, Int64s]:
-    """Number the distinct rows of int32[n, k] in order of appearance.
-
-    Returns (group int64[n], first int64[groups]). Open addressing; rows are compared in full, so
-    equal hashes never join different rows.
-    """
-    n, width = matrix.shape
-    size = 8
-    while size < 2 * n:
-        size *= 2
-    slots = np.full(size, -1, np.int64)
-    group = np.empty(n, np.int64)
-    first = np.empty(n, np.int64)
-    count = 0
-    for i in range(n):
-        h = np.uint64(0x9E3779B97F4A7C15)
-        for k in range(width):
-            h = (h ^ np.uint64(np.uint32(matrix[i, k]))) * np.uint64(0xD6E8FEB86659FD93)
-            h ^= h >> np.uint64(32)
-        slot = np.int64(h & np.uint64(size - 1))
-        while True:
-            g = slots[slot]
-            if g < 0:
-                slots[slot] = count
-                first[count] = i
-                group[i] = count
-                count += 1
-                break
-            same = True
-            for k in range(width):
-                if matrix[first[g], k] != matrix[i, k]:
-                    same = False
-                    break
-            if same:
-                group[i] = g
-                break
-            slot = (slot + 1) & (size - 1)
-    return group, first[:count].copy()

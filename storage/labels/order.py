@@ -8,8 +8,8 @@ of all names are one number by which rows are sorted. Names that tell no rows ap
 
 import numpy as np
 
+from storage.kernels.arrays import Int32s, Int64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import Int32s, Int64s
 
 DIGITS_LIMIT = 1 << 62
 

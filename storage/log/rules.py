@@ -19,15 +19,9 @@ from collections.abc import Callable
 import numpy as np
 
 from storage.batch import KIND_SERIES_LEFT_OUT, KIND_TENANT_RULES, Batch
-from storage.samples.samples import Int32s, Int64s
-from storage.series.table import NOBODY
-from storage.tenants.rules import (
-    NO_RULES,
-    TENANT_SERIES_LIMIT,
-    TENANT_TOO_MANY_CLUSTERS,
-    TenantRules,
-    encode_rules,
-)
+from storage.kernels.arrays import NOBODY, Int32s, Int64s
+from storage.reasons import TENANT_SERIES_LIMIT, TENANT_TOO_MANY_CLUSTERS
+from storage.tenants.rules import NO_RULES, TenantRules, encode_rules
 
 # In place of refs: refusals that the rules and the request alone do not tell.
 OF_THE_MOMENT = (-1 - TENANT_SERIES_LIMIT, -1 - TENANT_TOO_MANY_CLUSTERS)

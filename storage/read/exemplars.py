@@ -10,9 +10,9 @@ import numpy as np
 
 from storage.errors import LimitExceeded
 from storage.head.exemplars import ExemplarPool
+from storage.kernels.arrays import Float64s, Int64s
 from storage.labels.frames import LabelFrame
 from storage.samples.exemplars import ExemplarLabels
-from storage.samples.samples import Float64s, Int64s
 from storage.segments.exemplars import ExemplarReader, StoredExemplars
 from storage.segments.segment import SegmentMeta
 

@@ -17,11 +17,13 @@ from typing import Protocol
 import numpy as np
 
 from storage.catalog.metadata import Description
-from storage.labels.frames import LabelFrame, Matcher, Symbols, empty_frame
+from storage.kernels.arrays import Float64s, Int32s, Int64s
+from storage.kernels.stale import is_stale
+from storage.labels.frames import LabelFrame, Symbols, empty_frame
+from storage.labels.matchers import Matcher, text_test
 from storage.read.exemplars import ExemplarSelection, stack_selections
 from storage.samples.merge import stack
-from storage.samples.samples import Float64s, Int32s, Int64s, Samples, is_stale
-from storage.series.index import text_test
+from storage.samples.samples import Samples
 
 TENANT_LABEL = "__tenant_id__"
 ORIGINAL = "original_"

@@ -15,13 +15,15 @@ import numpy as np
 from storage.catalog.metadata import Description, gauge_rows
 from storage.dedup.algorithm import Algorithm, reach_ms
 from storage.errors import LimitExceeded
-from storage.labels.frames import LabelFrame, Matcher, Symbols, empty_frame
+from storage.kernels.arrays import Bools, Int64s
+from storage.labels.frames import LabelFrame, Symbols, empty_frame
+from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
 from storage.read.replica_report import REPORT_SERIES_MAX, ReplicaGroup, replica_report
 from storage.read.selection import DedupRule, DedupSelection, SampleBudget, StoredSelection
 from storage.samples.merge import take_rows
-from storage.samples.samples import Bools, Int64s, Samples, empty_samples
+from storage.samples.samples import Samples, empty_samples
 from storage.segments.segment import SegmentMeta, overlapping
 from storage.series.index import TenantIndex
 from storage.shard.shard import Shard, ShardView

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.batch import UInt64s
+from storage.kernels.arrays import Bools, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import STALE_NAN_BITS, Bools, Int32s, Int64s, Samples
-from storage.segments.runs import first_at_least
+from storage.kernels.stale import STALE_NAN_BITS
+from storage.samples.samples import Samples
+from storage.samples.search import first_at_least
 
 STALE = np.uint64(STALE_NAN_BITS)
 UNKNOWN_MS = np.int64(np.iinfo(np.int64).min)  # an interval, offset or time that is not known

@@ -16,11 +16,12 @@ from typing import TypeVar
 import numpy as np
 
 from storage.errors import LimitExceeded, QueryStopped
-from storage.labels.frames import METRIC_NAME, LabelFrame
+from storage.kernels.arrays import Bools, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
 from storage.read.replica_health import UNKNOWN_MS, GroupHealth, RowHealth, measure
 from storage.read.selection import DedupSelection
 from storage.samples.merge import between
-from storage.samples.samples import Bools, Int64s
 
 REPORT_SERIES_MAX = 500_000
 REPLICAS_MAX = 1_000

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from storage.kernels.arrays import Int32s, Int64s
 from storage.kernels.jit import kernel
-from storage.labels.frames import LabelPairs, group_rows, scatter_columns
+from storage.labels.numbering import group_rows
+from storage.labels.pairs import LabelPairs, scatter_columns
 from storage.metrics import StorageMetrics
 from storage.read.replica_report import FORGOTTEN_MS
-from storage.samples.samples import Int32s, Int64s
 from storage.series.table import NEVER_MS, SeriesTable
 
 TOLD_MAX = 1_000

@@ -18,9 +18,11 @@ from storage.dedup.complete import LEAD, UNDECIDED, complete_groups, ranges_of
 from storage.dedup.dedup import Deduped, dedup
 from storage.errors import LimitExceeded
 from storage.head.head import HeadSamples
+from storage.kernels.arrays import Bools, Float64s, Int64s
+from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame, one_row
 from storage.samples.merge import clip, is_plain, merge_all, ranges, stack, take_rows
-from storage.samples.samples import Bools, Float64s, Int64s, Samples, is_stale
+from storage.samples.samples import Samples
 
 # Whether it pays to look for complete replicas is tried on so many groups, of which one in
 # UNDECIDED_SHARE may be something else: these are read twice.

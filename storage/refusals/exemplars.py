@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from storage.batch import Batch, RawExemplars, Reject
+from storage.batch import Batch, Reject
 from storage.head.exemplars import (
     SERIES_REFUSED,
     SWITCHED_OFF,
@@ -23,10 +23,12 @@ from storage.histograms.problems import (
     EXEMPLAR_TOO_LONG,
     SYMBOL_REFERENCE,
 )
+from storage.kernels.arrays import Int64s
 from storage.options import StorageOptions
+from storage.reasons import LABELS_INVALID
 from storage.refusals.samples import label_text
-from storage.samples.exemplar_kernels import LABELS_INVALID, OK
-from storage.samples.samples import Int64s
+from storage.samples.exemplar_kernels import OK
+from storage.samples.exemplars import RawExemplars
 
 RULES: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
     EXEMPLAR_TOO_LONG: (

@@ -18,8 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from storage.batch import Example, Reject
-from storage.labels.frames import Matcher
-from storage.series.index import text_test
+from storage.labels.matchers import Matcher, text_test
 
 TEXT_CHARS_MAX = 300
 # A tenant that is refused for one reason again and again is logged so often.

@@ -11,26 +11,30 @@ import numpy as np
 
 from storage.batch import Batch, Example, Reject
 from storage.head.head import Appended
-from storage.head.kernels import CONFLICT, EXAMPLES_MAX, TOO_FAR_IN_FUTURE, TOO_OLD
+from storage.head.kernels import EXAMPLES_MAX
 from storage.histograms import problems
 from storage.histograms.problems import HISTOGRAM_PROBLEMS, SOUND, SYMBOL_REFERENCE
+from storage.kernels.arrays import Int32s, Int64s
+from storage.labels.wire import first_labels
 from storage.options import StorageOptions
-from storage.samples.samples import Int32s, Int64s
-from storage.series.kernels import (
+from storage.reasons import (
     BAD_REFERENCE,
+    CONFLICT,
+    DROPPED_REF,
     DUPLICATE_NAME,
     EMPTY_NAME,
     LABEL_TOO_LONG,
     NO_METRIC_NAME,
     NOT_UTF8,
     TABLE_FULL,
+    TOO_FAR_IN_FUTURE,
     TOO_MANY_LABELS,
     TOO_MANY_METRICS,
-    first_labels,
+    TOO_OLD,
 )
 from storage.series.symbol_labels import label_spans
 from storage.series.table import METRICS_MAX
-from storage.tenants.rules import DROPPED_REF, NO_RULES, TenantRules
+from storage.tenants.rules import NO_RULES, TenantRules
 from storage.tenants.rules import SERIES_REASONS as TENANT_SERIES_REASONS
 
 # Senders keep the first 1,024 bytes of an answer.

@@ -7,14 +7,13 @@ sets have equal bytes, and none is longer than RUN_BYTES_MAX, whatever a sender 
 
 import numpy as np
 
-from storage.batch import Bytes, UInt64s
 from storage.histograms.problems import EXEMPLAR_RUNES_MAX, EXEMPLAR_TOO_LONG
+from storage.kernels.arrays import Bytes, Int64s, UInt64s
 from storage.kernels.hashing import hash64
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.protobuf import LENGTH, read_length, read_tag, skip_field
 from storage.kernels.words import Place, load_byte, load_word, store_word
-from storage.samples.samples import Int64s
-from storage.series.kernels import (
+from storage.labels.wire import (
     ALL_HIGH_BITS,
     LABEL_FIELD,
     compare_names,
@@ -22,6 +21,7 @@ from storage.series.kernels import (
     read_label,
     sort_spans,
 )
+from storage.reasons import LABELS_INVALID
 
 HEADER_BYTES = 4
 # A character takes up to 4 bytes, and a label has at least one of them.
@@ -29,7 +29,6 @@ RUN_BYTES_MAX = EXEMPLAR_RUNES_MAX * (4 + HEADER_BYTES)
 
 # Why an exemplar is refused for its labels.
 OK = 0
-LABELS_INVALID = 3  # after those of storage.problems
 
 
 @kernel_part

@@ -13,19 +13,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from storage.batch import Bytes, RawExemplars, UInt64s
 from storage.histograms.problems import EXEMPLAR_RUNES_MAX, EXEMPLAR_TOO_LONG
+from storage.kernels.arrays import Bools, Bytes, Float64s, Int8s, Int64s, UInt64s
 from storage.kernels.hashing import random_key
+from storage.labels.wire import count_labels_of
+from storage.reasons import LABELS_INVALID
 from storage.samples.exemplar_kernels import (
     HEADER_BYTES,
-    LABELS_INVALID,
     OK,
     read_exemplar_labels,
     take_runs,
     write_runs,
 )
-from storage.samples.samples import Bools, Float64s, Int64s
-from storage.series.kernels import count_labels_of
 
 # One key for the whole process, so that runs of all heads compare by their hashes.
 HASH_KEY = random_key()
@@ -37,6 +36,27 @@ MIX_FACTORS = tuple(
 
 # The labels of one exemplar, sorted by name.
 ExemplarLabels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RawExemplars:
+    """The exemplars of a request, in the order of their series.
+
+    series: the number of each one's series in the batch. Their labels are runs of protobuf Label
+    fields, buffer[label_start[i]:label_end[i]], which were not looked into; a run may be empty.
+    problems: int8, 0 or why the decoder could not make them (storage.histograms.problems).
+    """
+
+    series: Int64s
+    timestamps: Int64s
+    values: Float64s
+    buffer: Bytes
+    label_start: Int64s
+    label_end: Int64s
+    problems: Int8s | None = None
+
+    def __len__(self) -> int:
+        return len(self.series)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from storage.batch import UInt64s
+from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN, NO_HISTOGRAM, Histograms
 from storage.histograms.histograms import concat, take
 from storage.histograms.rows import few_of
+from storage.kernels.arrays import Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import (
-    HINT_GAUGE,
-    HINT_UNKNOWN,
-    NO_HISTOGRAM,
-    Histograms,
-    Int32s,
-    Int64s,
-    Samples,
-    empty_samples,
-)
+from storage.samples.samples import Samples, empty_samples
 
 
 def merge_all(sources: list[Samples], series_count: int) -> Samples:

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from storage.errors import FormatError, StorageError
 from storage.files import EXEMPLARS_FILE
+from storage.kernels.arrays import Float64s, Int64s
 from storage.samples.exemplar_kernels import measure_runs, split_runs
 from storage.samples.exemplars import ExemplarLabels, Exemplars
-from storage.samples.samples import Float64s, Int64s
 from storage.segments.segment import SegmentMeta
 
 ROW_GROUP_ROWS = 16_384

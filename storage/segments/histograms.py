@@ -18,8 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import FormatError, StorageError
+from storage.histograms.columns import NO_HISTOGRAM, Bounds, Buckets, Histograms
 from storage.histograms.histograms import take
-from storage.samples.samples import NO_HISTOGRAM, Bounds, Buckets, Histograms, Int64s, Samples
+from storage.kernels.arrays import Int64s
+from storage.samples.samples import Samples
 
 # A row group is read as a whole: at most 8,192 histograms, and no more once it has this many
 # buckets, which take 12 bytes each.

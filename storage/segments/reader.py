@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from storage.batch import UInt64s
 from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE
 from storage.histograms.histograms import take
+from storage.kernels.arrays import Int64s, UInt64s
 from storage.samples.merge import is_plain, pick, ranges, stack
-from storage.samples.samples import Int64s, Samples, empty_samples
+from storage.samples.samples import Samples, empty_samples
 from storage.segments.histograms import COLUMNS as HISTOGRAM_COLUMNS
 from storage.segments.histograms import buckets_of, rows_of
 from storage.segments.runs import copy_runs, find_runs, merge_runs

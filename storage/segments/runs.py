@@ -4,9 +4,9 @@ Rows are sorted by (series id, timestamp). Values travel as their uint64 bits, s
 ever touched. A run is a stretch of rows of one series.
 """
 
-from storage.batch import UInt64s
+from storage.kernels.arrays import Int64s, UInt64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import Int64s
+from storage.samples.search import end_at_most, first_at_least
 
 
 @kernel
@@ -19,42 +19,6 @@ def strictly_ascending(ids: Int64s, offsets: Int64s, timestamps: Int64s) -> bool
             if timestamps[k] <= timestamps[k - 1]:
                 return False
     return True
-
-
-@kernel
-def first_at_least(column: Int64s, start: int, end: int, bound: int) -> int:
-    """The first position in [start, end) of an ascending column with a value >= bound, or end.
-
-    Looks ahead in growing steps before it bisects: what is wanted next is often near.
-    """
-    step = 1
-    ahead = start
-    while ahead < end and column[ahead] < bound:
-        start = ahead + 1
-        ahead += step
-        step *= 2
-    end = min(ahead, end)
-    while start < end:
-        middle = (start + end) // 2
-        if column[middle] < bound:
-            start = middle + 1
-        else:
-            end = middle
-    return start
-
-
-@kernel
-def end_at_most(column: Int64s, start: int, end: int, bound: int) -> int:
-    """The end of the values <= bound in [start, end) of an ascending column."""
-    if start < end and column[end - 1] <= bound:
-        return end
-    while start < end:
-        middle = (start + end) // 2
-        if column[middle] <= bound:
-            start = middle + 1
-        else:
-            end = middle
-    return start
 
 
 @kernel

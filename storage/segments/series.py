@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from storage.errors import FormatError
 from storage.files import SERIES_FILE
-from storage.samples.samples import Int64s
+from storage.kernels.arrays import Int64s
 from storage.segments.duck import Duck, quoted
 from storage.segments.segment import SegmentMeta, overlapping
 

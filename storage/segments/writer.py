@@ -21,7 +21,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.batch import UInt64s
 from storage.errors import StorageError
 from storage.files import (
     EXEMPLARS_FILE,
@@ -34,10 +33,12 @@ from storage.files import (
     sync_directory,
     sync_file,
 )
+from storage.histograms.columns import NO_HISTOGRAM
 from storage.histograms.fingerprints import fingerprints
-from storage.labels.frames import LabelPairs, take_pairs
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
+from storage.labels.pairs import LabelPairs, take_pairs
 from storage.samples.exemplars import Exemplars, no_exemplars
-from storage.samples.samples import NO_HISTOGRAM, Bools, Float64s, Int32s, Int64s, Samples
+from storage.samples.samples import Samples
 from storage.segments.duck import Duck, quoted
 from storage.segments.exemplars import write_exemplars
 from storage.segments.histograms import HistogramWriter

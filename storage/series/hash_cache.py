@@ -1,15 +1,19 @@
 """A cache from keyed 128-bit hashes, with the tenant mixed in, to small numbers.
 
 It holds no truth: it may be emptied at any time, and has to be before a number gets another
-meaning.
+meaning. Its slots are an open-addressing table over columns, as that of the series table is.
 """
 
 import numpy as np
 
-from storage.batch import UInt64s
-from storage.samples.samples import Int32s, Int64s
-from storage.series.kernels import NO_REPLICAS, add_raw, find_raw
+from storage.kernels.arrays import Int32s, Int64s, UInt64s
+from storage.kernels.jit import kernel
 from storage.series.symbols import FIRST_SLOTS, fill_slots
+
+# In place of replicas where nothing is asked about them.
+NO_REPLICAS: UInt64s = np.zeros(0, np.uint64)
+TENANT_MIX_LOW = np.uint64(0x9E3779B97F4A7C15)
+TENANT_MIX_HIGH = np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 class HashCache:
@@ -86,3 +90,102 @@ class HashCache:
             self._replicas = np.concatenate([self._replicas, np.zeros(added, np.uint64)])
         self._slots = np.zeros(2 * size, np.int32)
         fill_slots(self._low, self._count, self._slots)
+
+
+@kernel
+def find_raw(
+    low: UInt64s,
+    high: UInt64s,
+    tenant: int,
+    slots: Int32s,
+    entries_low: UInt64s,
+    entries_high: UInt64s,
+    entry_refs: Int32s,
+    count: int,
+    refs: Int32s,
+    missed: Int64s,
+    entries_replica: UInt64s,
+    replicas: UInt64s,
+) -> int:
+    """refs[i] = the series of raw hash i; the positions of unknown ones go to `missed`.
+
+    replicas: empty, or takes what the entry says in entries_replica.
+
+    Entries 0..count-1 are in the order in which they came, slots holds entry + 1. Senders repeat
+    their series in the same order, so the entry after the one found before is tried first: that
+    walks through memory in order, where a probe of the slots would miss the cache each time.
+    Returns the number missed.
+    """
+    mask = np.int64(len(slots) - 1)
+    mix_low = np.uint64(tenant) * TENANT_MIX_LOW
+    mix_high = np.uint64(tenant) * TENANT_MIX_HIGH
+    missing = 0
+    guess = np.int64(0)
+    for i in range(len(low)):
+        a = low[i] ^ mix_low
+        b = high[i] + mix_high
+        if guess >= count or entries_low[guess] != a or entries_high[guess] != b:
+            slot = np.int64(a) & mask
+            guess = np.int64(slots[slot]) - 1
+            while guess >= 0 and (entries_low[guess] != a or entries_high[guess] != b):
+                slot = (slot + 1) & mask
+                guess = np.int64(slots[slot]) - 1
+        if guess < 0:
+            refs[i] = -1
+            missed[missing] = i
+            missing += 1
+        else:
+            refs[i] = entry_refs[guess]
+            if len(replicas) > 0:
+                replicas[i] = entries_replica[guess]
+        guess += 1
+    return missing
+
+
+@kernel
+def add_raw(
+    low: UInt64s,
+    high: UInt64s,
+    tenant: int,
+    items: Int64s,
+    refs: Int32s,
+    slots: Int32s,
+    entries_low: UInt64s,
+    entries_high: UInt64s,
+    entry_refs: Int32s,
+    count: int,
+    dropped: int,
+    entries_replica: UInt64s,
+    replicas: UInt64s,
+) -> int:
+    """Enter raw hashes `items` whose refs are known, in their order; returns the new count.
+
+    Known are refs from 0 on, and `dropped`, which stands for a series that is not to be kept, if it
+    is below. replicas: empty, or goes to entries_replica.
+
+    The caller has made room. A hash that occurs twice among the items is entered once.
+    """
+    mask = np.int64(len(slots) - 1)
+    mix_low = np.uint64(tenant) * TENANT_MIX_LOW
+    mix_high = np.uint64(tenant) * TENANT_MIX_HIGH
+    for k in range(len(items)):
+        i = items[k]
+        if refs[i] < 0 and refs[i] != dropped:
+            continue
+        a = low[i] ^ mix_low
+        b = high[i] + mix_high
+        slot = np.int64(a) & mask
+        known = False
+        while slots[slot] != 0 and not known:
+            entry = slots[slot] - 1
+            known = entries_low[entry] == a and entries_high[entry] == b
+            slot = (slot + 1) & mask
+        if not known:
+            entries_low[count] = a
+            entries_high[count] = b
+            entry_refs[count] = refs[i]
+            if len(replicas) > 0:
+                entries_replica[count] = replicas[i]
+            count += 1
+            slots[slot] = count
+    return count

@@ -11,14 +11,15 @@ Invariants:
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import re2
 
+from storage.kernels.arrays import Bools, Int32s, Int64s
 from storage.kernels.jit import kernel
-from storage.labels.frames import LabelFrame, Matcher, PickedPairs, Symbols, pick_column
-from storage.samples.samples import Bools, Int32s, Int64s
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.matchers import Matcher, text_test
+from storage.labels.pairs import PickedPairs, pick_column
 from storage.series.replica_groups import Grouping, ReplicaGroups
 from storage.series.table import SeriesTable
 
@@ -145,30 +146,6 @@ def allowed_codes(table: SeriesTable, matcher: Matcher, codes: Int32s) -> Bools:
     allowed = np.zeros(len(occurs), np.bool_)
     allowed[distinct] = [passes(text(code)) for code in distinct.tolist()]
     return allowed
-
-
-def text_test(matcher: Matcher) -> Callable[[str], bool]:
-    """Whether a text passes a matcher."""
-    value = matcher.value
-    match matcher.op:
-        case "=":
-            return lambda text: text == value
-        case "!=":
-            return lambda text: text != value
-    regex = regex_test(value)
-    return regex if matcher.op == "=~" else lambda text: not regex(text)
-
-
-def regex_test(pattern: str) -> Callable[[str], bool]:
-    """Whether a text matches the whole of a valid pattern; the dot matches newlines, too."""
-    options = re2.Options()
-    options.log_errors = False
-    if any("\ud800" <= char <= "\udfff" for char in pattern):
-        # A query may name bytes that are no UTF-8. They match nothing that is stored, but the
-        # rest of the pattern may.
-        options.encoding = re2.Options.Encoding.LATIN1
-    compiled = re2.compile(f"^(?s:{pattern})$".encode("utf-8", "surrogateescape"), options)
-    return lambda text: compiled.search(text.encode("utf-8", "surrogateescape")) is not None
 
 
 @kernel

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.batch import Bytes
-from storage.labels.frames import METRIC_NAME
+from storage.kernels.arrays import Bools, Bytes, Int64s
+from storage.labels.matchers import METRIC_NAME
 from storage.options import StorageOptions
-from storage.samples.samples import Bools, Int64s
-from storage.series.kernels import EMPTY_NAME, LABEL_TOO_LONG, NO_METRIC_NAME, OK, TOO_MANY_LABELS
-from storage.tenants.relabel import Labels, RelabelRule, relabel
-from storage.tenants.rules import (
+from storage.reasons import (
     DROPPED,
+    EMPTY_NAME,
+    LABEL_TOO_LONG,
+    NO_METRIC_NAME,
+    OK,
     TENANT_NAME_TOO_LONG,
     TENANT_TOO_MANY_LABELS,
     TENANT_VALUE_TOO_LONG,
-    TenantRules,
+    TOO_MANY_LABELS,
 )
+from storage.tenants.relabel import Labels, RelabelRule, relabel
+from storage.tenants.rules import TenantRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from storage.batch import UInt64s
+from storage.kernels.arrays import Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
-from storage.labels.frames import LabelFrame, LabelPairs, Symbols, take_pairs
-from storage.samples.samples import Int32s, Int64s
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.pairs import LabelPairs, take_pairs
 from storage.series.table import SeriesTable
 
 Column = TypeVar("Column", Int32s, UInt64s)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.batch import Bytes, UInt64s
+from storage.kernels.arrays import Bytes, Int64s, UInt64s
 from storage.kernels.hashing import hash64, random_key
 from storage.kernels.jit import kernel
 from storage.kernels.words import load_byte
-from storage.samples.samples import Int64s
+from storage.reasons import TENANT_TOO_MANY_CLUSTERS
 from storage.series.label_spans import LabelSpans
-from storage.tenants.rules import TENANT_TOO_MANY_CLUSTERS, HaRules
+from storage.tenants.rules import HaRules
 
 
 @dataclass(frozen=True, slots=True)

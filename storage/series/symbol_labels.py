@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.batch import Batch, Bytes, SymbolSpans
+from storage.batch import Batch, SymbolSpans
+from storage.kernels.arrays import Bytes, Int32s, Int64s
 from storage.kernels.jit import kernel
 from storage.kernels.protobuf import LENGTH, VARINT, read_length, read_tag, read_varint, skip_field
 from storage.kernels.words import Place
-from storage.samples.samples import Int32s, Int64s
-from storage.series.kernels import (
+from storage.labels.wire import is_utf8
+from storage.reasons import (
     DUPLICATE_NAME,
     EMPTY_NAME,
     LABEL_TOO_LONG,
@@ -25,7 +26,6 @@ from storage.series.kernels import (
     NOT_UTF8,
     OK,
     TOO_MANY_LABELS,
-    is_utf8,
 )
 from storage.series.label_spans import LabelSpans
 

@@ -12,12 +12,11 @@ Invariants:
 import numpy as np
 import pyarrow as pa
 
-from storage.batch import Bytes, UInt64s
+from storage.kernels.arrays import Bytes, Int32s, Int64s, UInt64s
 from storage.kernels.hashing import hash64, random_key
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.memory import reserve
 from storage.kernels.words import Place, load_byte
-from storage.samples.samples import Int32s, Int64s
 
 SYMBOLS_MAX = 1 << 28
 FIRST_SLOTS = 1 << 12

@@ -16,29 +16,30 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from storage.batch import Batch, UInt64s
+from storage.batch import Batch
 from storage.errors import CorruptBatch
+from storage.kernels.arrays import NOBODY, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
-from storage.labels.frames import METRIC_NAME, LabelPairs
+from storage.labels.matchers import METRIC_NAME
+from storage.labels.pairs import LabelPairs
+from storage.labels.wire import count_labels_of, read_labels
 from storage.options import StorageOptions
-from storage.samples.samples import Int32s, Int64s
-from storage.series.hash_cache import HashCache
-from storage.series.kernels import (
+from storage.reasons import (
     CORRUPT,
-    NO_REPLICAS,
+    DROPPED_REF,
     OK,
     TABLE_FULL,
+    TENANT_SERIES_LIMIT,
     TOO_MANY_LABELS,
     TOO_MANY_METRICS,
-    count_labels_of,
-    find_or_add_labelsets,
-    read_labels,
 )
+from storage.series.hash_cache import NO_REPLICAS, HashCache
+from storage.series.kernels import find_or_add_labelsets
 from storage.series.label_spans import LabelSpans, obey
 from storage.series.replica_labels import ReplicaLabels
 from storage.series.symbol_labels import read_symbol_labels, runs_of_items
 from storage.series.symbols import FIRST_SLOTS, SymbolTable, fill_slots
-from storage.tenants.rules import DROPPED_REF, NO_RULES, TENANT_SERIES_LIMIT, TenantRules
+from storage.tenants.rules import NO_RULES, TenantRules
 
 TENANT_BITS, METRIC_BITS, NUMBER_BITS = 16, 20, 27
 TENANT_SHIFT = METRIC_BITS + NUMBER_BITS
@@ -47,7 +48,6 @@ NEVER_MS = np.iinfo(np.int64).min  # the last timestamp of a series that has no 
 PAIRS_PER_SERIES = 32  # on average, over all series; senders have 6 to 15
 RAW_ENTRIES_SPARE = 1 << 20
 NEW_SERIES_MAX = 1 << 62
-NOBODY = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.batch import Batch, UInt64s
+from storage.batch import Batch
 from storage.head.extras import first_places
 from storage.head.kernels import COPY, UNSOUND
+from storage.kernels.arrays import Bools, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.kernels.memory import reserve
-from storage.samples.samples import Bools, Int32s, Int64s
-from storage.tenants.rules import COPY_REF
+from storage.reasons import COPY_REF
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 from storage.batch import KIND_SERIES_LEFT_OUT, KIND_TENANT_RULES, Batch, Decoder
 from storage.errors import CorruptBatch, FormatError
+from storage.kernels.arrays import NOBODY, Int64s
 from storage.log.record import Record
 from storage.log.rules import split_left_out
-from storage.samples.samples import Int64s
-from storage.series.table import NOBODY
 from storage.shard.sealing import restore_series
-from storage.shard.shard import Sealer, Shard, Tenant
+from storage.shard.shard import Sealer, Shard
 from storage.tenants.rules import decode_rules
+from storage.tenants.tenant import Tenant
 
 logger = logging.getLogger(__name__)
 

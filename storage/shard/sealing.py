@@ -14,11 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.batch import UInt64s
 from storage.head.head import Head, sealed_samples
-from storage.labels.frames import LabelPairs, take_pairs
+from storage.kernels.arrays import Int64s, UInt64s
+from storage.labels.pairs import LabelPairs, take_pairs
 from storage.samples.exemplars import Exemplars
-from storage.samples.samples import Int64s
 from storage.segments.segment import SegmentMeta
 from storage.segments.writer import Block, SegmentWriter, SeriesColumns
 from storage.series.table import RestoredSeries, SeriesTable

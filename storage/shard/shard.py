@@ -23,11 +23,12 @@ from functools import partial
 
 import numpy as np
 
-from storage.batch import Batch, Outcome, UInt64s
+from storage.batch import Batch, Outcome
 from storage.catalog.metadata import MetadataTable
 from storage.errors import CorruptBatch, Overloaded, StorageError
 from storage.head.head import GROUP_SAMPLES_MAX, Head
 from storage.head.histograms import GROUP_BUCKETS_MAX, bucket_count
+from storage.kernels.arrays import NOBODY, Int32s, Int64s, UInt64s
 from storage.log.rules import RuleLog, loggable
 from storage.log.wal import Wal
 from storage.options import StorageOptions
@@ -38,17 +39,17 @@ from storage.refusals.samples import (
     sample_rejects,
     series_rejects,
 )
-from storage.samples.samples import Int32s, Int64s
 from storage.segments.exemplars import ExemplarReader
 from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.series import SeriesReader
+from storage.series.hash_cache import NO_REPLICAS
 from storage.series.index import TenantIndex
-from storage.series.kernels import NO_REPLICAS
-from storage.series.table import NOBODY, Entry, SeriesTable
+from storage.series.table import Entry, SeriesTable
 from storage.shard.active_series import ActiveSeries
 from storage.shard.elections import NO_COPIES, Copies, Elections
 from storage.tenants.rules import NO_RULES, TenantRules
+from storage.tenants.tenant import Tenant
 
 logger = logging.getLogger(__name__)
 
@@ -64,15 +65,6 @@ SEAL_RETRY_SECONDS = 10.0
 # How long writes wait for a seal before they are told to come again.
 SEAL_WAIT_SECONDS = 1.0
 INT64 = np.iinfo(np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Tenant:
-    """A tenant as the catalog knows it."""
-
-    name: str
-    number: int
-    shard: int
 
 
 def nobody_waits(_: Outcome | StorageError) -> None:

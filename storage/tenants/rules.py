@@ -13,19 +13,14 @@ from collections.abc import Callable
 
 import msgspec
 
+from storage.reasons import (
+    TENANT_NAME_TOO_LONG,
+    TENANT_SERIES_LIMIT,
+    TENANT_TOO_MANY_CLUSTERS,
+    TENANT_TOO_MANY_LABELS,
+    TENANT_VALUE_TOO_LONG,
+)
 from storage.tenants.relabel import RelabelRule
-
-# Why a series was refused by the rules of its tenant; numbered on from storage.series.kernels.
-TENANT_SERIES_LIMIT = 64
-TENANT_TOO_MANY_LABELS = 65
-TENANT_NAME_TOO_LONG = 66
-TENANT_VALUE_TOO_LONG = 67
-TENANT_TOO_MANY_CLUSTERS = 68
-# No refusal: relabelling dropped the series, and its samples are left out as was asked for.
-DROPPED = 96
-DROPPED_REF = -1 - DROPPED
-# No refusal either: another replica's samples of the series are kept (storage/shard/elections.py).
-COPY_REF = -2 - DROPPED
 
 
 class HaRules(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,6 +6,7 @@ those of the systems whose header is accepted: 1 to 150 of `0-9A-Za-z!-_.*'()`, 
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from storage.errors import TenantError
@@ -29,3 +30,12 @@ def _shorten(text: str) -> str:
     if len(text) <= TENANT_LENGTH_MAX:
         return ascii(text)
     return f"{ascii(text[:20])}... of {len(text)} characters"
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant as the catalog knows it."""
+
+    name: str
+    number: int
+    shard: int

@@ -19,7 +19,7 @@ import yaml
 
 from compose.processes import Server, free_ports
 from compose.scene import Client, cupola_server
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from tests.agents.numbered_target import FORMS, NumberedTarget, expected_histogram
 from tests.makers.databases import opened, read_mixed
 from tests.makers.histograms import Plain

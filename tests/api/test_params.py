@@ -27,7 +27,7 @@ from api.params import (
 from api.times import MAX_TIME_MS, MIN_TIME_MS
 from storage.dedup.algorithm import Algorithm
 from storage.errors import TenantError
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 
 
 def params(**values: Any) -> Params:

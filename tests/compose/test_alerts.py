@@ -13,8 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from api.promql.engine import Engine
 from api.promql.options import EngineOptions
-from api.promql.plan import children
-from api.promql.syntax.nodes import Node, VectorSelector
+from api.promql.syntax.nodes import Node, VectorSelector, children
 from api.promql.syntax.parser import parse
 from storage.metrics import StorageMetrics
 from tests.makers.memory_store import MemoryStore

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from compose.processes import Server, free_ports
 from compose.scene import Client, cupola_server
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from tests.crash.senders import (
     NAME,
     RETRY_PAUSE_S,

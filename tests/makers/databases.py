@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from storage.batch import Batch, Outcome
 from storage.database import DEFAULT_POLICY, Database, Policy
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from tests.makers.batches import DECODER, Written, batch_of
 from tests.makers.bodies.mixed import Mixed, mixed_batch_of

@@ -17,7 +17,8 @@ from api.web.options import ApiOptions
 from api.web.routes import Api, add_routes
 from storage.catalog.metadata import Description
 from storage.dedup.algorithm import Algorithm
-from storage.labels.frames import LabelFrame, Matcher
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replica_report import ReplicaGroup
 from storage.refusals.ledger import RejectLedger

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from storage.samples.samples import CUSTOM_SCHEMA, Bounds, Buckets, Histograms, Samples
+from storage.histograms.columns import CUSTOM_SCHEMA, Bounds, Buckets, Histograms
+from storage.samples.samples import Samples
 
 Lists = tuple[tuple[int, float], ...]
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import re2
 
+from storage.histograms.columns import NO_HISTOGRAM
 from storage.histograms.hints import hints_after
-from storage.labels.frames import LabelFrame, Matcher, Symbols
-from storage.samples.samples import NO_HISTOGRAM, Samples
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.matchers import Matcher
+from storage.samples.samples import Samples
 from tests.makers.native_points import NativePoint, histograms_of
 
 LabelSet = tuple[tuple[str, str], ...]

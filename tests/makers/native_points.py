@@ -10,7 +10,7 @@ import numpy as np
 
 from api.promql.syntax.durations import parse_duration
 from api.promql.syntax.literals import parse_number
-from storage.samples.samples import (
+from storage.histograms.columns import (
     CUSTOM_SCHEMA,
     HINT_GAUGE,
     HINT_NOT_RESET,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from storage.labels.frames import LabelPairs
+from storage.labels.pairs import LabelPairs
 from storage.samples.samples import Samples
 from storage.segments.duck import Duck
 from storage.segments.segment import SegmentMeta

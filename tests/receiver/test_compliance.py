@@ -20,7 +20,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from receiver.server import DATABASE, build_app
 from receiver.settings.config import build
 from receiver.write.handler import WRITTEN_HEADERS
-from storage.samples.samples import STALE_NAN
+from storage.kernels.stale import STALE_NAN
 from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1, body_2, compress
 
 VERSION_1 = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storage import database as database_module
 from storage.errors import FormatError, LimitExceeded
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from tests.makers.batches import batch_of, label, raw_batch, series_of
 from tests.makers.databases import WHOLE, append, key, opened, read, series, write, write_mixed
 from tests.makers.histograms import EXAMPLES

@@ -8,12 +8,15 @@ from storage.head import kernels as head_kernels
 from storage.histograms import fingerprints as histogram_fingerprint
 from storage.histograms import hints as histogram_hints
 from storage.histograms import histograms
-from storage.labels import frames as labels
+from storage.labels.numbering import group_rows
+from storage.labels.pairs import scatter_columns
+from storage.labels.wire import read_labels
 from storage.read import replica_health
 from storage.samples import merge
 from storage.segments import runs as segment_kernels
 from storage.series import kernels as series_kernels
 from storage.series import replica_labels, symbol_labels, symbols
+from storage.series.hash_cache import find_raw
 from storage.shard import elections
 from storage.warm_up import warm_up
 
@@ -26,14 +29,14 @@ KERNELS = (
     histogram_fingerprint.fingerprint_rows,
     histogram_hints.find_hints,
     histograms.gather_positions,
-    series_kernels.find_raw,
-    series_kernels.read_labels,
+    find_raw,
+    read_labels,
     series_kernels.find_or_add_labelsets,
     symbol_labels.check_texts,
     symbol_labels.read_references,
     symbols.intern_spans,
-    labels.group_rows,
-    labels.scatter_columns,
+    group_rows,
+    scatter_columns,
     merge.merge_sorted,
     merge.count_between,
     dedup.count_chosen,

@@ -13,19 +13,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from api.promql.aggregations import kernels
+from api.promql.aggregations.counting_kernels import count_cells, number_words
 from api.promql.aggregations.native import NativeSums, note_ignored
 from api.promql.aggregations.ranking import limit_ratio, limitk, rank
+from api.promql.aggregations.ranking_kernels import group_quantiles
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
-from api.promql.functions.labels import is_label_name
 from api.promql.go_format import format_f, format_g, quote
 from api.promql.native_histograms.values import text_of
+from api.promql.syntax.literals import is_label_name
 from api.promql.syntax.nodes import Aggregate
+from api.promql.vectors.groups import rows_by_group
 from api.promql.vectors.names import NAME_LABELS
 from api.promql.vectors.natives import histogram_places, only_floats
 from api.promql.vectors.value import Scalar, String, Vector
-from storage.labels.frames import METRIC_NAME, LabelFrame
-from storage.samples.samples import Bools, Float64s, Int32s, Int64s
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +216,8 @@ def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) ->
     groups = make_groups(node, vector.labels)
     marks = _Marks(groups, vector.drop_name)
     marks.add(0, vector.present)
-    rows, offsets = kernels.rows_by_group(groups.number, groups.count)
-    values, present = kernels.group_quantiles(rows, offsets, vector.values, vector.present, q)
+    rows, offsets = rows_by_group(groups.number, groups.count)
+    values, present = group_quantiles(rows, offsets, vector.values, vector.present, q)
     return Vector(groups.labels, values, present, marks.finish())
 
 
@@ -239,9 +243,9 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
     if node.without and label in node.grouping:
         codes = np.zeros(len(codes), np.int32)
     words = (number[rows] << 32 | codes).astype(np.uint64)
-    pairs, cell_pair = kernels.number_words(words)
+    pairs, cell_pair = number_words(words)
     context.charge(len(pairs) * len(context.steps))
-    counts = kernels.count_cells(cell_pair, steps, len(pairs), len(context.steps))
+    counts = count_cells(cell_pair, steps, len(pairs), len(context.steps))
     source = first_row[(pairs >> 32).astype(np.int64)]
     columns = {name: vector.labels.column(name)[source] for name in names}
     columns[label] = (pairs & 0xFFFFFFFF).astype(np.int32)
@@ -258,7 +262,7 @@ def _value_codes(vector: Vector) -> Int32s:
     Floats are told apart by their bits first: zeros by their sign, NaN by its payload.
     """
     floats = only_floats(vector)
-    distinct, numbers = kernels.number_words(vector.values[floats.present].view(np.uint64))
+    distinct, numbers = number_words(vector.values[floats.present].view(np.uint64))
     symbols = vector.labels.symbols
     texts = map(format_f, distinct.view(np.float64).tolist())
     codes = np.zeros(vector.present.shape, np.int32)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.kernels.arrays import Int64s
 from storage.kernels.jit import kernel
 from storage.labels.frames import LabelFrame, label_sort_key
-from storage.samples.samples import Int64s
 
 UInt64s = NDArray[np.uint64]
 UInt8s = NDArray[np.uint8]

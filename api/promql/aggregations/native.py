@@ -23,9 +23,11 @@ from api.promql.vectors.natives import (
     only_floats,
 )
 from api.promql.vectors.value import Vector
+from storage.histograms.columns import CUSTOM_SCHEMA, Histograms
 from storage.histograms.histograms import concat, take
-from storage.labels.frames import METRIC_NAME, LabelFrame
-from storage.samples.samples import CUSTOM_SCHEMA, Bools, Histograms, Int64s
+from storage.kernels.arrays import Bools, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
 
 # Operators to which a histogram is a sample like any other.
 COUNTING = frozenset(("count", "group"))

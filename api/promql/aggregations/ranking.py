@@ -10,15 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from api.promql.aggregations import kernels
 from api.promql.aggregations.label_hash import hash_rows
+from api.promql.aggregations.ranking_kernels import select_first, select_largest
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.go_format import format_g
 from api.promql.syntax.nodes import Aggregate
-from api.promql.vectors.natives import take_natives
+from api.promql.vectors.groups import rows_by_group
+from api.promql.vectors.rows import take_rows
 from api.promql.vectors.value import Vector
-from storage.samples.samples import Bools, Float64s, Int64s
+from storage.kernels.arrays import Bools, Float64s, Int64s
 
 # Go converts to int64, and refuses what is not below this power of two.
 _INT64_BOUND = 2.0**63
@@ -31,8 +32,8 @@ def rank(context: Context, number: Int64s, vector: Vector, k: Float64s, *, large
     """
     counts = _counts(k, vector.labels.rows)
     sign = 1.0 if largest else -1.0
-    rows, offsets = kernels.rows_by_group(number, number.max(initial=-1) + 1)
-    chosen = kernels.select_largest(rows, offsets, vector.values, vector.present, counts, sign)
+    rows, offsets = rows_by_group(number, number.max(initial=-1) + 1)
+    chosen = select_largest(rows, offsets, vector.values, vector.present, counts, sign)
     if len(context.steps) != 1:
         return _keep(vector, chosen)
     with np.errstate(all="ignore"):
@@ -44,7 +45,7 @@ def rank(context: Context, number: Int64s, vector: Vector, k: Float64s, *, large
 def limitk(context: Context, number: Int64s, vector: Vector, k: Float64s) -> Vector:
     """The first k rows of each group that are present."""
     counts = _counts(k, vector.labels.rows)
-    chosen = kernels.select_first(number, number.max(initial=-1) + 1, vector.present, counts)
+    chosen = select_first(number, number.max(initial=-1) + 1, vector.present, counts)
     return _in_groups(context, number, _keep(vector, chosen))
 
 
@@ -63,14 +64,6 @@ def limit_ratio(
     positive = share[:, None] < ratio
     chosen = np.where(ratio >= 0, positive, share[:, None] >= 1.0 + ratio)
     return _in_groups(context, number, _keep(vector, chosen))
-
-
-def take_rows(vector: Vector, rows: Int64s) -> Vector:
-    """The vector of the given rows, in their order."""
-    marks = None if vector.drop_name is None else vector.drop_name[rows]
-    natives = take_natives(vector.natives, rows)
-    labels = vector.labels.take(rows)
-    return Vector(labels, vector.values[rows], vector.present[rows], marks, natives)
 
 
 def _keep(vector: Vector, chosen: Bools) -> Vector:

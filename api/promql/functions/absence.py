@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from api.promql.context import Context
-from api.promql.plan import without_parens
-from api.promql.syntax.nodes import MatrixSelector, Node, VectorSelector
+from api.promql.syntax.nodes import MatrixSelector, Node, VectorSelector, without_parens
 from api.promql.vectors.value import Vector
-from storage.labels.frames import METRIC_NAME, LabelFrame
-from storage.samples.samples import Bools
+from storage.kernels.arrays import Bools
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
 
 
 def absence(context: Context, argument: Node, found: Bools) -> Vector:

@@ -12,20 +12,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from api.promql.aggregations.kernels import present_groups, rows_by_group
-from api.promql.aggregations.ranking import take_rows
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.functions.classic_kernels import group_fractions, group_quantiles_of_buckets
 from api.promql.functions.native_histograms import for_metric, native_fractions, native_quantiles
 from api.promql.go_format import format_g, format_g2, format_open_metrics, parse_float, quote
-from api.promql.operators.matching import concat
 from api.promql.syntax.nodes import Call, Node
+from api.promql.vectors.groups import present_groups, rows_by_group
 from api.promql.vectors.names import drop_metric_name, merge_equal_rows
 from api.promql.vectors.natives import histogram_mask, only_floats, only_histograms
+from api.promql.vectors.rows import concat, take_rows
 from api.promql.vectors.value import Scalar, String, Value, Vector
-from storage.labels.frames import METRIC_NAME, LabelFrame, group_rows
-from storage.samples.samples import Bools, Float64s, Int64s
+from storage.kernels.arrays import Bools, Float64s, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
+from storage.labels.numbering import group_rows
 
 BUCKET_LABEL = "le"
 NOT_MONOTONIC = (

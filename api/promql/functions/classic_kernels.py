@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel
-from storage.samples.samples import Bools, Float64s, Int64s
 
 # Counts that differ relatively by less are taken as equal: sums of rates are not exact.
 SMALL_DIFFERENCE = 1e-12

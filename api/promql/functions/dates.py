@@ -13,9 +13,9 @@ from api.promql.syntax.nodes import Call
 from api.promql.vectors.names import drop_metric_name
 from api.promql.vectors.natives import only_floats
 from api.promql.vectors.value import Value, Vector
+from storage.kernels.arrays import Float64s, Int64s
 from storage.kernels.jit import kernel
 from storage.labels.frames import one_row
-from storage.samples.samples import Float64s, Int64s
 
 FIELDS = (
     "minute",

@@ -12,18 +12,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from api.promql.aggregations.ranking import take_rows
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.go_format import format_labels
-from api.promql.operators.matching import Pairing, pair_rows
 from api.promql.syntax.info_selector import InfoSelector
+from api.promql.vectors.groups import Pairing, pair_rows
 from api.promql.vectors.names import merge_equal_rows
 from api.promql.vectors.natives import histogram_mask
+from api.promql.vectors.rows import take_rows
 from api.promql.vectors.value import Vector
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel
-from storage.labels.frames import METRIC_NAME, LabelFrame, group_rows
-from storage.samples.samples import Bools, Float64s, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
+from storage.labels.numbering import group_rows
 
 IDENTIFYING = ("instance", "job")
 NO_ROW = -1

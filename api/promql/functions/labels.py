@@ -13,11 +13,14 @@ import re2
 
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
+from api.promql.syntax.literals import is_label_name
 from api.promql.syntax.nodes import Call
 from api.promql.vectors.names import merge_equal_rows
 from api.promql.vectors.value import String, Value, Vector
-from storage.labels.frames import METRIC_NAME, LabelFrame, group_rows
-from storage.samples.samples import Bools, Int32s
+from storage.kernels.arrays import Bools, Int32s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
+from storage.labels.numbering import group_rows
 from storage.tenants.regex_template import Template
 
 
@@ -68,14 +71,6 @@ def _with_label(vector: Vector, name: str, codes: Int32s, changed: Bools) -> Vec
     if name == METRIC_NAME and marks is not None:
         marks = marks & ~changed
     return merge_equal_rows(replace(vector, labels=labels, drop_name=marks))
-
-
-def is_label_name(name: str) -> bool:
-    """Whether Prometheus takes `name` for a label: any UTF-8 text that is not empty."""
-    try:
-        return bool(name.encode())
-    except UnicodeEncodeError:
-        return False
 
 
 def compile_anchored(pattern: str) -> re2._Regexp[bytes]:

@@ -14,8 +14,10 @@ from api.promql.syntax.nodes import Call, Node
 from api.promql.vectors.names import drop_metric_name
 from api.promql.vectors.natives import histogram_places
 from api.promql.vectors.value import Value, Vector
-from storage.labels.frames import METRIC_NAME, LabelFrame
-from storage.samples.samples import Float64s, Histograms, Int32s, Int64s
+from storage.histograms.columns import Histograms
+from storage.kernels.arrays import Float64s, Int32s, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
 
 NAN_RESULT = "input to histogram_quantile has NaN observations, result is NaN"
 NAN_SKEW = "input to histogram_quantile has NaN observations, result is skewed higher"

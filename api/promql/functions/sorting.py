@@ -10,13 +10,13 @@ import re
 
 import numpy as np
 
-from api.promql.aggregations.ranking import take_rows
 from api.promql.context import Context
 from api.promql.syntax.nodes import Call
 from api.promql.vectors.natives import only_floats
+from api.promql.vectors.rows import take_rows
 from api.promql.vectors.value import String, Value, Vector
+from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame, label_sort_key
-from storage.samples.samples import Int64s
 
 _CHUNK = re.compile(r"[0-9]+|[^0-9]+")
 _INT64_MAX = (1 << 63) - 1

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from api.promql.aggregations.kernels import clamp_values, larger, smaller
 from api.promql.context import Context
+from api.promql.functions.clamp import clamp_values, larger, smaller
 from api.promql.functions.classic_histograms import (
     histogram_fraction,
     histogram_quantile,
@@ -27,8 +27,8 @@ from api.promql.syntax.nodes import Call
 from api.promql.vectors.names import drop_metric_name
 from api.promql.vectors.natives import only_floats
 from api.promql.vectors.value import Scalar, Value, Vector
+from storage.kernels.arrays import Float64s
 from storage.labels.frames import one_row
-from storage.samples.samples import Float64s
 
 Function = Callable[[Context, Call, list[Value]], Value]
 

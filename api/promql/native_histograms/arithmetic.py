@@ -28,8 +28,9 @@ from api.promql.native_histograms.fold import (
 )
 from api.promql.native_histograms.state import COUNT, SUM, THRESHOLD, ZERO
 from api.promql.native_histograms.trim import trim_rows
+from storage.histograms.columns import HINT_GAUGE, Bounds, Buckets, Histograms
 from storage.histograms.histograms import columns_of, concat, rows_of, take
-from storage.samples.samples import HINT_GAUGE, Bools, Bounds, Buckets, Float64s, Histograms, Int64s
+from storage.kernels.arrays import Bools, Float64s, Int64s
 
 Rows = NDArray[Any]  # of integers
 

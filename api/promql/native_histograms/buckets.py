@@ -10,9 +10,10 @@ import math
 import numpy as np
 
 from storage.histograms.buckets import bound_of, upper_bound
+from storage.histograms.columns import CUSTOM_SCHEMA
 from storage.histograms.histograms import Columns
+from storage.kernels.arrays import Float64s, Int64s
 from storage.kernels.jit import float_kernel
-from storage.samples.samples import CUSTOM_SCHEMA, Float64s, Int64s
 
 # What a quantile has to say of NaN observations, which are counted but in no bucket.
 NAN_RESULT, NAN_SKEW = 1, 2

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from storage.histograms.columns import CUSTOM_SCHEMA
 from storage.histograms.histograms import Columns
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 from storage.kernels.jit import float_kernel
-from storage.samples.samples import CUSTOM_SCHEMA, Bools, Float64s, Int32s, Int64s
 
 
 @float_kernel

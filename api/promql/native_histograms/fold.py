@@ -24,17 +24,10 @@ from api.promql.native_histograms.state import (
     room_for,
     row_length,
 )
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_NOT_RESET, HINT_RESET
 from storage.histograms.histograms import Columns
+from storage.kernels.arrays import Float64s, Int8s, Int32s, Int64s
 from storage.kernels.jit import float_kernel
-from storage.samples.samples import (
-    CUSTOM_SCHEMA,
-    HINT_NOT_RESET,
-    HINT_RESET,
-    Float64s,
-    Int8s,
-    Int32s,
-    Int64s,
-)
 
 # How a group is folded: plain sums, compensated sums, or means of compensated sums.
 PLAIN, EXACT, MEAN = range(3)

@@ -13,17 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from storage.histograms.buckets import bound_of, reduced_index
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_UNKNOWN
 from storage.histograms.histograms import Columns
 from storage.histograms.resets import widened_zero
+from storage.kernels.arrays import Float64s, Int32s, Int64s
 from storage.kernels.jit import float_kernel, float_kernel_part
-from storage.samples.samples import (
-    CUSTOM_SCHEMA,
-    HINT_GAUGE,
-    HINT_UNKNOWN,
-    Float64s,
-    Int32s,
-    Int64s,
-)
 
 # Places in State.numbers, and in State.whole: the counts of buckets of the two sides come last.
 COUNT, SUM, ZERO, THRESHOLD = range(4)

@@ -11,9 +11,10 @@ import numpy as np
 
 from api.promql.native_histograms.buckets import one_sided, share_below
 from storage.histograms.buckets import bound_of, upper_bound
+from storage.histograms.columns import CUSTOM_SCHEMA
 from storage.histograms.histograms import Columns
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel
-from storage.samples.samples import CUSTOM_SCHEMA, Bools, Float64s, Int64s
 
 
 @float_kernel

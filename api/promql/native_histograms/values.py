@@ -18,8 +18,9 @@ from api.promql.native_histograms.buckets import (
     lines_of_rows,
     quantiles_of_rows,
 )
+from storage.histograms.columns import Histograms
 from storage.histograms.histograms import columns_of, parts_of, rows_of
-from storage.samples.samples import Bools, Float64s, Histograms, Int8s, Int64s
+from storage.kernels.arrays import Bools, Float64s, Int8s, Int64s
 
 # Which bounds of a bucket are part of it, as the API numbers it.
 UPPER_CLOSED, LOWER_CLOSED, OPEN, CLOSED = range(4)

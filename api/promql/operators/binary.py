@@ -11,28 +11,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from api.promql.aggregations.kernels import present_groups
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.operators.matching import (
-    Pairing,
     Side,
     add_fillers,
     check_many_side,
     check_one_side,
     check_unique_results,
-    concat,
     fold_one_side,
     match_groups,
-    pair_rows,
 )
 from api.promql.operators.native import TRIM_OPERATORS, NativeOperation, Operand
 from api.promql.syntax.nodes import Binary, Card, VectorMatching
+from api.promql.vectors.groups import Pairing, pair_rows, present_groups
 from api.promql.vectors.names import NAME_LABELS, drop_metric_name, is_constant, merge_equal_rows
 from api.promql.vectors.natives import take_natives
+from api.promql.vectors.rows import concat
 from api.promql.vectors.value import Scalar, Vector
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.labels.frames import LabelFrame
-from storage.samples.samples import Bools, Float64s, Int64s
 
 ARITHMETIC: dict[str, np.ufunc] = {
     "+": np.add,

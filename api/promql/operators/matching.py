@@ -11,14 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from api.promql.aggregations.kernels import first_clash, join_rows, present_groups
 from api.promql.errors import ExecutionError
 from api.promql.go_format import format_labels
+from api.promql.operators.kernels import first_clash
 from api.promql.syntax.nodes import Card, VectorMatching
-from api.promql.vectors.natives import merged_natives, stacked_natives
+from api.promql.vectors.groups import join_rows, present_groups
+from api.promql.vectors.natives import merged_natives
+from api.promql.vectors.rows import concat
 from api.promql.vectors.value import Vector
-from storage.labels.frames import METRIC_NAME, LabelFrame, group_rows
-from storage.samples.samples import Bools, Int64s
+from storage.kernels.arrays import Bools, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
+from storage.labels.numbering import group_rows
 
 MANY_TO_ONE_IMPLICIT = (
     "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
@@ -32,14 +36,6 @@ class Side:
 
     vector: Vector
     group: Int64s
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """Rows that meet: pair i is row many[i] of one side and row one[i] of the other."""
-
-    many: Int64s
-    one: Int64s
 
 
 def match_groups(
@@ -130,23 +126,6 @@ def fold_one_side(one: Side, include: tuple[str, ...]) -> Side:
     return Side(Vector(labels, values, present, natives=natives), one.group[first])
 
 
-def pair_rows(many: Int64s, one: Int64s, groups: int) -> Pairing:
-    """Every row of `many` with every row of `one` of the same group, ordered by `many`."""
-    counts = np.bincount(one, minlength=groups)
-    if len(counts) == 0 or counts.max() <= 1:
-        row_of = np.full(groups, -1, np.int64)
-        row_of[one] = np.arange(len(one))
-        partner = row_of[many]
-        rows = np.flatnonzero(partner >= 0)
-        return Pairing(rows, partner[rows])
-    by_group = np.argsort(one, kind="stable")
-    starts = np.cumsum(counts) - counts
-    times = counts[many]
-    rows = np.repeat(np.arange(len(many)), times)
-    nth = np.arange(len(rows)) - np.repeat(np.cumsum(times) - times, times)
-    return Pairing(rows, by_group[starts[many[rows]] + nth])
-
-
 def add_fillers(many: Side, one: Side, groups: int, matching: VectorMatching) -> tuple[Side, Side]:
     """Both sides with one more row per group that stands in for what is missing.
 
@@ -175,22 +154,3 @@ def _with_fillers(
     present = missing[groups]
     filler = Vector(labels.take(first), np.full(present.shape, value), present)
     return Side(concat(side.vector, filler), np.concatenate((side.group, groups)))
-
-
-def concat(a: Vector, b: Vector) -> Vector:
-    """The rows of a, then those of b."""
-    names = sorted({*a.labels.names, *b.labels.names})
-    columns = {
-        name: np.concatenate((a.labels.column(name), b.labels.column(name))) for name in names
-    }
-    labels = LabelFrame(a.labels.symbols, a.labels.rows + b.labels.rows, columns)
-    values = np.concatenate((a.values, b.values))
-    present = np.concatenate((a.present, b.present))
-    natives = stacked_natives([(v.natives, v.values.shape) for v in (a, b)])
-    if a.drop_name is None and b.drop_name is None:
-        return Vector(labels, values, present, natives=natives)
-    marks = [
-        vector.drop_name if vector.drop_name is not None else np.zeros(len(vector.values), np.bool_)
-        for vector in (a, b)
-    ]
-    return Vector(labels, values, present, np.concatenate(marks), natives)

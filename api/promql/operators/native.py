@@ -17,8 +17,9 @@ from api.promql.syntax.nodes import Binary
 from api.promql.vectors.cells import MixedCells
 from api.promql.vectors.natives import natives_at
 from api.promql.vectors.value import Natives, Vector
+from storage.histograms.columns import NO_HISTOGRAM, Histograms
 from storage.histograms.histograms import take
-from storage.samples.samples import NO_HISTOGRAM, Bools, Float64s, Histograms, Int32s, Int64s
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 
 # (left side, right side) are histograms -> the operators that work on them.
 SUPPORTED = {

@@ -14,23 +14,20 @@ from api.promql.go_format import format_g, quote
 from api.promql.queryable import Selection
 from api.promql.ranges.extended import FUNCTIONS as EXTENDED_FUNCTIONS
 from api.promql.ranges.extended import Extension, over_extended
-from api.promql.ranges.floats import (
-    FUNCTIONS,
-    KEEP_NAME,
-    NEED_COUNTER,
-    Windows,
-    out_of_quantile_range,
-)
+from api.promql.ranges.floats import FUNCTIONS, KEEP_NAME, NEED_COUNTER, out_of_quantile_range
 from api.promql.ranges.mixed import USE_STARTS, Mixed, over_mixed
 from api.promql.ranges.notes import tell_notes
+from api.promql.ranges.windows import Windows
 from api.promql.rows import Block
 from api.promql.syntax.nodes import Call, Node
 from api.promql.vectors.cells import fresh_samples, samples_of_cells, without_starts
 from api.promql.vectors.names import drop_metric_name
 from api.promql.vectors.natives import float_mask, histogram_cost
 from api.promql.vectors.value import Vector
-from storage.labels.frames import METRIC_NAME, LabelFrame
-from storage.samples.samples import Float64s, Int64s, Samples
+from storage.kernels.arrays import Float64s, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
+from storage.samples.samples import Samples
 
 TYPE_LABEL = "__type__"
 COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")

@@ -16,10 +16,10 @@ from api.promql.errors import ExecutionError
 from api.promql.native_histograms.arithmetic import fold
 from api.promql.native_histograms.fold import PLAIN
 from api.promql.ranges import extended_kernels as kernels
-from api.promql.ranges.floats import Windows
 from api.promql.ranges.kernels import window_edges
 from api.promql.ranges.mixed import MIXED, Mixed, add_rates, count_windows, find_events
 from api.promql.ranges.native import extended as native_extended
+from api.promql.ranges.windows import Windows
 from api.promql.syntax.nodes import VectorSelector
 from api.promql.syntax.signatures import ANCHORED_FUNCTIONS, SMOOTHED_FUNCTIONS
 from api.promql.vectors.cells import (
@@ -29,8 +29,10 @@ from api.promql.vectors.cells import (
     fresh_between,
     histogram_samples,
 )
+from storage.histograms.columns import NO_HISTOGRAM
 from storage.histograms.histograms import concat
-from storage.samples.samples import NO_HISTOGRAM, Bools, Int64s, Samples
+from storage.kernels.arrays import Bools, Int64s
+from storage.samples.samples import Samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import numpy as np
 
 from api.promql.ranges.kernels import changes_of, resets_of, skip_until
 from api.promql.ranges.rates import find_resets
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel, kernel_part
-from storage.samples.samples import Bools, Float64s, Int64s
 
 
 @kernel_part

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,18 +15,10 @@ from api.promql.errors import ExecutionError
 from api.promql.ranges import kernels
 from api.promql.ranges.quantiles import quantile_windows
 from api.promql.ranges.rates import rate_windows
+from api.promql.ranges.windows import Windows
 from api.promql.vectors.cells import Cells, empty_cells
-from storage.samples.samples import Float64s, Int64s, Samples
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """The windows of a query: (ends[k] - range_ms, ends[k]] for the step at steps[k]."""
-
-    steps: Int64s
-    ends: Int64s
-    range_ms: int
-
+from storage.kernels.arrays import Float64s
+from storage.samples.samples import Samples
 
 # params: the scalar arguments, one array over the steps each, in the order of the signature.
 RangeFunction = Callable[[Samples, Windows, list[Float64s]], Cells]

@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import Bools, Float64s, Int64s
 
 # What reduce_windows computes of a window.
 SUM, AVG, MIN, MAX, COUNT, FIRST, LAST, PRESENT, STDDEV, STDVAR = range(10)

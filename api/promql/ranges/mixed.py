@@ -12,26 +12,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from api.promql.native_histograms import arithmetic as native
-from api.promql.ranges.floats import FUNCTIONS, Windows
+from api.promql.ranges.floats import FUNCTIONS
 from api.promql.ranges.kernels import count_events, window_edges
 from api.promql.ranges.native import rate_kernels
 from api.promql.ranges.native import rates as native_rates
 from api.promql.ranges.starts import find_new_starts, started_rate_windows
+from api.promql.ranges.windows import Windows
 from api.promql.vectors.cells import Cells, empty_cells, float_samples, histogram_samples
 from api.promql.vectors.natives import compacted, natives_at
 from api.promql.vectors.value import Natives
+from storage.histograms.columns import HINT_GAUGE, NO_HISTOGRAM, Histograms
 from storage.histograms.histograms import concat, take
 from storage.histograms.resets import detect_resets
-from storage.samples.samples import (
-    HINT_GAUGE,
-    NO_HISTOGRAM,
-    Bools,
-    Float64s,
-    Histograms,
-    Int32s,
-    Int64s,
-    Samples,
-)
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
+from storage.samples.samples import Samples
 
 # What there is to say of windows, in the order in which it is said.
 IGNORED, MIXED, SCHEMAS, NOT_COUNTER, NOT_GAUGE, CONFLICT = range(6)

@@ -22,8 +22,9 @@ from api.promql.ranges.mixed import (
     SUBTRACTED,
 )
 from api.promql.syntax.nodes import Node
-from storage.labels.frames import METRIC_NAME, LabelFrame
-from storage.samples.samples import Bools
+from storage.kernels.arrays import Bools
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
 
 WARNINGS = {
     MIXED: "encountered a mix of histograms and floats for metric name ",

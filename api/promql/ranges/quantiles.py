@@ -14,8 +14,8 @@ import math
 import numpy as np
 
 from api.promql.ranges.kernels import quantile_of, skip_until, sort_numbers
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel, kernel_part
-from storage.samples.samples import Bools, Float64s, Int64s
 
 # Moving a value in or out costs a step for each value behind it, sorting grows slower: the two were
 # measured to be about equal where 40 values change in a window of 6,000.

@@ -9,8 +9,8 @@ Windows are those of range_kernels, and so is the order of floating-point operat
 
 import numpy as np
 
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel, float_kernel_part
-from storage.samples.samples import Bools, Float64s, Int64s
 
 
 @float_kernel_part

@@ -7,8 +7,8 @@ nothing has to be guessed about the time before the first sample: the counter wa
 
 import numpy as np
 
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel, float_kernel_part
-from storage.samples.samples import Bools, Float64s, Int64s
 
 
 @float_kernel_part

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.promql.syntax.nodes import Call, VectorSelector
-from storage.labels.frames import METRIC_NAME, Matcher
-from storage.series.index import text_test
+from storage.labels.matchers import METRIC_NAME, Matcher, text_test
 
 TARGET_INFO = Matcher(METRIC_NAME, "=", "target_info")
 ANY_INFO = Matcher(METRIC_NAME, "=~", ".+_info")

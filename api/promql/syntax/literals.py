@@ -3,6 +3,8 @@
 Text is str; bytes that are not UTF-8 are kept as surrogate escapes (U+DC80 to U+DCFF).
 """
 
+from __future__ import annotations
+
 import re
 
 from api.promql.go_format import parse_float, quote
@@ -66,3 +68,11 @@ def _unescape(match: re.Match[str]) -> str:
         return chr(int(short or long, 16))
     value = int(octal, 8) if octal is not None else int(byte, 16)
     return chr(value) if value < 0x80 else chr(0xDC00 + value)
+
+
+def is_label_name(name: str) -> bool:
+    """Whether Prometheus takes `name` for a label: any UTF-8 text that is not empty."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False

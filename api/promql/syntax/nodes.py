@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 
 
 class ValueType(Enum):
@@ -225,3 +225,25 @@ class Subquery(Node):
     @property
     def type(self) -> ValueType:
         return ValueType.MATRIX
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The expressions directly below a node; a matrix selector has its vector selector."""
+    match node:
+        case Paren(expr=expr) | Unary(expr=expr) | Subquery(expr=expr):
+            return (expr,)
+        case Binary(lhs=lhs, rhs=rhs):
+            return (lhs, rhs)
+        case Aggregate(expr=expr, param=param):
+            return (expr,) if param is None else (expr, param)
+        case Call(args=args):
+            return args
+        case MatrixSelector(selector=selector):
+            return (selector,)
+    return ()
+
+
+def without_parens(node: Node) -> Node:
+    while isinstance(node, Paren):
+        node = node.expr
+    return node

@@ -26,7 +26,7 @@ from api.promql.syntax.nodes import (
     VectorMatching,
     VectorSelector,
 )
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _METRIC_NAME = "__name__"

@@ -23,7 +23,7 @@ from api.promql.syntax.nodes import (
 )
 from api.promql.syntax.regex import RegexError, check_regex, is_plain
 from api.promql.syntax.tokens import TokenStream
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 
 _METRIC_NAME = "__name__"
 _MATCH_OPERATORS = frozenset({"=", "!=", "=~", "!~"})

@@ -27,7 +27,7 @@ from api.promql.syntax.nodes import (
 )
 from api.promql.syntax.regex import matches_empty
 from api.promql.syntax.signatures import AGGREGATORS, FUNCTIONS, Signature
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 
 SET_OPERATORS = frozenset({"and", "or", "unless"})
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})

@@ -14,20 +14,13 @@ from api.promql.queryable import Selection
 from api.promql.vectors import kernels as sample_kernels
 from api.promql.vectors.natives import compacted
 from api.promql.vectors.value import Natives, Vector
+from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN, NO_HISTOGRAM, Histograms
 from storage.histograms.hints import filled_hints
 from storage.histograms.histograms import take
+from storage.kernels.arrays import Bools, Float64s, Int64s
+from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame
-from storage.samples.samples import (
-    HINT_GAUGE,
-    HINT_UNKNOWN,
-    NO_HISTOGRAM,
-    Bools,
-    Float64s,
-    Histograms,
-    Int64s,
-    Samples,
-    is_stale,
-)
+from storage.samples.samples import Samples
 
 Cells = tuple[Float64s, Bools]
 MixedCells = tuple[Float64s, Bools, Natives | None]

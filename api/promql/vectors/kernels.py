@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import STALE_NAN_BITS, Bools, Float64s, Int64s
+from storage.kernels.stale import STALE_NAN_BITS
 
 _STALE = np.uint64(STALE_NAN_BITS)
 

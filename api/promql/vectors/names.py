@@ -16,9 +16,10 @@ from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.vectors.natives import merged_natives
 from api.promql.vectors.value import Vector
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 from storage.kernels.jit import kernel
-from storage.labels.frames import METRIC_NAME, LabelFrame
-from storage.samples.samples import Bools, Float64s, Int32s, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import METRIC_NAME
 
 NAME_LABELS = (METRIC_NAME, "__type__", "__unit__")
 DUPLICATE_LABELSET = "vector cannot contain metrics with the same labelset"

@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from api.promql.vectors.value import Natives, Vector
+from storage.histograms.columns import NO_HISTOGRAM, Histograms
 from storage.histograms.histograms import concat, take
-from storage.samples.samples import NO_HISTOGRAM, Bools, Histograms, Int32s, Int64s
+from storage.kernels.arrays import Bools, Int32s, Int64s
 
 # What one histogram and one of its buckets or bounds cost, in samples of 16 bytes.
 HISTOGRAM_SAMPLES = 11

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from storage.histograms.columns import Histograms
+from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 from storage.labels.frames import LabelFrame
-from storage.samples.samples import Bools, Float64s, Histograms, Int32s, Int64s, Samples
+from storage.samples.samples import Samples
 
 
 @dataclass(frozen=True, slots=True)

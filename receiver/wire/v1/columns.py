@@ -12,11 +12,13 @@ from receiver.wire.columns import (
     check_scanned,
     columns_of_buffers,
 )
-from receiver.wire.scan import EXEMPLARS, HISTOGRAMS, METADATA, SAMPLES, SERIES, scan_write_request
+from receiver.wire.scan import EXEMPLARS, HISTOGRAMS, METADATA, SAMPLES, SERIES
 from receiver.wire.v1.exemplars import read_exemplars
 from receiver.wire.v1.metadata import read_metadata
-from storage.batch import Batch, Bytes, RawExemplars, RawMetadata, UInt64s
-from storage.samples.samples import Int64s
+from receiver.wire.v1.series import scan_write_request
+from storage.batch import Batch, RawMetadata
+from storage.kernels.arrays import Bytes, Int64s, UInt64s
+from storage.samples.exemplars import RawExemplars
 
 
 def decode_columns(

@@ -9,7 +9,7 @@ cannot refuse the request any more, finds whole messages.
 import numpy as np
 
 from receiver.wire.scan import MESSAGE_END, MESSAGE_START, SCANNED
-from storage.batch import Bytes, UInt64s
+from storage.kernels.arrays import Bytes, Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.kernels.protobuf import (
     FIXED64,
@@ -23,8 +23,7 @@ from storage.kernels.protobuf import (
     skip_field,
 )
 from storage.kernels.words import Place, load_word
-from storage.samples.samples import Int64s
-from storage.series.kernels import read_label
+from storage.labels.wire import read_label
 
 LABELS, VALUE, TIMESTAMP = 1, 2, 3
 WIRE_TYPES = np.array([9, LENGTH, FIXED64, VARINT], np.uint64)

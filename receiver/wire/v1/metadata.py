@@ -7,7 +7,7 @@ import numpy as np
 
 from receiver.wire.label_hash import combine_entry, hash128
 from receiver.wire.scan import MESSAGE_END, MESSAGE_START, SCANNED
-from storage.batch import Bytes, UInt64s
+from storage.kernels.arrays import Bytes, Int8s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.protobuf import (
     LENGTH,
@@ -19,7 +19,6 @@ from storage.kernels.protobuf import (
     skip_field,
 )
 from storage.kernels.words import Place
-from storage.samples.samples import Int8s, Int64s
 
 TYPE, NAME, HELP, UNIT = 1, 2, 4, 5
 TYPES = np.uint64(8)  # from 0, unknown, on

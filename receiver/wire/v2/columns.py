@@ -17,8 +17,9 @@ from receiver.wire.scan import EXEMPLARS, HISTOGRAMS, METADATA, SAMPLES, SERIES
 from receiver.wire.v2.exemplars import build_labels, read_exemplars
 from receiver.wire.v2.metadata import read_metadata
 from receiver.wire.v2.series import REFUSED, STARTS, SYMBOLS, scan_symbol_series, scan_symbols
-from storage.batch import Batch, Bytes, RawExemplars, RawMetadata, SymbolSpans, UInt64s
-from storage.samples.samples import Int64s
+from storage.batch import Batch, RawMetadata, SymbolSpans
+from storage.kernels.arrays import Bytes, Int64s, UInt64s
+from storage.samples.exemplars import RawExemplars
 
 SYMBOL_COLUMNS = ("symbol_start", "symbol_length", "symbol_hashes")
 SERIES_COLUMNS = ("series_start", "series_end", "series_problems", "metrics")

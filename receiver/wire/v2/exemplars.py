@@ -9,13 +9,13 @@ Their length is limited before they are built: a few bytes can name long texts m
 import numpy as np
 
 from receiver.wire.scan import MESSAGE_END, MESSAGE_START, SCANNED
-from storage.batch import Bytes, UInt64s
 from storage.histograms.problems import (
     EXEMPLAR_BAD_REFERENCE,
     EXEMPLAR_RUNES_MAX,
     EXEMPLAR_TOO_LONG,
     SOUND,
 )
+from storage.kernels.arrays import Bytes, Int8s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.protobuf import (
     FIXED64,
@@ -29,7 +29,6 @@ from storage.kernels.protobuf import (
     skip_field,
 )
 from storage.kernels.words import Place, load_word
-from storage.samples.samples import Int8s, Int64s
 
 REFERENCES, VALUE, TIMESTAMP = 1, 2, 3
 TEXT_BYTES_MAX = 4 * EXEMPLAR_RUNES_MAX  # UTF-8 has up to 4 bytes a character

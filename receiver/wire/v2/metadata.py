@@ -9,12 +9,11 @@ import numpy as np
 
 from receiver.wire.label_hash import combine_entry
 from receiver.wire.scan import MESSAGE_END, MESSAGE_START, OWNER, SCANNED
-from storage.batch import Bytes, UInt64s
+from storage.kernels.arrays import Bytes, Int8s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.protobuf import VARINT, WRONG_WIRE_TYPE, read_tag, read_varint, skip_field
 from storage.kernels.words import Place, load_byte, load_word
-from storage.samples.samples import Int8s, Int64s
-from storage.series.kernels import BAD_REFERENCE
+from storage.reasons import BAD_REFERENCE
 
 KIND_FIELD, HELP_FIELD, UNIT_FIELD = np.uint64(1), np.uint64(3), np.uint64(4)
 KINDS = np.uint64(8)

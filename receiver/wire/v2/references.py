@@ -23,7 +23,7 @@ from receiver.wire.label_hash import (
 from storage.kernels.jit import kernel_part
 from storage.kernels.protobuf import LENGTH, read_length, read_tag, read_varint, skip_field
 from storage.kernels.words import Place, load_byte, load_word
-from storage.series.kernels import BAD_REFERENCE
+from storage.reasons import BAD_REFERENCE
 
 REFERENCES_FIELD = np.uint64(1)
 # A block of the hash takes this many pairs of symbols.

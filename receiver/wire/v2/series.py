@@ -31,7 +31,7 @@ from receiver.wire.scan import (
     store_place,
 )
 from receiver.wire.v2.references import NO_HASH, hash_references
-from storage.batch import Bytes, UInt64s
+from storage.kernels.arrays import Bytes, Int8s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.protobuf import (
     LENGTH,
@@ -43,8 +43,7 @@ from storage.kernels.protobuf import (
     skip_field,
 )
 from storage.kernels.words import Place, load_word, store_word
-from storage.samples.samples import Int8s, Int64s
-from storage.series.kernels import METRIC_NAME_WORD
+from storage.labels.wire import METRIC_NAME_WORD
 
 SYMBOL_FIELD, SERIES_FIELD = np.uint64(4), np.uint64(5)
 REFERENCES_FIELD, SAMPLE_FIELD, HISTOGRAM_FIELD, EXEMPLAR_FIELD = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from receiver.wire.messages import encode_varint, message_field, number_field, zigzag
 from storage.catalog.metadata import Description
-from storage.samples.samples import STALE_NAN_BITS
+from storage.kernels.stale import STALE_NAN_BITS
 
 # Sorted by name.
 Labels = tuple[tuple[str, str], ...]

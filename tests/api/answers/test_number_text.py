@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.answers import number_text as number_kernels
+from storage.kernels.arrays import Float64s, Int64s
 from storage.kernels.jit import kernel
 from storage.kernels.words import Place
-from storage.samples.samples import Float64s, Int64s
 from tests.shared import GO_GOLDEN
 from tests.twins.answers import number_text, time_text
 

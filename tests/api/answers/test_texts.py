@@ -13,8 +13,8 @@ from api.answers.encoding import Origins, encode_result
 from api.answers.texts import dump, histogram_texts
 from api.promql.vectors.natives import natives_at
 from api.promql.vectors.value import Matrix, Result, Vector
+from storage.histograms.columns import CUSTOM_SCHEMA
 from storage.labels.frames import LabelFrame, Symbols
-from storage.samples.samples import CUSTOM_SCHEMA
 from tests.makers.memory_store import samples_of
 from tests.makers.native_points import NativePoint, histograms_of
 from tests.twins.answers import Line, histogram_text

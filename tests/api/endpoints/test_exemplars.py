@@ -11,7 +11,7 @@ from api.endpoints.exemplars import selectors_of
 from api.promql.syntax.parser import parse
 from api.times import MAX_TIME_MS, MIN_TIME_MS
 from storage.dedup.algorithm import Algorithm
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from tests.makers.fake_store import REPLICAS, FakeStore, Running, run_api
 
 

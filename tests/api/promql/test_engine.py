@@ -22,7 +22,7 @@ from api.promql.features import ALL_FEATURES, Features
 from api.promql.options import EngineOptions
 from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
 from storage.errors import LimitExceeded, QueryStopped, StorageError
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from tests.makers.memory_store import MemorySelection, MemoryStore
 
 MINUTE = 60_000

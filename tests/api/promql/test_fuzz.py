@@ -21,12 +21,13 @@ from api.promql.errors import QueryError
 from api.promql.features import Features
 from api.promql.operators.binary import ARITHMETIC, COMPARISONS, SET_OPERATORS, TRIM_OPERATORS
 from api.promql.options import EngineOptions
-from api.promql.plan import children, without_parens
-from api.promql.syntax.nodes import Aggregate, Binary, Call, Card, Node
+from api.promql.syntax.nodes import Aggregate, Binary, Call, Card, Node, children, without_parens
 from api.promql.syntax.parser import parse
 from api.promql.syntax.signatures import AGGREGATORS, FUNCTIONS
 from api.promql.vectors.value import Matrix, Result, Scalar, String
-from storage.labels.frames import LabelFrame, LabelPairs, Matcher
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import Matcher
+from storage.labels.pairs import LabelPairs
 from storage.samples.samples import Samples
 from tests.makers.memory_store import MemorySelection, MemoryStore
 from tests.makers.promql.expressions import Generator

@@ -7,10 +7,10 @@ import pytest
 
 from api.promql.errors import BadQuery, ExecutionError
 from api.promql.features import ALL_FEATURES
-from api.promql.plan import Frame, Plan, Span, children, make_plan
-from api.promql.syntax.nodes import Call, MatrixSelector, Node, Subquery, VectorSelector
+from api.promql.plan import Frame, Plan, Span, make_plan
+from api.promql.syntax.nodes import Call, MatrixSelector, Node, Subquery, VectorSelector, children
 from api.promql.syntax.parser import parse
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 
 FRAME = Frame(
     start_ms=1_000_000,

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 from prometheus_client import CollectorRegistry
 
+from api.endpoints.handler import Turn
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
 from api.promql.errors import QueryTimeout
-from api.web.query_pool import QueryPool, Turn
+from api.web.query_pool import QueryPool
 
 
 class Bench:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from api.promql.syntax.durations import parse_duration
 from api.promql.syntax.literals import unquote
-from storage.samples.samples import STALE_NAN
+from storage.kernels.stale import STALE_NAN
 from tests.makers.native_points import NativePoint, native_of_classic, parse_native, parse_value
 
 Labels = tuple[tuple[str, str], ...]

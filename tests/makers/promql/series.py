@@ -11,7 +11,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from storage.samples.samples import STALE_NAN
+from storage.kernels.stale import STALE_NAN
 from tests.twins.promql.engine import Stored
 
 NAMES = ("a_total", "b", "c_bucket")

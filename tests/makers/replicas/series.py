@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from storage.dedup.dedup import Algorithm, dedup
-from storage.samples.samples import STALE_NAN, Samples, is_stale
+from storage.kernels.stale import STALE_NAN, is_stale
+from storage.samples.samples import Samples
 from tests.twins.storage.dedup import STALE, Raw
 
 Series = list[tuple[int, float | str]]

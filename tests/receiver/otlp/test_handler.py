@@ -22,8 +22,9 @@ from receiver.metrics import ReceiverMetrics
 from receiver.otlp.body import JSON, PROTOBUF
 from receiver.otlp.handler import PATHS, OtlpHandler
 from receiver.settings.options import OtlpOptions, WriteOptions
+from receiver.tenant_header import PREFIXES
 from receiver.wire.decoder import WriteDecoder
-from receiver.write.handler import PREFIXES, WriteHandler
+from receiver.write.handler import WriteHandler
 from storage.errors import Overloaded
 from storage.refusals.ledger import RejectLedger
 from tests.makers.bodies.otlp import (

@@ -9,7 +9,7 @@ from receiver.settings.options import WriteOptions
 from receiver.wire.columns import DecodeLimits, limits_of
 from receiver.wire.decoder import WriteDecoder, kind_of_body, version_of_kind, warm_decoder
 from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, KIND_REMOTE_WRITE_1_ZSTD, Batch
-from storage.samples.samples import STALE_NAN_BITS
+from storage.kernels.stale import STALE_NAN_BITS
 from tests.shared import SHARED
 from tests.twins.wire import v1 as naive_wire
 from tests.twins.wire.v1 import message, series

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from receiver.errors import CorruptBody, TooLarge
 from receiver.wire.histogram_columns import HistogramLimits, decode_histograms
 from storage.histograms import problems
-from storage.samples.samples import STALE_NAN, STALE_NAN_BITS
+from storage.kernels.stale import STALE_NAN, STALE_NAN_BITS
 from tests.makers.bodies.rich import WireHistogram, encode_histogram
 from tests.twins.wire import histograms as naive_histograms
 from tests.twins.wire.histograms import Decoded

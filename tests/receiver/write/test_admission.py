@@ -2,9 +2,9 @@
 
 import pytest
 
-from receiver.errors import Busy
+from receiver.errors import RETRY_AFTER_MAX_S, RETRY_AFTER_MIN_S, Busy, retry_after_s
 from receiver.settings.options import WriteOptions
-from receiver.write.admission import RETRY_AFTER_MAX_S, RETRY_AFTER_MIN_S, Admission, retry_after_s
+from receiver.write.admission import Admission
 
 
 def make(bytes_max: int = 100, requests_max: int = 10) -> Admission:

@@ -13,15 +13,10 @@ from prometheus_client import CollectorRegistry
 
 from receiver.metrics import ReceiverMetrics
 from receiver.settings.options import WriteOptions
+from receiver.tenant_header import PREFIXES
 from receiver.wire.columns import limits_of
 from receiver.wire.decoder import WriteDecoder
-from receiver.write.handler import (
-    HANDOVER_BYTES_MIN,
-    PATHS,
-    PREFIXES,
-    WRITTEN_HEADERS,
-    WriteHandler,
-)
+from receiver.write.handler import HANDOVER_BYTES_MIN, PATHS, WRITTEN_HEADERS, WriteHandler
 from storage.batch import Batch, Example, Outcome, Reject
 from storage.errors import CorruptBatch, LogFailed, Overloaded, StorageError
 from storage.refusals.ledger import RejectLedger, Wanted

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from storage.dedup.complete import LEAD, UNDECIDED, complete_groups, ranges_of
 from storage.dedup.dedup import dedup
-from storage.samples.samples import STALE_NAN, Int64s, Samples
+from storage.kernels.arrays import Int64s
+from storage.kernels.stale import STALE_NAN
+from storage.samples.samples import Samples
 
 SPAN = (600_000, 900_000)
 Times = list[int]

@@ -10,18 +10,17 @@ from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from storage.dedup.dedup import Algorithm, dedup, reach_ms
-from storage.samples.merge import between, sort_rows, take_rows
-from storage.samples.samples import (
+from storage.histograms.columns import (
     HINT_GAUGE,
     HINT_UNKNOWN,
     NO_HISTOGRAM,
-    STALE_NAN,
     Bounds,
     Buckets,
     Histograms,
-    Samples,
-    is_stale,
 )
+from storage.kernels.stale import STALE_NAN, is_stale
+from storage.samples.merge import between, sort_rows, take_rows
+from storage.samples.samples import Samples
 from tests.makers.replicas.judge import (
     Output,
     falls,

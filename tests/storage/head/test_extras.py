@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from storage.batch import Batch
 from storage.head.head import Head, sealed_samples
-from storage.head.kernels import CONFLICT
+from storage.reasons import CONFLICT
 from storage.samples.merge import merge_all
 from tests.makers.histograms import EXAMPLES, Plain, columns, contents, without_hints
 from tests.storage.head.test_head import SERIES, batch, empty_head

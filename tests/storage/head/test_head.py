@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from storage.batch import Batch
 from storage.head import head as head_module
 from storage.head.head import Head, sealed_samples
-from storage.head.kernels import CONFLICT, TOO_FAR_IN_FUTURE, TOO_OLD
+from storage.kernels.stale import STALE_NAN_BITS
 from storage.options import StorageOptions
+from storage.reasons import CONFLICT, TOO_FAR_IN_FUTURE, TOO_OLD
 from storage.samples.merge import merge_all
-from storage.samples.samples import STALE_NAN_BITS, Samples
+from storage.samples.samples import Samples
 from storage.series.table import NEVER_MS, SeriesTable
 from tests.storage.samples.test_merge import lists
 from tests.twins.storage import kernels as naive

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.histograms.columns import HINT_GAUGE, HINT_NOT_RESET, HINT_RESET, HINT_UNKNOWN
 from storage.histograms.hints import CHUNK_RANGE_MS, filled_hints, hints_after
 from storage.histograms.histograms import Parts, from_parts
-from storage.samples.samples import HINT_GAUGE, HINT_NOT_RESET, HINT_RESET, HINT_UNKNOWN, STALE_NAN
+from storage.kernels.stale import STALE_NAN
 from tests.twins.promql.native_histograms import COUNTS, continues, grown, is_reset, parts, plain_of
 
 UNKNOWN, RESET, NOT_RESET, GAUGE = HINT_UNKNOWN, HINT_RESET, HINT_NOT_RESET, HINT_GAUGE

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.histograms.columns import Histograms
 from storage.histograms.histograms import (
     Parts,
     columns_of,
@@ -14,7 +15,6 @@ from storage.histograms.histograms import (
     parts_of,
     take,
 )
-from storage.samples.samples import Histograms
 from tests.twins.promql.native_histograms import flat, parts
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_NOT_RESET, HINT_RESET
 from storage.histograms.histograms import Parts, from_parts
 from storage.histograms.resets import detect_resets
-from storage.samples.samples import CUSTOM_SCHEMA, HINT_NOT_RESET, HINT_RESET
 from tests.twins.promql.native_histograms import COUNTS, grown, is_reset, parts, plain_of
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.batch import Bytes
 from storage.kernels import protobuf
+from storage.kernels.arrays import Bytes
 from storage.kernels.jit import kernel
 
 

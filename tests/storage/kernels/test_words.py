@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage.kernels.arrays import Int64s
 from storage.kernels.jit import kernel
 from storage.kernels.words import load_byte, load_word, multiply_add, store_word
-from storage.samples.samples import Int64s
 
 # The first call compiles.
 compiled = settings(deadline=None)

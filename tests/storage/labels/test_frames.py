@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.labels.frames import (
-    DISTINCT_SLOTS,
     OVERLAY_CODE_MIN,
     LabelFrame,
-    LabelPairs,
-    Matcher,
     Symbols,
-    distinct_codes,
     empty_frame,
-    group_rows,
-    number_codes,
     one_row,
-    take_pairs,
     text_ranks,
 )
+from storage.labels.numbering import group_rows
+from storage.labels.pairs import LabelPairs
 
 NAMES = ["A", "__name__", "b", "é"]
 labelsets = st.lists(
@@ -117,31 +112,6 @@ def test_symbols_are_equal_exactly_if_their_texts_are() -> None:
     assert symbols.texts([0, 2, OVERLAY_CODE_MIN, OVERLAY_CODE_MIN + 1]) == ["", "b", "c", "d"]
 
 
-@given(st.lists(st.integers(0, 50), max_size=40))
-def test_distinct_codes(codes: list[int]) -> None:
-    assert sorted(distinct_codes(np.array(codes, np.int32)).tolist()) == sorted(set(codes))
-
-
-def test_many_distinct_codes() -> None:
-    codes = np.arange(100_000, dtype=np.int32)
-    assert distinct_codes(codes).tolist() == codes.tolist()
-
-
-@settings(deadline=None)  # the first call may compile
-@given(st.lists(st.integers(0, 2**31 - 1) | st.integers(0, 3), max_size=30))
-def test_codes_are_numbered_by_first_appearance(codes: list[int]) -> None:
-    distinct, numbers = number_codes(np.array(codes, np.int32))
-    assert distinct.tolist() == list(dict.fromkeys([0, *codes]))
-    assert distinct[numbers].tolist() == codes
-
-
-def test_more_codes_than_there_is_room_for_at_first() -> None:
-    codes = np.arange(2 * DISTINCT_SLOTS, dtype=np.int32)[::-1] * 3
-    distinct, numbers = number_codes(codes.reshape(2, -1))
-    assert numbers.shape == (2, DISTINCT_SLOTS)
-    np.testing.assert_array_equal(distinct[numbers].reshape(-1), codes)
-
-
 @pytest.mark.parametrize(
     "texts", [[], ["b", "", "a"], ["\udcff", "ä", "\U0001f600", "z"], ["10", "9", "B", "a"]]
 )
@@ -163,17 +133,3 @@ def test_a_name_may_be_asked_for_twice() -> None:
         text = frame.symbols.text
         found = [[text(int(code)) for code in row] for row in frame.matrix(["b", "a", "b", "b"])]
         assert found == [["2", "1", "2", "2"], ["3", "", "3", "3"]]
-
-
-def test_pairs_of_chosen_rows() -> None:
-    pairs = LabelPairs(
-        np.array([0, 2, 2, 3]), np.array([1, 2, 3], np.int32), np.array([4, 5, 6], np.int32)
-    )
-    taken = take_pairs(pairs, np.array([2, 1, 0]))
-    assert taken.offsets.tolist() == [0, 1, 1, 3]
-    assert taken.names.tolist() == [3, 1, 2]
-    assert taken.values.tolist() == [6, 4, 5]
-
-
-def test_a_matcher_reads_as_it_is_written() -> None:
-    assert str(Matcher("job", "=~", "a|b")) == "job=~'a|b'"

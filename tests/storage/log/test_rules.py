@@ -18,15 +18,9 @@ from storage.batch import KIND_SERIES_LEFT_OUT, Outcome
 from storage.database import Database, Policy
 from storage.errors import LimitExceeded
 from storage.log.rules import RuleLog, loggable, split_left_out
+from storage.reasons import TENANT_SERIES_LIMIT
 from storage.tenants.relabel import RelabelRule
-from storage.tenants.rules import (
-    NO_RULES,
-    TENANT_SERIES_LIMIT,
-    HaRules,
-    TenantRules,
-    decode_rules,
-    encode_rules,
-)
+from storage.tenants.rules import NO_RULES, HaRules, TenantRules, decode_rules, encode_rules
 from tests.makers.batches import batch_of
 from tests.makers.databases import Points, key, opened, read, series, write
 

@@ -10,7 +10,7 @@ import pytest
 
 from storage.database import Database
 from storage.errors import LimitExceeded
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.federation import FederatedQuerier
 from storage.series.table import NEVER_MS

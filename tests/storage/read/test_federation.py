@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from storage.database import Database
-from storage.labels.frames import LabelFrame, Matcher, Symbols
+from storage.kernels.stale import STALE_NAN, is_stale
+from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.matchers import Matcher
 from storage.read.federation import FederatedQuerier, recode, stack, stack_frames
-from storage.samples.samples import STALE_NAN, Samples, is_stale
+from storage.samples.samples import Samples
 from tests.makers.databases import WHOLE, opened, series, write
 
 REPLICAS = ("replica",)

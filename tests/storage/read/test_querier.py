@@ -9,7 +9,7 @@ import pytest
 
 from storage.database import Database
 from storage.errors import LimitExceeded
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from tests.makers.databases import WHOLE, key, opened, read, series, write
 
 REPLICAS = ("replica",)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.kernels.stale import STALE_NAN
 from storage.read.replica_health import UNKNOWN_MS, GroupHealth, RowHealth, measure
-from storage.samples.samples import STALE_NAN, Samples
+from storage.samples.samples import Samples
 from tests.twins.storage import health as naive
 
 rows = st.dictionaries(st.integers(0, 40), st.sampled_from([1.0, 2.0, 3.0, None]), max_size=12).map(

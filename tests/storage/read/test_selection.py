@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from storage.catalog.metadata import GAUGE
 from storage.database import Database
 from storage.dedup.algorithm import Algorithm
+from storage.kernels.stale import STALE_NAN, is_stale
 from storage.read.federation import FederatedQuerier
 from storage.read.selection import DedupSelection
-from storage.samples.samples import STALE_NAN, is_stale
 from tests.makers.batches import batch_of
 from tests.makers.databases import WHOLE, append, opened, series, write
 from tests.makers.metadata import raw_metadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.batch import Example, Reject
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from storage.refusals.ledger import LOG_EVERY_MS, TEXT_CHARS_MAX, RejectLedger, Sender, Wanted
 
 AGENT = Sender("10.0.0.1", "Prometheus/2.42.0")

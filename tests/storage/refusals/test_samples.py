@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from storage.options import StorageOptions
+from storage.reasons import CORRUPT, NOT_UTF8, TABLE_FULL
 from storage.refusals.samples import (
     EXAMPLE_CHARS_MAX,
     REASONS,
@@ -27,7 +28,7 @@ def test_every_reason_of_the_kernels_has_words() -> None:
     known = codes & set(range(2, 20))
     assert set(SERIES_REASONS) <= known
     for code, (reason, describe) in SERIES_REASONS.items():
-        assert code > kernels.CORRUPT
+        assert code > CORRUPT
         assert reason in REASONS
         assert describe(OPTIONS)
 
@@ -40,7 +41,7 @@ def test_rejects_count_samples_by_reason() -> None:
             ({"__name__": "c"}, [(1, 1.0), (2, 1.0), (3, 1.0)]),
         ]
     )
-    refs = np.array([-1 - kernels.NOT_UTF8, 0, -1 - kernels.TABLE_FULL], np.int32)
+    refs = np.array([-1 - NOT_UTF8, 0, -1 - TABLE_FULL], np.int32)
     rejects = {r.reason: r for r in series_rejects(batch, refs, OPTIONS)}
     assert {reason: r.count for reason, r in rejects.items()} == {
         "label_invalid": 2,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.reasons import LABELS_INVALID
 from storage.samples import exemplar_kernels as kernels
 from storage.samples.exemplar_kernels import measure_runs, split_runs
 from storage.samples.exemplars import Exemplars, read_exemplars
@@ -14,7 +15,7 @@ from tests.twins.storage import exemplars as naive
 from tests.twins.storage.exemplars import Label, raw_exemplars, run_of
 from tests.twins.wire.v1 import message
 
-CODES = {"invalid": kernels.LABELS_INVALID, "too long": kernels.EXEMPLAR_TOO_LONG}
+CODES = {"invalid": LABELS_INVALID, "too long": kernels.EXEMPLAR_TOO_LONG}
 TEXTS = st.one_of(
     st.sampled_from([b"", b"a", b"trace_id", "é".encode(), b"\xff", b"\xe2\x82", b"\xed\xa0\x80"]),
     st.text(max_size=70).map(lambda text: text.encode("utf-8", "surrogatepass")),
@@ -48,7 +49,7 @@ def test_labels_are_read_as_the_twin_does(label_sets: list[list[Label]]) -> None
         ([(b"%d" % i, b"") for i in range(60)], kernels.OK),
         ([(b"%d" % i, b"") for i in range(1000)], kernels.EXEMPLAR_TOO_LONG),
         ([(b"a", b"x" * 100_000)], kernels.EXEMPLAR_TOO_LONG),
-        ([(b"a", b""), (b"a", b"")], kernels.LABELS_INVALID),
+        ([(b"a", b""), (b"a", b"")], LABELS_INVALID),
     ],
 )
 def test_limits_of_label_sets(labels: list[Label], code: int) -> None:
@@ -70,7 +71,7 @@ def test_damaged_labels_are_invalid_and_no_others(run: bytes) -> None:
     good = run_of([(b"a", b"b")])
     written = [(i, 1, 2, ()) for i in range(3)]
     found, codes = read_exemplars(raw_exemplars(written, [good, run, good]))
-    assert codes.tolist() == [kernels.OK, kernels.LABELS_INVALID, kernels.OK]
+    assert codes.tolist() == [kernels.OK, LABELS_INVALID, kernels.OK]
     assert naive.plain(found) == [(i, 1, 2, (("a", "b"),)) for i in (0, 2)]
 
 

@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.segments.runs import (
-    copy_runs,
-    end_at_most,
-    find_runs,
-    first_at_least,
-    merge_runs,
-    strictly_ascending,
-)
+from storage.segments.runs import copy_runs, find_runs, merge_runs, strictly_ascending
 from tests.twins.storage import segments as naive
 
 INT64 = np.iinfo(np.int64)
@@ -33,15 +26,6 @@ def columns(rows: list[Row]) -> tuple[Any, Any, Any]:
         np.array([row[1] for row in rows], np.int64),
         np.array([row[2] for row in rows], np.uint64),
     )
-
-
-@settings(deadline=None)
-@given(st.lists(small), small)
-def test_searches(values: list[int], wanted: int) -> None:
-    values.sort()
-    column = np.array(values, np.int64)
-    assert first_at_least(column, 0, len(values), wanted) == sum(v < wanted for v in values)
-    assert end_at_most(column, 0, len(values), wanted) == sum(v <= wanted for v in values)
 
 
 @settings(deadline=None)

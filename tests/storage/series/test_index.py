@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.labels.frames import Matcher, Symbols
+from storage.labels.frames import Symbols
+from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.series import index as index_module
-from storage.series.index import TenantIndex, text_test
+from storage.series.index import TenantIndex
 from storage.series.table import SeriesTable
 from tests.makers.batches import batch_of
 from tests.twins.storage import kernels as naive
@@ -56,32 +57,6 @@ def test_matching_does_as_its_twin(
         assert len(found) == len(expected)
         ids = table.ids[refs].tolist()
         assert ids == sorted(ids)
-
-
-@pytest.mark.parametrize(
-    ("op", "value", "text", "expected"),
-    [
-        ("=", "a", "a", True),
-        ("!=", "a", "a", False),
-        ("=~", "a.c", "a\nc", True),
-        ("=~", "a", "ab", False),
-        ("!~", "a", "ab", True),
-        ("=~", "a|b.*", "bcd", True),
-        ("=~", "", "", True),
-        ("=~", "\udcff", "a", False),
-        ("=~", "a|\udcff", "a", True),
-        ("!~", "\udcff", "a", True),
-        ("=", "\udcff", "a", False),
-        ("=~", "a|b", "b", True),
-        ("!~", "", "", False),
-        ("=~", "é+", "éé", True),
-        ("=~", "a|\udcff", "\udcff", True),
-        ("!=", "a", "\udcff", True),
-        ("!~", "a", "\udcff", True),
-    ],
-)
-def test_one_value(op: str, value: str, text: str, expected: bool) -> None:
-    assert text_test(Matcher("l", op, value))(text) is expected
 
 
 def test_columns_are_dropped_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:

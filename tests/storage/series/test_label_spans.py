@@ -8,18 +8,22 @@ import msgspec
 import pytest
 
 from storage.options import StorageOptions
-from storage.series import kernels
-from storage.series.table import Entry, SeriesTable
-from storage.tenants.relabel import RelabelRule
-from storage.tenants.rules import (
+from storage.reasons import (
     DROPPED,
     DROPPED_REF,
+    EMPTY_NAME,
+    LABEL_TOO_LONG,
+    NO_METRIC_NAME,
+    NOT_UTF8,
     TENANT_NAME_TOO_LONG,
     TENANT_SERIES_LIMIT,
     TENANT_TOO_MANY_LABELS,
     TENANT_VALUE_TOO_LONG,
-    TenantRules,
+    TOO_MANY_LABELS,
 )
+from storage.series.table import Entry, SeriesTable
+from storage.tenants.relabel import RelabelRule
+from storage.tenants.rules import TenantRules
 from tests.makers.batches import batch_of, label, raw_batch, series_of
 
 OPTIONS = replace(
@@ -55,16 +59,16 @@ def resolve(
         (TenantRules(name_bytes_max=7), TENANT_NAME_TOO_LONG),
         (TenantRules(value_bytes_max=2), TENANT_VALUE_TOO_LONG),
         (relabelling({"source_labels": ["a"], "regex": "foo", "action": "drop"}), DROPPED),
-        (relabelling({"regex": ".*", "action": "labeldrop"}), kernels.NO_METRIC_NAME),
-        (relabelling({"regex": "__name__", "action": "labeldrop"}), kernels.NO_METRIC_NAME),
+        (relabelling({"regex": ".*", "action": "labeldrop"}), NO_METRIC_NAME),
+        (relabelling({"regex": "__name__", "action": "labeldrop"}), NO_METRIC_NAME),
         (
             relabelling({"regex": "(a)", "replacement": "$2", "action": "labelmap"}),
-            kernels.EMPTY_NAME,
+            EMPTY_NAME,
         ),
-        (relabelling({"target_label": "c", "replacement": "x" * 21}), kernels.LABEL_TOO_LONG),
+        (relabelling({"target_label": "c", "replacement": "x" * 21}), LABEL_TOO_LONG),
         (
             relabelling(*({"target_label": f"l{k}", "replacement": "x"} for k in range(4))),
-            kernels.TOO_MANY_LABELS,
+            TOO_MANY_LABELS,
         ),
     ],
 )
@@ -112,7 +116,7 @@ def test_damaged_utf8_is_refused_before_relabelling() -> None:
     table = SeriesTable(OPTIONS)
     batch = raw_batch(series_of(label(b"__name__", b"up"), label(b"a", b"\xff")))
     rules = relabelling({"target_label": "b", "replacement": "x"})
-    assert table.resolve(batch, 1, Entry(rules)).tolist() == [-1 - kernels.NOT_UTF8]
+    assert table.resolve(batch, 1, Entry(rules)).tolist() == [-1 - NOT_UTF8]
 
 
 @pytest.mark.parametrize("room", range(5))

@@ -13,15 +13,10 @@ from hypothesis import strategies as st
 from storage.batch import Batch
 from storage.kernels.hashing import random_key
 from storage.options import StorageOptions
+from storage.reasons import DROPPED_REF, TENANT_SERIES_LIMIT, TENANT_TOO_MANY_CLUSTERS
 from storage.series.replica_labels import find_values
 from storage.series.table import Entry, SeriesTable
-from storage.tenants.rules import (
-    DROPPED_REF,
-    TENANT_SERIES_LIMIT,
-    TENANT_TOO_MANY_CLUSTERS,
-    HaRules,
-    TenantRules,
-)
+from storage.tenants.rules import HaRules, TenantRules
 from tests.makers.bodies.rich import WireSeries, batch_1, batch_2
 from tests.storage.series.test_label_spans import relabelling
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY, Batch
 from storage.options import StorageOptions
+from storage.reasons import BAD_REFERENCE, TABLE_FULL
 from storage.refusals.samples import label_text, series_rejects
 from storage.series import symbol_labels
-from storage.series.kernels import BAD_REFERENCE, TABLE_FULL
 from storage.series.table import SeriesTable
 from tests.makers.batches import DECODER
 from tests.makers.bodies.rich import WireSeries, batch_1, batch_2, compress, double, integer

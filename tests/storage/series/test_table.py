@@ -10,9 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.errors import CorruptBatch
-from storage.labels.frames import LabelPairs
+from storage.labels.pairs import LabelPairs
 from storage.options import StorageOptions
-from storage.series import kernels
+from storage.reasons import (
+    DUPLICATE_NAME,
+    EMPTY_NAME,
+    LABEL_TOO_LONG,
+    NO_METRIC_NAME,
+    NOT_UTF8,
+    OK,
+    TABLE_FULL,
+    TOO_MANY_LABELS,
+)
 from storage.series.table import METRICS_MAX, NUMBER_BITS, TENANT_SHIFT, RestoredSeries, SeriesTable
 from tests.makers.batches import batch_of, field, label, raw_batch, series_of
 from tests.twins.storage import kernels as naive
@@ -29,29 +38,29 @@ def resolve(table: SeriesTable, body: bytes, tenant: int = 1) -> list[int]:
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
-        ([NAME], kernels.OK),
-        ([label(b"z", b"1"), NAME, label(b"a", b"2")], kernels.OK),
-        ([NAME, label(b"a.b \xc3\xa9", b"\xf0\x9f\x8f\x9b")], kernels.OK),
-        ([NAME, label(b"a", b"")], kernels.OK),
-        ([label(b"a", b"1")], kernels.NO_METRIC_NAME),
-        ([label(b"__name__", b"")], kernels.NO_METRIC_NAME),
-        ([], kernels.NO_METRIC_NAME),
-        ([NAME, label(b"a", b"1"), label(b"a", b"2")], kernels.DUPLICATE_NAME),
-        ([NAME, label(b"a", b"1"), label(b"a", b"")], kernels.DUPLICATE_NAME),
-        ([NAME, label(b"", b"1")], kernels.EMPTY_NAME),
-        ([NAME, label(b"a", b"\xff")], kernels.NOT_UTF8),
-        ([NAME, label(b"a", b"\xed\xa0\x80")], kernels.NOT_UTF8),
-        ([NAME, label(b"a", b"\xc0\x80")], kernels.NOT_UTF8),
-        ([NAME, label(b"a", b"\xe2\x82")], kernels.NOT_UTF8),
-        ([NAME, label(b"a\x80", b"1")], kernels.NOT_UTF8),
-        ([NAME, label(b"a", b"x" * 65)], kernels.LABEL_TOO_LONG),
-        ([NAME, *(label(b"l%d" % i, b"v") for i in range(5))], kernels.TOO_MANY_LABELS),
+        ([NAME], OK),
+        ([label(b"z", b"1"), NAME, label(b"a", b"2")], OK),
+        ([NAME, label(b"a.b \xc3\xa9", b"\xf0\x9f\x8f\x9b")], OK),
+        ([NAME, label(b"a", b"")], OK),
+        ([label(b"a", b"1")], NO_METRIC_NAME),
+        ([label(b"__name__", b"")], NO_METRIC_NAME),
+        ([], NO_METRIC_NAME),
+        ([NAME, label(b"a", b"1"), label(b"a", b"2")], DUPLICATE_NAME),
+        ([NAME, label(b"a", b"1"), label(b"a", b"")], DUPLICATE_NAME),
+        ([NAME, label(b"", b"1")], EMPTY_NAME),
+        ([NAME, label(b"a", b"\xff")], NOT_UTF8),
+        ([NAME, label(b"a", b"\xed\xa0\x80")], NOT_UTF8),
+        ([NAME, label(b"a", b"\xc0\x80")], NOT_UTF8),
+        ([NAME, label(b"a", b"\xe2\x82")], NOT_UTF8),
+        ([NAME, label(b"a\x80", b"1")], NOT_UTF8),
+        ([NAME, label(b"a", b"x" * 65)], LABEL_TOO_LONG),
+        ([NAME, *(label(b"l%d" % i, b"v") for i in range(5))], TOO_MANY_LABELS),
     ],
 )
 def test_label_sets_are_checked(labels: list[bytes], reason: int) -> None:
     table = SeriesTable(replace(OPTIONS, label_bytes_max=64, labels_per_series_max=5))
     assert resolve(table, series_of(*labels)) == [-reason - 1 if reason else 0]
-    assert len(table) == (reason == kernels.OK)
+    assert len(table) == (reason == OK)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +149,7 @@ def test_a_full_table_refuses_new_series_only() -> None:
     table = SeriesTable(replace(OPTIONS, series_max=2))
     written = [({"__name__": "up", "i": str(i)}, [(1, 1.0)]) for i in range(3)]
     assert table.resolve(batch_of(written[:2]), 1).tolist() == [0, 1]
-    assert table.resolve(batch_of(written), 1).tolist() == [0, 1, -1 - kernels.TABLE_FULL]
+    assert table.resolve(batch_of(written), 1).tolist() == [0, 1, -1 - TABLE_FULL]
 
 
 def test_restored_series_keep_their_ids_and_numbering_goes_on() -> None:

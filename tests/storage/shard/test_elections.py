@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from storage.batch import Outcome
 from storage.database import Database, Policy
 from storage.head.kernels import COPY, REFUSED, UNSOUND
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
+from storage.reasons import COPY_REF
 from storage.shard.elections import NO_COPIES, Elections, elect
-from storage.tenants.rules import COPY_REF, NO_RULES, HaRules, TenantRules
+from storage.tenants.rules import NO_RULES, HaRules, TenantRules
 from tests.makers.batches import batch_of
 from tests.makers.bodies.rich import WireHistogram, WireSeries, batch_2
 from tests.makers.databases import append, key, opened, read, series, write

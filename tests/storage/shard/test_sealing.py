@@ -9,7 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from storage.files import META_FILE, SAMPLES_FILE, SERIES_FILE, segments_directory
-from storage.samples.samples import STALE_NAN, is_stale
+from storage.kernels.stale import STALE_NAN, is_stale
 from storage.segments.segment import verify_segment
 from tests.makers.databases import key, opened, read, series, write
 from tests.storage.read.test_querier import wait_for_seals

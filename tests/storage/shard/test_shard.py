@@ -30,9 +30,9 @@ from storage.shard.shard import (
     Sealer,
     Shard,
     ShardFiles,
-    Tenant,
     accepted_times,
 )
+from storage.tenants.tenant import Tenant
 from tests.makers.batches import batch_of, field, label, raw_batch, series_of
 from tests.makers.bodies.mixed import mixed_batch_of
 from tests.makers.databases import options, series

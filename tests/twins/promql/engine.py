@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from api.promql.errors import ExecutionError
-from api.promql.plan import children, without_parens
 from api.promql.syntax.nodes import (
     Aggregate,
     Binary,
@@ -28,9 +27,11 @@ from api.promql.syntax.nodes import (
     ValueType,
     VectorMatching,
     VectorSelector,
+    children,
+    without_parens,
 )
 from api.promql.vectors.names import DUPLICATE_LABELSET
-from storage.samples.samples import STALE_NAN_BITS
+from storage.kernels.stale import STALE_NAN_BITS
 from tests.makers.memory_store import matches
 from tests.twins.promql import aggregation as naive_aggregation
 from tests.twins.promql import functions as naive_functions

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from api.promql.errors import ExecutionError
-from api.promql.plan import children
 from api.promql.syntax.nodes import (
     Call,
     MatrixSelector,
@@ -15,8 +14,9 @@ from api.promql.syntax.nodes import (
     Subquery,
     ValueType,
     VectorSelector,
+    children,
 )
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from tests.makers.memory_store import matches
 from tests.twins.promql.rows import Row, Sample, rows_of_steps, samples_at
 from tests.twins.promql.vectors import Key, Labels

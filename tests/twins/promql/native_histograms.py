@@ -15,8 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from storage.histograms.buckets import bound_of
-from storage.histograms.histograms import Parts, from_parts, parts_of
-from storage.samples.samples import (
+from storage.histograms.columns import (
     CUSTOM_SCHEMA,
     HINT_GAUGE,
     HINT_NOT_RESET,
@@ -24,6 +23,7 @@ from storage.samples.samples import (
     HINT_UNKNOWN,
     Histograms,
 )
+from storage.histograms.histograms import Parts, from_parts, parts_of
 
 Pair = list[float]  # a number, and what its roundings lost
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from storage.batch import RawExemplars
-from storage.samples.exemplars import Exemplars
+from storage.samples.exemplars import Exemplars, RawExemplars
 from tests.twins.wire.v1 import message
 
 Label = tuple[bytes, bytes]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from storage.histograms.problems import EXEMPLAR_BAD_REFERENCE, EXEMPLAR_TOO_LONG
-from storage.series.kernels import (
+from storage.reasons import (
     BAD_REFERENCE,
     DUPLICATE_NAME,
     EMPTY_NAME,

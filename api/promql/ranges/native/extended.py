@@ -13,12 +13,14 @@ import numpy as np
 
 from api.promql.native_histograms.arithmetic import Notes, divide, fold
 from api.promql.native_histograms.fold import PLAIN
-from api.promql.ranges.floats import Windows
 from api.promql.ranges.native.extended_kernels import Terms, extended_terms, smooth_terms
 from api.promql.ranges.native.rates import RateCells, rate_cells
+from api.promql.ranges.windows import Windows
+from storage.histograms.columns import HINT_GAUGE, Histograms
 from storage.histograms.histograms import rows_of
 from storage.histograms.resets import detect_resets
-from storage.samples.samples import HINT_GAUGE, Bools, Histograms, Int64s, Samples
+from storage.kernels.arrays import Bools, Int64s
+from storage.samples.samples import Samples
 
 
 class Extension(Protocol):

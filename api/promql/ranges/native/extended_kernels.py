@@ -10,8 +10,9 @@ import numpy as np
 
 from api.promql.ranges.kernels import skip_until
 from api.promql.ranges.native.rate_kernels import MIXED_SCHEMAS, check_window
+from storage.histograms.columns import CUSTOM_SCHEMA
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel
-from storage.samples.samples import CUSTOM_SCHEMA, Bools, Float64s, Int64s
 
 
 class Terms(NamedTuple):

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from api.promql.ranges.rates import stretched
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel
-from storage.samples.samples import CUSTOM_SCHEMA, HINT_GAUGE, Bools, Float64s, Int64s
 
 # What there is to say of a cell, as bits.
 MIXED_SCHEMAS, NOT_COUNTER, NOT_GAUGE, RECONCILED_ADD, RECONCILED_SUB = 1, 2, 4, 8, 16

@@ -14,7 +14,6 @@ import numpy as np
 
 from api.promql.native_histograms.arithmetic import Notes, fold, multiply
 from api.promql.native_histograms.fold import PLAIN
-from api.promql.ranges.floats import Windows
 from api.promql.ranges.native.rate_kernels import (
     MIXED_SCHEMAS,
     RECONCILED_ADD,
@@ -23,8 +22,11 @@ from api.promql.ranges.native.rate_kernels import (
     plan_rates,
     stretch_factors,
 )
+from api.promql.ranges.windows import Windows
+from storage.histograms.columns import HINT_GAUGE, Histograms
 from storage.histograms.histograms import offsets_of, rows_of, take
-from storage.samples.samples import HINT_GAUGE, Bools, Histograms, Int32s, Int64s, Samples
+from storage.kernels.arrays import Bools, Int32s, Int64s
+from storage.samples.samples import Samples
 
 
 @dataclass(frozen=True, slots=True)

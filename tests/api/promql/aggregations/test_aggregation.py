@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.promql.aggregations.aggregation import ACCUMULATING, Accumulator, aggregate
-from api.promql.aggregations.ranking import take_rows
 from api.promql.errors import ExecutionError
 from api.promql.syntax.nodes import Aggregate, NumberLiteral
+from api.promql.vectors.rows import take_rows
 from api.promql.vectors.value import Scalar, String, Vector
 from tests.twins.promql.vectors import (
     AGGREGATES,

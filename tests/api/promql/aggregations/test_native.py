@@ -7,14 +7,14 @@ import pytest
 
 from api.promql.aggregations import native as native_aggregation
 from api.promql.aggregations.aggregation import Accumulator
-from api.promql.aggregations.ranking import take_rows
 from api.promql.context import Context
 from api.promql.syntax.nodes import Aggregate
 from api.promql.syntax.parser import parse
 from api.promql.vectors.natives import natives_at
+from api.promql.vectors.rows import take_rows
 from api.promql.vectors.value import Vector
+from storage.histograms.columns import CUSTOM_SCHEMA
 from storage.labels.frames import LabelFrame
-from storage.samples.samples import CUSTOM_SCHEMA
 from tests.api.promql.vectors.test_names import context
 from tests.makers.native_points import NativePoint, histograms_of, point_of
 

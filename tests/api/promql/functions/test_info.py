@@ -8,7 +8,7 @@ from api.promql.errors import ExecutionError
 from api.promql.functions.info import enrich, newest_rows
 from api.promql.syntax.info_selector import TARGET_INFO, InfoSelector
 from api.promql.vectors.value import Vector
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 from tests.twins.promql.vectors import Series, make_context, make_vector, read_vector
 
 ANY = InfoSelector((TARGET_INFO,), ())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from api.promql.errors import ExecutionError
-from api.promql.functions.labels import is_label_name, label_join, label_replace
+from api.promql.functions.labels import label_join, label_replace
+from api.promql.syntax.literals import is_label_name
 from api.promql.syntax.nodes import Call, NumberLiteral, ValueType
 from api.promql.vectors.value import String, Vector
 from tests.twins.promql.vectors import Series, as_dict, make_context, make_vector, read_vector

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.promql.native_histograms import arithmetic as native
-from storage.histograms.histograms import Parts, from_parts, parts_of
-from storage.samples.samples import (
+from storage.histograms.columns import (
     CUSTOM_SCHEMA,
     HINT_GAUGE,
     HINT_NOT_RESET,
@@ -19,6 +18,7 @@ from storage.samples.samples import (
     HINT_UNKNOWN,
     Histograms,
 )
+from storage.histograms.histograms import Parts, from_parts, parts_of
 from tests.twins.promql.native_histograms import (
     Incompatible,
     Plain,

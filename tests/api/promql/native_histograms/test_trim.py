@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from api.promql.native_histograms import arithmetic as native
 from api.promql.native_histograms.values import fractions
+from storage.histograms.columns import CUSTOM_SCHEMA, Histograms
 from storage.histograms.histograms import Parts, from_parts, parts_of
-from storage.samples.samples import CUSTOM_SCHEMA, Histograms
 from tests.twins.promql.native_histograms import (
     Plain,
     below,

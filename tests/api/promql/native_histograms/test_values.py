@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from api.promql.native_histograms import values as native_values
+from storage.histograms.columns import CUSTOM_SCHEMA
 from storage.histograms.histograms import Parts, from_parts
-from storage.samples.samples import CUSTOM_SCHEMA
 from tests.twins.promql.native_histograms import (
     fraction,
     lines_of,

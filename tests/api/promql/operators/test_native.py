@@ -8,7 +8,7 @@ from api.promql.operators.native import negative
 from api.promql.syntax.nodes import Binary
 from api.promql.syntax.parser import parse
 from api.promql.vectors.value import Scalar, Vector
-from storage.samples.samples import CUSTOM_SCHEMA, HINT_GAUGE
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE
 from tests.api.promql.aggregations.test_native import cells_of, native, vector
 from tests.api.promql.vectors.test_names import context
 from tests.makers.native_points import NativePoint

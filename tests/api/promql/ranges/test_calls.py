@@ -7,7 +7,7 @@ import pytest
 
 from api.promql.features import Features
 from api.promql.ranges.calls import RangeCall, note_non_counters
-from api.promql.ranges.floats import Windows
+from api.promql.ranges.windows import Windows
 from api.promql.syntax.nodes import Call
 from api.promql.syntax.parser import parse
 from tests.api.promql.vectors.test_names import as_rows, context, vector

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from api.promql.ranges import extended_kernels as kernels
 from api.promql.ranges.extended import FUNCTIONS, Extension, extend_samples, smooth_cells
-from api.promql.ranges.floats import Windows
+from api.promql.ranges.windows import Windows
 from tests.makers.memory_store import float_samples_of
 from tests.twins.promql import ranges as naive
 from tests.twins.promql.ranges import Window

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.promql.errors import ExecutionError
-from api.promql.ranges.floats import FUNCTIONS, Windows
+from api.promql.ranges.floats import FUNCTIONS
+from api.promql.ranges.windows import Windows
 from tests.makers.memory_store import float_samples_of
 from tests.twins.promql import ranges as naive
 from tests.twins.promql.ranges import Window

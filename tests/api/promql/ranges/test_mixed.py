@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.promql.ranges.floats import FUNCTIONS, Windows
+from api.promql.ranges.floats import FUNCTIONS
 from api.promql.ranges.mixed import (
     CONFLICT,
     FOLDED,
@@ -21,7 +21,8 @@ from api.promql.ranges.mixed import (
     Mixed,
     over_mixed,
 )
-from storage.samples.samples import CUSTOM_SCHEMA, HINT_GAUGE, HINT_NOT_RESET, HINT_RESET
+from api.promql.ranges.windows import Windows
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_NOT_RESET, HINT_RESET
 from tests.makers.memory_store import Point, Timed, samples_of
 from tests.makers.native_points import NativePoint, point_of
 

@@ -6,7 +6,7 @@ from api.promql.features import ALL_FEATURES
 from api.promql.syntax.info_selector import ANY_INFO, TARGET_INFO, InfoSelector, info_selector
 from api.promql.syntax.nodes import Call
 from api.promql.syntax.parser import parse
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 
 
 def selector(labels: str) -> InfoSelector:

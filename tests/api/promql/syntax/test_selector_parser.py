@@ -6,7 +6,7 @@ from api.promql.errors import ParseError
 from api.promql.features import ALL_FEATURES
 from api.promql.syntax.nodes import MatrixSelector, Subquery, VectorSelector
 from api.promql.syntax.parser import parse
-from storage.labels.frames import Matcher
+from storage.labels.matchers import Matcher
 
 
 def selector(text: str) -> VectorSelector:

@@ -22,16 +22,15 @@ from api.promql.vectors.cells import (
 )
 from api.promql.vectors.natives import natives_at
 from api.promql.vectors.value import Vector
-from storage.labels.frames import Symbols, one_row
-from storage.samples.samples import (
+from storage.histograms.columns import (
     HINT_GAUGE,
     HINT_NOT_RESET,
     HINT_RESET,
     HINT_UNKNOWN,
     NO_HISTOGRAM,
-    STALE_NAN,
-    is_stale,
 )
+from storage.kernels.stale import STALE_NAN, is_stale
+from storage.labels.frames import Symbols, one_row
 from tests.makers.memory_store import MemorySelection, Timed, samples_of
 from tests.makers.native_points import NativePoint, histograms_of, point_of
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from api.promql.vectors import kernels as sample_kernels
 from api.promql.vectors.cells import empty_cells, fresh_between
-from storage.samples.samples import STALE_NAN, is_stale
+from storage.kernels.stale import STALE_NAN, is_stale
 from tests.makers.memory_store import float_samples_of
 from tests.twins.promql import ranges as naive
 from tests.twins.promql.ranges import Window

@@ -18,8 +18,8 @@ from api.promql.vectors.natives import (
     take_natives,
 )
 from api.promql.vectors.value import Natives, Vector
+from storage.histograms.columns import NO_HISTOGRAM
 from storage.labels.frames import LabelFrame, Symbols
-from storage.samples.samples import NO_HISTOGRAM
 from tests.makers.native_points import NativePoint, histograms_of
 
 POINTS = [NativePoint(count=float(i), positive=((1, float(i + 1)),)) for i in range(5)]

@@ -11,7 +11,7 @@ from receiver.wire.label_hash import BLOCK_BYTES, LANE_KEYS, LOW_POINT, new_secr
 from receiver.wire.scan import TRUNCATED
 from receiver.wire.v2.references import hash_references
 from storage.kernels.jit import kernel
-from storage.series.kernels import BAD_REFERENCE
+from storage.reasons import BAD_REFERENCE
 from tests.twins.wire.v1 import MASK, PRIME, encode_varint, hash128, message, scatter, tag
 
 TEXTS = [b"", b"__name__", b"up", b"job", b"x" * 600, b"__name_x"]

@@ -14,8 +14,9 @@ from receiver.wire.label_hash import BLOCK_BYTES
 from receiver.wire.v2 import columns as columns_2
 from receiver.wire.v2.references import NO_HASH
 from receiver.wire.v2.series import NAME_HASH
-from storage.batch import Batch, RawExemplars
-from storage.series.kernels import first_labels
+from storage.batch import Batch
+from storage.labels.wire import first_labels
+from storage.samples.exemplars import RawExemplars
 from tests.makers.bodies.rich import (
     WireHistogram,
     WireSeries,

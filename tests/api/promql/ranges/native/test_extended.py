@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.promql.ranges.extended import FUNCTIONS, Extension
-from api.promql.ranges.floats import Windows
 from api.promql.ranges.native.extended import extended_rates, smooth_values
 from api.promql.ranges.native.rate_kernels import MIXED_SCHEMAS, NOT_COUNTER, NOT_GAUGE
 from api.promql.ranges.native.rates import RateCells
+from api.promql.ranges.windows import Windows
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_RESET
 from storage.histograms.histograms import Parts, from_parts, parts_of
-from storage.samples.samples import CUSTOM_SCHEMA, HINT_GAUGE, HINT_RESET, Samples
+from storage.samples.samples import Samples
 
 SECOND = 1000
 

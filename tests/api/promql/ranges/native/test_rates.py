@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.promql.ranges.floats import Windows
 from api.promql.ranges.native.rate_kernels import MIXED_SCHEMAS, NOT_COUNTER, NOT_GAUGE
 from api.promql.ranges.native.rates import RateCells, histogram_rates
+from api.promql.ranges.windows import Windows
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE
 from storage.histograms.histograms import Parts, from_parts, parts_of
 from storage.histograms.resets import detect_resets
-from storage.samples.samples import CUSTOM_SCHEMA, HINT_GAUGE, Samples
+from storage.samples.samples import Samples
 from tests.twins.promql.native_histograms import (
     Plain,
     add_to,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from receiver.wire import scan as wire
 from receiver.wire.label_hash import BLOCK_BYTES, new_secret
-from receiver.wire.scan import SCAN_ERRORS, SCANNED, TALLY_SIZE, scan_write_request
+from receiver.wire.scan import SCAN_ERRORS, SCANNED, TALLY_SIZE
+from receiver.wire.v1.series import scan_write_request
 from tests.shared import SHARED
 from tests.twins.wire import v1 as naive_wire
 from tests.twins.wire.v1 import encode_varint, label, message, sample, series, tag

@@ -1,0 +1,50 @@
+"""What an endpoint is: a function from a parsed request to the job that answers it."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from api.answers.encoding import Buffer
+from api.params import Params
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: its parameters, its tenants (at least one) and the variable parts of its path."""
+
+    params: Params
+    tenants: tuple[str, ...]
+    path: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The right of one request to be computed; asked from its thread.
+
+    timeout_ms: what is left for the computing; queued_seconds: how long the request waited.
+    """
+
+    timeout_ms: int
+    queued_seconds: float
+    client_left: Callable[[], bool]
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self._ended.is_set() or self.client_left()
+
+    def end(self) -> None:
+        self._ended.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The rest of a request. run gives the blocks of the answer; timeout_ms None: the default."""
+
+    run: Callable[[Turn], Iterator[Buffer]]
+    timeout_ms: int | None = None
+
+
+Handler = Callable[[Call], Job | bytes]
+# The answer without content, which is not JSON.
+NOTHING = b""

@@ -1,0 +1,16 @@
+"""The windows of a range selector: which samples each step sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.kernels.arrays import Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The windows of a query: (ends[k] - range_ms, ends[k]] for the step at steps[k]."""
+
+    steps: Int64s
+    ends: Int64s
+    range_ms: int

@@ -1,0 +1,37 @@
+"""Rows of vectors: picked, put one behind the other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from api.promql.vectors.natives import stacked_natives, take_natives
+from api.promql.vectors.value import Vector
+from storage.kernels.arrays import Int64s
+from storage.labels.frames import LabelFrame
+
+
+def take_rows(vector: Vector, rows: Int64s) -> Vector:
+    """The vector of the given rows, in their order."""
+    marks = None if vector.drop_name is None else vector.drop_name[rows]
+    natives = take_natives(vector.natives, rows)
+    labels = vector.labels.take(rows)
+    return Vector(labels, vector.values[rows], vector.present[rows], marks, natives)
+
+
+def concat(a: Vector, b: Vector) -> Vector:
+    """The rows of a, then those of b."""
+    names = sorted({*a.labels.names, *b.labels.names})
+    columns = {
+        name: np.concatenate((a.labels.column(name), b.labels.column(name))) for name in names
+    }
+    labels = LabelFrame(a.labels.symbols, a.labels.rows + b.labels.rows, columns)
+    values = np.concatenate((a.values, b.values))
+    present = np.concatenate((a.present, b.present))
+    natives = stacked_natives([(v.natives, v.values.shape) for v in (a, b)])
+    if a.drop_name is None and b.drop_name is None:
+        return Vector(labels, values, present, natives=natives)
+    marks = [
+        vector.drop_name if vector.drop_name is not None else np.zeros(len(vector.values), np.bool_)
+        for vector in (a, b)
+    ]
+    return Vector(labels, values, present, np.concatenate(marks), natives)

@@ -1,0 +1,18 @@
+"""Binary searches beside a plain count."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.samples.search import end_at_most, first_at_least
+
+small = st.integers(-3, 12)
+
+
+@settings(deadline=None)
+@given(st.lists(small), small)
+def test_searches(values: list[int], wanted: int) -> None:
+    values.sort()
+    column = np.array(values, np.int64)
+    assert first_at_least(column, 0, len(values), wanted) == sum(v < wanted for v in values)
+    assert end_at_most(column, 0, len(values), wanted) == sum(v <= wanted for v in values)
