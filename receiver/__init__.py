@@ -1,4 +1,5 @@
-"""The program: command line, configuration, composition root; listens, admits, decodes.
+"""The program: command line, settings, composition root; what listens, admits and decodes.
 
-Reading order: `cli` -> `server` -> `write_handler` -> `wire`.
+Meets `api` only where the program is put together. Begin with `server`, which reads as the
+architecture, then `write.handler`.
 """

@@ -57,7 +57,7 @@ from storage.database import Database, Policy
 from storage.dedup.algorithm import Algorithm, parse_algorithm
 from storage.errors import TenantError
 from storage.kernels.memory import keep_freed_memory
-from storage.read.replica_watch import WatchedLabels
+from storage.read.replicas.watch import WatchedLabels
 from storage.refusals.ledger import RejectLedger
 from storage.tenants.tenant import parse_tenant
 from storage.warm_up import warm_up as warm_storage

@@ -30,7 +30,7 @@ from storage.log.wal import Wal
 from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
 from storage.read.querier import EmptyQuerier, StorageQuerier
-from storage.read.replica_watch import ReplicaWatch, WatchedLabels
+from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
 from storage.segments.duck import Duck
 from storage.segments.exemplars import ExemplarReader
 from storage.segments.reader import FooterCache, SegmentReader

@@ -18,7 +18,7 @@ from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
-from storage.read.replica_health import measure
+from storage.read.replicas.health import measure
 from storage.samples.exemplars import RawExemplars
 from storage.samples.merge import between, merge_all
 from storage.segments.exemplars import label_maps

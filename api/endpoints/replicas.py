@@ -10,7 +10,7 @@ from api.endpoints.handler import Call, Job, Turn
 from api.params import report_params
 from api.sources.queriers import QuerierSource
 from api.times import seconds_of
-from storage.read.replica_report import ReplicaGroup, ReplicaState
+from storage.read.replicas.report import ReplicaGroup, ReplicaState
 
 
 class ReplicaHandlers:

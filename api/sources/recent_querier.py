@@ -10,7 +10,7 @@ from storage.catalog.metadata import Description
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import METRIC_NAME, Matcher
 from storage.read.exemplars import ExemplarSelection
-from storage.read.replica_report import ReplicaGroup
+from storage.read.replicas.report import ReplicaGroup
 
 # No series has a name and has none.
 NOTHING = (Matcher(METRIC_NAME, "=", ""), Matcher(METRIC_NAME, "!=", ""))

@@ -14,7 +14,7 @@ from storage.dedup.algorithm import Algorithm
 from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
-from storage.read.replica_report import ReplicaGroup
+from storage.read.replicas.report import ReplicaGroup
 from storage.samples.samples import Samples
 
 MatcherSets = Sequence[Sequence[Matcher]]

@@ -1,1 +1,5 @@
-"""api/web"""
+"""The way of a request through the API: read, wait, compute in a thread, send.
+
+The only room here that knows aiohttp. The number of requests that are computed and that wait is
+bounded. Begin with `routes`, then `serving`.
+"""

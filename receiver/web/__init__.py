@@ -1,1 +1,4 @@
-"""receiver/web"""
+"""Connections: TLS, their number and their patience, and the pages that say how the program is.
+
+Begin with `connections`.
+"""

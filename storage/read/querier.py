@@ -20,7 +20,7 @@ from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
-from storage.read.replica_report import REPORT_SERIES_MAX, ReplicaGroup, replica_report
+from storage.read.replicas.report import REPORT_SERIES_MAX, ReplicaGroup, replica_report
 from storage.read.selection import DedupRule, DedupSelection, SampleBudget, StoredSelection
 from storage.samples.merge import take_rows
 from storage.samples.samples import Samples, empty_samples

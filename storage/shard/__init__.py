@@ -1,1 +1,5 @@
-"""storage/shard"""
+"""A shard: one log, one series table, heads and segments, and the one writer that changes them.
+
+Every synced sample is in a registered segment, or in the log from the catalog's position on. Begin
+with `shard` (what there is), then `writer` (how it changes), `sealing` and `recovery`.
+"""

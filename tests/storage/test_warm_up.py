@@ -11,7 +11,7 @@ from storage.histograms import histograms
 from storage.labels.numbering import group_rows
 from storage.labels.pairs import scatter_columns
 from storage.labels.wire import read_labels
-from storage.read import replica_health
+from storage.read.replicas import health as replica_health
 from storage.samples import merge
 from storage.segments import runs as segment_kernels
 from storage.series import kernels as series_kernels

@@ -1,1 +1,5 @@
-"""api/promql/native_histograms"""
+"""Arithmetic on native histograms: whole columns of them at a time, by rows.
+
+Histograms of different schemas meet at the coarser one. Knows no vector and no query. Begin with
+`arithmetic`.
+"""

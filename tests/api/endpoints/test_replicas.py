@@ -10,7 +10,7 @@ import pytest
 from api.endpoints.handler import Turn
 from api.endpoints.replicas import stopper
 from storage.labels.matchers import Matcher
-from storage.read.replica_report import ReplicaGroup, ReplicaState
+from storage.read.replicas.report import ReplicaGroup, ReplicaState
 from tests.makers.fake_store import NOW_MS, FakeStore, Running, run_api
 from tests.makers.real_api import RealApi, run_real_api
 

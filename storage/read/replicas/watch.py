@@ -19,7 +19,7 @@ from storage.kernels.jit import kernel
 from storage.labels.numbering import group_rows
 from storage.labels.pairs import LabelPairs, scatter_columns
 from storage.metrics import StorageMetrics
-from storage.read.replica_report import FORGOTTEN_MS
+from storage.read.replicas.report import FORGOTTEN_MS
 from storage.series.table import NEVER_MS, SeriesTable
 
 TOLD_MAX = 1_000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.kernels.stale import STALE_NAN
-from storage.read.replica_health import UNKNOWN_MS, GroupHealth, RowHealth, measure
+from storage.read.replicas.health import UNKNOWN_MS, GroupHealth, RowHealth, measure
 from storage.samples.samples import Samples
 from tests.twins.storage import health as naive
 

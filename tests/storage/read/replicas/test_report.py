@@ -13,9 +13,9 @@ from storage.errors import LimitExceeded, QueryStopped
 from storage.kernels.stale import STALE_NAN
 from storage.labels.matchers import Matcher
 from storage.read import querier as querier_module
-from storage.read import replica_report as report_module
-from storage.read.replica_health import UNKNOWN_MS
-from storage.read.replica_report import ReplicaGroup, connect, medians, sums
+from storage.read.replicas import report as report_module
+from storage.read.replicas.health import UNKNOWN_MS
+from storage.read.replicas.report import ReplicaGroup, connect, medians, sums
 from tests.makers.databases import opened, series, write
 
 HOUR = 3_600_000

@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from storage.database import Database, Policy
 from storage.metrics import StorageMetrics
-from storage.read import replica_watch as watch_module
-from storage.read.replica_report import FORGOTTEN_MS
-from storage.read.replica_watch import ReplicaWatch, WatchedLabels
+from storage.read.replicas import watch as watch_module
+from storage.read.replicas.report import FORGOTTEN_MS
+from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
 from tests.makers.batches import DECODER
 from tests.makers.databases import opened, options, series, write
 

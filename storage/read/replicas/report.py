@@ -19,7 +19,7 @@ from storage.errors import LimitExceeded, QueryStopped
 from storage.kernels.arrays import Bools, Int64s
 from storage.labels.frames import LabelFrame
 from storage.labels.matchers import METRIC_NAME
-from storage.read.replica_health import UNKNOWN_MS, GroupHealth, RowHealth, measure
+from storage.read.replicas.health import UNKNOWN_MS, GroupHealth, RowHealth, measure
 from storage.read.selection import DedupSelection
 from storage.samples.merge import between
 
