@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench peers senders
+.PHONY: help run demo test check bench constraints peers senders
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -39,6 +39,14 @@ check: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python load-tests/bench.py $(ARGS)
 
+#: make constraints   the newest versions of all dependencies into constraints.txt; then `make test`
+constraints:
+	@rm -rf .venv-newest && $(PYTHON) -m venv .venv-newest
+	@.venv-newest/bin/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@.venv-newest/bin/pip install --quiet --editable . --group dev
+	@{ sed -n '/^#/p' constraints.txt; .venv-newest/bin/pip freeze --exclude-editable; } >constraints.new
+	@mv constraints.new constraints.txt && rm -rf .venv-newest
+
 # Real agents for the demo and the tests. Without them the demo stops and those tests are skipped.
 peers:
 	@{ command -v prometheus && command -v prometheus-node-exporter; } >/dev/null \
@@ -51,14 +59,16 @@ senders:
 	@command -v vmagent >/dev/null || .ci/packages victoria-metrics \
 	    || echo "victoria-metrics cannot be installed from here: no tests with vmagent" >&2
 
-$(INSTALLED): pyproject.toml
+# The versions that tests are known to pass with; `make constraints` takes the newest ones there are.
+$(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || .ci/packages python3-venv \
 	    || { echo "Python cannot make virtual environments: install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --editable . --group dev
+	@echo "installing Python packages into .venv"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/pip install --quiet --editable . --group dev --constraint constraints.txt
 	@echo "compiling kernels, once: one to two minutes"
-	$(BIN)/python -c 'from receiver.server import compile_kernels; compile_kernels()'
+	@$(BIN)/python -c 'from receiver.server import compile_kernels; compile_kernels()'
 	@touch $@

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from cramjam import snappy
+import snappy
 from numpy.typing import NDArray
 
 METRIC = "node_cpu_seconds_total"
@@ -249,7 +249,7 @@ def write_corpus(
     with partial.open("wb") as file:
         for body in bodies:
             raw_bytes += len(body)
-            offsets.append(offsets[-1] + file.write(snappy.compress_raw(body)))
+            offsets.append(offsets[-1] + file.write(snappy.compress(body)))
     os.replace(partial, data)
     corpus = Corpus(str(data), offsets, slices, series, samples, raw_bytes, *span_ms)
     index.write_text(json.dumps(asdict(corpus)))

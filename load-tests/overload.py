@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import snappy
 import uvloop
 from bodies import SAMPLE_BYTES, sample_rows, series_prefix
-from cramjam import snappy
 from servers import PROGRAMS, Server, running
 
 MIB = 1 << 20
@@ -103,7 +103,7 @@ class Connection:
         """The whole request with number n."""
         times = np.array([self._start_ms + n * STEP_MS], np.int64)
         self._template[self._holes] = sample_rows(times, np.array([float(n)]))
-        body = bytes(snappy.compress_raw(self._template.data))
+        body = snappy.compress(self._template.data)
         head = (
             "POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
             f"Content-Encoding: snappy\r\nContent-Length: {len(body)}\r\n\r\n"

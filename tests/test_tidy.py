@@ -6,7 +6,11 @@ A rule nobody runs is a wish. What is measured here is what .github/CONTRIBUTING
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +21,7 @@ PACKAGES = ("receiver", "storage", "api")
 PROGRAMS = ("compose", "load-tests")
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
+PACKAGE_MODULES_MAX = 20
 PARAMETERS_MAX = 5
 
 # Modules without a test module of their own name, and the one beside it that tests them instead.
@@ -74,6 +79,60 @@ def test_files_and_functions_are_small(path: Path) -> None:
         if (length := (f.end_lineno or 0) - f.lineno + 1) > FUNCTION_LINES_MAX
     }
     assert not long, f"{named(path)}: functions over {FUNCTION_LINES_MAX} lines: {long}"
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in TREES}), ids=named)
+def test_folders_hold_few_modules(folder: Path) -> None:
+    modules = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= PACKAGE_MODULES_MAX, f"{named(folder)} has {len(modules)} modules"
+
+
+@every_python_file
+def test_names_do_not_repeat_their_folder(path: Path) -> None:
+    """`head/head.py`, a room's central noun, may; `head/head_kernels.py` may not."""
+    stem = path.stem.removeprefix("test_")
+    folder = path.parent.name
+    repeated = [f"{word}_" for word in (folder, folder.removesuffix("s"))]
+    assert not stem.startswith(tuple(repeated)), f"{named(path)} repeats the name of its folder"
+
+
+def test_python_lies_in_packages_programs_and_tests_only() -> None:
+    tracked = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("*/**/*.py")}
+    hidden = {name for name in tracked if name.startswith(".")}
+    assert tracked - hidden == {*PACKAGES, *PROGRAMS, "tests"}
+    assert not list(ROOT.glob("*.py"))
+
+
+def test_a_module_without_a_place_breaks_the_law(tmp_path: Path) -> None:
+    """Whoever adds a module to a ladder says on which rung it stands."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__py*"))
+    shutil.copy(ROOT / ".importlinter", tmp_path)
+    assert broken_law(tmp_path) == ""
+    strays = ["storage", "receiver", "receiver/wire", "api", "api/promql"]
+    for place in strays:
+        (tmp_path / place / "stray.py").write_text('"""A module that nobody placed."""\n')
+    report = broken_law(tmp_path)
+    assert [p for p in strays if f"{p.replace('/', '.')}.stray" not in report] == []
+
+
+def broken_law(checkout: Path) -> str:
+    """What lint-imports reports where contracts are broken; nothing where they are kept."""
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    done = subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def test_one_ruff_for_everybody() -> None:
+    """What a commit is checked with, and what CI installs, is the same version."""
+    wanted = re.findall(r'"ruff==([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    hook = re.findall(r"ruff-pre-commit\n\s+rev: v([0-9.]+)", hooks)
+    pinned = re.findall(r"^ruff==([0-9.]+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert wanted == hook == pinned != []
 
 
 @every_source

@@ -10,8 +10,8 @@ ExportMetricsServiceResponse, empty if there is nothing to tell, or a Status for
 
 from collections.abc import Sequence
 
-import cramjam
 import orjson
+import snappy
 from aiohttp import web
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
@@ -65,7 +65,7 @@ class OtlpHandler:
         body = await self._writes.threads.run(plain_body, encoding, payload, bytes_max)
         ticket.add(MESSAGE_FACTOR * len(body))
         translated = await self._writes.threads.run(self._translate, media_type, body)
-        payload = bytes(cramjam.snappy.compress_raw(translated.body))
+        payload = snappy.compress(translated.body)
         outcome = await self._writes.take(tenant, KIND_REMOTE_WRITE_2_SNAPPY, payload, ticket)
         for reject in translated.rejects:
             self._metrics.otlp_refused.labels(reject.reason).inc(reject.count)

@@ -5,9 +5,8 @@ the other without an error.
 """
 
 from functools import lru_cache
-from typing import Any
 
-import cramjam
+import snappy
 
 from receiver.errors import CorruptBody, TooLarge, UnsupportedMedia
 from receiver.wire.buffers import BufferPool
@@ -182,5 +181,5 @@ EXAMPLES = {
 def warm_decoder(decoder: WriteDecoder) -> None:
     """Compile or load the kernels of decoding. Blocks."""
     for kind, example in EXAMPLES.items():
-        payload: Any = cramjam.snappy.compress_raw(example)
+        payload = snappy.compress(example)
         decoder.decode(kind, bytes(payload)).release()

@@ -15,9 +15,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
-import cramjam
+import snappy
 
 from receiver.errors import Forbidden, WriteError, status_of
 from receiver.wire.decoder import WriteDecoder
@@ -35,7 +35,6 @@ from storage.batch import (
 from storage.errors import StorageError, TenantError
 from storage.tenants.tenant import parse_tenant
 
-snappy: Any = cast(Any, cramjam).snappy
 TENANTS_MAX = 1_000
 # Numbers of fields: of the messages of 1.0 and 2.0, of a series in both, of a label in 1.0.
 SERIES_1, SYMBOLS_2, SERIES_2, LABELS, NAME, VALUE = 1, 4, 5, 1, 1, 2
@@ -81,7 +80,7 @@ class LabelTenants:
         return together(await asyncio.gather(*parts, return_exceptions=True))
 
     async def _append(self, tenant: str, body: bytes, kind: int, arrival_ms: int) -> Outcome:
-        part = self._decoder.decode(kind, bytes(snappy.compress_raw(body)))
+        part = self._decoder.decode(kind, snappy.compress(body))
         return await self._database.append(tenant, part, arrival_ms)
 
 

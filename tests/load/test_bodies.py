@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import snappy
 from bodies import (
     CORPUS_AGE_MAX_MS,
     REPLICA_OFFSET_MS,
@@ -19,7 +20,6 @@ from bodies import (
     varint,
     write_corpus,
 )
-from cramjam import snappy
 
 from tests.makers.bodies.v1 import fields_of
 
@@ -47,7 +47,7 @@ def test_corpus_holds_every_series_at_every_scrape(tmp_path: Path) -> None:
     data = Path(corpus.path).read_bytes()
     seen: dict[tuple[int, int], list[tuple[int, float]]] = {}
     for i in range(len(corpus.offsets) - 1):
-        body = bytes(snappy.decompress_raw(data[corpus.offsets[i] : corpus.offsets[i + 1]]))
+        body = snappy.decompress(data[corpus.offsets[i] : corpus.offsets[i + 1]])
         for j, (labels, value, at) in enumerate(samples_of(body)):
             number = i % corpus.slices * SHAPE.body_samples + j
             assert list(labels.items()) == series_labels(number)
@@ -104,7 +104,7 @@ def test_replicas_send_the_same_values_at_other_times(tmp_path: Path) -> None:
     assert corpus.samples == 780
     data = Path(corpus.path).read_bytes()
     spans = zip(corpus.offsets, corpus.offsets[1:], strict=False)
-    bodies = [snappy.decompress_raw(data[start:end]) for start, end in spans]
+    bodies = [snappy.decompress(data[start:end]) for start, end in spans]
     sent: dict[str, dict[int, list[float]]] = {"replica-0": {}, "replica-1": {}}
     for body in bodies:
         for labels, value, t in samples_of(bytes(body)):

@@ -19,9 +19,9 @@ def batch_of(series: Written) -> Batch:
 
 def raw_batch(body: bytes) -> Batch:
     """A batch of an uncompressed write request of any bytes the scanner takes."""
-    import cramjam
+    import snappy
 
-    payload = bytes(cramjam.snappy.compress_raw(body))
+    payload = snappy.compress(body)
     return DECODER.decode(KIND_REMOTE_WRITE_1_SNAPPY, payload)
 
 

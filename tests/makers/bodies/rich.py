@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cramjam
+import snappy
 
 from storage.batch import (
     KIND_REMOTE_WRITE_1_SNAPPY,
@@ -177,7 +178,7 @@ def body_2(series: Iterable[WireSeries], *, unpacked: bool = False) -> bytes:
 def compress(body: bytes, encoding: str = "snappy") -> bytes:
     if encoding == "zstd":
         return bytes(cramjam.zstd.compress(body))
-    return bytes(cramjam.snappy.compress_raw(body))
+    return snappy.compress(body)
 
 
 def batch_1(series: Iterable[WireSeries], encoding: str = "snappy") -> Batch:

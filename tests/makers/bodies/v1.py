@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
-import cramjam
+import snappy
 
 Labels = tuple[tuple[str, str], ...]
 HEADERS = {
@@ -21,12 +21,12 @@ HEADERS = {
 def encode(series: Sequence[tuple[Mapping[str, str], Sequence[tuple[int, float]]]]) -> bytes:
     """The snappy-compressed body of (labels, [(timestamp ms, value), ...]) for each series."""
     body = b"".join(_field(1, _time_series(labels, samples)) for labels, samples in series)
-    return bytes(cramjam.snappy.compress_raw(body))
+    return snappy.compress(body)
 
 
 def decode(body: bytes) -> Iterator[tuple[Labels, int, int]]:
     """(sorted labels, timestamp ms, bits of the value) of every float sample of a body."""
-    for number, content in fields_of(bytes(cramjam.snappy.decompress_raw(body))):
+    for number, content in fields_of(snappy.decompress(body)):
         if number == 1 and isinstance(content, bytes):
             yield from _decode_time_series(content)
 

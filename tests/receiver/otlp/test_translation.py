@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import cramjam
 import pytest
+import snappy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -185,6 +185,6 @@ def test_damaged_requests_are_refused_or_become_sound_ones(damage: list[tuple[in
     except CorruptBody:
         return
     made = translate(message, OPTIONS).body
-    batch = DECODER.decode(KIND_REMOTE_WRITE_2_SNAPPY, bytes(cramjam.snappy.compress_raw(made)))
+    batch = DECODER.decode(KIND_REMOTE_WRITE_2_SNAPPY, snappy.compress(made))
     assert batch.series_problems is None or not batch.series_problems.any()
     batch.release()

@@ -118,7 +118,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_loading_a_configuration_loads_neither_numba_nor_duckdb() -> None:
     code = (
-        "import sys, receiver.config; "
+        "import sys, receiver.settings.config; "
         "sys.exit(bool({'numba', 'duckdb', 'aiohttp', 'pyarrow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,8 +1,8 @@
 """Headers to kinds of body, and bodies to batches."""
 
-import cramjam
 import numpy as np
 import pytest
+import snappy
 
 from receiver.errors import CorruptBody, TooLarge, UnsupportedMedia
 from receiver.settings.options import WriteOptions
@@ -19,7 +19,7 @@ DECODER = WriteDecoder()
 
 
 def compressed(data: bytes) -> bytes:
-    return bytes(cramjam.snappy.compress_raw(data))
+    return snappy.compress(data)
 
 
 def decoded(data: bytes, decoder: WriteDecoder = DECODER) -> Batch:
@@ -215,7 +215,7 @@ def test_real_bodies_are_decoded() -> None:
     for path in bodies:
         payload = path.read_bytes()
         batch = DECODER.decode(kind_of_body("application/x-protobuf", "snappy"), payload)
-        twin = naive_wire.scan(bytes(cramjam.snappy.decompress_raw(payload)))
+        twin = naive_wire.scan(snappy.decompress(payload))
         labels = [bytes(batch.buffer[start:end]) for start, end, _ in twin.series]
         keys = list(zip(batch.hash_low.tolist(), batch.hash_high.tolist(), strict=True))
         assert len(set(zip(labels, keys, strict=True))) == len(set(labels)) == len(set(keys))

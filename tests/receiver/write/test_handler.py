@@ -7,6 +7,7 @@ from typing import Any
 
 import cramjam
 import pytest
+import snappy
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
@@ -28,7 +29,7 @@ WRITE = "/api/v1/write"
 
 
 def compressed(data: bytes) -> bytes:
-    return bytes(cramjam.snappy.compress_raw(data))
+    return snappy.compress(data)
 
 
 BODY = compressed(series(UP, [(1, 2), (3, 4)]))

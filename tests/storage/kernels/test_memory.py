@@ -13,7 +13,7 @@ from storage.kernels.memory import reserve
 FAULTS = """
 import resource, sys
 import numpy as np
-from storage.memory import keep_freed_memory
+from storage.kernels.memory import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from storage import reasons
 from storage.options import StorageOptions
 from storage.reasons import CORRUPT, NOT_UTF8, TABLE_FULL
 from storage.refusals.samples import (
@@ -13,7 +14,6 @@ from storage.refusals.samples import (
     label_text,
     series_rejects,
 )
-from storage.series import kernels
 from tests.makers.batches import batch_of, label, raw_batch, series_of
 
 OPTIONS = StorageOptions()
@@ -22,7 +22,7 @@ OPTIONS = StorageOptions()
 def test_every_reason_of_the_kernels_has_words() -> None:
     codes = {
         value
-        for name, value in vars(kernels).items()
+        for name, value in vars(reasons).items()
         if name.isupper() and isinstance(value, int) and not name.startswith("_")
     }
     known = codes & set(range(2, 20))

@@ -2,9 +2,9 @@
 
 import struct
 
-import cramjam
 import numpy as np
 import pytest
+import snappy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -203,7 +203,7 @@ def test_real_bodies_are_scanned_as_by_the_twin() -> None:
         pytest.skip(f"no bodies in {BODIES_DIRECTORY}; set CUPOLA_SHARED")
     assert len(bodies) == 6
     for path in bodies:
-        data = bytes(cramjam.snappy.decompress_raw(path.read_bytes()))
+        data = snappy.decompress(path.read_bytes())
         found = scan(data, room=2_000)
         assert found == naive_wire.scan(data)
         assert len(found.series) > 400
