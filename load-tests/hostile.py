@@ -41,7 +41,8 @@ from storage.errors import CorruptBatch, LimitExceeded
 from storage.labels.matchers import Matcher
 from storage.options import MIB, StorageOptions
 from storage.warm_up import warm_up
-from tests.makers.bodies.hostile import SEEDS, TYPE_1, TYPE_2, Edit, edited
+from tests.makers.bodies.edits import Edit, edited
+from tests.makers.bodies.hostile import SEEDS, TYPE_1, TYPE_2
 from tests.makers.bodies.hostile_trees import (
     REQUEST,
     WRITE_REQUEST,

@@ -17,23 +17,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receiver.logs import is_own_fault
+from tests.makers.bodies.edits import EDITS, Edit, edited
 from tests.makers.bodies.hostile import (
-    EDITS,
     MIB,
     SEEDS,
     TAKEN,
     TYPE_1,
     TYPE_2,
     Case,
-    Edit,
     compression_cases,
-    edited,
     label_cases,
     length_cases,
-    number_cases,
     reference_cases,
     wire_cases,
 )
+from tests.makers.bodies.hostile_histograms import number_cases
 from tests.makers.bodies.hostile_trees import REQUEST, WRITE_REQUEST, change, encode, parse
 from tests.makers.bodies.rich import compress
 from tests.makers.real_api import RealApi, started_api

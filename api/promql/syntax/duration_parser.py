@@ -17,13 +17,13 @@ from api.promql.syntax.lexer import Token
 from api.promql.syntax.literals import parse_number
 from api.promql.syntax.nodes import DurationExpr, NumberLiteral
 from api.promql.syntax.tokens import TokenStream
+from api.promql.syntax.vocabulary import LITERALS
 
 # What fits 64 bits of nanoseconds.
 SECONDS_MAX = (1 << 63) / 1e9
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "^": 3}
 _SIGN_PRECEDENCE = 2
-_LITERALS = frozenset({"number", "duration"})
 _VALUES = frozenset({"step", "range"})
 _CHOICES = frozenset({"max_of", "min_of"})
 
@@ -94,7 +94,7 @@ class DurationParser:
         if kind in ("+", "-"):
             self._stack.append(_Waiting(sign, _SIGN_PRECEDENCE, None))
             return self.whole()
-        if kind in _LITERALS:
+        if kind in LITERALS:
             return self._signed(sign, self._literal())
         return self._signed(sign, self._single())
 
@@ -136,7 +136,7 @@ class DurationParser:
     def _operand(self) -> DurationExpr | None:
         """An operand; None if a sign or a parenthesis was taken, which an operand follows."""
         token = self.tokens.peek()
-        if token.kind in _LITERALS:
+        if token.kind in LITERALS:
             literal = self._literal()
             self._check_size(literal, literal.start, literal.end)
             return literal

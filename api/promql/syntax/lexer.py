@@ -14,45 +14,15 @@ from typing import NoReturn
 
 from api.promql.errors import ParseError
 from api.promql.go_format import quote
-
-AGGREGATIONS = frozenset(
-    {
-        "avg",
-        "bottomk",
-        "count",
-        "count_values",
-        "group",
-        "limit_ratio",
-        "limitk",
-        "max",
-        "min",
-        "quantile",
-        "stddev",
-        "stdvar",
-        "sum",
-        "topk",
-    }
+from api.promql.syntax.number_scan import ALPHA, DIGIT, scan_duration_rest, scan_number
+from api.promql.syntax.vocabulary import (
+    AGGREGATIONS,
+    DURATION_WORDS,
+    FILLS,
+    KEYWORDS,
+    OPERATORS,
+    RESERVED,
 )
-_FILLS = frozenset({"fill", "fill_left", "fill_right"})
-KEYWORDS = _FILLS | {
-    "anchored",
-    "bool",
-    "by",
-    "group_left",
-    "group_right",
-    "ignoring",
-    "offset",
-    "on",
-    "smoothed",
-    "without",
-}
-PREPROCESSORS = frozenset({"start", "end", "step", "range", "max_of", "min_of"})
-WORD_OPERATORS = frozenset({"and", "or", "unless", "atan2"})
-_DURATION_WORDS = frozenset({"step", "range", "max_of", "min_of"})
-_RESERVED = {word: word for word in AGGREGATIONS | KEYWORDS | PREPROCESSORS | WORD_OPERATORS}
-_RESERVED |= {"inf": "number", "nan": "number"}
-_SYMBOL_OPERATORS = ("+", "-", "*", "/", "%", "^", "==", "!=", "<", "<=", ">", ">=", "=~", "!~")
-OPERATORS = WORD_OPERATORS.union(_SYMBOL_OPERATORS, ("@", "</", ">/"))
 
 _SPACE = " \t\n\r"
 _BLANK = frozenset(" \t\n\r#")
@@ -61,9 +31,6 @@ _BLANKS = re.compile(r"(?:[ \t\n\r]+|#[^\r\n]*)*")
 _WORD = re.compile(r"[A-Za-z0-9_:]*")
 _LABEL = re.compile(r"[A-Za-z0-9_]*")
 _LETTERS = re.compile(r"[A-Za-z_]*")
-_ALPHA = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
-_DIGIT = frozenset("0123456789")
-_ALPHANUMERIC = _ALPHA | _DIGIT
 _PLAIN_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?![0-9A-Za-z_.])")
 _PLAIN_DURATION = re.compile(r"[0-9]+(?:ms|[smhdwy])(?![0-9A-Za-z_])")
 _PLAIN_STRING = re.compile(r"\"[ !#-\[\]-~\t]*\"|'[ -&(-\[\]-~\t]*'|`[ -_a-~\t\n\r\\]*`")
@@ -137,9 +104,9 @@ class Lexer:
         if char in _BLANK:
             start = self._skip(_BLANKS)
             char = self._peek(start)
-        if char in _ALPHA or char == ":":
+        if char in ALPHA or char == ":":
             return self._colon_or_word(start) if self._in_brackets else self._word(start)
-        if char in _DIGIT or (char == "." and self._peek(start + 1) in _DIGIT):
+        if char in DIGIT or (char == "." and self._peek(start + 1) in DIGIT):
             return self._number(start)
         if char in _SINGLES:
             return self._single(start, char)
@@ -158,11 +125,11 @@ class Lexer:
     def _next_in_braces(self) -> Token:
         start = self._skip(_BLANKS)
         char = self._peek(start)
-        if char in _ALPHA:
+        if char in ALPHA:
             match = _LABEL.match(self._text, start)
             assert match is not None
             return self._token("identifier", start, match.end())
-        if char in _DIGIT or not char:
+        if char in DIGIT or not char:
             what = f"character inside braces: {self._quote_char(start)}"
             self._fail(start, f"unexpected {what if char else 'end of input inside braces'}")
         if char in "\"'`":
@@ -188,7 +155,7 @@ class Lexer:
         char = self._peek(start)
         if not char:
             self._fail(start, "unexpected end of input in duration expression")
-        if char in _DIGIT or (char == "." and self._peek(start + 1) in _DIGIT):
+        if char in DIGIT or (char == "." and self._peek(start + 1) in DIGIT):
             self._had_number = True
             self._in_duration = False
             return self._number(start)
@@ -252,10 +219,10 @@ class Lexer:
         assert match is not None
         end = match.end()
         word = self._text[start:end]
-        kind = _RESERVED.get(word.lower())
+        kind = RESERVED.get(word.lower())
         if kind is None:
             kind = "metric identifier" if ":" in word else "identifier"
-        elif kind in _FILLS and not self._is_paren_ahead(end):
+        elif kind in FILLS and not self._is_paren_ahead(end):
             kind = "identifier"
         return self._token(kind, start, end)
 
@@ -281,7 +248,7 @@ class Lexer:
         match = _LETTERS.match(self._text, start)
         assert match is not None
         word = match[0].lower()
-        return self._token(word, start, match.end()) if word in _DURATION_WORDS else None
+        return self._token(word, start, match.end()) if word in DURATION_WORDS else None
 
     def _number(self, start: int) -> Token:
         if match := _PLAIN_NUMBER.match(self._text, start):
@@ -390,77 +357,3 @@ def _describe_char(char: str) -> str:
     """The code point and, if it is printable, the character: U+002E '.'."""
     code = f"U+{ord(char):04X}"
     return f"{code} '{char}'" if char.isprintable() else code
-
-
-class _Cursor:
-    """A position in the text that moves over expected characters."""
-
-    __slots__ = ("position", "text")
-
-    def __init__(self, text: str, position: int) -> None:
-        self.text = text
-        self.position = position
-
-    def peek(self) -> str:
-        return self.text[self.position : self.position + 1]
-
-    def accept(self, chars: str) -> bool:
-        char = self.peek()
-        if not char or char not in chars:
-            return False
-        self.position += 1
-        return True
-
-    def accept_run(self, chars: str) -> bool:
-        start = self.position
-        while self.accept(chars):
-            pass
-        return self.position > start
-
-
-def scan_number(text: str, start: int) -> tuple[bool, int]:
-    """Whether a number stands at `start`, and where the scan stopped (an error names the text
-    until there). The number may still be no valid one: that is found when it is read."""
-    cursor = _Cursor(text, start)
-    digits = "0123456789"
-    if cursor.accept("0") and cursor.accept("xX"):
-        cursor.accept("_")
-        digits = "0123456789abcdefABCDEF"
-    cursor.accept(".")
-    cursor.accept(digits)
-    had_dot = had_exponent = False
-    while (char := cursor.peek()) and char in digits + "._eE":
-        if (char == "." and had_dot) or (char in "eE" and had_exponent):
-            return False, cursor.position + 1
-        if cursor.accept("."):
-            had_dot = True
-            # Hexadecimal numbers have no fraction.
-            if cursor.accept("_.") or len(digits) > 10:
-                return False, cursor.position
-        elif cursor.accept("eE"):
-            had_exponent = True
-            cursor.accept("+-")
-            if cursor.accept("._eE") or not cursor.peek():
-                return False, cursor.position
-        elif cursor.accept("_"):
-            if cursor.accept("._eE") or not cursor.peek():
-                return False, cursor.position
-        else:
-            cursor.accept_run(digits)
-    is_number = cursor.position > start and cursor.peek() not in _ALPHANUMERIC
-    return is_number, cursor.position
-
-
-def scan_duration_rest(text: str, position: int) -> tuple[bool, int]:
-    """The part of a duration after its first number: whether it is one, and where it ends."""
-    cursor = _Cursor(text, position)
-    if not cursor.accept("smhdwy"):
-        return False, cursor.position
-    cursor.accept("s")
-    while cursor.accept_run("0123456789"):
-        if not cursor.accept("smhdw"):
-            return False, cursor.position
-        cursor.accept("s")
-    if cursor.peek() in _ALPHANUMERIC:
-        return False, cursor.position + 1
-    return True, cursor.position

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from api.promql.features import DEFAULT_FEATURES, Features
 from api.promql.syntax.duration_parser import parse_literal
-from api.promql.syntax.lexer import AGGREGATIONS, PREPROCESSORS, Token
+from api.promql.syntax.lexer import Token
 from api.promql.syntax.literals import unquote
 from api.promql.syntax.nodes import (
     Aggregate,
@@ -31,6 +31,7 @@ from api.promql.syntax.selector_parser import SelectorParser, parse_grouping
 from api.promql.syntax.signatures import AGGREGATORS, FUNCTIONS
 from api.promql.syntax.tokens import TokenStream
 from api.promql.syntax.type_check import check_types
+from api.promql.syntax.vocabulary import AGGREGATIONS, FILLS, LITERALS, PREPROCESSORS
 
 _PRECEDENCE = {
     "or": 1,
@@ -42,17 +43,15 @@ _PRECEDENCE = {
 }
 _SIGN_PRECEDENCE = 5
 _RIGHT_ASSOCIATIVE = "^"
-_LITERALS = frozenset({"number", "duration"})
 # Keywords that are metric names where an expression may begin.
 _KEYWORD_NAMES = frozenset(
     {"and", "anchored", "by", "offset", "or", "smoothed", "unless", "without"}
 )
-_FILLS = frozenset({"fill", "fill_left", "fill_right"})
-_NAMES = (_KEYWORD_NAMES | _FILLS | AGGREGATIONS | PREPROCESSORS).union(
+_NAMES = (_KEYWORD_NAMES | FILLS | AGGREGATIONS | PREPROCESSORS).union(
     ("identifier", "metric identifier")
 )
 _CALLED = PREPROCESSORS | {"identifier"}
-_OPERAND_STARTS = _NAMES | _LITERALS | {"string", "(", "{", "+", "-"}
+_OPERAND_STARTS = _NAMES | LITERALS | {"string", "(", "{", "+", "-"}
 
 
 def parse(text: str, features: Features = DEFAULT_FEATURES) -> Node:
@@ -132,7 +131,7 @@ class _Parser:
         """A complete operand; None if something was opened or a sign taken, and one follows."""
         token = self._tokens.peek()
         kind = token.kind
-        if kind in _LITERALS:
+        if kind in LITERALS:
             return parse_literal(self._tokens)
         if kind in _NAMES:
             return self._named(self._tokens.take())
@@ -196,7 +195,7 @@ class _Parser:
         if self._tokens.peek().kind in ("on", "ignoring"):
             self._selectors.take_matching(matching, _OPERAND_STARTS)
         kind = self._tokens.peek().kind
-        if kind not in _FILLS:
+        if kind not in FILLS:
             return matching
         self._tokens.take()
         value = self._fill_value()
@@ -213,7 +212,7 @@ class _Parser:
     def _fill_value(self) -> float:
         self._tokens.take()
         sign = self._tokens.take() if self._tokens.peek().kind in ("+", "-") else None
-        if self._tokens.peek().kind not in _LITERALS:
+        if self._tokens.peek().kind not in LITERALS:
             raise self._unexpected()
         value = parse_literal(self._tokens).value
         if not self._tokens.take_if(")"):

@@ -26,10 +26,9 @@ from api.promql.syntax.nodes import (
     VectorMatching,
     VectorSelector,
 )
-from storage.labels.matchers import Matcher
+from storage.labels.matchers import METRIC_NAME, Matcher
 
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_METRIC_NAME = "__name__"
 
 
 def to_string(node: Node) -> str:
@@ -161,7 +160,7 @@ def _selector_base(node: VectorSelector) -> str:
 def _written(node: VectorSelector) -> Iterator[Matcher]:
     """The matchers but the one that stands for the name before the braces."""
     for matcher in node.matchers:
-        is_name = matcher.name == _METRIC_NAME and matcher.op == "="
+        is_name = matcher.name == METRIC_NAME and matcher.op == "="
         if not (is_name and node.name and matcher.value == node.name):
             yield matcher
 

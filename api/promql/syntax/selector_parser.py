@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from api.promql.features import Features
 from api.promql.go_format import quote
 from api.promql.syntax.duration_parser import DurationParser, parse_literal
-from api.promql.syntax.lexer import AGGREGATIONS, KEYWORDS, PREPROCESSORS, WORD_OPERATORS, Token
+from api.promql.syntax.lexer import Token
 from api.promql.syntax.literals import unquote
 from api.promql.syntax.nodes import (
     Card,
@@ -23,14 +23,19 @@ from api.promql.syntax.nodes import (
 )
 from api.promql.syntax.regex import RegexError, check_regex, is_plain
 from api.promql.syntax.tokens import TokenStream
-from storage.labels.matchers import Matcher
+from api.promql.syntax.vocabulary import (
+    AGGREGATIONS,
+    KEYWORDS,
+    LITERALS,
+    PREPROCESSORS,
+    WORD_OPERATORS,
+)
+from storage.labels.matchers import METRIC_NAME, Matcher
 
-_METRIC_NAME = "__name__"
 _MATCH_OPERATORS = frozenset({"=", "!=", "=~", "!~"})
 _LABELS = (KEYWORDS | AGGREGATIONS | PREPROCESSORS | WORD_OPERATORS).union(
     ("identifier", "metric identifier")
 ) - {"without"}
-_LITERALS = frozenset({"number", "duration"})
 _DURATION = "number, duration, step(), or range()"
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
@@ -51,7 +56,7 @@ class SelectorParser:
         if self._tokens.take_if("{"):
             end = self._matchers(matchers)
         if name is not None:
-            matchers.append(Matcher(_METRIC_NAME, "=", name.text))
+            matchers.append(Matcher(METRIC_NAME, "=", name.text))
         return VectorSelector(start, end, name.text if name else "", tuple(matchers))
 
     def _matchers(self, matchers: list[Matcher]) -> int:
@@ -75,7 +80,7 @@ class SelectorParser:
         operator = self._tokens.peek()
         if operator.kind not in _MATCH_OPERATORS:
             if is_quoted:
-                return Matcher(_METRIC_NAME, "=", name)
+                return Matcher(METRIC_NAME, "=", name)
             raise self._tokens.unexpected("label matching", "label matching operator")
         self._tokens.take()
         literal = self._tokens.take_if("string")
@@ -188,7 +193,7 @@ class SelectorParser:
 
     def _timestamp(self) -> float:
         sign = self._tokens.take() if self._tokens.peek().kind in ("+", "-") else None
-        if self._tokens.peek().kind not in _LITERALS:
+        if self._tokens.peek().kind not in LITERALS:
             raise self._tokens.unexpected("@", "timestamp")
         seconds = parse_literal(self._tokens).value
         return -seconds if sign is not None and sign.kind == "-" else seconds

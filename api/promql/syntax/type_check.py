@@ -27,7 +27,7 @@ from api.promql.syntax.nodes import (
 )
 from api.promql.syntax.regex import matches_empty
 from api.promql.syntax.signatures import AGGREGATORS, FUNCTIONS, Signature
-from storage.labels.matchers import Matcher
+from storage.labels.matchers import METRIC_NAME, Matcher
 
 SET_OPERATORS = frozenset({"and", "or", "unless"})
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
@@ -35,7 +35,6 @@ COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _SCALAR, _VECTOR = ValueType.SCALAR, ValueType.VECTOR
 _OPERANDS = (_SCALAR, _VECTOR)
 _NAMES = {ValueType.VECTOR: "instant vector", ValueType.MATRIX: "range vector"}
-_METRIC_NAME = "__name__"
 _SPACES = b" \t\n\r"
 
 
@@ -88,7 +87,7 @@ class _Check:
     def _selector(self, node: VectorSelector) -> None:
         if node.name:
             for matcher in node.matchers[:-1]:
-                if matcher.name == _METRIC_NAME:
+                if matcher.name == METRIC_NAME:
                     names = f"{quote(node.name)} or {quote(matcher.value)}"
                     text = f"metric name must not be set twice: {names}"
                     raise self._error(text, node)

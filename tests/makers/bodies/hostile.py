@@ -6,7 +6,6 @@ receiver does today: only on what the protocol and the limits allow.
 
 from __future__ import annotations
 
-import random
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,6 @@ from tests.makers.bodies.rich import (
     body_1,
     body_2,
     compress,
-    encode_histogram,
     encode_sample,
     labels_1,
     metadata_1,
@@ -351,146 +349,3 @@ def reference_cases() -> Iterator[Case]:
         + series_2(references(1, 2), point, message(4, references(*([3] * 100_000)))),
         TAKEN_OR_REFUSED,
     )
-
-
-def number_cases() -> Iterator[Case]:
-    """NaNs, infinities and the ends of time, in everything that takes a number."""
-    for k, value in enumerate(ODD_NUMBERS):
-        for time in ODD_TIMES:
-            one = WireSeries(
-                {"__name__": "odd", "k": str(k)},
-                [(time, value)],
-                exemplars=[({"trace_id": "x"}, value, time)],
-                created=time,
-            )
-            yield raw_1(f"value {value} at {time}", body_1([one]), TAKEN_OR_REFUSED)
-            yield raw_2(f"value {value} at {time}", body_2([one]), TAKEN_OR_REFUSED)
-    for name, changes in histogram_changes():
-        for base in (HISTOGRAM, FLOAT_HISTOGRAM, CUSTOM_HISTOGRAM):
-            if not base.is_float and changes.keys() & {"count", "zero_count", "positive"}:
-                continue
-            one = WireSeries({"__name__": "odd_histogram"}, histograms=[replace(base, **changes)])
-            yield raw_1(name, body_1([one]), TAKEN_OR_REFUSED)
-            yield raw_2(name, body_2([one]), TAKEN_OR_REFUSED)
-    yield from span_cases()
-
-
-def histogram_changes() -> Iterator[tuple[str, dict[str, object]]]:
-    for value in (*ODD_NUMBERS, 1e300, -1.0):
-        for name in ("count", "sum", "zero_count", "zero_threshold"):
-            yield f"{name} is {value}", {name: value}
-        yield f"buckets are {value}", {"positive": (value, value)}
-        yield f"bounds are {value}", {"custom_values": (value, value)}
-    for schema in (
-        -128,
-        -53,
-        -9,
-        -5,
-        -4,
-        8,
-        9,
-        52,
-        53,
-        127,
-        128,
-        1 << 20,
-        (1 << 31) - 1,
-        -(1 << 31),
-    ):
-        yield f"schema {schema}", {"schema": schema}
-    for time in ODD_TIMES:
-        yield f"at {time}", {"timestamp": time, "start": time}
-    yield "hint 255", {"hint": 255}
-    yield "bounds that fall", {"custom_values": (2.0, 1.0)}
-    yield "no bounds", {"custom_values": ()}
-    yield "no buckets", {"positive": (), "negative": ()}
-    yield "no spans", {"positive_spans": (), "negative_spans": ()}
-
-
-def span_cases() -> Iterator[Case]:
-    """Spans that say more than there is."""
-    offsets = (-(1 << 31), -1, 0, 1, (1 << 31) - 1)
-    lengths = (0, 1, 1 << 20, (1 << 31) - 1, (1 << 32) - 1)
-    for offset in offsets:
-        for length in lengths:
-            for spans in (((offset, length),), ((0, 2), (offset, length)), ((offset, length),) * 3):
-                h = replace(HISTOGRAM, positive_spans=spans)
-                yield raw_1(f"spans {spans}", histogram_body(h), TAKEN_OR_REFUSED)
-    many = replace(HISTOGRAM, positive_spans=((0, 0),) * 300_000)
-    yield raw_1("300000 empty spans", histogram_body(many), TAKEN_OR_REFUSED)
-    deltas = replace(
-        FLOAT_HISTOGRAM, positive_spans=((0, 600_000),), positive=(1.0,) * 600_000, count=600_003.0
-    )
-    yield raw_1("600000 buckets", histogram_body(deltas), (400, 413))
-    yield raw_1("two of them", histogram_body(deltas) * 2, (400, 413))
-    huge = replace(HISTOGRAM, positive=(INT64_MAX, INT64_MAX), count=(1 << 64) - 1)
-    yield raw_1("deltas that run over", histogram_body(huge))
-
-
-def histogram_body(h: WireHistogram) -> bytes:
-    return message(1, labels_1({"__name__": "spans"}) + message(4, encode_histogram(h)))
-
-
-# What is written over a place in a body: ends of varints, signs, tags, lengths.
-WORDS = (
-    b"\0",
-    b"\x01",
-    b"\x7f",
-    b"\x80",
-    b"\xff",
-    b"\xff" * 9 + b"\x01",
-    b"\xff\xff\xff\xff\x0f",
-    b"\xff\xff\xff\xff\x07",
-    b"\x80\x80\x80\x80\x08",
-    bytes(8),
-    b"\0\0\0\0\0\0\xf0\x7f",
-    b"\x02\0\0\0\0\0\xf0\x7f",
-    b"\x0a",
-    b"\x12",
-    b"\x1a",
-    b"\x22",
-    b"\x2a",
-)
-EDITS = 7
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One change of a body. place, length: shares of it in 1/2^16; choice: what to put there."""
-
-    kind: int
-    place: int
-    length: int
-    choice: int
-
-    @classmethod
-    def drawn(cls, rng: random.Random) -> Edit:
-        bits = rng.getrandbits(56)
-        return cls(bits % EDITS, bits >> 8 & 0xFFFF, bits >> 24 & 0xFFFF, bits >> 40)
-
-    def apply(self, data: bytes, other: bytes) -> bytes:
-        """The changed body; other: one that parts are taken from."""
-        at = len(data) * self.place >> 16
-        end = at + (min(len(data) - at, 64) * self.length >> 16)
-        word = WORDS[self.choice % len(WORDS)]
-        if self.kind == 0:
-            changed = bytes([data[at] ^ 1 << self.choice % 8]) if data else b""
-            return data[:at] + changed + data[at + 1 :]
-        if self.kind == 1:
-            return data[:at] + word + data[at + len(word) :]
-        if self.kind == 2:
-            return data[:at] + word + data[at:]
-        if self.kind == 3:
-            return data[:at] + data[end:]
-        if self.kind == 4:
-            return data[:end] + data[at:end] * (1 + self.choice % 4) + data[end:]
-        if self.kind == 5:
-            start = len(other) * self.length >> 16
-            return data[:at] + other[start : start + 1 + self.choice % 256] + data[at:]
-        return data[:at] if self.length & 1 else data[at:]
-
-
-def edited(data: bytes, edits: Sequence[Edit], other: bytes) -> bytes:
-    for edit in edits:
-        data = edit.apply(data, other)
-    return data
