@@ -2,12 +2,12 @@
 
 All reads of a query are made before its evaluation starts; the evaluation computes on memory only.
 The engine is synchronous and safe to use from many threads; each query is evaluated by the thread
-that asks, helped by a few threads that all queries share.
+that asks, helped by a few threads that all queries share. How many may run at a time is for whoever
+asks to bound.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -40,12 +40,11 @@ from storage.samples.samples import Samples
 PARSED_QUERIES_MAX = 512
 # Longer texts are parsed each time: a tree takes about a hundred times the room of its text.
 PARSED_QUERY_CHARS_MAX = 8192
-QUEUE_POLL_SECONDS = 0.05
 TYPE_NAMES = {ValueType.MATRIX: "range vector", ValueType.STRING: "string"}
 
 
 @dataclass(frozen=True, slots=True)
-class QueryLimits:
+class QueryOptions:
     """What one query asks for beside its text; None stands for the engine's setting."""
 
     lookback_ms: int | None = None
@@ -59,7 +58,6 @@ class Engine:
     def __init__(self, options: EngineOptions, features: Features | None = None) -> None:
         self.options = options
         self.features = features or Features()
-        self._slots = threading.BoundedSemaphore(options.max_concurrency)
         self._executor = ThreadPoolExecutor(options.threads, thread_name_prefix="promql")
         self._parse_cached = lru_cache(PARSED_QUERIES_MAX)(self._parse_text)
 
@@ -78,7 +76,7 @@ class Engine:
     ) -> Result:
         """The value of a query at one time. Raises QueryError of any kind."""
         query = _Query(text, time_ms, time_ms, 0, is_range=False)
-        return self._run(queryable, query, QueryLimits(lookback_ms, timeout_ms, cancelled))
+        return self._run(queryable, query, QueryOptions(lookback_ms, timeout_ms, cancelled))
 
     def range_query(
         self,
@@ -98,7 +96,7 @@ class Engine:
         if end_ms < start_ms:
             raise BadQuery("end timestamp must not be before start time")
         query = _Query(text, start_ms, end_ms, step_ms, is_range=True)
-        return self._run(queryable, query, QueryLimits(lookback_ms, timeout_ms, cancelled))
+        return self._run(queryable, query, QueryOptions(lookback_ms, timeout_ms, cancelled))
 
     def parse(self, text: str) -> Node:
         """The tree of a query under this engine's features. Raises ParseError."""
@@ -109,29 +107,19 @@ class Engine:
     def _parse_text(self, text: str) -> Node:
         return parse(text, self.features)
 
-    def _run(self, queryable: Queryable, query: _Query, limits: QueryLimits) -> Result:
+    def _run(self, queryable: Queryable, query: _Query, options: QueryOptions) -> Result:
         timeout_ms = self.options.timeout_ms
-        if limits.timeout_ms is not None:
-            timeout_ms = min(timeout_ms, limits.timeout_ms)
-        budget = Budget(self.options.max_samples, timeout_ms, limits.cancelled)
+        if options.timeout_ms is not None:
+            timeout_ms = min(timeout_ms, options.timeout_ms)
+        budget = Budget(self.options.max_samples, timeout_ms, options.cancelled)
         root = self.parse(query.text)
         if query.is_range and root.type in TYPE_NAMES:
             raise BadQuery(
                 f'invalid expression type "{TYPE_NAMES[root.type]}" for range query, '
                 "must be Scalar or instant Vector"
             )
-        with self._slot(budget), _known_errors(self.options.max_depth):
-            return self._evaluate(queryable, query, root, limits.lookback_ms, budget)
-
-    @contextmanager
-    def _slot(self, budget: Budget) -> Iterator[None]:
-        """One of the query.max-concurrency places; waits for it as long as the query may take."""
-        while not self._slots.acquire(timeout=QUEUE_POLL_SECONDS):
-            budget.check()
-        try:
-            yield
-        finally:
-            self._slots.release()
+        with _known_errors(self.options.max_depth):
+            return self._evaluate(queryable, query, root, options.lookback_ms, budget)
 
     def _evaluate(
         self,

@@ -1,7 +1,6 @@
 """Whole queries through the engine: results, their order, limits and errors."""
 
 import math
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -227,31 +226,6 @@ def test_time_and_patience_end() -> None:
         engine.instant_query(MemoryStore(), "1", 0, timeout_ms=0)
     with pytest.raises(QueryCanceled):
         engine.instant_query(MemoryStore(), "x + y", 0, cancelled=lambda: True)
-    engine.close()
-
-
-def test_queries_above_the_concurrency_wait_for_a_place() -> None:
-    engine = Engine(EngineOptions(max_concurrency=1))
-    entered, leave = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        """Holds its query until it is told to let go."""
-
-        def select(
-            self, matchers: Sequence[Matcher], start: int, end: int, *, counter: bool = False
-        ) -> MemorySelection:
-            entered.set()
-            leave.wait(10)
-            return super().select(matchers, start, end)
-
-    thread = threading.Thread(target=engine.instant_query, args=(Slow(), "x", 0))
-    thread.start()
-    assert entered.wait(10)
-    with pytest.raises(QueryTimeout):
-        engine.instant_query(MemoryStore(), "1", 0, timeout_ms=1)
-    leave.set()
-    thread.join(10)
-    assert isinstance(engine.instant_query(MemoryStore(), "1", 0).value, Scalar)
     engine.close()
 
 
