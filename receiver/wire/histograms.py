@@ -33,6 +33,7 @@ from storage.histograms.problems import (
     BOUNDS_TOO_FEW,
     BUCKET_NEGATIVE,
     COUNT_MISMATCH,
+    COUNT_NEGATIVE,
     COUNT_TOO_SMALL,
     CUSTOM_NEGATIVE,
     CUSTOM_ZERO_COUNT,
@@ -43,6 +44,7 @@ from storage.histograms.problems import (
     SPAN_MISMATCH,
     SPAN_OFFSET,
     TOO_MANY_BUCKETS,
+    ZERO_COUNT_NEGATIVE,
 )
 from storage.kernels.arrays import Bytes, Float64s, Int8s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
@@ -368,6 +370,21 @@ def check_count(row: UInt64s, total: np.uint64) -> int:
 
 
 @kernel_part
+def check_signs(row: UInt64s) -> int:
+    """The problem of the counts of a float histogram, which need not add up."""
+    if is_below_zero(row[COUNT_FLOAT]):
+        return COUNT_NEGATIVE
+    told = row[ZERO_IS_FLOAT] != np.uint64(0)
+    return ZERO_COUNT_NEGATIVE if told and is_below_zero(row[ZERO_COUNT_FLOAT]) else SOUND
+
+
+@kernel_part
+def is_below_zero(bits: np.uint64) -> bool:
+    """Whether the float of these bits is; neither -0 nor any NaN is."""
+    return np.uint64(0x8000000000000000) < bits <= np.uint64(0xFFF0000000000000)
+
+
+@kernel_part
 def count_all(row: UInt64s) -> np.uint64:
     """How many entries all repeated fields of a histogram have together."""
     total = np.uint64(0)
@@ -433,8 +450,8 @@ def fill_buckets(
             offsets[side, h + 1] = last
         if offsets[0, h + 1] < 0 or offsets[1, h + 1] < 0:
             problems[h] = BUCKET_NEGATIVE
-        elif not is_float:
-            problems[h] = check_count(row, total)
+        else:
+            problems[h] = check_signs(row) if is_float else check_count(row, total)
         if problems[h] != SOUND:
             offsets[0, h + 1], offsets[1, h + 1] = offsets[0, h], offsets[1, h]
             continue

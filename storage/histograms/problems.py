@@ -3,7 +3,7 @@
 The decoder marks what is to be refused and does not drop it: only the shard knows whether the
 series of it was accepted, and the answer to the sender counts both. Code 0 is sound; the codes live
 in memory only. The rules are those of Prometheus: integer counts must add up, float counts need
-not, because the rounding of sums would refuse sound histograms.
+not, because the rounding of sums would refuse sound histograms; no count may be below 0.
 """
 
 SOUND = 0
@@ -25,7 +25,9 @@ SOUND = 0
     CUSTOM_NEGATIVE,
     INDEX_RANGE,
     TOO_MANY_BUCKETS,
-) = range(1, 17)
+    COUNT_NEGATIVE,
+    ZERO_COUNT_NEGATIVE,
+) = range(1, 19)
 
 HISTOGRAM_INVALID = "histogram_invalid"
 HISTOGRAM_TOO_LARGE = "histogram_too_large"
@@ -42,6 +44,8 @@ HISTOGRAM_PROBLEMS: dict[int, tuple[str, str]] = {
     ),
     COUNT_MISMATCH: (HISTOGRAM_INVALID, "a count other than the observations in its buckets"),
     BUCKET_NEGATIVE: (HISTOGRAM_INVALID, "a bucket with a count below 0"),
+    COUNT_NEGATIVE: (HISTOGRAM_INVALID, "a count below 0"),
+    ZERO_COUNT_NEGATIVE: (HISTOGRAM_INVALID, "a zero bucket with a count below 0"),
     SPAN_OFFSET: (HISTOGRAM_INVALID, "a span that begins before the end of the one before it"),
     SPAN_MISMATCH: (HISTOGRAM_INVALID, "spans of another number of buckets than it has"),
     BOUNDS_TOO_FEW: (HISTOGRAM_INVALID, "buckets behind the last of its custom bounds"),

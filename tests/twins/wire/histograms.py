@@ -126,6 +126,9 @@ def decode(data: bytes, start: int, end: int, buckets_max: int) -> Decoded:
             total += total_of_side
     if not problem and not is_float:
         problem = check_count(total + (last(6) if zero_told else 0), last(1), real(last(3)))
+    if not problem and is_float:
+        problem = problems.ZERO_COUNT_NEGATIVE if zero < 0 else problem
+        problem = problems.COUNT_NEGATIVE if count < 0 else problem
     if problem:
         buckets, bounds, schema = [[], []], [], 0
     hint = last(14)
