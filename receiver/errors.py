@@ -11,7 +11,8 @@
 
 A sender drops what is answered by 4xx and sends again what is answered by 5xx: 503 stands for
 everything that may succeed later, 4xx for what never can. Prometheus drops the data of 409 and 429
-too by default: 409 is never used, and 429 only for rates, unless limits.rate-limit-status is 503.
+too by default: 409 is for VictoriaMetrics' protocol only (receiver.write.handler), and 429 for
+rates, unless limits.rate-limit-status is 503.
 """
 
 import random

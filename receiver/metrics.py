@@ -43,6 +43,12 @@ class ReceiverMetrics:
             ["reason"],
             registry=registry,
         )
+        self.tenant_label_refused = Counter(
+            "cupola_tenant_label_refused_samples_total",
+            "Samples refused for the tenant that a label of their series names, by reason.",
+            ["reason"],
+            registry=registry,
+        )
         self.connections_open = Gauge(
             "cupola_open_connections", "Connections that are open.", registry=registry
         )

@@ -40,6 +40,7 @@ from receiver.limits.handler import LimitsHandler
 from receiver.limits.limits import LimitsInForce, TenantLimits, read_limits
 from receiver.metrics import ReceiverMetrics
 from receiver.otlp.handler import OtlpHandler
+from receiver.otlp.translation import Rules
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.listen_address import bind, parse_listen_address
 from receiver.settings.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
@@ -87,7 +88,7 @@ def build_app(config: Config) -> web.Application:
     status = int(config.limits.rate_limit_status)
     gate = WriteGate(database, limits.of, rate_limit_status=status)
     ledger = RejectLedger(config.storage.ledger_entries_max)
-    writes = by_label(config.tenant, gate, write_decoder)
+    writes = by_label(config.tenant, gate, write_decoder, metrics)
     write_handler = WriteHandler(
         writes, write_decoder, config.write, metrics, ledger, admit=gate.admit
     )
@@ -115,7 +116,8 @@ def build_app(config: Config) -> web.Application:
     )
     guard.install(app)
     write_handler.add_routes(app)
-    OtlpHandler(write_handler, config.otlp, metrics).add_routes(app)
+    rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
+    OtlpHandler(write_handler, rules, metrics).add_routes(app)
     Probes(registry, database).add_routes(app)
     LimitsHandler(limits.of, config.storage).add_routes(app)
     add_routes(app, api)
@@ -180,10 +182,13 @@ def query_limits(limits: TenantLimits) -> QueryLimits:
     )
 
 
-def by_label(options: TenantOptions, database: WriteGate, decoder: WriteDecoder) -> WriteDatabase:
+def by_label(
+    options: TenantOptions, database: WriteGate, decoder: WriteDecoder, metrics: ReceiverMetrics
+) -> WriteDatabase:
     """The database of writes, behind what splits them by a label where that is configured."""
     if not options.label:
         return database
+    refused = metrics.tenant_label_refused
     return LabelTenants(
         database,
         decoder,
@@ -191,6 +196,7 @@ def by_label(options: TenantOptions, database: WriteGate, decoder: WriteDecoder)
         allows=lambda tenant: GRANT.get().allows(tenant),
         # Whoever is bound to one tenant has no choice, and the label is one like others.
         splits=lambda: GRANT.get().tenant is None,
+        count=lambda reject: refused.labels(reject.reason).inc(reject.count),
     )
 
 

@@ -20,6 +20,10 @@ KIND_TENANT_RULES = 64  # no request: storage/log/rules.py
 KIND_SERIES_LEFT_OUT = 65  # a request and what was not taken of it: storage/log/rules.py
 
 
+# A sample that is no part of a data point.
+NO_POINT = -1
+
+
 @dataclass(frozen=True, slots=True)
 class SymbolSpans:
     """The symbols of a remote write 2.0 request: text i is starts[i]:starts[i]+lengths[i] of the
@@ -66,6 +70,9 @@ class Batch:
     starts, rows, histograms: as in storage.samples.samples.Samples; native histograms stand among
     the floats of their series, with their sum as value. problems: int8 for each histogram, 0 or why
     it is refused (storage.problems); None: all are sound.
+
+    points: int64 for each sample, the number of the data point of another protocol that it is a
+    part of, or NO_POINT; None: no one asks how many points were refused.
     """
 
     buffer: Bytes
@@ -82,6 +89,7 @@ class Batch:
     problems: Int8s | None = None
     symbols: SymbolSpans | None = None
     series_problems: Int8s | None = None
+    points: Int64s | None = None
     exemplars: RawExemplars | None = None
     metadata: RawMetadata | None = None
     # The request body as received, which is what the log keeps, and how it is encoded.
@@ -150,3 +158,4 @@ class Outcome:
     metadata_not_kept: int = 0  # entries for which there is no room
     dropped: int = 0  # of the accepted: left out because relabelling says so
     copies: int = 0  # of the accepted: left out because another replica's samples are kept
+    refused_points: int = 0  # data points of which a sample was refused, where a batch has points

@@ -32,6 +32,7 @@ RULES: dict[str, Need] = {
     "/api/v1/receive": Need.WRITE,
     "/api/v1/otlp/v1/metrics": Need.WRITE,
     "/otlp/v1/metrics": Need.WRITE,
+    "/api/v1/otlp": Need.WRITE,
     "/api/v1/query": Need.READ,
     "/api/v1/query_range": Need.READ,
     "/api/v1/query_exemplars": Need.READ,

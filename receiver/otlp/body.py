@@ -8,25 +8,29 @@ A message takes several times the memory of its bytes, so their number is limite
 
 import base64
 import binascii
+import copy
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar, Metric, ResourceMetrics
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics
 
 from receiver.errors import CorruptBody, TooLarge, UnsupportedMedia
+from receiver.otlp.damage import mark_for, mended_json, mended_message
+from receiver.otlp.salvage import Salvage, parse
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 IDENTITY, GZIP = "identity", "gzip"
 # zlib's number for a gzip stream with the largest window.
 GZIP_WINDOW = 31
-DEPTH_MAX = 100
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 def media_type_of(content_type: str | None) -> str:
@@ -39,32 +43,57 @@ def media_type_of(content_type: str | None) -> str:
     return media_type
 
 
-def encoding_of(content_encoding: str | None) -> str:
-    """IDENTITY or GZIP. Raises UnsupportedMedia."""
+def check_encoding(content_encoding: str | None) -> None:
+    """Raises UnsupportedMedia for an encoding that is never undone."""
     encoding = (content_encoding or "").strip().lower() or IDENTITY
     if encoding not in (IDENTITY, GZIP):
         raise UnsupportedMedia(
             f"unsupported Content-Encoding {ascii(encoding[:100])}; allowed is {GZIP}, or none"
         )
-    return encoding
 
 
-def plain_body(encoding: str, payload: bytes, bytes_max: int) -> bytes:
-    """The uncompressed body. Raises TooLarge or CorruptBody."""
-    body = ungzip(payload, bytes_max) if encoding == GZIP else payload
+def plain_body(payload: bytes, bytes_max: int) -> bytes:
+    """The uncompressed body. Whether it is compressed is seen from its first bytes: no message
+    begins like a gzip file, and headers are often set by others than who compresses. Raises
+    TooLarge or CorruptBody."""
+    body = ungzip(payload, bytes_max) if payload.startswith(GZIP_MAGIC) else payload
     if len(body) > bytes_max:
         raise too_large(bytes_max)
     return body
 
 
-def read_request(media_type: str, body: bytes) -> ExportMetricsServiceRequest:
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """A request as a message, and what could not be read of it.
+
+    damage: the character that stands for bytes which were no UTF-8; "": there are none. refused:
+    data points that are not in the message; fault: what was wrong with the first.
+    """
+
+    message: ExportMetricsServiceRequest
+    damage: str = ""
+    refused: int = 0
+    fault: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def read_request(media_type: str, body: bytes) -> ReadRequest:
     """The message of an uncompressed body. Raises CorruptBody."""
-    if media_type == JSON:
-        return read_json(body)
+    return read_json(body) if media_type == JSON else read_protobuf(body)
+
+
+def read_protobuf(body: bytes) -> ReadRequest:
+    """Raises CorruptBody."""
     try:
-        return ExportMetricsServiceRequest.FromString(body)
+        return ReadRequest(ExportMetricsServiceRequest.FromString(body))
     except DecodeError as error:
-        raise CorruptBody(f"corrupt body: {error}") from error
+        # The parser does not say whether it was for a text.
+        mark = mark_for(body)
+        try:
+            mended = mended_message(body, ExportMetricsServiceRequest, mark)
+            return ReadRequest(ExportMetricsServiceRequest.FromString(mended), mark)
+        except (DecodeError, CorruptBody):
+            raise CorruptBody(f"corrupt body: {error}") from error
 
 
 def ungzip(payload: bytes, bytes_max: int) -> bytes:
@@ -93,26 +122,73 @@ def too_large(bytes_max: int) -> TooLarge:
     )
 
 
-def read_json(body: bytes) -> ExportMetricsServiceRequest:
-    """The message of a JSON body. Raises CorruptBody."""
+def read_json(body: bytes) -> ReadRequest:
+    """Raises CorruptBody."""
     try:
-        document = orjson.loads(body)
+        document, damage = load_json(body)
         if not isinstance(document, dict):
-            raise CorruptBody("corrupt body: no JSON object")
-        request = ParseDict(
-            document,
-            ExportMetricsServiceRequest(),
-            ignore_unknown_fields=True,
-            max_recursion_depth=DEPTH_MAX,
-        )
-        for exemplar in exemplars_of(request):
+            raise ValueError("no JSON object")
+        salvage = Salvage()
+        request = parsed_json(document, salvage)
+        bad_ids = sum(drop_bad_ids(point) for point in exemplified(request))
+    except (ParseError, ValueError, TypeError, RecursionError) as error:
+        raise CorruptBody(f"corrupt body: {error}") from error
+    warnings = []
+    if salvage.others:
+        warnings.append(f"{salvage.others} unreadable parts left out: {salvage.fault}")
+    if bad_ids:
+        warnings.append(f"{bad_ids} exemplars left out: a trace or span id is not hexadecimal")
+    return ReadRequest(request, damage, salvage.points, salvage.fault, tuple(warnings))
+
+
+def load_json(body: bytes) -> tuple[Any, str]:
+    """The document of a body, and the character that stands for damage, if there is some. Raises
+    ValueError or RecursionError."""
+    try:
+        return orjson.loads(body), ""
+    except orjson.JSONDecodeError as error:
+        mark = mark_for(body)
+        try:
+            document, is_damaged = mended_json(body, mark)
+        except ValueError:
+            raise error from None
+        if not is_damaged:
+            raise
+        return document, mark
+
+
+def parsed_json(document: dict[str, Any], salvage: Salvage) -> ExportMetricsServiceRequest:
+    """The message of a document, or of what of it can be read. Raises ParseError, ValueError or
+    TypeError if there is nothing."""
+    request = ExportMetricsServiceRequest()
+    try:
+        parse(document, request)
+    except (ParseError, ValueError, TypeError):
+        request = ExportMetricsServiceRequest()
+        parse(salvage.sift(document) or {}, request)
+        resources = request.resource_metrics
+        if not any(points_of(metric) for part in resources for metric in metrics_of(part)):
+            raise
+    return request
+
+
+def drop_bad_ids(point: Any) -> int:
+    """Read the ids of a point's exemplars from hexadecimal; returns how many exemplars could not
+    be kept for theirs."""
+    sound = []
+    for exemplar in point.exemplars:
+        try:
             exemplar.trace_id = unhex(exemplar.trace_id)
             exemplar.span_id = unhex(exemplar.span_id)
-    except (ParseError, ValueError, RecursionError) as error:
-        if isinstance(error, CorruptBody):
-            raise
-        raise CorruptBody(f"corrupt body: {error}") from error
-    return request
+            sound.append(exemplar)
+        except ValueError:
+            continue
+    dropped = len(point.exemplars) - len(sound)
+    if dropped:
+        kept = [copy.copy(exemplar) for exemplar in sound]
+        del point.exemplars[:]
+        point.exemplars.extend(kept)
+    return dropped
 
 
 def unhex(content: bytes) -> bytes:
@@ -137,8 +213,10 @@ def points_of(metric: Metric) -> Sequence[Any]:
     return points
 
 
-def exemplars_of(request: ExportMetricsServiceRequest) -> Iterator[Exemplar]:
+def exemplified(request: ExportMetricsServiceRequest) -> Iterator[Any]:
+    """The data points that have exemplars."""
     for resource in request.resource_metrics:
         for metric in metrics_of(resource):
             for point in points_of(metric):
-                yield from getattr(point, "exemplars", ())
+                if getattr(point, "exemplars", ()):
+                    yield point

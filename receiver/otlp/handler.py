@@ -1,14 +1,12 @@
 """The endpoint for metrics of OpenTelemetry: requests are translated and go the way of all writes.
 
-    200   everything is durable, or all but what partial_success tells of
+    200   everything is durable, or all but what partial_success says; it counts data points
     400   nothing was kept, and the same again would fare no better
     503   the same request may succeed later
 
 Answers have the type of the request, and their bodies are those of the protocol: an
 ExportMetricsServiceResponse, empty if there is nothing to tell, or a Status for a failure.
 """
-
-from collections.abc import Sequence
 
 import orjson
 import snappy
@@ -19,18 +17,29 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from receiver.errors import WriteError, status_of
 from receiver.metrics import ReceiverMetrics
-from receiver.otlp.body import JSON, PROTOBUF, encoding_of, media_type_of, plain_body, read_request
-from receiver.otlp.translation import Translated, translate
-from receiver.settings.options import OtlpOptions
+from receiver.otlp.body import (
+    JSON,
+    PROTOBUF,
+    check_encoding,
+    media_type_of,
+    plain_body,
+    read_request,
+)
+from receiver.otlp.translation import Rules, Translated, translate
 from receiver.tenant_header import PREFIXES
 from receiver.wire.messages import message_field, number_field
 from receiver.write.admission import Ticket
-from receiver.write.handler import ANSWER_CHARS_MAX, WriteHandler, reject_text, set_retry_after
-from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY, Outcome, Reject
+from receiver.write.handler import (
+    ANSWER_CHARS_MAX,
+    WriteHandler,
+    reject_text,
+    set_retry_after,
+)
+from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY, Outcome
 from storage.errors import StorageError
 
-# As Prometheus and as Mimir name it.
-PATHS = ("/api/v1/otlp/v1/metrics", "/otlp/v1/metrics")
+# As Prometheus, Mimir and Thanos name it.
+PATHS = ("/api/v1/otlp/v1/metrics", "/otlp/v1/metrics", "/api/v1/otlp")
 # About what messages and series take, in sizes of the bytes they are made of.
 MESSAGE_FACTOR = 4
 # Of google.rpc.Code.
@@ -40,11 +49,9 @@ INVALID_ARGUMENT, UNAVAILABLE = 3, 14
 class OtlpHandler:
     """Serves export requests; what they become is written by the write handler."""
 
-    def __init__(
-        self, writes: WriteHandler, options: OtlpOptions, metrics: ReceiverMetrics
-    ) -> None:
+    def __init__(self, writes: WriteHandler, rules: Rules, metrics: ReceiverMetrics) -> None:
         self._writes = writes
-        self._options = options
+        self._rules = rules
         self._metrics = metrics
 
     def add_routes(self, app: web.Application) -> None:
@@ -59,50 +66,57 @@ class OtlpHandler:
     async def _write(self, tenant: str, request: web.Request, ticket: Ticket) -> web.Response:
         headers = request.headers
         media_type = media_type_of(headers.get("Content-Type"))
-        encoding = encoding_of(headers.get("Content-Encoding"))
+        check_encoding(headers.get("Content-Encoding"))
         payload = await self._writes.read_body(request, ticket)
-        bytes_max = self._options.decoded_bytes_max
-        body = await self._writes.threads.run(plain_body, encoding, payload, bytes_max)
+        bytes_max = self._rules.options.decoded_bytes_max
+        body = await self._writes.threads.run(plain_body, payload, bytes_max)
         ticket.add(MESSAGE_FACTOR * len(body))
         translated = await self._writes.threads.run(self._translate, media_type, body)
         payload = snappy.compress(translated.body)
-        outcome = await self._writes.take(tenant, KIND_REMOTE_WRITE_2_SNAPPY, payload, ticket)
+        kind, numbers = KIND_REMOTE_WRITE_2_SNAPPY, translated.numbers
+        outcome = await self._writes.take(tenant, kind, payload, ticket, points=numbers)
         for reject in translated.rejects:
             self._metrics.otlp_refused.labels(reject.reason).inc(reject.count)
         self._writes.note_refused(tenant, request, outcome, translated.rejects)
         return answer(media_type, translated, outcome)
 
     def _translate(self, media_type: str, body: bytes) -> Translated:
-        return translate(read_request(media_type, body), self._options)
+        return translate(read_request(media_type, body), self._rules)
 
 
 def answer(media_type: str, translated: Translated, outcome: Outcome) -> web.Response:
     """The answer to a request that was taken, in whole or in part."""
-    rejects = (*translated.rejects, *outcome.rejects)
-    if rejects and not (outcome.accepted or outcome.exemplars):
-        return status_response(media_type, 400, reject_text(outcome.accepted, rejects))
+    kept = translated.points - outcome.refused_points
+    refused = sum(reject.count for reject in translated.rejects) + outcome.refused_points
+    text = told(translated, outcome)
+    if refused and not (kept or outcome.exemplars):
+        return status_response(media_type, 400, text)
     message = ExportMetricsServiceResponse()
-    if rejects:
-        message.partial_success.rejected_data_points = sum(reject.count for reject in rejects)
-        message.partial_success.error_message = reject_text(outcome.accepted, rejects)
-    if media_type == PROTOBUF:
-        body = message.SerializeToString()
-    else:
-        body = orjson.dumps(json_of(message, rejects))
+    if text:
+        message.partial_success.rejected_data_points = refused
+        message.partial_success.error_message = text
+    is_json = media_type == JSON
+    body = orjson.dumps(json_of(message)) if is_json else message.SerializeToString()
     return web.Response(body=body, content_type=media_type)
 
 
-def json_of(
-    message: ExportMetricsServiceResponse, rejects: Sequence[Reject]
-) -> dict[str, dict[str, str]]:
+def told(translated: Translated, outcome: Outcome) -> str:
+    """What was refused and left out, for people; "" if nothing was."""
+    rejects = (*translated.rejects, *outcome.rejects)
+    refused = reject_text(outcome.accepted, rejects) if rejects else ""
+    lines = "".join(f"{warning}\n" for warning in translated.warnings)
+    return (refused + lines)[:ANSWER_CHARS_MAX]
+
+
+def json_of(message: ExportMetricsServiceResponse) -> dict[str, dict[str, str]]:
     """The response in protobuf's JSON, where 64-bit numbers are texts."""
-    if not rejects:
+    partial = message.partial_success
+    if not partial.error_message:
         return {}
-    told = message.partial_success
     return {
         "partialSuccess": {
-            "rejectedDataPoints": str(told.rejected_data_points),
-            "errorMessage": told.error_message,
+            "rejectedDataPoints": str(partial.rejected_data_points),
+            "errorMessage": partial.error_message,
         }
     }
 

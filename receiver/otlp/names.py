@@ -76,14 +76,21 @@ def metric_name(strategy: Strategy, name: str, unit: str, type_suffix: str) -> s
     if strategy.escapes and strategy.suffixes:
         return escaped_with_suffixes(name, unit, type_suffix)
     if strategy.escapes:
-        return not_led_by_digit("_".join(filter(None, _NO_METRIC_CHARACTER.split(name))))
+        words = filter(None, _NO_METRIC_CHARACTER.split(name))
+        escaped = not_led_by_digit("_".join(words))
+        return escaped if escaped == name or escaped.strip("_") else ""
     return with_suffixes(name, unit, type_suffix) if strategy.suffixes else name
 
 
 def escaped_with_suffixes(name: str, unit: str, type_suffix: str) -> str:
     """The words of the name, then those of the unit that it does not have yet, then the type."""
     words = [word for word in _NO_WORD.split(name) if word]
-    words += unit_words(unit, words)
+    main, per = escaped_units(unit)
+    # Where a unit ends in an escaped character, its underscore stays, but not before a divisor.
+    main = "" if main in words else main
+    per = "" if per == "per_" else per.removesuffix("_")
+    per = "" if per in words else per
+    words += filter(None, (main.removesuffix("_") if per else main, per))
     if type_suffix:
         words = [word for word in words if word != type_suffix] + [type_suffix]
     return not_led_by_digit("_".join(words))
@@ -107,13 +114,14 @@ def without_suffix(name: str, suffix: str) -> str:
 
 def unit_name(unit: str) -> str:
     """A unit in Prometheus' words, such as bytes_per_second."""
-    return "_".join(unit_words(unit, []))
+    name = "_".join(filter(None, escaped_units(unit)))
+    return name.removeprefix("_").removesuffix("_")
 
 
-def unit_words(unit: str, taken: list[str]) -> list[str]:
-    """What a metric name gets for its unit, without what is among its words already."""
-    found = [_NO_WORD.sub("_", suffix).strip("_") for suffix in unit_suffixes(unit)]
-    return [suffix for suffix in found if suffix and suffix not in taken]
+def escaped_units(unit: str) -> tuple[str, str]:
+    """The suffixes of a unit, with underscores for what is no letter, digit or colon."""
+    main, per = (_NO_WORD.sub("_", suffix).removeprefix("_") for suffix in unit_suffixes(unit))
+    return main, per
 
 
 def unit_suffixes(unit: str) -> tuple[str, str]:
@@ -132,12 +140,10 @@ def not_led_by_digit(name: str) -> str:
 def label_name(strategy: Strategy, name: str) -> str:
     """The name of a label; "" if it cannot be one."""
     if not strategy.escapes:
-        return name if name.strip("_") else ""
+        return name
     escaped = _NO_LABEL_CHARACTER.sub("_", name)
-    if not escaped.strip("_"):
-        return ""
-    if escaped[0].isdigit():
+    if escaped[:1].isdigit():
         return f"key_{escaped}"
     if escaped.startswith("_") and not escaped.startswith("__"):
         return f"key{escaped}"
-    return escaped
+    return escaped if escaped.strip("_") else ""

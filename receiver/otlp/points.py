@@ -8,7 +8,7 @@
 A point with the flag "no recorded value" is a stale marker of all its series.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 
 from receiver.otlp.labels import RefusedPoint, named
 from receiver.otlp.values import bound_text, texts_of
-from receiver.wire.v2.writer import IntegerHistogram, RequestWriter, Spans
+from receiver.wire.v2.writer import IntegerHistogram, RequestWriter, Spans, WrittenSeries
 from storage.catalog.metadata import Description
 from storage.histograms.columns import CUSTOM_SCHEMA, SCHEMA_MAX, SCHEMA_MIN
 from storage.histograms.problems import EXEMPLAR_RUNES_MAX
@@ -33,15 +33,18 @@ NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
 # Observations closer to zero than this are in the zero bucket of a sender that tells no threshold.
 ZERO_THRESHOLD = 1e-128
 LE, QUANTILE = "le", "quantile"
+INDEX_MAX = (1 << 31) - 2
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the points of one metric go."""
+    """Where the points of one metric go. is_sound: whether the labels of an exemplar can be kept;
+    one with others is left out."""
 
     writer: RequestWriter
     name: str
     about: Description
+    is_sound: Callable[[Mapping[str, str]], bool] = lambda labels: True
 
     def sample(
         self,
@@ -50,11 +53,22 @@ class Target:
         value: float | None,
         suffix: str = "",
         **more: str,
-    ) -> bytearray:
+    ) -> WrittenSeries:
         """Write a sample of the series name + suffix; times: its own, and since when it counts."""
         series = self.writer.series(named(labels, self.name + suffix, **more), self.about)
         self.writer.sample(series, times[0], value, times[1])
         return series
+
+    def exemplars(
+        self, series: WrittenSeries, exemplars: Iterable[Exemplar], point_ms: int
+    ) -> None:
+        """Add exemplars to a series; those without a time get that of their point, and those
+        without a value are none."""
+        for exemplar in exemplars:
+            labels = exemplar_labels(exemplar)
+            if exemplar.WhichOneof("value") and self.is_sound(labels):
+                time_ms = exemplar.time_unix_nano // NS_PER_MS or point_ms
+                self.writer.exemplar(series, time_ms, exemplar_value(exemplar), labels)
 
 
 def times_of(point: NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint |
@@ -74,7 +88,7 @@ def add_number(
     value = 0.0 if kind is None else float(getattr(point, kind))
     times = (time_ms, start_ms if counts else 0)
     series = target.sample(labels, times, None if is_stale(point.flags) else value)
-    add_exemplars(target.writer, series, point.exemplars, time_ms)
+    target.exemplars(series, point.exemplars, time_ms)
 
 
 def add_summary(target: Target, labels: Mapping[str, str], point: SummaryDataPoint) -> None:
@@ -103,17 +117,17 @@ def add_histogram(target: Target, labels: Mapping[str, str], point: HistogramDat
         first = taken
         while taken < len(exemplars) and exemplar_value(exemplars[taken]) <= bound:
             taken += 1
-        add_exemplars(target.writer, series, exemplars[first:taken], times[0])
+        target.exemplars(series, exemplars[first:taken], times[0])
     value = None if stale else float(point.count)
     series = target.sample(labels, times, value, "_bucket", **{LE: "+Inf"})
-    add_exemplars(target.writer, series, exemplars[taken:], times[0])
+    target.exemplars(series, exemplars[taken:], times[0])
 
 
 def add_custom_histogram(
     target: Target, labels: Mapping[str, str], point: HistogramDataPoint
 ) -> None:
     """As a native histogram with custom buckets. Raises RefusedPoint."""
-    check_bounds(point)
+    check_bounds(point, needed=True)
     stale = is_stale(point.flags)
     counts = [] if stale else list(point.bucket_counts)
     if not counts and not stale and point.count:
@@ -132,9 +146,11 @@ def add_custom_histogram(
     put_histogram(target, labels, point, histogram)
 
 
-def check_bounds(point: HistogramDataPoint) -> None:
+def check_bounds(point: HistogramDataPoint, *, needed: bool = False) -> None:
+    """needed: bounds without buckets would say that there are observations between them."""
     buckets, bounds = len(point.bucket_counts), len(point.explicit_bounds)
-    if buckets and buckets != bounds + 1:
+    is_stale_or_empty = is_stale(point.flags) or not (needed and bounds)
+    if buckets != bounds + 1 and not (buckets == 0 and is_stale_or_empty):
         raise RefusedPoint(
             f"{buckets} buckets of a histogram with {bounds} bounds; allowed are {bounds + 1}"
         )
@@ -148,6 +164,12 @@ def add_exponential(
         raise RefusedPoint(
             f"exponential histogram of scale {point.scale}; allowed are {SCHEMA_MIN} and above"
         )
+    for side in (point.positive, point.negative):
+        if side.offset + len(side.bucket_counts) > INDEX_MAX:
+            raise RefusedPoint(
+                f"exponential histogram with a bucket at {side.offset + len(side.bucket_counts)}; "
+                f"allowed are indexes up to {INDEX_MAX}"
+            )
     stale = is_stale(point.flags)
     down = max(0, point.scale - SCHEMA_MAX)
     sides = [
@@ -176,7 +198,7 @@ def put_histogram(
     time_ms, start_ms = times_of(point)
     series = target.writer.series(named(labels, target.name), target.about)
     target.writer.histogram(series, time_ms, histogram, start_ms)
-    add_exemplars(target.writer, series, point.exemplars, time_ms)
+    target.exemplars(series, point.exemplars, time_ms)
 
 
 def scaled(offset: int, counts: Sequence[int], down: int) -> tuple[Spans, Sequence[int]]:
@@ -191,15 +213,6 @@ def scaled(offset: int, counts: Sequence[int], down: int) -> tuple[Spans, Sequen
     firsts = np.flatnonzero(np.diff(indexes, prepend=indexes[0] - 1))
     merged: list[int] = np.add.reduceat(column, firsts).tolist()
     return [(int(indexes[0]) + 1, len(merged))], merged
-
-
-def add_exemplars(
-    writer: RequestWriter, series: bytearray, exemplars: Iterable[Exemplar], point_ms: int
-) -> None:
-    """Those without a time get that of their point."""
-    for exemplar in exemplars:
-        time_ms = exemplar.time_unix_nano // NS_PER_MS or point_ms
-        writer.exemplar(series, time_ms, exemplar_value(exemplar), exemplar_labels(exemplar))
 
 
 def exemplar_labels(exemplar: Exemplar) -> dict[str, str]:

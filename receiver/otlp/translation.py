@@ -6,25 +6,30 @@ Deltas are refused: a series here is the sum since a start, and adding up what c
 know that nothing comes twice, and nothing out of order.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
     Metric,
     ResourceMetrics,
+    ScopeMetrics,
 )
 
-from receiver.otlp.body import metrics_of, points_of
-from receiver.otlp.labels import LabelMaker, RefusedPoint, ResourceLabels, named
+from receiver.otlp.body import ReadRequest, metrics_of, points_of
+from receiver.otlp.labels import (
+    TYPE,
+    UNIT,
+    LabelMaker,
+    MetricLabels,
+    RefusedPoint,
+    ResourceLabels,
+    named,
+)
 from receiver.otlp.names import STRATEGIES, metric_name, unit_name
 from receiver.otlp.points import (
-    LE,
     NS_PER_MS,
-    QUANTILE,
     Target,
     add_custom_histogram,
     add_exponential,
@@ -34,8 +39,10 @@ from receiver.otlp.points import (
 )
 from receiver.settings.options import OtlpOptions
 from receiver.wire.v2.writer import RequestWriter
-from storage.batch import Reject
+from storage.batch import NO_POINT, Reject
 from storage.catalog.metadata import COUNTER, GAUGE, HISTOGRAM, SUMMARY, UNKNOWN, Description
+from storage.kernels.arrays import Int64s
+from storage.labels.matchers import METRIC_NAME
 
 TEMPORALITY = "otlp_temporality"
 INVALID = "otlp_invalid"
@@ -48,14 +55,22 @@ KINDS = {
     "exponential_histogram": HISTOGRAM,
     "summary": SUMMARY,
 }
-# Attributes that would be taken for labels which the series of these types have.
-RESERVED = {"histogram": (LE,), "summary": (QUANTILE,)}
+KIND_NAMES = {COUNTER: "counter", GAUGE: "gauge", HISTOGRAM: "histogram", SUMMARY: "summary"}
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 NAME_CHARS_MAX = 100
 TARGET_INFO = "target_info"
 TARGET_ABOUT = Description(GAUGE, "Target metadata", "")
-# Half of the time that a query looks back, so that target_info has no holes between.
-TARGET_INTERVAL_MS = 150_000
 TARGET_SAMPLES_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How requests are translated. lookback_ms: how far queries look back; type_and_unit: whether
+    series get the labels __type__ and __unit__."""
+
+    options: OtlpOptions
+    lookback_ms: int = 300_000
+    type_and_unit: bool = False
 
 
 @dataclass(slots=True)
@@ -66,8 +81,10 @@ class Refusals:
     messages: dict[str, str] = field(default_factory=dict)
 
     def add(self, reason: str, count: int, message: str) -> None:
-        self.counts[reason] = self.counts.get(reason, 0) + count
-        self.messages.setdefault(reason, message)
+        """Count data points; a metric without any is none."""
+        if count:
+            self.counts[reason] = self.counts.get(reason, 0) + count
+            self.messages.setdefault(reason, message)
 
     def rejects(self) -> tuple[Reject, ...]:
         return tuple(
@@ -77,48 +94,72 @@ class Refusals:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """A remote write 2.0 request, uncompressed, and what is not in it. points: those that are."""
+    """A remote write 2.0 request, uncompressed, and what is not in it.
+
+    points: how many data points are. numbers: of which of them each sample is a part, or NO_POINT.
+    warnings: what was left out beside data points.
+    """
 
     body: bytes
     points: int
-    rejects: tuple[Reject, ...]
+    numbers: Int64s
+    rejects: tuple[Reject, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def translate(request: ExportMetricsServiceRequest, options: OtlpOptions) -> Translated:
+def translate(read: ReadRequest, rules: Rules) -> Translated:
     """Make one remote write request of one OpenTelemetry request."""
-    translation = Translation(options)
-    for resource in request.resource_metrics:
+    translation = Translation(rules, read.damage)
+    translation.refusals.add(INVALID, read.refused, f"data points refused: {read.fault}")
+    for resource in read.message.resource_metrics:
         translation.add_resource(resource)
-    return Translated(translation.writer.body(), translation.points, translation.refusals.rejects())
+    writer = translation.writer
+    return Translated(
+        writer.body(),
+        translation.points,
+        writer.points(),
+        translation.refusals.rejects(),
+        (*read.warnings, *translation.warnings),
+    )
 
 
 class Translation:
-    """The translation of one request."""
+    """The translation of one request. damage: as in LabelMaker."""
 
-    def __init__(self, options: OtlpOptions) -> None:
+    def __init__(self, rules: Rules, damage: str = "") -> None:
         self.writer = RequestWriter()
         self.refusals = Refusals()
         self.points = 0
-        self._options = options
-        self._strategy = STRATEGIES[options.translation_strategy]
-        self._maker = LabelMaker(options)
+        self._rules = rules
+        self._strategy = STRATEGIES[rules.options.translation_strategy]
+        self._damage = damage
+        self._maker = LabelMaker(rules.options, damage)
+        self.warnings = self._maker.warnings
 
     def add_resource(self, resource: ResourceMetrics) -> None:
         """Translate all metrics of a resource."""
         try:
-            labels = ResourceLabels(self._maker, resource.resource, self._options)
+            labels = ResourceLabels(self._maker, resource.resource, self._rules.options)
         except RefusedPoint as error:
-            count = sum(len(points_of(metric)) for metric in metrics_of(resource))
-            self.refusals.add(INVALID, count, f"data points refused: {error}")
+            for metric in metrics_of(resource):
+                self._refuse(INVALID, len(points_of(metric)), metric, str(error))
             return
         for scope in resource.scope_metrics:
-            for metric in scope.metrics:
-                try:
-                    of_scope = self._maker.of_scope(scope.scope, scope.schema_url)
-                    self._add_metric(metric, labels, of_scope)
-                except RefusedPoint as error:
-                    self._refuse(INVALID, len(points_of(metric)), metric, str(error))
+            self._add_scope(scope, labels)
         self._add_target(resource, labels)
+
+    def _add_scope(self, scope: ScopeMetrics, labels: ResourceLabels) -> None:
+        try:
+            of_scope = self._maker.of_scope(scope.scope, scope.schema_url)
+        except RefusedPoint as error:
+            for metric in scope.metrics:
+                self._refuse(INVALID, len(points_of(metric)), metric, str(error))
+            return
+        for metric in scope.metrics:
+            try:
+                self._add_metric(metric, labels, of_scope)
+            except RefusedPoint as error:
+                self._refuse(INVALID, len(points_of(metric)), metric, str(error))
 
     def _add_metric(self, metric: Metric, labels: ResourceLabels, of_scope: dict[str, str]) -> None:
         """Raises RefusedPoint if none of its points can be translated."""
@@ -130,10 +171,11 @@ class Translation:
             self._refuse(TEMPORALITY, len(points), metric, text)
             return
         target = self._target(metric)
-        ignored = RESERVED.get(metric.WhichOneof("data") or "", ())
+        in_common = MetricLabels(of_scope, self._about_labels(target.about))
         for point in points:
             try:
-                of_point = labels.of_point(point.attributes, of_scope, ignored)
+                of_point = labels.of_point(point.attributes, in_common)
+                self.writer.point = self.points
                 self._add_point(target, metric, of_point, point)
                 self.points += 1
             except RefusedPoint as error:
@@ -150,8 +192,25 @@ class Translation:
         name = metric_name(self._strategy, metric.name, metric.unit, suffix)
         if not name:
             raise RefusedPoint("its name has nothing that a name may have")
-        about = Description(kind, metric.description, unit_name(metric.unit))
-        return Target(self.writer, name, about)
+        self._maker.check({METRIC_NAME: name})
+        about = Description(kind, self._shown(metric.description), unit_name(metric.unit))
+        return Target(self.writer, name, about, self._is_sound)
+
+    def _about_labels(self, about: Description) -> dict[str, str]:
+        """The labels that say what a metric is, if that is configured."""
+        if not self._rules.type_and_unit:
+            return {}
+        labels = {TYPE: KIND_NAMES.get(about.kind, ""), UNIT: about.unit}
+        return {name: text for name, text in labels.items() if text}
+
+    def _is_sound(self, labels: Mapping[str, str]) -> bool:
+        """Whether the labels of an exemplar are; warns if not."""
+        try:
+            self._maker.check(labels)
+        except RefusedPoint as error:
+            self.warnings[f"exemplar left out: {error}"] = None
+            return False
+        return True
 
     def _add_point(
         self, target: Target, metric: Metric, labels: dict[str, str], point: Any
@@ -162,7 +221,7 @@ class Translation:
                 add_number(target, labels, point, counts=False)
             case "sum":
                 add_number(target, labels, point, counts=metric.sum.is_monotonic)
-            case "histogram" if self._options.histograms_to_custom:
+            case "histogram" if self._rules.options.histograms_to_custom:
                 add_custom_histogram(target, labels, point)
             case "histogram":
                 add_histogram(target, labels, point)
@@ -172,32 +231,39 @@ class Translation:
                 add_summary(target, labels, point)
 
     def _add_target(self, resource: ResourceMetrics, labels: ResourceLabels) -> None:
-        """Tell the attributes of a resource for the time that its points are of."""
-        times = [
-            point.time_unix_nano // NS_PER_MS
+        """Write the attributes of a resource for the time that its points are of, twice in the time
+        that a query looks back, so that it finds them everywhere."""
+        times_ns = [
+            point.time_unix_nano
             for metric in metrics_of(resource)
             for point in points_of(metric)
             if point.time_unix_nano
         ]
-        if not times:
+        if not times_ns:
             return
         try:
             of_target = labels.of_target()
         except RefusedPoint as error:
-            self.refusals.add(INVALID, 1, f"{TARGET_INFO} refused: {error}")
+            self.warnings[f"{TARGET_INFO} left out: {error}"] = None
             return
         if of_target is None:
             return
+        self.writer.point = NO_POINT
         series = self.writer.series(named(of_target, TARGET_INFO), TARGET_ABOUT)
-        first, last = min(times), max(times)
-        first = max(first, last - TARGET_SAMPLES_MAX * TARGET_INTERVAL_MS)
-        for time_ms in range(first, last, TARGET_INTERVAL_MS):
-            self.writer.sample(series, time_ms, 1.0)
-        self.writer.sample(series, last, 1.0)
+        step_ns = max(1, self._rules.lookback_ms * NS_PER_MS // 2)
+        first_ns, last_ns = min(times_ns), max(times_ns)
+        first_ns = max(first_ns, last_ns - TARGET_SAMPLES_MAX * step_ns)
+        for time_ns in range(first_ns, last_ns, step_ns):
+            self.writer.sample(series, time_ns // NS_PER_MS, 1.0)
+        self.writer.sample(series, last_ns // NS_PER_MS, 1.0)
 
     def _refuse(self, reason: str, count: int, metric: Metric, text: str) -> None:
-        name = ascii(metric.name[:NAME_CHARS_MAX])
+        name = ascii(self._shown(metric.name[:NAME_CHARS_MAX]))
         self.refusals.add(reason, count, f"data point refused: metric {name}: {text}")
+
+    def _shown(self, text: str) -> str:
+        """A text that is no label, with the usual character for what is no UTF-8."""
+        return text.replace(self._damage, REPLACEMENT) if self._damage else text
 
 
 def temporality_of(metric: Metric) -> int:

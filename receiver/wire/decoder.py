@@ -11,7 +11,14 @@ import snappy
 from receiver.errors import CorruptBody, TooLarge, UnsupportedMedia
 from receiver.wire.buffers import BufferPool
 from receiver.wire.columns import REPLAY_LIMITS, DecodeLimits, Secrets
-from receiver.wire.compression import ENCODINGS, SNAPPY, ZSTD, declared_bytes, uncompress
+from receiver.wire.compression import (
+    ENCODINGS,
+    SNAPPY,
+    ZSTD,
+    ZSTD_MAGIC,
+    declared_bytes,
+    uncompress,
+)
 from receiver.wire.v1 import columns as columns_1
 from receiver.wire.v2 import columns as columns_2
 from storage.batch import (
@@ -82,6 +89,23 @@ def version_of(content_type: str) -> int:
             )
         version = VERSIONS[message]
     return version
+
+
+def names_version_2(content_type: str | None) -> bool:
+    """Whether a content type is that of remote write 2.0."""
+    try:
+        return version_of(content_type or MEDIA_TYPE) == 2
+    except UnsupportedMedia:
+        return False
+
+
+def kind_of_payload(kind: int, payload: bytes) -> int:
+    """The record kind of a body whose first bytes are known too.
+
+    A zstd frame is taken for one whatever the headers say: no snappy block begins like it, since
+    that would copy from before its own start.
+    """
+    return KINDS[FORMS[kind][0], ZSTD] if payload.startswith(ZSTD_MAGIC) else kind
 
 
 def version_of_kind(kind: int) -> int:

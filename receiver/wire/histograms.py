@@ -381,7 +381,7 @@ def check_signs(row: UInt64s) -> int:
 @kernel_part
 def is_below_zero(bits: np.uint64) -> bool:
     """Whether the float of these bits is; neither -0 nor any NaN is."""
-    return np.uint64(0x8000000000000000) < bits <= np.uint64(0xFFF0000000000000)
+    return bool(np.uint64(0x8000000000000000) < bits <= np.uint64(0xFFF0000000000000))
 
 
 @kernel_part

@@ -2,7 +2,8 @@
 
 Invariants:
 * A 204 is sent only after the database has made every sample of the request durable.
-* Of a request with bad samples the good ones are kept; the answer is 400 and says why.
+* Of a request with bad samples the good ones are kept; the answer is 400 and says why (409 in
+  VictoriaMetrics' protocol).
 * Nothing in a request can cause a 5xx: 503 means that the same request may succeed later.
 * A batch that was handed to the database is released by the database, since it may still be read
   when this handler has been cancelled.
@@ -18,6 +19,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from receiver.errors import (
     CorruptBody,
@@ -31,21 +33,32 @@ from receiver.errors import (
 from receiver.metrics import ReceiverMetrics
 from receiver.settings.options import WriteOptions
 from receiver.tenant_header import PREFIXES, tenant_of
-from receiver.wire.decoder import WriteDecoder, kind_of_body, version_of_kind
+from receiver.wire.compression import ZSTD
+from receiver.wire.decoder import (
+    WriteDecoder,
+    kind_of_body,
+    kind_of_payload,
+    names_version_2,
+    version_of_kind,
+)
 from receiver.write.admission import Admission, Ticket
 from receiver.write.decode_threads import DecodeThreads
 from storage.batch import Batch, Outcome, Reject
 from storage.errors import StorageError
 from storage.histograms.problems import SYMBOL_REFERENCE
+from storage.kernels.arrays import Int64s
 from storage.refusals.ledger import RejectLedger, Sender
 
 log = logging.getLogger(__name__)
 
 PATHS = ("/api/v1/write", "/api/v1/push", "/api/v1/receive")
+# What a sender of VictoriaMetrics' protocol says beside Content-Encoding: zstd.
+PROBE_HEADER = "X-VictoriaMetrics-Remote-Write-Version"
 # Counts of what a remote write 2.0 request has written, in this order.
 WRITTEN_HEADERS = tuple(
     f"X-Prometheus-Remote-Write-{what}-Written" for what in ("Samples", "Histograms", "Exemplars")
 )
+NOTHING_WRITTEN = Outcome(0)
 # Decoding this much takes about a millisecond; more would hold up the other connections.
 INLINE_BYTES_MAX = 1 << 20
 # Decoding this much takes about as long as handing it to a thread, some hundredths of a ms.
@@ -138,9 +151,9 @@ class WriteHandler:
         headers = request.headers
         kind = kind_of_body(headers.get("Content-Type"), headers.get("Content-Encoding"))
         payload = await self.read_body(request, ticket)
-        outcome = await self.take(tenant, kind, payload, ticket)
+        outcome = await self.take(tenant, kind_of_payload(kind, payload), payload, ticket)
         self.note_refused(tenant, request, outcome, ())
-        return answer(kind, outcome)
+        return answer(kind, outcome, bad_request_status(headers))
 
     def note_refused(
         self, tenant: str, request: web.Request, outcome: Outcome, others: Sequence[Reject]
@@ -152,10 +165,20 @@ class WriteHandler:
             text = reject_text(outcome.accepted, refused)
             log.warning("samples refused tenant=%s answer=%r", tenant, text)
 
-    async def take(self, tenant: str, kind: int, payload: bytes, ticket: Ticket) -> Outcome:
-        """Decode a payload and make it durable. Raises WriteError or StorageError."""
+    async def take(
+        self,
+        tenant: str,
+        kind: int,
+        payload: bytes,
+        ticket: Ticket,
+        *,
+        points: Int64s | None = None,
+    ) -> Outcome:
+        """Decode a payload and make it durable. points: as in Batch. Raises WriteError or
+        StorageError."""
         arrival_ms = now_ms()
         batch = await self._decode(kind, payload, ticket)
+        batch.points = points
         self._count(batch)
         if batch.is_empty:
             batch.release()
@@ -230,7 +253,17 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def answer(kind: int, outcome: Outcome) -> web.Response:
+def bad_request_status(headers: CIMultiDictProxy[str]) -> int:
+    """What answers a request that can be read but not be stored: 400, but for vmagent's probe.
+
+    vmagent takes a 400 to a request in VictoriaMetrics' protocol for "no zstd here", sends the same
+    once more and speaks snappy from then on; by 409 it drops the request only.
+    """
+    encoding = headers.get("Content-Encoding", "").strip().lower()
+    return 409 if encoding == ZSTD and PROBE_HEADER in headers else 400
+
+
+def answer(kind: int, outcome: Outcome, bad_status: int = 400) -> web.Response:
     """The answer to a request that was taken, in whole or in part.
 
     Remote write 2.0 asks for the counts of what was written, and its senders take a missing one for
@@ -241,17 +274,26 @@ def answer(kind: int, outcome: Outcome) -> web.Response:
     written = None
     if version_of_kind(kind) == 2:
         rejects += tuple(r for r in outcome.exemplar_rejects if r.reason == SYMBOL_REFERENCE)
-        counts = (outcome.accepted - outcome.histograms, outcome.histograms, outcome.exemplars)
-        written = dict(zip(WRITTEN_HEADERS, map(str, counts), strict=True))
+        written = written_headers(outcome)
     if not rejects:
         return web.Response(status=204, headers=written)
-    return web.Response(status=400, headers=written, text=reject_text(outcome.accepted, rejects))
+    text = reject_text(outcome.accepted, rejects)
+    return web.Response(status=bad_status, headers=written, text=text)
+
+
+def written_headers(outcome: Outcome) -> dict[str, str]:
+    counts = (outcome.accepted - outcome.histograms, outcome.histograms, outcome.exemplars)
+    return dict(zip(WRITTEN_HEADERS, map(str, counts), strict=True))
 
 
 def failure_response(request: web.Request, error: WriteError | StorageError) -> web.Response:
     """The answer to a request of which nothing was kept."""
     status = status_of(error)
+    if status == 400 and not isinstance(error, CorruptBody):
+        status = bad_request_status(request.headers)
     response = web.Response(status=status, text=f"{error}\n"[:ANSWER_CHARS_MAX])
+    if names_version_2(request.headers.get("Content-Type")):
+        response.headers.update(written_headers(NOTHING_WRITTEN))
     set_retry_after(response, error)
     return response
 

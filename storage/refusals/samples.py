@@ -9,9 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from storage.batch import Batch, Example, Reject
+from storage.batch import NO_POINT, Batch, Example, Reject
 from storage.head.head import Appended
-from storage.head.kernels import EXAMPLES_MAX
+from storage.head.kernels import (
+    EXAMPLES_MAX,
+    REFUSED,
+    UNSOUND,
+)
 from storage.histograms import problems
 from storage.histograms.problems import HISTOGRAM_PROBLEMS, SOUND, SYMBOL_REFERENCE
 from storage.kernels.arrays import Int32s, Int64s
@@ -204,6 +208,16 @@ def histogram_rejects(batch: Batch, refs: Int32s) -> list[Reject]:
         examples = tuple(sample_example(batch, series_of(batch, k), k) for k in some_of(found))
         rejects.append(Reject(reason, len(found), message, examples))
     return rejects
+
+
+def refused_points(batch: Batch, refs: Int32s, places: Int64s | None) -> int:
+    """How many data points have lost a sample. places: those of the head, after it took them."""
+    if batch.points is None or places is None:
+        return 0
+    lost = (places == REFUSED) | (places == UNSOUND)
+    lost &= np.repeat(refs != DROPPED_REF, np.diff(batch.sample_offsets))
+    points = np.unique(batch.points[lost])
+    return int(np.count_nonzero(points != NO_POINT))
 
 
 def label_text(batch: Batch, series: int) -> str:

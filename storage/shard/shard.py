@@ -26,6 +26,7 @@ import numpy as np
 from storage.batch import Batch, Outcome
 from storage.catalog.metadata import MetadataTable
 from storage.errors import CorruptBatch, Overloaded, StorageError
+from storage.head.extras import first_places
 from storage.head.head import GROUP_SAMPLES_MAX, Head
 from storage.head.histograms import GROUP_BUCKETS_MAX, bucket_count
 from storage.kernels.arrays import NOBODY, Int32s, Int64s, UInt64s
@@ -36,6 +37,7 @@ from storage.refusals.exemplars import exemplar_rejects
 from storage.refusals.samples import (
     dropped_samples,
     histogram_rejects,
+    refused_points,
     sample_rejects,
     series_rejects,
 )
@@ -446,8 +448,11 @@ class Shard:
         batch, rules = write.batch, write.rules
         options = self._options
         oldest, newest = accepted_times(options, write.arrival_ms, rules)
+        places = copies.places
+        if places is None and batch.points is not None:
+            places = first_places(batch)
         with self.lock:
-            appended = self._active.append(refs, batch, oldest, newest, copies.places)
+            appended = self._active.append(refs, batch, oldest, newest, places)
         rejects = (
             *sample_rejects(batch, appended, (oldest, newest), options, rules),
             *histogram_rejects(batch, refs),
@@ -463,6 +468,7 @@ class Shard:
             histograms=appended.histograms,
             dropped=dropped,
             copies=copies.count,
+            refused_points=refused_points(batch, refs, places) if refused else 0,
         )
         if batch.exemplars is not None:
             raw = batch.exemplars

@@ -8,8 +8,12 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from receiver.wire.messages import encode_varint, message_field, number_field, zigzag
+from storage.batch import NO_POINT
 from storage.catalog.metadata import Description
+from storage.kernels.arrays import Int64s
 from storage.kernels.stale import STALE_NAN_BITS
 
 # Sorted by name.
@@ -38,34 +42,49 @@ class IntegerHistogram:
     is_stale: bool = False
 
 
+class WrittenSeries:
+    """What is written of one series, and the points that its samples are parts of, in order."""
+
+    __slots__ = ("content", "points")
+
+    def __init__(self, content: bytes) -> None:
+        self.content = bytearray(content)
+        self.points: list[int] = []
+
+
 class RequestWriter:
-    """One request while it is made. Times are in ms; a start of 0 is unknown."""
+    """One request while it is made. Times are in ms; a start of 0 is unknown.
+
+    point: the number of the data point that samples are parts of until it changes; NO_POINT: none.
+    """
 
     def __init__(self) -> None:
+        self.point = NO_POINT
         self._symbols: dict[str, int] = {"": 0}
         self._pairs: dict[tuple[str, str], bytes] = {}  # references to name and value
         self._metadata: dict[Description, bytes] = {}
-        self._series: dict[Labels, bytearray] = {}
+        self._series: dict[Labels, WrittenSeries] = {}
 
-    def series(self, labels: Labels, about: Description) -> bytearray:
+    def series(self, labels: Labels, about: Description) -> WrittenSeries:
         """What is written of the series with these labels, to be handed to the other methods."""
         series = self._series.get(labels)
         if series is None:
-            series = bytearray(message_field(LABELS, self._references(labels)))
-            series += self._metadata.get(about) or self._describe(about)
-            self._series[labels] = series
+            names = message_field(LABELS, self._references(labels))
+            metadata = self._metadata.get(about) or self._describe(about)
+            series = self._series[labels] = WrittenSeries(names + metadata)
         return series
 
     def sample(
-        self, series: bytearray, timestamp_ms: int, value: float | None, start_ms: int = 0
+        self, series: WrittenSeries, timestamp_ms: int, value: float | None, start_ms: int = 0
     ) -> None:
         """Add a sample; None is a stale marker."""
         bits = STALE if value is None else struct.pack("<d", value)
         content = b"\x09" + bits + number_field(2, timestamp_ms) + number_field(3, start_ms)
-        series += message_field(SAMPLES, content)
+        series.content += message_field(SAMPLES, content)
+        series.points.append(self.point)
 
     def histogram(
-        self, series: bytearray, timestamp_ms: int, histogram: IntegerHistogram, start_ms: int
+        self, series: WrittenSeries, timestamp_ms: int, histogram: IntegerHistogram, start_ms: int
     ) -> None:
         total = STALE if histogram.is_stale else struct.pack("<d", histogram.sum)
         bounds = struct.pack(f"<{len(histogram.bounds)}d", *histogram.bounds)
@@ -83,21 +102,27 @@ class RequestWriter:
                 number_field(17, start_ms),
             )
         )
-        series += message_field(HISTOGRAMS, content)
+        series.content += message_field(HISTOGRAMS, content)
+        series.points.append(self.point)
 
     def exemplar(
-        self, series: bytearray, timestamp_ms: int, value: float, labels: Mapping[str, str]
+        self, series: WrittenSeries, timestamp_ms: int, value: float, labels: Mapping[str, str]
     ) -> None:
         references = self._references(tuple(labels.items()))
         content = message_field(1, references) if references else b""
         content += b"\x11" + struct.pack("<d", value) + number_field(3, timestamp_ms)
-        series += message_field(EXEMPLARS, content)
+        series.content += message_field(EXEMPLARS, content)
 
     def body(self) -> bytes:
         """The request so far."""
         parts = [message_field(SYMBOLS_FIELD, symbol.encode()) for symbol in self._symbols]
-        parts += [message_field(SERIES_FIELD, series) for series in self._series.values()]
+        parts += [message_field(SERIES_FIELD, s.content) for s in self._series.values()]
         return b"".join(parts)
+
+    def points(self) -> Int64s:
+        """The point of every sample so far, in the order of the request."""
+        numbers = [number for series in self._series.values() for number in series.points]
+        return np.array(numbers, np.int64)
 
     def _describe(self, about: Description) -> bytes:
         content = (

@@ -10,11 +10,10 @@ from google.protobuf.json_format import MessageToDict
 
 from receiver.errors import CorruptBody, TooLarge, UnsupportedMedia
 from receiver.otlp.body import (
-    GZIP,
-    IDENTITY,
     JSON,
     PROTOBUF,
-    encoding_of,
+    ReadRequest,
+    check_encoding,
     media_type_of,
     plain_body,
     read_request,
@@ -36,36 +35,37 @@ def as_json() -> bytes:
     return orjson.dumps(document | {"unknown": [1]})
 
 
-@pytest.mark.parametrize("encoding", [IDENTITY, GZIP])
+@pytest.mark.parametrize("is_compressed", [False, True])
 @pytest.mark.parametrize("media_type", [PROTOBUF, JSON])
-def test_requests_are_read(media_type: str, encoding: str) -> None:
+def test_requests_are_read_and_their_first_bytes_tell_their_encoding(
+    media_type: str, is_compressed: bool
+) -> None:
     body = REQUEST.SerializeToString() if media_type == PROTOBUF else as_json()
-    payload = gzip.compress(body) if encoding == GZIP else body
-    assert plain_body(encoding, payload, len(body)) == body
-    assert read_request(media_type, body) == REQUEST
+    payload = gzip.compress(body) if is_compressed else body
+    assert plain_body(payload, len(body)) == body
+    assert read_request(media_type, body) == ReadRequest(REQUEST)
     with pytest.raises(TooLarge, match=rf"allowed are {len(body) - 1} \(otlp\.max-decoded-bytes\)"):
-        plain_body(encoding, payload, len(body) - 1)
+        plain_body(payload, len(body) - 1)
 
 
 def test_gzip_may_have_several_members() -> None:
     parts = [b"a" * 100, b"", b"b" * 50]
     payload = b"".join(map(gzip.compress, parts))
-    assert plain_body(GZIP, payload, 150) == b"".join(parts)
+    assert plain_body(payload, 150) == b"".join(parts)
     with pytest.raises(TooLarge):
-        plain_body(GZIP, payload, 149)
+        plain_body(payload, 149)
 
 
 def test_gzip_bombs_are_not_unpacked() -> None:
     payload = gzip.compress(bytes(64 << 20))
     with pytest.raises(TooLarge):
-        plain_body(GZIP, payload, 1 << 20)
+        plain_body(payload, 1 << 20)
 
 
 @pytest.mark.parametrize(
     "payload",
     [
-        b"",
-        b"x",
+        b"\x1f\x8b",
         gzip.compress(b"abc", mtime=0)[:-1],
         gzip.compress(b"abc", mtime=0) + b"x",
         b"\x1f\x8b\x08" + bytes(9),
@@ -73,7 +73,7 @@ def test_gzip_bombs_are_not_unpacked() -> None:
 )
 def test_damaged_gzip_is_corrupt(payload: bytes) -> None:
     with pytest.raises(CorruptBody):
-        plain_body(GZIP, payload, 1000)
+        plain_body(payload, 1000)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,9 @@ def test_damaged_gzip_is_corrupt(payload: bytes) -> None:
         (JSON, b'{"resourceMetrics":'),
         (JSON, b'{"resourceMetrics":7}'),
         (JSON, b'{"resourceMetrics":[{"resource":{"attributes":[{"key":1}]}}]}'),
-        (JSON, as_json().replace(TRACE.hex().encode(), b"zz" * 16)),
-        (JSON, as_json().replace(TRACE.hex().encode(), b"abc")),
+        (JSON, b'{"resourceMetrics":[7]}'),
+        (JSON, b'{"a":NaN}'),
+        (JSON, b'{"a":"\xff"'),
         (JSON, b'{"a":' * 5000),
     ],
 )
@@ -115,15 +116,47 @@ def test_media_types(header: str | None, media_type: str | None) -> None:
         assert media_type_of(header) == media_type
 
 
-@pytest.mark.parametrize(
-    ("header", "encoding"),
-    [("gzip", GZIP), (" GZIP ", GZIP), ("identity", IDENTITY), ("", IDENTITY), (None, IDENTITY)],
-)
-def test_encodings(header: str | None, encoding: str) -> None:
-    assert encoding_of(header) == encoding
+@pytest.mark.parametrize("header", ["gzip", " GZIP ", "identity", "", None])
+def test_encodings(header: str | None) -> None:
+    check_encoding(header)
 
 
 @pytest.mark.parametrize("header", ["snappy", "deflate", "gzip, gzip"])
 def test_other_encodings_are_refused(header: str) -> None:
     with pytest.raises(UnsupportedMedia, match="allowed is gzip, or none"):
-        encoding_of(header)
+        check_encoding(header)
+
+
+@pytest.mark.parametrize(
+    ("digits", "exemplars"), [(TRACE.hex().encode(), 1), (b"zz" * 16, 0), (b"abc", 0), (b"7", 0)]
+)
+def test_a_bad_id_costs_its_exemplar_only(digits: bytes, exemplars: int) -> None:
+    read = read_request(JSON, as_json().replace(TRACE.hex().encode(), digits))
+    first, second = read.message.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points
+    assert (first.as_double, second.as_int, len(first.exemplars)) == (0.5, 7, exemplars)
+    assert (len(read.warnings), read.refused) == (1 - exemplars, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "damage"),
+    [
+        (REQUEST.SerializeToString(), ""),
+        (REQUEST.SerializeToString().replace("é".encode(), b"\xff\xfe"), "\ufdd0"),
+        (REQUEST.SerializeToString().replace("é".encode(), b"\xc3\x28"), "\ufdd0"),
+    ],
+)
+def test_bytes_that_are_no_text_are_marked(body: bytes, damage: str) -> None:
+    read = read_request(PROTOBUF, body)
+    name = read.message.resource_metrics[0].scope_metrics[0].metrics[0].name
+    assert (read.damage, damage in name, read.refused) == (damage, True, 0)
+
+
+@pytest.mark.parametrize("text", [b"\\ud83d", b"\\ude00\\ud83d", b"\xff", b"\xed\xa0\xbd"])
+def test_halves_of_surrogate_pairs_are_marked(text: bytes) -> None:
+    read = read_request(JSON, as_json().replace("é".encode(), text))
+    assert read.damage == "\ufdd0"
+    name = read.message.resource_metrics[0].scope_metrics[0].metrics[0].name
+    assert set(name) == {"\ufdd0"}
+    paired = read_request(JSON, as_json().replace("é".encode(), b"\\ud83d\\ude00\xf0\x9f\x98\x80"))
+    assert paired.damage == ""
+    assert paired.message.resource_metrics[0].scope_metrics[0].metrics[0].name == "😀" * 2

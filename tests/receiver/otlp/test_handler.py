@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from receiver.metrics import ReceiverMetrics
 from receiver.otlp.body import JSON, PROTOBUF
 from receiver.otlp.handler import PATHS, OtlpHandler
+from receiver.otlp.translation import Rules
 from receiver.settings.options import OtlpOptions, WriteOptions
 from receiver.tenant_header import PREFIXES
 from receiver.wire.decoder import WriteDecoder
@@ -190,7 +191,7 @@ def test_what_may_succeed_later_is_answered_503(media_type: str) -> None:
         ledger = RejectLedger(entries_max=10)
         writes = WriteHandler(database, WriteDecoder(), WriteOptions(), metrics, ledger)
         app = web.Application()
-        OtlpHandler(writes, OtlpOptions(), metrics).add_routes(app)
+        OtlpHandler(writes, Rules(OtlpOptions()), metrics).add_routes(app)
         body = UP.SerializeToString() if media_type == PROTOBUF else UP_JSON
         async with TestClient(TestServer(app)) as client:
             headers = {"Content-Type": media_type}

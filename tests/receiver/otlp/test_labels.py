@@ -10,7 +10,13 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from receiver.otlp.labels import ATTRIBUTES_MAX, LabelMaker, RefusedPoint, ResourceLabels, named
+from receiver.otlp.labels import (
+    ATTRIBUTES_MAX,
+    LabelMaker,
+    RefusedPoint,
+    ResourceLabels,
+    named,
+)
 from receiver.settings.options import OtlpOptions
 from tests.makers.bodies.otlp import SERVICE, attributes
 
@@ -24,9 +30,9 @@ def labels_of(resource: Mapping[str, object], **changes: Any) -> ResourceLabels:
 
 
 def of_point(
-    resource: Mapping[str, object], point: Mapping[str, object], *ignored: str, **changes: Any
+    resource: Mapping[str, object], point: Mapping[str, object], **changes: Any
 ) -> dict[str, str]:
-    return labels_of(resource, **changes).of_point(attributes(point), {}, ignored)
+    return labels_of(resource, **changes).of_point(attributes(point))
 
 
 @pytest.mark.parametrize(
@@ -80,11 +86,11 @@ def test_a_points_own_attributes_win_unless_empty() -> None:
     ],
 )
 def test_names_that_become_one(strategy: str, labels: dict[str, str]) -> None:
-    point = {"a_b": "2", "c": "3", "a.b": "1", "le": "4"}
-    assert of_point({}, point, "le", translation_strategy=strategy) == labels
+    point = {"a_b": "2", "c": "3", "a.b": "1", "__name__": "4"}
+    assert of_point({}, point, translation_strategy=strategy) == labels
 
 
-@pytest.mark.parametrize("point", [{"": "x"}, {"_": "x"}, {"é": "x"}])
+@pytest.mark.parametrize("point", [{"": "x"}, {"__": "x"}, {"éé": "x"}, {"...": "x"}])
 def test_names_that_cannot_be_labels_are_refused(point: dict[str, object]) -> None:
     with pytest.raises(RefusedPoint, match="is no label name"):
         of_point({}, point)
@@ -94,8 +100,13 @@ def test_attributes_are_limited() -> None:
     many = {f"a{i}": "x" for i in range(ATTRIBUTES_MAX + 1)}
     with pytest.raises(RefusedPoint, match="1001 attributes; allowed are 1000"):
         of_point({}, many)
-    with pytest.raises(RefusedPoint, match="1001 attributes of a resource; allowed are 1000"):
-        labels_of(many)
+    with pytest.raises(RefusedPoint, match="1001 promoted attributes of a resource; allowed are"):
+        labels_of(many, promote_all=True)
+    with pytest.raises(RefusedPoint, match="1001 attributes; allowed are 1000"):
+        labels_of(many).of_target()
+    scope = InstrumentationScope(name="s", attributes=attributes(many))
+    with pytest.raises(RefusedPoint, match="1001 attributes of a scope; allowed are 1000"):
+        LabelMaker(replace(OPTIONS, promote_scope=True)).of_scope(scope, "")
 
 
 def test_scopes() -> None:

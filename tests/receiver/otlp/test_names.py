@@ -30,11 +30,22 @@ FULL, PLAIN, UTF8, NONE = STRATEGIES.values()
         ("temperature", "Cel", "", "temperature_celsius", "temperature", "temperature_celsius"),
         ("share", "%", "", "share_percent", "share", "share_percent"),
         ("odd", "foo$bar", "", "odd_foo_bar", "odd", "odd_foo$bar"),
+        ("odd", "foo$", "", "odd_foo_", "odd", "odd_foo$"),
+        ("odd", "foo$$", "total", "odd_foo__total", "odd", "odd_foo$$_total"),
+        ("odd", "$foo", "", "odd_foo", "odd", "odd_$foo"),
+        ("odd", "foo$/s", "", "odd_foo_per_second", "odd", "odd_foo$_per_second"),
+        ("odd", "foo$/b$", "total", "odd_foo_per_b_total", "odd", "odd_foo$_per_b$_total"),
+        ("odd", "/$", "", "odd", "odd", "odd_per_$"),
+        ("odd", "$", "", "odd", "odd", "odd_$"),
+        ("odd.foo", "foo$", "", "odd_foo_foo_", "odd_foo", "odd.foo_foo$"),
         ("2xx", "", "total", "_2xx_total", "_2xx", "2xx_total"),
         ("_a__b:c.d_", "", "", "a_b:c_d", "_a__b:c_d_", "_a__b:c.d_"),
         ("a$$b", "", "", "a_b", "a_b", "a$$b"),
         ("größe", "", "", "gr_e", "gr_e", "größe"),
         ("...", "", "", "", "", "..."),
+        ("_", "", "", "", "_", "_"),
+        ("__$", "", "", "", "", "__$"),
+        ("", "s", "", "seconds", "", "_seconds"),
     ],
 )  # fmt: skip
 def test_metric_names(name: str, unit: str, suffix: str, full: str, plain: str, utf8: str) -> None:
@@ -55,9 +66,13 @@ def test_metric_names(name: str, unit: str, suffix: str, full: str, plain: str, 
         ("__a__", "__a__", "__a__"),
         ("1a", "key_1a", "1a"),
         (".a", "key_a", ".a"),
-        ("é", "", "é"),
+        ("é", "key_", "é"),
+        ("_", "key_", "_"),
+        ("éé", "", "éé"),
+        ("日本a", "__a", "日本a"),
+        ("²", "key_", "²"),
         ("", "", ""),
-        ("___", "", ""),
+        ("___", "", "___"),
     ],
 )
 def test_label_names(name: str, escaped: str, kept: str) -> None:
@@ -67,7 +82,17 @@ def test_label_names(name: str, escaped: str, kept: str) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "name"),
-    [("", ""), ("1", ""), ("ms", "milliseconds"), ("By/s", "bytes_per_second"), ("{x}", "")],
+    [
+        ("", ""),
+        ("1", ""),
+        ("ms", "milliseconds"),
+        ("By/s", "bytes_per_second"),
+        ("{x}", ""),
+        ("foo$", "foo"),
+        ("foo$/s", "foo__per_second"),
+        ("/$", "per"),
+        ("a$$b", "a_b"),
+    ],
 )
 def test_unit_names(unit: str, name: str) -> None:
     assert unit_name(unit) == name

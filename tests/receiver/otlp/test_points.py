@@ -110,6 +110,27 @@ def test_buckets_have_to_fit_their_bounds(add: Any) -> None:
         written(add, point)
 
 
+def test_bounds_need_counts_in_custom_buckets_only() -> None:
+    point = pb.HistogramDataPoint(count=6, sum=9000, explicit_bounds=[1, 2], **TIMES)
+    with pytest.raises(RefusedPoint, match="0 buckets of a histogram with 2 bounds; allowed are 3"):
+        written(points.add_custom_histogram, point)
+    assert sorted(written(points.add_histogram, point)) == ["a_bucket +Inf", "a_count", "a_sum"]
+    point.flags = STALE_FLAG
+    (stale,) = written(points.add_custom_histogram, point)["a"].histograms
+    assert (stale[1], stale[3]) == (0, STALE)
+
+
+@pytest.mark.parametrize("offset", [(1 << 31) - 1, (1 << 31) - 2, (1 << 31) - 3])
+def test_indexes_are_limited(offset: int) -> None:
+    point = pb.ExponentialHistogramDataPoint(count=1, negative=buckets(offset, [1]), **TIMES)
+    if offset + 1 > points.INDEX_MAX:
+        with pytest.raises(RefusedPoint, match=f"a bucket at {offset + 1}; allowed are"):
+            written(points.add_exponential, point)
+    else:
+        (found,) = written(points.add_exponential, point)["a"].histograms
+        assert found[8] == [(offset + 1, 1)]
+
+
 def test_histograms_with_custom_buckets() -> None:
     point = pb.HistogramDataPoint(
         count=6, sum=3.5, bucket_counts=[1, 0, 5], explicit_bounds=[0.5, 1],

@@ -15,9 +15,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
 from receiver.errors import CorruptBody
-from receiver.otlp.body import PROTOBUF, read_request
+from receiver.otlp.body import PROTOBUF, ReadRequest, read_request
 from receiver.otlp.labels import ATTRIBUTES_MAX
-from receiver.otlp.translation import TARGET_SAMPLES_MAX, translate
+from receiver.otlp.translation import TARGET_SAMPLES_MAX, Rules, translate
 from receiver.settings.options import OtlpOptions
 from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY
 from tests.makers.batches import DECODER
@@ -42,7 +42,7 @@ UNSPECIFIED = pb.AggregationTemporality.AGGREGATION_TEMPORALITY_UNSPECIFIED
 
 def translated(message: ExportMetricsServiceRequest, **changes: Any) -> Any:
     """({name and labels: series}, points, [(reason, count)])."""
-    result = translate(message, replace(OPTIONS, **changes))
+    result = translate(ReadRequest(message), Rules(replace(OPTIONS, **changes)))
     found = {
         " ".join(text for _, text in labels): series
         for labels, series in read_body(result.body).items()
@@ -105,9 +105,10 @@ def test_what_cannot_be_translated_is_refused_and_the_rest_is_not() -> None:
         gauge("...", number(1), number(2)),
         gauge("labels", number(1, labels={"": "x"}), number(2)),
         pb.Metric(name="empty"),
+        total("none", temporality=DELTA),
         gauge("good", number(1)),
     ]
-    result = translate(request(*metrics, resource={}), OPTIONS)
+    result = translate(ReadRequest(request(*metrics, resource={})), Rules(OPTIONS))
     assert sorted(dict(labels)["__name__"] for labels in read_body(result.body)) == [
         "good", "labels",
     ]  # fmt: skip
@@ -126,12 +127,24 @@ def test_what_cannot_be_translated_is_refused_and_the_rest_is_not() -> None:
     ]  # fmt: skip
 
 
+MANY: dict[str, object] = {f"a{i}": "x" for i in range(ATTRIBUTES_MAX + 1)}
+
+
 def test_a_resource_that_cannot_be_translated_is_refused_as_a_whole() -> None:
-    many: dict[str, object] = {f"a{i}": "x" for i in range(ATTRIBUTES_MAX + 1)}
-    message = request(gauge("a", number(1), number(2)), resource=many)
+    message = request(gauge("a", number(1), number(2)), resource=MANY)
     message.MergeFrom(request(gauge("b", number(1)), resource={}))
-    found, points, rejects = translated(message)
+    found, points, rejects = translated(message, promote_all=True)
     assert (list(found), points, rejects) == (["b"], 1, [("otlp_invalid", 2)])
+
+
+def test_what_only_target_info_would_have_costs_no_data_point() -> None:
+    message = request(gauge("a", number(1), number(2)), resource=MANY)
+    result = translate(ReadRequest(message), Rules(OPTIONS))
+    assert len(read_body(result.body)) == 1
+    assert (result.points, result.rejects) == (2, ())
+    assert result.warnings == (
+        "target_info left out: 1001 attributes; allowed are 1000 (ATTRIBUTES_MAX)",
+    )
 
 
 def test_target_info_tells_of_the_time_between_the_points() -> None:
@@ -141,6 +154,24 @@ def test_target_info_tells_of_the_time_between_the_points() -> None:
     target = found["target_info h i-1 prod/shop"]
     assert target.about == (2, "Target metadata", "")
     assert target.samples == [(t, 1.0, 0) for t in (0, 150_000, 300_000, 400_000)]
+
+
+@pytest.mark.parametrize(
+    ("lookback_ms", "times_ms"),
+    [
+        (300_000, [1, 150_001, 200_000]),
+        (100_000, [1, 50_001, 100_001, 150_001, 200_000]),
+        (99_999, [1, 50_000, 100_000, 149_999, 199_999, 200_000]),
+        (10**9, [1, 200_000]),
+    ],
+)
+def test_target_info_is_repeated_within_the_lookback(lookback_ms: int, times_ms: list[int]) -> None:
+    message = request(
+        gauge("a", number(1, 1), number(1, 200_000)), resource=SERVICE | {"host.name": "h"}
+    )
+    result = translate(ReadRequest(message), Rules(OPTIONS, lookback_ms))
+    (target,) = [s for labels, s in read_body(result.body).items() if ("host_name", "h") in labels]
+    assert [t for t, *_ in target.samples] == times_ms
 
 
 def test_target_info_is_not_told_without_end() -> None:
@@ -184,7 +215,7 @@ def test_damaged_requests_are_refused_or_become_sound_ones(damage: list[tuple[in
         message = read_request(PROTOBUF, bytes(body))
     except CorruptBody:
         return
-    made = translate(message, OPTIONS).body
+    made = translate(message, Rules(OPTIONS)).body
     batch = DECODER.decode(KIND_REMOTE_WRITE_2_SNAPPY, snappy.compress(made))
     assert batch.series_problems is None or not batch.series_problems.any()
     batch.release()

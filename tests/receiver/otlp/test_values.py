@@ -34,11 +34,20 @@ ONE, TEXT = AnyValue(int_value=1), AnyValue(string_value="<é&>")
         (array(), "[]"),
         (
             array(ONE, TEXT, AnyValue(), AnyValue(double_value=2.0)),
-            '[1,"\\u003cé\\u0026\\u003e",null,2]',
+            '[1,"<é&>",null,2]',
         ),
         (mapping(b=ONE, a=array(AnyValue(double_value=0.5))), '{"a":[0.5],"b":1}'),
         (array(AnyValue(bytes_value=b"\xff")), '["/w=="]'),
         (array(AnyValue(bool_value=True)), "[true]"),
+        (
+            array(*(AnyValue(double_value=v) for v in (1e16, 1e21, 1e-7, -0.0, 0.1))),
+            "[10000000000000000,1e+21,1e-7,-0,0.1]",
+        ),
+        (array(AnyValue(string_value='"\\\n\x01\u2028\x7f')), '["\\"\\\\\\n\\u0001\\u2028\x7f"]'),
+        (array(ONE, AnyValue(double_value=float("nan"))), ""),
+        (mapping(a=array(AnyValue(double_value=float("inf")))), ""),
+        (mapping(), "{}"),
+        (mapping(z=AnyValue(), é=ONE, Z=TEXT), '{"Z":"<é&>","z":null,"é":1}'),
     ],
 )
 def test_values(value: AnyValue, text: str) -> None:
@@ -68,8 +77,8 @@ def test_the_last_of_equal_attributes_counts() -> None:
         (-2.5e-10, "-0.00000000025", "-2.5e-10"),
         (1e21, "1000000000000000000000", "1e+21"),
         (1e20, "100000000000000000000", "100000000000000000000"),
-        (float("inf"), "+Inf", "+Inf"),
-        (float("-inf"), "-Inf", "-Inf"),
+        (float("inf"), "+Inf", "Infinity"),
+        (float("-inf"), "-Inf", "-Infinity"),
         (float("nan"), "NaN", "NaN"),
     ],
 )

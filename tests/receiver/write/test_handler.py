@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry
 
+from receiver.errors import WriteError
 from receiver.metrics import ReceiverMetrics
 from receiver.settings.options import WriteOptions
 from receiver.tenant_header import PREFIXES
@@ -39,7 +40,7 @@ BODY = compressed(series(UP, [(1, 2), (3, 4)]))
 class FakeDatabase:
     """Notes what it is given; answers as told."""
 
-    answer: Outcome | StorageError | None = None
+    answer: Outcome | StorageError | WriteError | None = None
     gate: asyncio.Event | None = None
     seen: list[tuple[str, list[int]]] = field(default_factory=list)
 
@@ -49,7 +50,7 @@ class FakeDatabase:
         if self.gate is not None:
             await self.gate.wait()
         batch.release()
-        if isinstance(self.answer, StorageError):
+        if isinstance(self.answer, StorageError | WriteError):
             raise self.answer
         return self.answer or Outcome(batch.sample_count)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 
+import numpy as np
 import pytest
 import snappy
+from numpy.typing import NDArray
 
 from receiver.errors import Forbidden, RateLimited, WriteError
 from receiver.wire.messages import encode_varint
 from receiver.write import label_tenants
 from receiver.write.label_tenants import LabelTenants, split_1, split_2
 from storage.batch import Batch, Outcome, Reject
-from storage.errors import Overloaded, StorageError, TenantError
+from storage.errors import LimitExceeded, Overloaded, StorageError, TenantError
 from tests.makers.batches import DECODER, batch_of, raw_batch
 from tests.makers.bodies.v1 import decode
 from tests.twins.wire import v1 as naive
@@ -28,12 +31,15 @@ class Database:
 
     answers: dict[str, Outcome | Exception] = field(default_factory=dict)
     seen: dict[str, list[tuple[Labels, int]]] = field(default_factory=dict)
+    points: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     released: int = 0
 
     async def append(self, tenant: str, batch: Batch, arrival_ms: int) -> Outcome:
         assert tenant not in self.seen, "BUG: a tenant got two parts"
         self.seen[tenant] = [(labels, t) for labels, t, _ in decode(batch.payload)]
         count = batch.sample_count
+        if batch.points is not None:
+            self.points[tenant] = batch.points
         batch.release()
         answer = self.answers.get(tenant, Outcome(count))
         if isinstance(answer, Exception):
@@ -42,11 +48,19 @@ class Database:
 
 
 def write(
-    database: Database, *series: dict[str, str], tenant: str = "own", allowed: str | None = None
+    database: Database,
+    *series: dict[str, str],
+    tenant: str = "own",
+    allowed: str | None = None,
+    count: Callable[[Reject], None] = lambda reject: None,
 ) -> Outcome:
     batch = batch_of([(labels, [(k, 1.0)]) for k, labels in enumerate(series)])
     splitter = LabelTenants(
-        database, DECODER, "team", allows=lambda name: allowed is None or name in allowed
+        database,
+        DECODER,
+        "team",
+        allows=lambda name: allowed is None or name in allowed,
+        count=count,
     )
     return asyncio.run(splitter.append(tenant, batch, 0))
 
@@ -88,22 +102,67 @@ def test_a_request_of_one_tenant(labels: dict[str, str], kept: Labels) -> None:
     assert database.seen == {"own": [(kept, 0)]}
 
 
+UP_OF = {"__name__": "up"}
+
+
 @pytest.mark.parametrize(
-    ("team", "error"), [("b", Forbidden), ("a/b", TenantError), ("\N{SNOWMAN}", TenantError)]
-)
-def test_nothing_is_written_if_a_part_may_not_be(team: str, error: type[Exception]) -> None:
+    ("team", "reason"),
+    [("b", "tenant_forbidden"), ("a/b", "tenant_invalid"), ("..", "tenant_invalid"),
+     ("\N{SNOWMAN}", "tenant_invalid"), ("x" * 151, "tenant_invalid")],
+)  # fmt: skip
+def test_a_series_that_can_be_no_tenants_costs_no_other(team: str, reason: str) -> None:
+    database, counted = Database(), []
+    bad = {**UP_OF, "team": team}
+    series = [UP_OF, bad, {**UP_OF, "team": "a"}, {**bad, "x": "1"}]
+    outcome = write(database, *series, allowed="a", count=counted.append)
+    assert outcome.accepted == 2
+    ((found, count, message, examples),) = [
+        (r.reason, r.count, r.message, r.examples) for r in outcome.rejects
+    ]
+    assert (found, count, [e.timestamp_ms for e in examples]) == (reason, 2, [1, 3])
+    assert message.startswith("series refused: a label value that names ")
+    assert "(tenant.label=team); first: {" in message
+    assert database.seen == {"own": [((UP,), 0)], "a": [((UP,), 2)]}
+    assert counted == list(outcome.rejects)
+
+
+def test_a_request_of_foreign_series_only_is_forbidden() -> None:
     database = Database()
-    with pytest.raises(error):
-        write(database, {"__name__": "up"}, {"__name__": "up", "team": team}, allowed="a")
+    with pytest.raises(Forbidden):
+        write(database, {**UP_OF, "team": "b"}, {**UP_OF, "team": "c/d"}, allowed="a")
     assert database.seen == {}
+    outcome = write(database, {**UP_OF, "team": "c/d"}, allowed="a")
+    assert (outcome.accepted, [r.reason for r in outcome.rejects]) == (0, ["tenant_invalid"])
 
 
 def test_a_request_may_name_so_many_tenants(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_tenants, "TENANTS_MAX", 2)
-    series = [{"__name__": "up", "team": f"t{k}"} for k in range(3)]
+    series = [{**UP_OF, "team": f"t{k}"} for k in (0, 1, 2, 1)]
     assert write(Database(), *series[:2]) == Outcome(2)
-    with pytest.raises(TenantError, match="over 2 tenants in one request"):
-        write(Database(), *series)
+    outcome = write(Database(), *series)
+    assert (outcome.accepted, [r.reason for r in outcome.rejects]) == (3, ["too_many_tenants"])
+
+
+def test_data_points_are_counted_in_parts() -> None:
+    database = Database({"b": Outcome(1, refused_points=1)})
+    series = [{**UP_OF, "team": team} for team in ("a", "x/y", "b", "x/y", "a")]
+    batch = batch_of([(labels, [(k, 1.0), (k + 9, 1.0)]) for k, labels in enumerate(series)])
+    batch.points = np.array([0, 1, 2, 2, -1, 3, 2, 4, 5, 0])
+    splitter = LabelTenants(database, DECODER, "team", allows=lambda name: True)
+    outcome = asyncio.run(splitter.append("own", batch, 0))
+    assert outcome.refused_points == 3, "2 and 4 are not stored, and one of tenant b"
+    assert {name: found.tolist() for name, found in database.points.items()} == {
+        "a": [0, 1, 5, 0], "b": [-1, 3],
+    }  # fmt: skip
+
+
+def test_a_final_failure_of_one_tenant_is_a_refusal() -> None:
+    database = Database({"a": LimitExceeded("no room")})
+    series = [{**UP_OF, "team": team} for team in "aab"]
+    wanted = Outcome(1, (Reject("limit", 2, "no room"),))
+    assert write(database, *series) == wanted
+    with pytest.raises(LimitExceeded):
+        write(Database({"a": LimitExceeded("no room")}), *series[:2])
 
 
 def test_refusals_of_all_parts_are_told_together() -> None:
@@ -144,7 +203,7 @@ def test_what_is_no_series_stays_with_the_tenant_of_the_request() -> None:
     body = metadata + series
     assert raw_batch(body).sample_count == 1
     kept = naive.series([(b"__name__", b"up")], [(1, 2)], naive.message(3, b""))
-    assert split_1(body, b"team", "own") == {"own": metadata, "a": kept}
+    assert split_1(body, b"team", "own").bodies() == {"own": metadata, "a": kept}
 
 
 SYMBOLS = [b"", b"__name__", b"up", b"team", b"a", b"b", b"z"]
@@ -167,7 +226,7 @@ def test_remote_write_2_is_split_by_references(packed: bool) -> None:
     odd, wild = series_2(1, 2, 3), series_2(1, 200)
     second = series_2(3, 5, 1, 2)
     body = first + plain + odd + wild + HEAD + second
-    assert split_2(body, b"team", "own") == {
+    assert split_2(body, b"team", "own").bodies() == {
         "a": HEAD + series_2(1, 2, 6, 5),
         "own": HEAD + plain + odd + wild,
         "b": HEAD + series_2(1, 2),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from storage import reasons
+from storage.batch import NO_POINT
+from storage.head.kernels import COPY, REFUSED, REPEATED, UNSOUND
 from storage.options import StorageOptions
-from storage.reasons import CORRUPT, NOT_UTF8, TABLE_FULL
+from storage.reasons import CORRUPT, DROPPED_REF, NOT_UTF8, TABLE_FULL
 from storage.refusals.samples import (
     EXAMPLE_CHARS_MAX,
     REASONS,
     SERIES_REASONS,
     label_text,
+    refused_points,
     series_rejects,
 )
 from tests.makers.batches import batch_of, label, raw_batch, series_of
@@ -58,3 +62,25 @@ def test_labels_are_shown_as_they_came_and_cut() -> None:
     many = batch_of([({"__name__": "x" * 1000, "y": "z"}, [(1, 1.0)])])
     assert len(label_text(many, 0)) == EXAMPLE_CHARS_MAX
     assert label_text(raw_batch(series_of()), 0) == "{}"
+
+
+@pytest.mark.parametrize(
+    ("places", "refs", "points"),
+    [
+        ([0, REPEATED, 7, COPY], [0, 1], 0),
+        ([REFUSED, 1, REFUSED, 2], [0, 1], 2),
+        ([REFUSED, REFUSED, UNSOUND, 2], [0, 1], 2),
+        ([3, REFUSED, 4, REFUSED], [0, 1], 1),
+        ([REFUSED, REFUSED, 4, 5], [-1 - NOT_UTF8, 1], 1),
+        ([REFUSED, REFUSED, 4, 5], [DROPPED_REF, 1], 0),
+    ],
+)
+def test_data_points_are_lost_with_any_of_their_samples(
+    places: list[int], refs: list[int], points: int
+) -> None:
+    batch = batch_of([({"__name__": name}, [(1, 1.0), (2, 2.0)]) for name in "ab"])
+    found = np.array(places), np.array(refs, np.int32)
+    assert refused_points(batch, found[1], found[0]) == 0, "no one asks"
+    batch.points = np.array([5, 5, 9, NO_POINT])
+    assert refused_points(batch, found[1], found[0]) == points
+    assert refused_points(batch, found[1], None) == 0
