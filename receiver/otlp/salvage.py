@@ -71,7 +71,7 @@ class Salvage:
     def sift(self, document: Any, part: Part = REQUEST) -> dict[str, Any] | None:
         """What of a document can be read, None if nothing of it can."""
         if not isinstance(document, dict):
-            self._leave_out(part, {}, f"{part.message.DESCRIPTOR.name} is no JSON object")
+            self._leave_out(part, None, f"{part.message.DESCRIPTOR.name} is no JSON object")
             return None
         plain = dict(document)
         kept: dict[str, Any] = {}
@@ -89,8 +89,8 @@ class Salvage:
             return None
         return plain | {name: content for name, content in kept.items() if content is not None}
 
-    def _leave_out(self, part: Part, kept: Mapping[str, Any], fault: str) -> None:
-        points = points_in(kept, part)
+    def _leave_out(self, part: Part, kept: Mapping[str, Any] | None, fault: str) -> None:
+        points = 1 if part.is_point else points_in(kept, part)
         self.points += points
         self.others += not points
         self.fault = self.fault or fault
@@ -98,10 +98,10 @@ class Salvage:
 
 def points_in(document: Any, part: Part) -> int:
     """The data points of a document that was sifted."""
-    if part.is_point:
-        return 1
     if isinstance(document, list):
         return sum(points_in(element, part) for element in document)
     if not isinstance(document, dict):
         return 0
+    if part.is_point:
+        return 1
     return sum(points_in(document.get(name), inner) for name, inner in part.inner.items())

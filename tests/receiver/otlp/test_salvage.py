@@ -1,0 +1,83 @@
+"""JSON of which a part does not fit the protocol: the part is lost, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from receiver.errors import CorruptBody
+from receiver.otlp.body import JSON, read_request
+from receiver.otlp.salvage import Salvage
+from receiver.otlp.translation import Rules, translate
+from receiver.settings.options import OtlpOptions
+
+POINT = {"timeUnixNano": "1000000000", "asInt": "1"}
+
+
+def scopes(*metrics: Any) -> Any:
+    return {"scopeMetrics": [{"metrics": list(metrics)}]}
+
+
+def gauge(*points: Any, **more: Any) -> Any:
+    return {"name": "g", "gauge": {"dataPoints": list(points)}, **more}
+
+
+def with_exemplars(*exemplars: Any) -> Any:
+    return POINT | {"exemplars": list(exemplars)}
+
+
+@pytest.mark.parametrize(
+    ("resources", "kept", "refused", "others"),
+    [
+        ([scopes(gauge(POINT, POINT))], 2, 0, 0),
+        ([scopes(gauge(POINT, {"asInt": "x"}))], 1, 1, 0),
+        ([scopes(gauge(POINT, POINT | {"asInt": str(1 << 70)}))], 1, 1, 0),
+        ([scopes(gauge(POINT, POINT | {"asDouble": "abc"}))], 1, 1, 0),
+        ([scopes(gauge(POINT, 7, None, []))], 1, 3, 0),
+        ([scopes(gauge(POINT, POINT | {"attributes": [{"key": 1}]}))], 1, 1, 0),
+        ([scopes(gauge(POINT), gauge(POINT, POINT, unit=3))], 1, 2, 0),
+        ([scopes(gauge(POINT), {"name": "g", "gauge": 7})], 1, 0, 1),
+        ([scopes(gauge(POINT), {"name": "g", "gauge": {"dataPoints": 7}})], 1, 1, 0),
+        ([scopes(gauge(POINT), 7)], 1, 0, 1),
+        ([scopes(gauge(POINT)), scopes(gauge(POINT)) | {"resource": 7}], 1, 1, 0),
+        ([scopes(gauge(POINT)), scopes(gauge(POINT)) | {"schemaUrl": 7}], 1, 1, 0),
+        ([{"scopeMetrics": [{"metrics": [gauge(POINT)]},
+                            {"scope": {"name": 1}, "metrics": [gauge(POINT, POINT)]}]}], 1, 2, 0),
+        ([scopes(gauge(with_exemplars({"asInt": "1"}, {"asInt": "x"})))], 1, 0, 1),
+        ([scopes(gauge(with_exemplars({"traceId": "a"})))], 1, 0, 1),
+        ([{"scope_metrics": [{"metrics": [{"name": "g", "sum": {"data_points": [
+            POINT, POINT | {"flags": -1}], "aggregation_temporality": 2}}]}]}], 1, 1, 0),
+        ([scopes({"name": "e", "exponentialHistogram": {"aggregationTemporality": 2, "dataPoints":
+            [{"count": "1", "timeUnixNano": "1"}, {"scale": "x"}]}})], 1, 1, 0),
+    ],
+)  # fmt: skip
+def test_parts(resources: Any, kept: int, refused: int, others: int) -> None:
+    read = read_request(JSON, json.dumps({"resourceMetrics": resources}).encode())
+    result = translate(read, Rules(OtlpOptions()))
+    assert (result.points, read.refused) == (kept, refused)
+    assert [(r.reason, r.count) for r in result.rejects] == [("otlp_invalid", refused)][:refused]
+    assert [w.startswith(f"{others} unreadable parts left out: ") for w in result.warnings] == (
+        [True] if others else []
+    )
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"resourceMetrics": 7}, {"resourceMetrics": [7]}, {"resourceMetrics": [scopes(gauge(7))]}],
+)
+def test_a_body_of_which_nothing_is_left_is_corrupt(document: Any) -> None:
+    with pytest.raises(CorruptBody):
+        read_request(JSON, json.dumps(document).encode())
+
+
+def test_documents_stay_as_they_are() -> None:
+    document = {"resourceMetrics": [scopes(gauge(POINT, 7))], "unknown": 1}
+    before = json.dumps(document)
+    salvage = Salvage()
+    found = salvage.sift(document)
+    assert found == {"resourceMetrics": [scopes(gauge(POINT))], "unknown": 1}
+    assert (json.dumps(document), salvage.points, salvage.fault) == (
+        before, 1, "NumberDataPoint is no JSON object",
+    )  # fmt: skip
