@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,80 @@ def test_what_may_succeed_later_is_answered_503(media_type: str) -> None:
         writes.close()
 
     asyncio.run(main())
+
+
+NOW_MS = 1_700_000_000_000
+LATE_HISTOGRAM = pb.HistogramDataPoint(
+    count=6, sum=7.5, bucket_counts=[1, 2, 3], explicit_bounds=[1, 2], time_unix_nano=9 * MS
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "refused", "text"),
+    [
+        (request(gauge("a", number(1, NOW_MS)), histogram("h", LATE_HISTOGRAM)), 200, 1,
+         "too_old 5: "),
+        (request(gauge("a", number(1, NOW_MS), number(1, 9), number(2, 8))), 200, 2, "too_old 2: "),
+        (request(gauge("a", number(1, NOW_MS)), gauge("b", number(1, 9)),
+                 resource=SERVICE | {"host.name": "h"}), 200, 1, "too_old "),
+        (request(gauge("a", number(1, NOW_MS), number(2, NOW_MS))), 200, 1, "duplicate 1: "),
+        (request(gauge("a", number(1, NOW_MS)), total("d", number(1), temporality=DELTA),
+                 histogram("h", LATE_HISTOGRAM)), 200, 2, "otlp_temporality 1, too_old 5: "),
+        (request(gauge("a", number(1, NOW_MS)), exponential("e", pb.ExponentialHistogramDataPoint(
+            count=9, positive=buckets(0, [1]), time_unix_nano=NOW_MS * MS))), 200, 1,
+         "histogram_invalid 1: "),
+        (request(gauge("a", number(1, NOW_MS, labels={"x": "y" * 70_000})),
+                 histogram("h", LATE_HISTOGRAM), resource=SERVICE | {"host.name": "h"}),
+         400, 2, ""),
+        (request(gauge("a", number(1, NOW_MS)), total("d", temporality=DELTA)), 200, 0, ""),
+        (request(gauge("a", number(1, NOW_MS)),
+                 resource=SERVICE | {f"a{k}": "x" for k in range(1_001)}), 200, 0, "target_info"),
+    ],
+)  # fmt: skip
+def test_data_points_are_counted(
+    tmp_path: Path, message: ExportMetricsServiceRequest, status: int, refused: int, text: str
+) -> None:
+    """Of a histogram all samples are one point, and target_info is none."""
+
+    async def scenario(api: RealApi) -> None:
+        got, _, body = await post(api, message)
+        assert got == status
+        if status == 200:
+            partial = ExportMetricsServiceResponse.FromString(body).partial_success
+            assert partial.rejected_data_points == refused
+            assert partial.error_message.startswith(text)
+            assert bool(partial.error_message) == bool(text)
+
+    # A year before the oldest that is accepted.
+    settings = {"storage__retention": f"{(time.time_ns() // MS - NOW_MS) // 86_400_000 + 30}d"}
+    play(tmp_path, scenario, **settings)
+
+
+@pytest.mark.parametrize("header", [None, "identity", "gzip"])
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_the_first_bytes_tell_the_encoding(
+    tmp_path: Path, header: str | None, is_compressed: bool
+) -> None:
+    async def scenario(api: RealApi) -> None:
+        headers = {} if header is None else {"Content-Encoding": header}
+        for media_type, body in ((PROTOBUF, UP.SerializeToString()), (JSON, UP_JSON)):
+            sent = gzip.compress(body) if is_compressed else body
+            assert (await post(api, sent, {"Content-Type": media_type} | headers))[0] == 200
+        assert len(await api.query("up", time="6")) == 2
+
+    play(tmp_path, scenario)
+
+
+def test_settings_of_queries_are_obeyed(tmp_path: Path) -> None:
+    points = [number(1, 1_000 * k) for k in range(1, 121, 10)]
+
+    async def scenario(api: RealApi) -> None:
+        message = request(gauge("a", *points), resource=SERVICE | {"host.name": "h"})
+        assert (await post(api, message))[0] == 200
+        for k in range(1, 112, 10):
+            assert await api.query("target_info", time=str(k)), k
+        (found,) = await api.query("a", time="1")
+        assert found["metric"]["__type__"] == "gauge"
+
+    settings = {"query__lookback_delta": "15s", "enable_feature": "type-and-unit-labels"}
+    play(tmp_path, scenario, **settings)
