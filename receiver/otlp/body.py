@@ -142,8 +142,9 @@ def read_json(body: bytes) -> ReadRequest:
 
 
 def load_json(body: bytes) -> tuple[Any, str]:
-    """The document of a body, and the character that stands for damage, if there is some. Raises
-    ValueError or RecursionError."""
+    """The document of a body, and the character that stands for damage, if there is some. A number
+    that is too large is left to the message that has no room for it. Raises ValueError or
+    RecursionError."""
     try:
         return orjson.loads(body), ""
     except orjson.JSONDecodeError as error:
@@ -152,9 +153,7 @@ def load_json(body: bytes) -> tuple[Any, str]:
             document, is_damaged = mended_json(body, mark)
         except ValueError:
             raise error from None
-        if not is_damaged:
-            raise
-        return document, mark
+        return document, mark if is_damaged else ""
 
 
 def parsed_json(document: dict[str, Any], salvage: Salvage) -> ExportMetricsServiceRequest:

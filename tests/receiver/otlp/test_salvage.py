@@ -13,6 +13,7 @@ from receiver.otlp.salvage import Salvage
 from receiver.otlp.translation import Rules, translate
 from receiver.settings.options import OtlpOptions
 
+HUGE = "a number without quotes that is too large"
 POINT = {"timeUnixNano": "1000000000", "asInt": "1"}
 
 
@@ -35,6 +36,7 @@ def with_exemplars(*exemplars: Any) -> Any:
         ([scopes(gauge(POINT, {"asInt": "x"}))], 1, 1, 0),
         ([scopes(gauge(POINT, POINT | {"asInt": str(1 << 70)}))], 1, 1, 0),
         ([scopes(gauge(POINT, POINT | {"asDouble": "abc"}))], 1, 1, 0),
+        ([scopes(gauge(POINT, POINT | {"asDouble": HUGE}))], 1, 1, 0),
         ([scopes(gauge(POINT, 7, None, []))], 1, 3, 0),
         ([scopes(gauge(POINT, POINT | {"attributes": [{"key": 1}]}))], 1, 1, 0),
         ([scopes(gauge(POINT), gauge(POINT, POINT, unit=3))], 1, 2, 0),
@@ -54,7 +56,8 @@ def with_exemplars(*exemplars: Any) -> Any:
     ],
 )  # fmt: skip
 def test_parts(resources: Any, kept: int, refused: int, others: int) -> None:
-    read = read_request(JSON, json.dumps({"resourceMetrics": resources}).encode())
+    text = json.dumps({"resourceMetrics": resources}).replace(f'"{HUGE}"', "1e999")
+    read = read_request(JSON, text.encode())
     result = translate(read, Rules(OtlpOptions()))
     assert (result.points, read.refused) == (kept, refused)
     assert [(r.reason, r.count) for r in result.rejects] == [("otlp_invalid", refused)][:refused]
