@@ -20,11 +20,13 @@ DEPTH_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A message of the protocol, and those in it that can be left out, by their names in JSON."""
+    """A message of the protocol, and those in it that can be left out, by their names in JSON.
+    is_repeated: it is in a list."""
 
     message: type[Message]
     inner: Mapping[str, "Part"] = field(default_factory=dict)
     is_point: bool = False
+    is_repeated: bool = True
 
 
 def both(name: str, other: str, part: Part) -> dict[str, Part]:
@@ -41,7 +43,11 @@ DATA = {
     pb.Summary: pb.SummaryDataPoint,
 }
 GAUGE, SUM, HISTOGRAM, EXPONENTIAL, SUMMARY = (
-    Part(data, both("dataPoints", "data_points", Part(point, EXEMPLARS, is_point=True)))
+    Part(
+        data,
+        both("dataPoints", "data_points", Part(point, EXEMPLARS, is_point=True)),
+        is_repeated=False,
+    )
     for data, point in DATA.items()
 )
 METRIC = Part(
@@ -77,10 +83,14 @@ class Salvage:
         kept: dict[str, Any] = {}
         for name, inner in part.inner.items():
             content = plain.pop(name, None)
-            if isinstance(content, list):
+            if content is None:
+                continue
+            if inner.is_repeated != isinstance(content, list):
+                self._leave_out(inner, None, f"{name} is {'no' if inner.is_repeated else 'a'} list")
+            elif isinstance(content, list):
                 found = (self.sift(element, inner) for element in content)
                 kept[name] = [element for element in found if element is not None]
-            elif content is not None:
+            else:
                 kept[name] = self.sift(content, inner)
         try:
             parse(plain, part.message())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -43,6 +44,10 @@ def with_exemplars(*exemplars: Any) -> Any:
         ([scopes(gauge(POINT), {"name": "g", "gauge": 7})], 1, 0, 1),
         ([scopes(gauge(POINT), {"name": "g", "gauge": {"dataPoints": 7}})], 1, 1, 0),
         ([scopes(gauge(POINT), 7)], 1, 0, 1),
+        ([scopes(gauge(POINT), {"name": "g", "gauge": [{"dataPoints": [POINT]}]})], 1, 0, 1),
+        ([scopes(gauge(POINT), {"name": "g", "gauge": {"dataPoints": POINT}})], 1, 1, 0),
+        ([scopes(gauge(POINT, POINT | {"exemplars": {"asInt": "1"}}))], 2, 0, 1),
+        ([scopes(gauge(POINT)), {"scopeMetrics": {"metrics": []}}], 1, 0, 1),
         ([scopes(gauge(POINT)), scopes(gauge(POINT)) | {"resource": 7}], 1, 1, 0),
         ([scopes(gauge(POINT)), scopes(gauge(POINT)) | {"schemaUrl": 7}], 1, 1, 0),
         ([{"scopeMetrics": [{"metrics": [gauge(POINT)]},
@@ -84,3 +89,44 @@ def test_documents_stay_as_they_are() -> None:
     assert (json.dumps(document), salvage.points, salvage.fault) == (
         before, 1, "NumberDataPoint is no JSON object",
     )  # fmt: skip
+
+
+EVERYTHING = {
+    "resourceMetrics": [
+        scopes(
+            gauge(with_exemplars({"asInt": "1", "filteredAttributes": [{"key": "a"}]})),
+            {"name": "s", "sum": {"aggregationTemporality": 2, "dataPoints": [POINT, POINT]}},
+            {"name": "h", "histogram": {"aggregationTemporality": 2, "dataPoints": [
+                {"count": "3", "sum": 1.5, "bucketCounts": ["1", "2"], "explicitBounds": [1]}]}},
+            {"name": "q", "summary": {"dataPoints": [
+                {"count": "1", "quantileValues": [{"quantile": 0.5, "value": 1}]}]}},
+        )
+    ]
+}  # fmt: skip
+ODD = (None, 7, -1, "x", [], {}, [7], [[]], [{}], {"a": 1}, 1e300, "\ud83d", 1 << 70)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths to all parts of a document."""
+    yield path
+    if isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in inner:
+            yield from places(part, (*path, key))
+
+
+METRICS = ("resourceMetrics", 0, "scopeMetrics", 0, "metrics")
+
+
+@pytest.mark.parametrize("path", [p for p in places(EVERYTHING) if p[:5] == METRICS and p[5:]])
+def test_what_is_odd_anywhere_costs_no_other_metric(path: tuple[Any, ...]) -> None:
+    whole = translate(read_request(JSON, json.dumps(EVERYTHING).encode()), Rules(OtlpOptions()))
+    in_metric = [1, 2, 1, 1][path[5]]
+    for odd in ODD:
+        document = json.loads(json.dumps(EVERYTHING))
+        parent = document
+        for key in path[:-1]:
+            parent = parent[key]
+        parent[path[-1]] = odd
+        read = read_request(JSON, json.dumps(document).encode())
+        assert whole.points - in_metric <= translate(read, Rules(OtlpOptions())).points
