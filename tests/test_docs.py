@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from compose.processes import free_ports
 from compose.scene import cupola_server
 from receiver.cli import make_parser
+from receiver.errors import WriteError
 from receiver.limits.limits import TenantLimits
 from receiver.server import build_app
 from receiver.settings.config import Config, Setting, settings
@@ -120,3 +121,12 @@ def test_routes_are_documented_and_no_others() -> None:
     rows = re.findall(r"^\| ([A-Z, ]+) \| `(/\S*)`", page, re.MULTILINE)
     documented = {f"{method} {path}" for methods, path in rows for method in methods.split(", ")}
     assert documented == routes()
+
+
+def test_every_answer_to_a_write_is_documented_with_what_senders_do() -> None:
+    page = (DOCS / "operating.md").read_text()
+    statuses = {error.status for error in WriteError.__subclasses__()} | {204, 409, 500}
+    for heading in ("| answer | means |", "| answer | Prometheus, Alloy"):
+        table = page[page.index(heading) :].split("\n\n")[0]
+        rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+        assert statuses <= {int(code) for row in rows for code in re.findall(r"\d{3}", row)}

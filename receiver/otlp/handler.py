@@ -88,7 +88,7 @@ def answer(media_type: str, translated: Translated, outcome: Outcome) -> web.Res
     """The answer to a request that was taken, in whole or in part."""
     kept = translated.points - outcome.refused_points
     refused = sum(reject.count for reject in translated.rejects) + outcome.refused_points
-    text = told(translated, outcome)
+    text = report(translated, outcome)
     if refused and not (kept or outcome.exemplars):
         return status_response(media_type, 400, text)
     message = ExportMetricsServiceResponse()
@@ -100,7 +100,7 @@ def answer(media_type: str, translated: Translated, outcome: Outcome) -> web.Res
     return web.Response(body=body, content_type=media_type)
 
 
-def told(translated: Translated, outcome: Outcome) -> str:
+def report(translated: Translated, outcome: Outcome) -> str:
     """What was refused and left out, for people; "" if nothing was."""
     rejects = (*translated.rejects, *outcome.rejects)
     refused = reject_text(outcome.accepted, rejects) if rejects else ""

@@ -374,8 +374,8 @@ def check_signs(row: UInt64s) -> int:
     """The problem of the counts of a float histogram, which need not add up."""
     if is_below_zero(row[COUNT_FLOAT]):
         return COUNT_NEGATIVE
-    told = row[ZERO_IS_FLOAT] != np.uint64(0)
-    return ZERO_COUNT_NEGATIVE if told and is_below_zero(row[ZERO_COUNT_FLOAT]) else SOUND
+    has_zero = row[ZERO_IS_FLOAT] != np.uint64(0)
+    return ZERO_COUNT_NEGATIVE if has_zero and is_below_zero(row[ZERO_COUNT_FLOAT]) else SOUND
 
 
 @kernel_part

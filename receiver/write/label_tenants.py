@@ -42,7 +42,7 @@ from storage.refusals.samples import label_text, series_example
 from storage.tenants.tenant import parse_tenant
 
 TENANTS_MAX = 1_000
-# Why a series is refused for the tenant that its label names, and what is told of it.
+# Why a series is refused for the tenant that its label names, and what is said of it.
 INVALID, FORBIDDEN, TOO_MANY = "tenant_invalid", "tenant_forbidden", "too_many_tenants"
 REASONS = {
     INVALID: "a label value that names no tenant; allowed are 1 to 150 of 0-9A-Za-z!-_.*'()",
@@ -55,8 +55,8 @@ SERIES_1, SYMBOLS_2, SERIES_2, LABELS, NAME, VALUE = 1, 4, 5, 1, 1, 2
 
 class LabelTenants:
     """A database that splits batches before another one. allows: whether the caller of the request
-    under way may write to a tenant; splits: whether their label counts at all; count: told of each
-    refusal of series for their tenant."""
+    under way may write to a tenant; splits: whether their label counts at all; count: called for
+    each refusal of series for their tenant."""
 
     def __init__(
         self,
