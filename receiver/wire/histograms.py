@@ -52,12 +52,13 @@ from storage.kernels.protobuf import (
     FIXED64,
     LENGTH,
     TRUNCATED,
+    TYPE_BITS,
+    TYPE_MASK,
     VARINT,
     WRONG_WIRE_TYPE,
-    read_length,
-    read_tag,
+    read_field,
     read_varint,
-    skip_field,
+    tag_of,
 )
 from storage.kernels.words import Place, load_word
 
@@ -81,6 +82,9 @@ WIRE_SCHEMA_MAX = 52
 INDEX_MIN, INDEX_MAX = -(1 << 31), (1 << 31) - 1
 HINTS = 4
 
+# Of a BucketSpan.
+OFFSET, SPAN_LENGTH, SPAN_KNOWN_END = tag_of(1, VARINT), tag_of(2, VARINT), tag_of(3)
+
 
 @kernel_part
 def is_repeated(number: Place) -> bool | np.bool:
@@ -88,8 +92,32 @@ def is_repeated(number: Place) -> bool | np.bool:
 
 
 @kernel_part
-def count_entries(base: Place, start: Place, end: Place, single: np.uint64) -> Place:
-    """How many numbers of the wire type `single` are packed in start:end, or minus the error."""
+def check_span(base: Place, start: Place, end: Place) -> Place:
+    """SCANNED if the BucketSpan message is whole, or the error."""
+    place: Place = start
+    while place < end:
+        tag, _, _, after = read_field(base, place, end)
+        if after < 0:
+            return -after
+        if tag < SPAN_KNOWN_END and tag & TYPE_MASK != VARINT:
+            return WRONG_WIRE_TYPE
+        place = after
+    return SCANNED
+
+
+@kernel_part
+def count_entries(base: Place, tag: np.uint64, start: Place, end: Place) -> Place:
+    """How many numbers or spans are in the value at start:end of a known field, or minus the
+    error."""
+    number, wire_type = np.int64(tag >> TYPE_BITS), tag & TYPE_MASK
+    single = WIRE_TYPES[number]
+    if wire_type == single and single != LENGTH:
+        return np.int64(1)
+    if wire_type != LENGTH or not is_repeated(number):
+        return np.int64(-WRONG_WIRE_TYPE)
+    if single == LENGTH:
+        error = check_span(base, start, end)
+        return np.int64(1) if error == SCANNED else np.int64(-error)
     if single == FIXED64:
         return (end - start) >> 3 if (end - start) & 7 == 0 else np.int64(-TRUNCATED)
     count = np.int64(0)
@@ -100,22 +128,6 @@ def count_entries(base: Place, start: Place, end: Place, single: np.uint64) -> P
             return np.int64(place)
         count += 1
     return count
-
-
-@kernel_part
-def check_span(base: Place, start: Place, end: Place) -> Place:
-    """0 if the BucketSpan message is whole, or the error."""
-    place: Place = start
-    while place < end:
-        number, wire_type, after = read_tag(base, place, end)
-        if after > 0 and number <= np.uint64(2) and wire_type != VARINT:
-            return WRONG_WIRE_TYPE
-        if after > 0:
-            after = skip_field(base, after, end, wire_type)
-        if after < 0:
-            return -after
-        place = after
-    return SCANNED
 
 
 @kernel_part
@@ -137,40 +149,19 @@ def read_scalars(buffer: Bytes, places: Int64s, words: UInt64s) -> tuple[Place, 
         place: Place = places[h, MESSAGE_START]
         end = places[h, MESSAGE_END]
         while place < end:
-            tag, wire_type, after = read_tag(base, place, end)
-            number = np.int64(tag)
-            known = after > 0 and number <= FIELD_MAX
-            repeated = known and is_repeated(number)
-            single = WIRE_TYPES[number] if known else wire_type
-            word = np.uint64(0)
-            if after > 0 and not known:
-                after = skip_field(base, after, end, wire_type)
-            elif repeated and wire_type == LENGTH:
-                first, after = read_length(base, after, end)
-                if after > 0 and single == LENGTH:
-                    error = check_span(base, first, after)
-                    word = np.uint64(1)
-                    after = -error if error != SCANNED else after
-                elif after > 0:
-                    count = count_entries(base, first, after, single)
-                    word = np.uint64(count)
-                    after = count if count < 0 else after
-            elif after > 0 and wire_type != single:
-                after = -WRONG_WIRE_TYPE
-            elif after > 0 and single == FIXED64:
-                if end - after >= 8:
-                    word = np.uint64(1) if repeated else load_word(base, after)
-                    after += 8
-                else:
-                    after = -TRUNCATED
-            elif after > 0:
-                word, after = read_varint(base, after, end)
-                word = np.uint64(1) if repeated else word
+            tag, word, first, after = read_field(base, place, end)
             if after < 0:
                 return -after, place
-            if repeated:
-                words[h, ENTRIES + number - NEGATIVE_SPANS] += word
-            elif known:
+            number = np.int64(tag >> TYPE_BITS)
+            if number > FIELD_MAX:
+                place = after
+                continue
+            entries = count_entries(base, tag, first, after)
+            if entries < 0:
+                return -entries, place
+            if is_repeated(number):
+                words[h, ENTRIES + number - NEGATIVE_SPANS] += np.uint64(entries)
+            else:
                 words[h, number] = word
                 if number in (COUNT_INT, COUNT_FLOAT):
                     words[h, IS_FLOAT] = np.uint64(number == COUNT_FLOAT)
@@ -187,16 +178,12 @@ def read_span(base: Place, start: Place, end: Place) -> tuple[np.int64, np.int64
     length = np.int64(0)
     place: Place = start
     while place < end:
-        number, wire_type, after = read_tag(base, place, end)
-        if wire_type == VARINT:
-            word, place = read_varint(base, after, end)
-            if number == np.uint64(1):
-                # As its schema says: of 32 bits, whatever is on the wire.
-                offset = np.int64(np.int32(zigzag(word & np.uint64(0xFFFFFFFF))))
-            elif number == np.uint64(2):
-                length = np.int64(word & np.uint64(0xFFFFFFFF))
-        else:
-            place = skip_field(base, after, end, wire_type)
+        tag, word, _, place = read_field(base, place, end)
+        # As the schema says: of 32 bits, whatever is on the wire.
+        if tag == OFFSET:
+            offset = np.int64(np.int32(zigzag(word & np.uint64(0xFFFFFFFF))))
+        elif tag == SPAN_LENGTH:
+            length = np.int64(word & np.uint64(0xFFFFFFFF))
     return offset, length
 
 
@@ -220,17 +207,11 @@ def read_repeated(
         found[k] = 0
     place: Place = start
     while place < end:
-        tag, wire_type, after = read_tag(base, place, end)
-        number = np.int64(tag)
-        first = after
-        if not is_repeated(number):
-            place = skip_field(base, after, end, wire_type)
-            continue
-        if wire_type == LENGTH:
-            first, after = read_length(base, after, end)
-        else:
-            after = skip_field(base, after, end, wire_type)
+        tag, _, first, after = read_field(base, place, end)
+        number = np.int64(tag >> TYPE_BITS)
         place = after
+        if not is_repeated(number):
+            continue
         side = np.int64(number >= POSITIVE_SPANS)
         if number in (NEGATIVE_SPANS, POSITIVE_SPANS):
             offset, length = read_span(base, first, after)

@@ -12,7 +12,7 @@ histogram takes the place of a sample among those of its series. The message is
     Sample        value = 1 (fixed64), timestamp = 2 (varint)
 
 Invariants:
-* No byte outside buffer[:size] is read (storage.protobuf).
+* No byte outside buffer[:size] is read (storage.kernels.protobuf).
 * A field is taken by its number and must have the wire type of the schema; unknown fields are
   skipped by wire type.
 * A repeated scalar of a sample keeps its last value, a missing one is 0.
@@ -24,18 +24,16 @@ from storage.kernels.jit import kernel_part
 from storage.kernels.protobuf import (
     FIELD_NUMBER,
     FIXED64,
-    LENGTH,
     LENGTH_TOO_LARGE,
     TRUNCATED,
     VARINT,
     VARINT_TOO_LONG,
     WRONG_WIRE_TYPE,
-    read_length,
-    read_tag,
+    read_field,
     read_varint,
-    skip_field,
+    tag_of,
 )
-from storage.kernels.words import Place, load_word, store_word
+from storage.kernels.words import Place, load_byte, load_word, store_word
 
 # How a scan may end; tally[POSITION] says where. Messages are in SCAN_ERRORS.
 SCANNED = 0
@@ -47,9 +45,8 @@ SCAN_ERRORS = {
     FIELD_NUMBER: "a field number is outside of 1 to 536870911",
 }
 
-SERIES_FIELD, METADATA_FIELD = np.uint64(1), np.uint64(3)
 # Of a sample; the start is of 2.0 only.
-VALUE_FIELD, TIMESTAMP_FIELD, START_FIELD = np.uint64(1), np.uint64(2), np.uint64(3)
+VALUE, TIMESTAMP, START = tag_of(1, FIXED64), tag_of(2, VARINT), tag_of(3, VARINT)
 
 # The places of a tally, int64[TALLY_SIZE]: what a scan found. Counts go on beyond the length of
 # the columns, so that a caller whose columns were too short knows the size they need.
@@ -64,52 +61,41 @@ PLACE_BYTES = 24
 
 
 @kernel_part
-def scan_sample(
-    base: Place, start: Place, end: Place, last_field: np.uint64
-) -> tuple[np.uint64, np.uint64, np.uint64, Place, Place]:
-    """(value bits, timestamp, start, error, place of the error) of the sample at start:end.
-
-    last_field: the highest field number that a sample of this version has.
-    """
-    bits = timestamp = since = np.uint64(0)
-    place = start
-    while place < end:
-        number, wire_type, after = read_tag(base, place, end)
-        if after > 0 and number == VALUE_FIELD and wire_type == FIXED64:
-            if end - after >= 8:
-                bits = load_word(base, after)
-                after += 8
-            else:
-                after = -TRUNCATED
-        elif after > 0 and number == TIMESTAMP_FIELD and wire_type == VARINT:
-            timestamp, after = read_varint(base, after, end)
-        elif after > 0 and number <= last_field and number == START_FIELD and wire_type == VARINT:
-            since, after = read_varint(base, after, end)
-        elif after > 0 and number <= last_field:
-            after = -WRONG_WIRE_TYPE
-        elif after > 0:
-            after = skip_field(base, after, end, wire_type)
-        if after < 0:
-            return bits, timestamp, since, -after, place
-        place = after
-    return bits, timestamp, since, SCANNED, place
+def read_short_sample(base: Place, start: Place, end: Place) -> tuple[np.uint64, np.uint64, Place]:
+    """(value bits, timestamp, place behind both) of a sample that begins with a value and a
+    timestamp, as nearly all do, otherwise (0, 0, start)."""
+    is_short = end - start > 10 and load_byte(base, start) == VALUE
+    if is_short and load_byte(base, start + 9) == TIMESTAMP:
+        timestamp, after = read_varint(base, start + 10, end)
+        if after > 0:
+            return load_word(base, start + 1), timestamp, after
+    return np.uint64(0), np.uint64(0), start
 
 
 @kernel_part
-def read_message(
-    base: Place, place: Place, size: Place, one: np.uint64, other: np.uint64
-) -> tuple[np.uint64, Place, Place]:
-    """(number, first place of the content, place behind) of a field of a request; the last one is
-    minus the error if it is damaged. `one` and `other` are the fields that must have a length."""
-    number, wire_type, after = read_tag(base, place, size)
-    first = after
-    if after > 0 and number not in (one, other):
-        after = skip_field(base, after, size, wire_type)
-    elif after > 0 and wire_type == LENGTH:
-        first, after = read_length(base, after, size)
-    elif after > 0:
-        after = -WRONG_WIRE_TYPE
-    return number, first, after
+def scan_sample(
+    base: Place, start: Place, end: Place, known_end: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, Place, Place]:
+    """(value bits, timestamp, start, error, place of the error) of the sample at start:end.
+
+    known_end: the least tag behind those of the fields that a sample of this version has.
+    """
+    bits, timestamp, place = read_short_sample(base, start, end)
+    since = np.uint64(0)
+    while place < end:
+        tag, word, _, after = read_field(base, place, end)
+        if after < 0:
+            return bits, timestamp, since, -after, place
+        if tag == VALUE:
+            bits = word
+        elif tag == TIMESTAMP:
+            timestamp = word
+        elif tag == START and known_end > START:
+            since = word
+        elif tag < known_end:
+            return bits, timestamp, since, WRONG_WIRE_TYPE, place
+        place = after
+    return bits, timestamp, since, SCANNED, place
 
 
 @kernel_part

@@ -75,43 +75,6 @@ def read_varint(base: Place, start: Place, end: Place) -> tuple[np.uint64, Place
 
 
 @kernel_part
-def read_tag(base: Place, start: Place, end: Place) -> tuple[np.uint64, np.uint64, Place]:
-    """(field number, wire type, place behind) of a tag, or (0, 0, minus the error)."""
-    tag, place = read_varint(base, start, end)
-    if place < 0:
-        return np.uint64(0), np.uint64(0), place
-    number = tag >> np.uint64(3)
-    if number == np.uint64(0) or number > np.uint64(FIELD_NUMBER_MAX):
-        return np.uint64(0), np.uint64(0), -FIELD_NUMBER
-    return number, tag & np.uint64(7), place
-
-
-@kernel_part
-def read_length(base: Place, start: Place, end: Place) -> tuple[Place, Place]:
-    """(first place, end) of what a length prefix announces, or (0, minus the error)."""
-    length, place = read_varint(base, start, end)
-    if place < 0:
-        return 0, place
-    if length > np.uint64(end - place):
-        return 0, -LENGTH_TOO_LARGE
-    return place, place + np.int64(length)
-
-
-@kernel_part
-def skip_field(base: Place, start: Place, end: Place, wire_type: np.uint64) -> Place:
-    """The place behind a field's value, or minus the error."""
-    if wire_type == LENGTH:
-        return read_length(base, start, end)[1]
-    if wire_type == VARINT:
-        return read_varint(base, start, end)[1]
-    if wire_type == FIXED64:
-        return start + 8 if end - start >= 8 else -TRUNCATED
-    if wire_type == FIXED32:
-        return start + 4 if end - start >= 4 else -TRUNCATED
-    return -WRONG_WIRE_TYPE
-
-
-@kernel_part
 def read_value(
     base: Place, start: Place, end: Place, wire_type: np.uint64
 ) -> tuple[np.uint64, Place, Place]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from storage.kernels.arrays import Bytes, Int64s
 from storage.kernels.jit import kernel, kernel_part
-from storage.kernels.protobuf import LENGTH, WRONG_WIRE_TYPE, read_length, read_tag, skip_field
+from storage.kernels.protobuf import LENGTH, WRONG_WIRE_TYPE, is_mistyped, read_field, tag_of
 from storage.kernels.words import Place, load_byte, load_word
 from storage.reasons import (
     CORRUPT,
@@ -16,8 +16,9 @@ from storage.reasons import (
     OK,
 )
 
-LABEL_FIELD = np.uint64(1)
-NAME_FIELD, VALUE_FIELD = np.uint64(1), np.uint64(2)
+LABEL = tag_of(1, LENGTH)
+# Of a label.
+NAME, VALUE, KNOWN_END = tag_of(1, LENGTH), tag_of(2, LENGTH), tag_of(3)
 METRIC_NAME_WORD = np.uint64(int.from_bytes(b"__name__", "little"))
 
 
@@ -30,15 +31,13 @@ def count_labels(base: Place, start: Place, end: Place) -> Place:
     count = 0
     place: Place = start
     while place < end:
-        number, wire_type, after = read_tag(base, place, end)
-        if after > 0:
-            after = skip_field(base, after, end, wire_type)
+        tag, _, _, after = read_field(base, place, end)
         if after < 0:
             return after
-        if number == LABEL_FIELD:
-            if wire_type != LENGTH:
-                return -WRONG_WIRE_TYPE
+        if tag == LABEL:
             count += 1
+        elif is_mistyped(tag, LABEL):
+            return -WRONG_WIRE_TYPE
         place = after
     return count
 
@@ -60,20 +59,15 @@ def read_label(base: Place, start: Place, end: Place) -> tuple[Place, Place, Pla
     name_start = name_length = value_start = value_length = np.int64(0)
     place: Place = start
     while place < end:
-        number, wire_type, after = read_tag(base, place, end)
-        first = after
-        if after > 0 and wire_type == LENGTH:
-            first, after = read_length(base, after, end)
-        elif after > 0 and number <= VALUE_FIELD:
-            after = -WRONG_WIRE_TYPE
-        elif after > 0:
-            after = skip_field(base, after, end, wire_type)
+        tag, _, first, after = read_field(base, place, end)
         if after < 0:
             return np.int64(after), name_length, value_start, value_length
-        if number == NAME_FIELD:
+        if tag == NAME:
             name_start, name_length = np.int64(first), np.int64(after - first)
-        elif number == VALUE_FIELD:
+        elif tag == VALUE:
             value_start, value_length = np.int64(first), np.int64(after - first)
+        elif tag < KNOWN_END:
+            return np.int64(-WRONG_WIRE_TYPE), name_length, value_start, value_length
         place = after
     return name_start, name_length, value_start, value_length
 
@@ -86,16 +80,12 @@ def first_labels(buffer: Bytes, start: int, end: int, spans: Int64s) -> int:
     count = 0
     place: Place = start
     while place < end and count < len(spans):
-        number, wire_type, after = read_tag(base, place, end)
-        first = after
-        if number == LABEL_FIELD:
-            first, after = read_length(base, after, end)
+        tag, _, first, after = read_field(base, place, end)
+        if tag == LABEL:
             name, name_length, value, value_length = read_label(base, first, after)
             spans[count, 0], spans[count, 1] = name, name_length
             spans[count, 2], spans[count, 3] = value, value_length
             count += 1
-        else:
-            after = skip_field(base, after, end, wire_type)
         place = after
     return count
 
@@ -219,13 +209,8 @@ def read_labels(
         end = ends[items[k]]
         n = used
         while place < end:
-            number, wire_type, after = read_tag(base, place, end)
-            first = after
-            if wire_type == LENGTH:
-                first, after = read_length(base, after, end)
-            else:
-                after = skip_field(base, after, end, wire_type)
-            if number == LABEL_FIELD:
+            tag, _, first, after = read_field(base, place, end)
+            if tag == LABEL:
                 name, name_length, value, value_length = read_label(base, first, after)
                 if name < 0:
                     reasons[k] = CORRUPT

@@ -11,11 +11,11 @@ from storage.histograms.problems import EXEMPLAR_RUNES_MAX, EXEMPLAR_TOO_LONG
 from storage.kernels.arrays import Bytes, Int64s, UInt64s
 from storage.kernels.hashing import hash64
 from storage.kernels.jit import kernel, kernel_part
-from storage.kernels.protobuf import LENGTH, read_length, read_tag, skip_field
+from storage.kernels.protobuf import read_field
 from storage.kernels.words import Place, load_byte, load_word, store_word
 from storage.labels.wire import (
     ALL_HIGH_BITS,
-    LABEL_FIELD,
+    LABEL,
     compare_names,
     is_utf8,
     read_label,
@@ -80,13 +80,8 @@ def read_exemplar_labels(
         end = ends[i]
         n = used
         while place < end and codes[i] == OK:
-            number, wire_type, after = read_tag(base, place, end)
-            first = after
-            if wire_type == LENGTH:
-                first, after = read_length(base, after, end)
-            else:
-                after = skip_field(base, after, end, wire_type)
-            if number == LABEL_FIELD:
+            tag, _, first, after = read_field(base, place, end)
+            if tag == LABEL:
                 name, name_length, value, value_length = read_label(base, first, after)
                 if name < 0:
                     codes[i] = LABELS_INVALID

@@ -15,7 +15,7 @@ import numpy as np
 from storage.batch import Batch, SymbolSpans
 from storage.kernels.arrays import Bytes, Int32s, Int64s
 from storage.kernels.jit import kernel
-from storage.kernels.protobuf import LENGTH, VARINT, read_length, read_tag, read_varint, skip_field
+from storage.kernels.protobuf import LENGTH, VARINT, read_field, read_varint, tag_of
 from storage.kernels.words import Place
 from storage.labels.wire import is_utf8
 from storage.reasons import (
@@ -29,7 +29,8 @@ from storage.reasons import (
 )
 from storage.series.label_spans import LabelSpans
 
-REFERENCES_FIELD = np.uint64(1)
+# Packed, and one by one.
+REFERENCES, REFERENCE = tag_of(1, LENGTH), tag_of(1, VARINT)
 # Series are registered in runs of so many references, so that few bytes on the wire do not become
 # gigabytes of columns.
 REFERENCES_AT_ONCE = 1 << 20
@@ -60,13 +61,11 @@ def read_references(
         end = ends[items[k]]
         count = 0
         while place < end:
-            number, wire_type, first = read_tag(base, place, end)
-            stop = skip_field(base, first, end, wire_type)
-            if wire_type == LENGTH:
-                first, stop = read_length(base, first, end)
+            tag, _, first, stop = read_field(base, place, end)
             place = stop
-            known = number == REFERENCES_FIELD and wire_type in (LENGTH, VARINT)
-            while known and 0 <= first < stop:
+            if tag not in (REFERENCES, REFERENCE):
+                first = stop
+            while 0 <= first < stop:
                 word, first = read_varint(base, first, stop)
                 if used < len(references):
                     references[used] = word

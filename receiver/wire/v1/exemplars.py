@@ -14,19 +14,16 @@ from storage.kernels.jit import kernel
 from storage.kernels.protobuf import (
     FIXED64,
     LENGTH,
-    TRUNCATED,
     VARINT,
     WRONG_WIRE_TYPE,
-    read_length,
-    read_tag,
-    read_varint,
-    skip_field,
+    read_field,
+    tag_of,
 )
-from storage.kernels.words import Place, load_word
+from storage.kernels.words import Place
 from storage.labels.wire import read_label
 
-LABELS, VALUE, TIMESTAMP = 1, 2, 3
-WIRE_TYPES = np.array([9, LENGTH, FIXED64, VARINT], np.uint64)
+LABEL, VALUE, TIMESTAMP = tag_of(1, LENGTH), tag_of(2, FIXED64), tag_of(3, VARINT)
+KNOWN_END = tag_of(4)
 
 
 @kernel
@@ -47,31 +44,23 @@ def read_exemplars(
         labels = timestamp = np.int64(0)
         bits = np.uint64(0)
         while place < end:
-            tag, wire_type, after = read_tag(base, place, end)
-            number = np.int64(tag)
-            first = after
-            if after > 0 and number > TIMESTAMP:
-                after = skip_field(base, after, end, wire_type)
-            elif after > 0 and wire_type != WIRE_TYPES[number]:
-                after = -WRONG_WIRE_TYPE
-            elif after > 0 and number == VALUE:
-                after = after + 8 if end - after >= 8 else -TRUNCATED
-                bits = load_word(base, first) if after > 0 else bits
-            elif after > 0 and number == TIMESTAMP:
-                word, after = read_varint(base, after, end)
-                timestamp = np.int64(word)
-            elif after > 0:
-                first, after = read_length(base, after, end)
-                if after > 0:
-                    label, _, _, _ = read_label(base, first, after)
-                    after = after if label >= 0 else label
+            tag, word, first, after = read_field(base, place, end)
             if after < 0:
                 return -after, place
-            if number == LABELS:
+            if tag == VALUE:
+                bits = word
+            elif tag == TIMESTAMP:
+                timestamp = np.int64(word)
+            elif tag == LABEL:
                 if labels == 0:
                     label_start[e] = place
                 labels += 1
                 label_end[e] = after
+                label, _, _, _ = read_label(base, first, after)
+                if label < 0:
+                    return -label, place
+            elif tag < KNOWN_END:
+                return WRONG_WIRE_TYPE, place
             place = after
         timestamps[e], value_bits[e] = timestamp, bits
     return SCANNED, 0

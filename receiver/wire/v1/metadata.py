@@ -8,28 +8,20 @@ import numpy as np
 from receiver.wire.label_hash import combine_entry, hash128
 from receiver.wire.scan import MESSAGE_END, MESSAGE_START, SCANNED
 from storage.kernels.arrays import Bytes, Int8s, Int64s, UInt64s
-from storage.kernels.jit import kernel, kernel_part
+from storage.kernels.jit import kernel
 from storage.kernels.protobuf import (
     LENGTH,
     VARINT,
     WRONG_WIRE_TYPE,
-    read_length,
-    read_tag,
-    read_varint,
-    skip_field,
+    is_mistyped,
+    read_field,
+    tag_of,
 )
 from storage.kernels.words import Place
 
-TYPE, NAME, HELP, UNIT = 1, 2, 4, 5
+TYPE = tag_of(1, VARINT)
+NAME, HELP, UNIT = tag_of(2, LENGTH), tag_of(4, LENGTH), tag_of(5, LENGTH)
 TYPES = np.uint64(8)  # from 0, unknown, on
-
-
-@kernel_part
-def column_of(number: Place) -> Place:
-    """Which of the texts a field is: 0 name, 1 help, 2 unit; -1 none."""
-    if number == NAME:
-        return 0
-    return number - 3 if number in (HELP, UNIT) else -1
 
 
 @kernel
@@ -54,21 +46,24 @@ def read_metadata(
         spans[kept, :] = place
         kind = np.uint64(0)
         while place < end:
-            tag, wire_type, after = read_tag(base, place, end)
-            number = np.int64(tag)
-            first = after
-            column = column_of(number)
-            if after > 0 and number != TYPE and column < 0:
-                after = skip_field(base, after, end, wire_type)
-            elif after > 0 and wire_type != (VARINT if number == TYPE else LENGTH):
-                after = -WRONG_WIRE_TYPE
-            elif after > 0 and number == TYPE:
-                kind, after = read_varint(base, after, end)
-            elif after > 0:
-                first, after = read_length(base, after, end)
-                spans[kept, 2 * column], spans[kept, 2 * column + 1] = first, after
+            tag, word, first, after = read_field(base, place, end)
             if after < 0:
                 return -after, place
+            if tag == TYPE:
+                kind = word
+            elif tag == NAME:
+                spans[kept, 0], spans[kept, 1] = first, after
+            elif tag == HELP:
+                spans[kept, 2], spans[kept, 3] = first, after
+            elif tag == UNIT:
+                spans[kept, 4], spans[kept, 5] = first, after
+            elif (
+                is_mistyped(tag, TYPE)
+                or is_mistyped(tag, NAME)
+                or is_mistyped(tag, HELP)
+                or is_mistyped(tag, UNIT)
+            ):
+                return WRONG_WIRE_TYPE, place
             place = after
         if spans[kept, 0] == spans[kept, 1]:
             continue

@@ -7,14 +7,10 @@ from receiver.wire.scan import (
     EXEMPLARS,
     HISTOGRAMS,
     METADATA,
-    METADATA_FIELD,
     POSITION,
     SAMPLES,
     SCANNED,
     SERIES,
-    SERIES_FIELD,
-    TIMESTAMP_FIELD,
-    read_message,
     scan_sample,
     store_place,
 )
@@ -23,21 +19,26 @@ from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.protobuf import (
     LENGTH,
     WRONG_WIRE_TYPE,
-    read_length,
-    read_tag,
-    skip_field,
+    is_mistyped,
+    read_field,
+    tag_of,
 )
 from storage.kernels.words import Place, load_byte, store_word
 
-LABEL_FIELD, SAMPLE_FIELD, EXEMPLAR_FIELD, HISTOGRAM_FIELD = (np.uint64(n) for n in range(1, 5))
-SHORT_LABEL_TAG = LABEL_FIELD << np.uint64(3) | LENGTH
+# Of a request.
+SERIES_MESSAGE, METADATA_MESSAGE = tag_of(1, LENGTH), tag_of(3, LENGTH)
+# Of a time series.
+LABEL, SAMPLE, EXEMPLAR, HISTOGRAM = (tag_of(number, LENGTH) for number in range(1, 5))
+KNOWN_END = tag_of(5)
+# Of a sample.
+SAMPLE_KNOWN_END = tag_of(3)
 
 
 @kernel_part
 def skip_short_labels(base: Place, start: Place, end: Place) -> Place:
     """The place behind the run of label fields of fewer than 128 bytes that begins at start."""
     place: Place = start
-    while end - place >= 2 and load_byte(base, place) == SHORT_LABEL_TAG:
+    while end - place >= 2 and load_byte(base, place) == LABEL:
         length = load_byte(base, place + 1)
         if length >= np.uint64(0x80) or place + 2 + np.int64(length) > end:
             break
@@ -70,23 +71,16 @@ def scan_series(
     place = skip_short_labels(base, start, end)
     label_end = place
     while place < end:
-        number, wire_type, after = read_tag(base, place, end)
-        first = after
-        if after > 0 and number > HISTOGRAM_FIELD:
-            after = skip_field(base, after, end, wire_type)
-        elif after > 0 and wire_type == LENGTH:
-            first, after = read_length(base, after, end)
-        elif after > 0:
-            after = -WRONG_WIRE_TYPE
+        tag, _, first, after = read_field(base, place, end)
         if after < 0:
             return -after, place, label_start, label_end, sample, histogram, exemplar
-        if number == LABEL_FIELD:
+        if tag == LABEL:
             if label_end == start:
                 label_start = place
             label_end = after
-        elif number == SAMPLE_FIELD:
+        elif tag == SAMPLE:
             bits, timestamp, _, error, error_place = scan_sample(
-                base, first, after, TIMESTAMP_FIELD
+                base, first, after, SAMPLE_KNOWN_END
             )
             if error != SCANNED:
                 return error, error_place, label_start, label_end, sample, histogram, exemplar
@@ -94,15 +88,17 @@ def scan_series(
                 store_word(timestamps, 8 * sample, timestamp)
                 store_word(value_bits, 8 * sample, bits)
             sample += 1
-        elif number == HISTOGRAM_FIELD:
+        elif tag == HISTOGRAM:
             if histogram < histogram_capacity:
                 store_place(histogram_places, histogram, sample, first, after)
             histogram += 1
             sample += 1
-        elif number == EXEMPLAR_FIELD:
+        elif tag == EXEMPLAR:
             if exemplar < exemplar_capacity:
                 store_place(exemplar_places, exemplar, series, first, after)
             exemplar += 1
+        elif tag < KNOWN_END:
+            return WRONG_WIRE_TYPE, place, label_start, label_end, sample, histogram, exemplar
         place = after
     return SCANNED, place, label_start, label_end, sample, histogram, exemplar
 
@@ -144,11 +140,11 @@ def scan_write_request(
     exemplar: Place = 0
     place: Place = 0
     while place < size:
-        number, first, after = read_message(base, place, size, SERIES_FIELD, METADATA_FIELD)
+        tag, _, first, after = read_field(base, place, size)
         if after < 0:
             tally[POSITION] = place
             return -after
-        if number == SERIES_FIELD:
+        if tag == SERIES_MESSAGE:
             error, error_place, labels_from, labels_to, sample, histogram, exemplar = scan_series(
                 base, first, after, series, timestamps_at, values_at, sample, capacity,
                 histograms_at, histogram, len(histogram_places),
@@ -163,10 +159,13 @@ def scan_write_request(
                 sample_offsets[series + 1] = sample
                 hash_low[series], hash_high[series] = hash128(base, labels_from, labels_to, keys)
             series += 1
-        elif number == METADATA_FIELD:
+        elif tag == METADATA_MESSAGE:
             if metadata < len(metadata_places):
                 store_place(metadata_places.ctypes.data, metadata, metadata, first, after)
             metadata += 1
+        elif is_mistyped(tag, SERIES_MESSAGE) or is_mistyped(tag, METADATA_MESSAGE):
+            tally[POSITION] = place
+            return WRONG_WIRE_TYPE
         place = after
     tally[SERIES], tally[SAMPLES] = series, sample
     tally[HISTOGRAMS], tally[EXEMPLARS], tally[METADATA] = histogram, exemplar, metadata

@@ -20,17 +20,17 @@ from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.protobuf import (
     FIXED64,
     LENGTH,
-    TRUNCATED,
     VARINT,
     WRONG_WIRE_TYPE,
-    read_length,
-    read_tag,
+    read_field,
     read_varint,
-    skip_field,
+    tag_of,
 )
-from storage.kernels.words import Place, load_word
+from storage.kernels.words import Place
 
-REFERENCES, VALUE, TIMESTAMP = 1, 2, 3
+# References come packed, or one by one.
+REFERENCES, REFERENCE = tag_of(1, LENGTH), tag_of(1, VARINT)
+VALUE, TIMESTAMP, KNOWN_END = tag_of(2, FIXED64), tag_of(3, VARINT), tag_of(4)
 TEXT_BYTES_MAX = 4 * EXEMPLAR_RUNES_MAX  # UTF-8 has up to 4 bytes a character
 LABEL_TAG, NAME_TAG, VALUE_TAG = 0x0A, 0x0A, 0x12
 
@@ -98,25 +98,14 @@ def read_exemplars(
         state[:] = 0
         timestamps[e], value_bits[e] = 0, np.uint64(0)
         while place < end:
-            tag, wire_type, after = read_tag(base, place, end)
-            number = np.int64(tag)
-            first = after
-            if after > 0 and number > TIMESTAMP:
-                after = skip_field(base, after, end, wire_type)
-            elif after > 0 and number == REFERENCES and wire_type == LENGTH:
-                first, after = read_length(base, after, end)
-                after = measure_labels(base, first, after, lengths, state) if after > 0 else after
-            elif after > 0 and number == REFERENCES and wire_type == VARINT:
-                after = skip_field(base, after, end, wire_type)
-                after = measure_labels(base, first, after, lengths, state) if after > 0 else after
-            elif after > 0 and number == VALUE and wire_type == FIXED64:
-                after = after + 8 if end - after >= 8 else -TRUNCATED
-                if after > 0:
-                    value_bits[e] = load_word(base, first)
-            elif after > 0 and number == TIMESTAMP and wire_type == VARINT:
-                word, after = read_varint(base, after, end)
+            tag, word, first, after = read_field(base, place, end)
+            if after > 0 and tag in (REFERENCES, REFERENCE):
+                after = measure_labels(base, first, after, lengths, state)
+            elif tag == VALUE:
+                value_bits[e] = word
+            elif tag == TIMESTAMP:
                 timestamps[e] = np.int64(word)
-            elif after > 0:
+            elif after > 0 and tag < KNOWN_END:
                 after = -WRONG_WIRE_TYPE
             if after < 0:
                 return -after, place
@@ -160,12 +149,11 @@ def build_labels(
         end = places[e, MESSAGE_END]
         name = np.int64(-1)
         while sizes[e] > 0 and place < end:
-            number, wire_type, first = read_tag(base, place, end)
-            stop = skip_field(base, first, end, wire_type)
-            if wire_type == LENGTH:
-                first, stop = read_length(base, first, end)
+            tag, _, first, stop = read_field(base, place, end)
             place = stop
-            while number == np.uint64(REFERENCES) and first < stop:
+            if tag not in (REFERENCES, REFERENCE):
+                first = stop
+            while first < stop:
                 word, first = read_varint(base, first, stop)
                 if name < 0:
                     name = np.int64(word)

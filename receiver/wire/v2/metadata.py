@@ -11,11 +11,11 @@ from receiver.wire.label_hash import combine_entry
 from receiver.wire.scan import MESSAGE_END, MESSAGE_START, OWNER, SCANNED
 from storage.kernels.arrays import Bytes, Int8s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
-from storage.kernels.protobuf import VARINT, WRONG_WIRE_TYPE, read_tag, read_varint, skip_field
+from storage.kernels.protobuf import VARINT, WRONG_WIRE_TYPE, is_mistyped, read_field, tag_of
 from storage.kernels.words import Place, load_byte, load_word
 from storage.reasons import BAD_REFERENCE
 
-KIND_FIELD, HELP_FIELD, UNIT_FIELD = np.uint64(1), np.uint64(3), np.uint64(4)
+KIND, HELP, UNIT = tag_of(1, VARINT), tag_of(3, VARINT), tag_of(4, VARINT)
 KINDS = np.uint64(8)
 
 
@@ -27,22 +27,17 @@ def scan_metadata(
     kind = about = unit = np.uint64(0)
     place = start
     while place < end:
-        number, wire_type, after = read_tag(base, place, end)
-        known = number in (KIND_FIELD, HELP_FIELD, UNIT_FIELD)
-        if after > 0 and known and wire_type == VARINT:
-            word, after = read_varint(base, after, end)
-            if number == KIND_FIELD:
-                kind = word if word < KINDS else np.uint64(0)
-            elif number == HELP_FIELD:
-                about = word
-            else:
-                unit = word
-        elif after > 0 and known:
-            after = -WRONG_WIRE_TYPE
-        elif after > 0:
-            after = skip_field(base, after, end, wire_type)
+        tag, word, _, after = read_field(base, place, end)
         if after < 0:
             return kind, about, unit, -after, place
+        if tag == KIND:
+            kind = word if word < KINDS else np.uint64(0)
+        elif tag == HELP:
+            about = word
+        elif tag == UNIT:
+            unit = word
+        elif is_mistyped(tag, KIND) or is_mistyped(tag, HELP) or is_mistyped(tag, UNIT):
+            return kind, about, unit, WRONG_WIRE_TYPE, place
         place = after
     return kind, about, unit, SCANNED, place
 

@@ -21,11 +21,12 @@ from receiver.wire.label_hash import (
     scatter_bits,
 )
 from storage.kernels.jit import kernel_part
-from storage.kernels.protobuf import LENGTH, read_length, read_tag, read_varint, skip_field
+from storage.kernels.protobuf import LENGTH, VARINT, read_field, read_varint, tag_of
 from storage.kernels.words import Place, load_byte, load_word
 from storage.reasons import BAD_REFERENCE
 
-REFERENCES_FIELD = np.uint64(1)
+# Packed, and one by one.
+REFERENCES, REFERENCE = tag_of(1, LENGTH), tag_of(1, VARINT)
 # A block of the hash takes this many pairs of symbols.
 BLOCK_PAIRS = BLOCK_BYTES // 16
 # The low hash of no text, as far as chance allows.
@@ -85,13 +86,9 @@ def hash_references(
     metric: Place = np.int64(-1)
     place: Place = start
     while place < end:
-        number, wire_type, first = read_tag(base, place, end)
-        stop = first
-        if number == REFERENCES_FIELD and wire_type == LENGTH:
-            first, stop = read_length(base, first, end)
-        else:
-            stop = skip_field(base, first, end, wire_type)
-            first = first if number == REFERENCES_FIELD else stop
+        tag, _, first, stop = read_field(base, place, end)
+        if tag not in (REFERENCES, REFERENCE):
+            first = stop
         place = stop
         while first < stop:
             name = pending

@@ -24,9 +24,7 @@ from receiver.wire.scan import (
     SAMPLES,
     SCANNED,
     SERIES,
-    START_FIELD,
     TALLY_SIZE,
-    read_message,
     scan_sample,
     store_place,
 )
@@ -37,19 +35,22 @@ from storage.kernels.protobuf import (
     LENGTH,
     VARINT,
     WRONG_WIRE_TYPE,
-    read_length,
-    read_tag,
-    read_varint,
-    skip_field,
+    is_mistyped,
+    read_field,
+    tag_of,
 )
 from storage.kernels.words import Place, load_word, store_word
 from storage.labels.wire import METRIC_NAME_WORD
 
-SYMBOL_FIELD, SERIES_FIELD = np.uint64(4), np.uint64(5)
-REFERENCES_FIELD, SAMPLE_FIELD, HISTOGRAM_FIELD, EXEMPLAR_FIELD = (
-    np.uint64(n) for n in range(1, 5)
-)
-METADATA_FIELD, CREATED_FIELD = np.uint64(5), np.uint64(6)
+# Of a request.
+SYMBOL, SERIES_MESSAGE = tag_of(4, LENGTH), tag_of(5, LENGTH)
+# Of a time series; its references may come one by one.
+REFERENCES, REFERENCE = tag_of(1, LENGTH), tag_of(1, VARINT)
+SAMPLE, HISTOGRAM, EXEMPLAR, METADATA_MESSAGE = (tag_of(number, LENGTH) for number in range(2, 6))
+CREATED = tag_of(6, VARINT)
+KNOWN_END = tag_of(7)
+# Of a sample.
+SAMPLE_KNOWN_END = tag_of(4)
 
 # Places of the tally behind those of receiver.wire. NAME_HASH: the low hash of the text __name__.
 SYMBOLS, STARTS, REFUSED, NAME_HASH = range(TALLY_SIZE, TALLY_SIZE + 4)
@@ -80,11 +81,11 @@ def scan_symbols(
     name_low = NO_HASH
     place: Place = 0
     while place < size:
-        number, first, after = read_message(base, place, size, SYMBOL_FIELD, SERIES_FIELD)
+        tag, _, first, after = read_field(base, place, size)
         if after < 0:
             tally[POSITION] = place
             return -after
-        if number == SYMBOL_FIELD:
+        if tag == SYMBOL:
             if symbols < symbol_capacity:
                 symbol_start[symbols], symbol_length[symbols] = first, after - first
                 low, high = hash128(base, first, after, keys)
@@ -92,30 +93,17 @@ def scan_symbols(
                 if after - first == 8 and load_word(base, first) == METRIC_NAME_WORD:
                     name_low = low
             symbols += 1
-        elif number == SERIES_FIELD:
+        elif tag == SERIES_MESSAGE:
             if series < series_capacity:
                 series_start[series], series_end[series] = first, after
             series += 1
+        elif is_mistyped(tag, SYMBOL) or is_mistyped(tag, SERIES_MESSAGE):
+            tally[POSITION] = place
+            return WRONG_WIRE_TYPE
         place = after
     tally[SYMBOLS], tally[SERIES] = symbols, series
     tally[NAME_HASH] = np.int64(name_low)
     return SCANNED
-
-
-@kernel_part
-def read_field(base: Place, start: Place, end: Place) -> tuple[np.uint64, Place, Place]:
-    """(number, first place of the content, place behind) of a field of a time series message; the
-    last one is minus the error if it is damaged or has a wrong wire type."""
-    number, wire_type, after = read_tag(base, start, end)
-    first = after
-    if after > 0 and wire_type == LENGTH and number <= METADATA_FIELD:
-        first, after = read_length(base, after, end)
-    elif after > 0 and number <= CREATED_FIELD:
-        varint = number in (REFERENCES_FIELD, CREATED_FIELD) and wire_type == VARINT
-        after = skip_field(base, after, end, wire_type) if varint else -WRONG_WIRE_TYPE
-    elif after > 0:
-        after = skip_field(base, after, end, wire_type)
-    return number, first, after
 
 
 @kernel_part
@@ -149,15 +137,15 @@ def scan_series(
     error_place: Place = np.int64(0)
     place = start
     while place < end and error == SCANNED:
-        number, first, after = read_field(base, place, end)
+        tag, word, first, after = read_field(base, place, end)
         if after < 0:
             error, error_place = -after, place
-        elif number == REFERENCES_FIELD:
+        elif tag in (REFERENCES, REFERENCE):
             references_start = place if references_end == start else references_start
             references_end = after
-        elif number == SAMPLE_FIELD:
+        elif tag == SAMPLE:
             bits, timestamp, since, error, error_place = scan_sample(
-                base, first, after, START_FIELD
+                base, first, after, SAMPLE_KNOWN_END
             )
             if sample < capacity:
                 store_word(timestamps, 8 * sample, timestamp)
@@ -165,21 +153,23 @@ def scan_series(
                 store_word(starts, 8 * sample, since)
             known |= since
             sample += 1
-        elif number == HISTOGRAM_FIELD:
+        elif tag == HISTOGRAM:
             if histogram < histogram_capacity:
                 store_place(histograms, histogram, sample, first, after)
             if sample < capacity:
                 store_word(starts, 8 * sample, np.uint64(0))
             histogram += 1
             sample += 1
-        elif number == EXEMPLAR_FIELD:
+        elif tag == EXEMPLAR:
             if exemplar < exemplar_capacity:
                 store_place(exemplars, exemplar, series, first, after)
             exemplar += 1
-        elif number == METADATA_FIELD:
+        elif tag == METADATA_MESSAGE:
             metadata_start, metadata_end = np.int64(first), np.int64(after)
-        elif number == CREATED_FIELD:
-            created, _ = read_varint(base, first, end)
+        elif tag == CREATED:
+            created = word
+        elif tag < KNOWN_END:
+            error, error_place = WRONG_WIRE_TYPE, place
         place = after
     if created != 0:
         for k in range(first_sample, min(sample, capacity)):

@@ -88,7 +88,7 @@ def fields(
     """(number, place of the tag, value) of the fields of data[start:end]; a range says where bytes
     are.
 
-    wire_types: those that known fields must have.
+    wire_types: those that known fields must have; that one has another is an error of whole fields.
     """
     place = start
     while place < end:
@@ -97,9 +97,9 @@ def fields(
             number, wire_type = tag >> 3, tag & 7
             if not 1 <= number < 1 << 29:
                 raise WireError(wire.FIELD_NUMBER, place)
-            if wire_type not in (0, 1, 2, 5) or wire_types.get(number, wire_type) != wire_type:
-                raise WireError(wire.WRONG_WIRE_TYPE, place)
             content, after = value_of(data, after, end, wire_type)
+            if wire_types.get(number, wire_type) != wire_type:
+                raise WireError(wire.WRONG_WIRE_TYPE, place)
         except WireError as error:
             raise WireError(error.code, place) from None
         yield number, place, content
@@ -115,6 +115,8 @@ def value_of(data: bytes, place: int, end: int, wire_type: int) -> tuple[int | r
         if length > end - first:
             raise WireError(wire.LENGTH_TOO_LARGE, place)
         return range(first, first + length), first + length
+    if wire_type not in (1, 5):
+        raise WireError(wire.WRONG_WIRE_TYPE, place)
     size = 8 if wire_type == 1 else 4
     if end - place < size:
         raise WireError(wire.TRUNCATED, place)

@@ -114,6 +114,7 @@ def test_a_body_cut_at_every_byte_is_scanned_as_by_the_twin() -> None:
 
 
 HUGE = (1 << 64) - 1
+VALUE = tag(1, 1) + bytes(8)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,16 @@ HUGE = (1 << 64) - 1
         (message(1, message(2, b"\x0a\x00")), wire.WRONG_WIRE_TYPE, 4),
         (message(1, message(2, b"\x11" + bytes(8))), wire.WRONG_WIRE_TYPE, 4),
         (message(1, message(2, b"\x10" + b"\xff" * 9 + b"\x7f")), wire.VARINT_TOO_LONG, 4),
+        # What is damaged is refused as that, also where it has a wrong wire type.
+        (b"\x08", wire.TRUNCATED, 0),
+        (b"\x19" + bytes(7), wire.TRUNCATED, 0),
+        (message(1, message(2, b"\x0a\x09")), wire.LENGTH_TOO_LARGE, 4),
+        # Behind a value: a timestamp that ends nowhere, is too long or of a wrong wire type.
+        (message(1, message(2, VALUE + b"\x10")), wire.TRUNCATED, 13),
+        (message(1, message(2, VALUE + b"\x10\x80")), wire.TRUNCATED, 13),
+        (message(1, message(2, VALUE + b"\x10" + b"\xff" * 11)), wire.VARINT_TOO_LONG, 13),
+        (message(1, message(2, VALUE + b"\x12\x00")), wire.WRONG_WIRE_TYPE, 13),
+        (message(1, message(2, VALUE + b"\x10\x05\x12\x00")), wire.WRONG_WIRE_TYPE, 15),
         (message(1, b"\x08\x00"), wire.WRONG_WIRE_TYPE, 2),
         (message(1, b"\x0a\x05ab"), wire.LENGTH_TOO_LARGE, 2),
         # The length of a label reaches beyond its series, but not beyond the body.
@@ -161,6 +172,11 @@ def test_a_hostile_body_is_refused_at_its_byte(data: bytes, code: int, position:
         (b"\x10\x85\x80\x00", 5, 0),
         (b"\x09" + struct.pack("<Q", 0x7FF0000000000002), 0, 0x7FF0000000000002),
         (b"\x09" + bytes(8) + b"\x18\x07\x10\x02", 2, 0),
+        (VALUE + b"\x10\x05", 5, 0),
+        (b"\x10\x05" + VALUE, 5, 0),
+        (VALUE + b"\x10\x05\x10\x06\x09\x07" + bytes(7), 6, 7),
+        (VALUE + b"\x90\x00\x05", 5, 0),
+        (VALUE + b"\x10\x05" + tag(4, 2) + b"\x01\x10", 5, 0),
     ],
 )
 def test_the_fields_of_a_sample(content: bytes, timestamp: int, bits: int) -> None:
