@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from receiver.errors import CorruptBody, TooLarge
-from receiver.wire.histograms import (
+from receiver.wire.histogram_fields import (
     COUNT_FLOAT,
     COUNT_INT,
     ENTRIES,
-    HINTS,
     IS_FLOAT,
     NEGATIVE_COUNTS,
     NEGATIVE_DELTAS,
@@ -30,13 +29,15 @@ from receiver.wire.histograms import (
     ZERO_COUNT_INT,
     ZERO_IS_FLOAT,
     ZERO_THRESHOLD,
-    fill_buckets,
     read_scalars,
 )
+from receiver.wire.histograms import fill_buckets
 from receiver.wire.scan import SCAN_ERRORS, SCANNED
 from storage.histograms.columns import HINT_UNKNOWN, SCHEMA_MAX, Bounds, Buckets, Histograms
 from storage.histograms.problems import SOUND
 from storage.kernels.arrays import Bools, Bytes, Float64s, Int8s, Int64s, UInt64s
+
+HINTS = 4  # those above are of a later standard
 
 
 @dataclass(frozen=True, slots=True)
