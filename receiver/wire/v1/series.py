@@ -31,7 +31,7 @@ SERIES_MESSAGE, METADATA_MESSAGE = tag_of(1, LENGTH), tag_of(3, LENGTH)
 LABEL, SAMPLE, EXEMPLAR, HISTOGRAM = (tag_of(number, LENGTH) for number in range(1, 5))
 KNOWN_END = tag_of(5)
 # Of a sample.
-SAMPLE_KNOWN_END = tag_of(3)
+SAMPLE_END = tag_of(3)
 
 
 @kernel_part
@@ -79,9 +79,7 @@ def scan_series(
                 label_start = place
             label_end = after
         elif tag == SAMPLE:
-            bits, timestamp, _, error, error_place = scan_sample(
-                base, first, after, SAMPLE_KNOWN_END
-            )
+            bits, timestamp, _, error, error_place = scan_sample(base, first, after, SAMPLE_END)
             if error != SCANNED:
                 return error, error_place, label_start, label_end, sample, histogram, exemplar
             if sample < capacity:

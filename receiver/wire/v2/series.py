@@ -50,7 +50,7 @@ SAMPLE, HISTOGRAM, EXEMPLAR, METADATA_MESSAGE = (tag_of(number, LENGTH) for numb
 CREATED = tag_of(6, VARINT)
 KNOWN_END = tag_of(7)
 # Of a sample.
-SAMPLE_KNOWN_END = tag_of(4)
+SAMPLE_END = tag_of(4)
 
 # Places of the tally behind those of receiver.wire. NAME_HASH: the low hash of the text __name__.
 SYMBOLS, STARTS, REFUSED, NAME_HASH = range(TALLY_SIZE, TALLY_SIZE + 4)
@@ -144,9 +144,7 @@ def scan_series(
             references_start = place if references_end == start else references_start
             references_end = after
         elif tag == SAMPLE:
-            bits, timestamp, since, error, error_place = scan_sample(
-                base, first, after, SAMPLE_KNOWN_END
-            )
+            bits, timestamp, since, error, error_place = scan_sample(base, first, after, SAMPLE_END)
             if sample < capacity:
                 store_word(timestamps, 8 * sample, timestamp)
                 store_word(value_bits, 8 * sample, bits)
