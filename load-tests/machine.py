@@ -4,15 +4,16 @@ import importlib.metadata
 import os
 import platform
 import re
+import shutil
 import subprocess
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 from servers import CHECKOUT, Program
 
 LIBRARIES = ("numpy", "numba", "duckdb", "pyarrow", "aiohttp", "uvloop")
-VERSION = re.compile(r"\d+\.\d+[\w.+]*")
+# Dates and numbers of builds around it are no part of it: victoria-metrics-2026-tags-v1.150.0-0-ga
+VERSION = re.compile(r"\d+\.\d+[\w.+~]*(?:-(?:rc|alpha|beta|enterprise|cluster)[\w.]*)*")
 
 
 def machine_facts(work: Path, programs: Sequence[Program]) -> list[str]:
@@ -50,25 +51,45 @@ def file_system(path: Path) -> str:
 
 
 def version(program: Program) -> str:
-    """What the program says its version is, shortened to the number."""
-    if program.name == "cupola":
-        project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-        return str(project["version"])
+    """What the very program that is measured says its version is; of Cupola, its commit, too."""
     answer = subprocess.run(
-        [*program.command, "--version"], capture_output=True, text=True, timeout=60, check=False
-    )
-    text = answer.stdout + answer.stderr
-    found = VERSION.search(text)
-    return found.group(0) if found else debian_version(program)
-
-
-def debian_version(program: Program) -> str:
-    """The version of the Debian package, for a program that does not know its own."""
-    answer = subprocess.run(
-        ["dpkg-query", "--show", "--showformat=${Version}", program.name],
+        [*program.command, "--version"],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
+        cwd=CHECKOUT,
     )
-    return answer.stdout.strip() or "of unknown version"
+    own = version_in(answer.stdout) or version_in(answer.stderr) or package_version(program)
+    return f"{own} ({commit()})" if program.name == "cupola" else own
+
+
+def version_in(text: str) -> str:
+    """The version in the first line of a program's answer, or the line if there is none in it."""
+    line = text.strip().partition("\n")[0]
+    found = VERSION.search(line)
+    return found[0] if found else line
+
+
+def package_version(program: Program) -> str:
+    """The version of the Debian package that has this file, for a program that does not know."""
+    path = os.path.realpath(shutil.which(program.command[0]) or program.command[0])
+    owner = first_line("dpkg-query", "--search", path).partition(":")[0]
+    version = owner and first_line("dpkg-query", "--show", "--showformat=${Version}", owner)
+    return version or "of unknown version"
+
+
+def commit() -> str:
+    """The commit of the checkout, marked where files were changed since."""
+    return first_line("git", "describe", "--always", "--dirty") or "of unknown commit"
+
+
+def first_line(*command: str) -> str:
+    """What a command prints, "" if it fails or is not there."""
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, cwd=CHECKOUT
+        )
+    except OSError:
+        return ""
+    return answer.stdout.strip().partition("\n")[0] if answer.returncode == 0 else ""

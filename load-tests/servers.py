@@ -106,16 +106,18 @@ def prometheus_arguments(directory: Path, port: int) -> list[str]:
     ]
 
 
-def cupola_command() -> tuple[str, ...]:
-    script = Path(sys.executable).parent / "cupola"
-    return (str(script),) if script.exists() else (sys.executable, "-m", "receiver")
+def installed(*names: str) -> tuple[str, ...]:
+    """The command of a peer: the first of these names that the PATH has, by its path."""
+    found = [path for path in map(shutil.which, names) if path is not None]
+    return (found[0] if found else names[0],)
 
 
 PROGRAMS = (
     Program(
         "cupola",
         "Cupola",
-        cupola_command(),
+        # Of the checkout that the benchmark is in, whatever else is installed; see `start`.
+        (sys.executable, "-m", "receiver"),
         cupola_arguments,
         "/-/ready",
         warm="cupola_kernels_warm 1.0",
@@ -124,12 +126,12 @@ PROGRAMS = (
     Program(
         "victoria-metrics",
         "VictoriaMetrics",
-        ("victoria-metrics",),
+        installed("victoria-metrics", "victoria-metrics-prod"),
         victoria_metrics_arguments,
         "/health",
         query_parameters={"nocache": "1"},
     ),
-    Program("prometheus", "Prometheus", ("prometheus",), prometheus_arguments, "/-/ready"),
+    Program("prometheus", "Prometheus", installed("prometheus"), prometheus_arguments, "/-/ready"),
 )
 
 
