@@ -49,6 +49,8 @@ from receiver.version import program_version
 from receiver.web.connections import Connections
 from receiver.web.open_files import allow_many_files
 from receiver.web.probes import Probes
+from receiver.web.redirects import Redirects
+from receiver.web.request_heads import parser_limits
 from receiver.web.tls import Listening
 from receiver.wire.columns import limits_of, replay_limits_of
 from receiver.wire.decoder import WriteDecoder, warm_decoder
@@ -115,6 +117,9 @@ def build_app(config: Config) -> web.Application:
         cors=Cors(config.api.cors_origin).headers,
     )
     guard.install(app)
+    redirects = Redirects()
+    redirects.install(app)
+    redirects.add_routes(app)
     write_handler.add_routes(app)
     rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
     OtlpHandler(write_handler, rules, metrics).add_routes(app)
@@ -319,12 +324,13 @@ async def serve_until_stopped(config: Config, listener: socket.socket) -> int:
         # Counted from the start of a connection, too, so that it bounds the first head as well.
         keepalive_timeout=config.web.read_timeout_ms / 1000,
         shutdown_timeout=config.web.shutdown_timeout_ms / 1000,
+        **parser_limits(config.web),
     )
     await runner.setup()
     assert runner.server is not None, "BUG: set up, but without a server"
     stop = asyncio.Event()
     on_signals(stop.set, app[RELOADER].reload_now)
-    connections = Connections(runner.server, config.web.connections_max, app[METRICS])
+    connections = Connections(runner.server, config.web, app[METRICS])
     listening = Listening(connections, listener)
     await listening.follow(app[ACCESS_FILES].web)
     host, port = listener.getsockname()[:2]

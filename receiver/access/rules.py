@@ -26,6 +26,9 @@ class Need(Enum):
 RULES: dict[str, Need] = {
     "/-/healthy": Need.NOTHING,
     "/-/ready": Need.NOTHING,
+    "/": Need.LOGIN,
+    "/graph": Need.LOGIN,
+    "/query": Need.LOGIN,
     "/metrics": Need.METRICS,
     "/api/v1/write": Need.WRITE,
     "/api/v1/push": Need.WRITE,

@@ -6,7 +6,7 @@ Loading this module loads neither numba nor DuckDB.
 from dataclasses import dataclass
 
 from storage.dedup.algorithm import Algorithm
-from storage.options import DAY_MS, GIB, MIB, MINUTE_MS, setting
+from storage.options import DAY_MS, GIB, KIB, MIB, MINUTE_MS, setting
 
 SECOND_MS = 1_000
 # What the decoder itself can do, whatever is configured: bodies once acknowledged must still be
@@ -138,6 +138,20 @@ class WebOptions:
         5 * MINUTE_MS,
         "How long a connection may wait for the whole head of its next request; then it is closed.",
         allowed=(1, DAY_MS),
+    )
+    head_bytes_max: int = setting(
+        "max-head-bytes",
+        "bytes",
+        1 * MIB,
+        "Size of the largest head of a request, URL and headers; above it the answer is 431.",
+        allowed=(8 * KIB, 64 * MIB),
+    )
+    headers_max: int = setting(
+        "max-headers",
+        "integer",
+        1_000,
+        "Headers that a request may have; above it the answer is 431.",
+        allowed=(32, 100_000),
     )
     shutdown_timeout_ms: int = setting(
         "shutdown-timeout",

@@ -1,4 +1,5 @@
 """Connections: TLS, their number and their patience, and the pages that say how the program is.
 
+`request_heads` bounds what comes before a body; `redirects` are for paths that are nearly right.
 Begin with `connections`.
 """

@@ -15,6 +15,8 @@ from typing import cast
 from aiohttp import web
 
 from receiver.metrics import ReceiverMetrics
+from receiver.settings.options import WebOptions
+from receiver.web.request_heads import bound_head
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +24,12 @@ LOG_EVERY_S = 10.0
 
 
 class Connections:
-    """Makes the protocols of new connections. most: web.max-connections."""
+    """Makes the protocols of new connections."""
 
-    def __init__(self, server: web.Server, most: int, metrics: ReceiverMetrics) -> None:
+    def __init__(self, server: web.Server, options: WebOptions, metrics: ReceiverMetrics) -> None:
         self._server = server
-        self._most = most
+        self._options = options
+        self._most = options.connections_max
         self._refused = metrics.connections_refused
         self._told_s = -LOG_EVERY_S
         metrics.connections_open.set_function(lambda: len(server.connections))
@@ -42,6 +45,7 @@ class Connections:
             self._tell()
             return
         handler = self._server()
+        bound_head(handler, self._options)
         transport.set_protocol(handler)
         handler.connection_made(transport)
 

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from receiver.server import DATABASE, build_app
 from receiver.settings.config import build
+from receiver.web.request_heads import parser_limits
 from tests.makers.bodies.v1 import HEADERS, encode
 
 Series = tuple[dict[str, str], Sequence[tuple[int, float]]]
@@ -50,9 +51,10 @@ class RealApi:
 async def started_program(settings: Mapping[str, object]) -> AsyncIterator[TestClient[Any, Any]]:
     """A client of a program with these settings by dotted name, until the end of the `async
     with`."""
-    app = build_app(build(settings))
+    config = build(settings)
+    app = build_app(config)
     server = TestServer(app)
-    await server.start_server(auto_decompress=False)
+    await server.start_server(auto_decompress=False, **parser_limits(config.web))
     async with TestClient(server) as client:
         await app[DATABASE].opened()
         yield client

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from compose.processes import Server, free_ports
 from compose.scene import cupola_server
 from receiver.metrics import ReceiverMetrics
+from receiver.settings.options import WebOptions
 from receiver.web.connections import Connections
 
 HEAD = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -39,7 +40,9 @@ def test_connections_above_the_bound_are_closed(
         runner = web.AppRunner(app)
         await runner.setup()
         assert runner.server is not None
-        connections = Connections(runner.server, 3, ReceiverMetrics(registry))
+        connections = Connections(
+            runner.server, WebOptions(connections_max=3), ReceiverMetrics(registry)
+        )
         server = await asyncio.get_running_loop().create_server(connections, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         # At once, so that all of them are waiting to be accepted.

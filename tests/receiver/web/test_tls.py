@@ -19,7 +19,7 @@ from receiver.access.grants import Grants
 from receiver.access.guard import Guard
 from receiver.access.web_config import WebConfig, read_web_config
 from receiver.metrics import ReceiverMetrics
-from receiver.settings.options import CERTIFICATE_FIELDS
+from receiver.settings.options import CERTIFICATE_FIELDS, WebOptions
 from receiver.settings.reloading import Reloader, ReloadMetrics, WatchedFile
 from receiver.web.connections import Connections
 from receiver.web.tls import Listening
@@ -115,7 +115,7 @@ def play(
         with socket.create_server(("127.0.0.1", 0)) as listener:
             scene.url = f"https://localhost:{listener.getsockname()[1]}"
             assert runner.server is not None
-            connections = Connections(runner.server, 100, ReceiverMetrics(registry))
+            connections = Connections(runner.server, WebOptions(), ReceiverMetrics(registry))
             listening = Listening(connections, listener)
             await listening.follow(file)
             try:

@@ -1,0 +1,126 @@
+"""Paths that are nearly right: where Prometheus sends those who ask for them.
+
+    //api/v1/query, /api/./v1/query     307 to the path without what is superfluous
+    /api/v1/query/, /api/v1/Query       301, or 307 if something is posted, to the route meant
+    /api/v1                             307 to /api/v1/
+    /, /graph                           302 to the page
+
+The rules are those of Go's router and of the one behind it, with one exception: the prefix of the
+API stays in the target, so that following it leads there. The query string is kept as it is.
+
+Invariant: a target is a path of this server, never another host.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from urllib.parse import quote
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from receiver.tenant_header import PREFIXES
+
+API = "/api/v1"
+PAGE = "/query"
+# What a URL may hold as it is; the rest, a backslash say, browsers read in ways of their own.
+_SAFE = "!#$%&'()*+,/:;=?@[]~"
+
+_HTML = """<!DOCTYPE html>
+<html lang="en"><head><title>Cupola</title></head><body>
+<h1>Cupola</h1>
+<p>This server has no pages of its own. Ask its <a href="api/v1/status/buildinfo">API</a>, which is
+that of Prometheus, with a client such as Grafana, and watch it by its
+<a href="/metrics">metrics</a>.</p>
+</body></html>
+"""
+
+
+class Redirects:
+    """A middleware behind the guard, and the routes of the page."""
+
+    def add_routes(self, app: web.Application) -> None:
+        for prefix in PREFIXES:
+            app.router.add_get(f"{prefix}/", self.to_page)
+            app.router.add_get(f"{prefix}/graph", self.to_page)
+            app.router.add_get(prefix + PAGE, self.page)
+
+    def install(self, app: web.Application) -> None:
+        """Redirect whoever asks for a path that is none; after what decides who may ask."""
+
+        @web.middleware
+        async def redirect(request: web.Request, handler: Handler) -> web.StreamResponse:
+            target = self._target(request)
+            return await handler(request) if target is None else target
+
+        app.middlewares.append(redirect)
+
+    async def to_page(self, request: web.Request) -> web.Response:
+        prefix = request.path.rpartition("/")[0]
+        query = raw_query(request) if request.path.endswith("/graph") else ""
+        return redirection(302, prefix + PAGE, query)
+
+    async def page(self, request: web.Request) -> web.Response:
+        return web.Response(text=_HTML, content_type="text/html")
+
+    def _target(self, request: web.Request) -> web.Response | None:
+        """Where to go instead, if anywhere."""
+        path = request.rel_url.raw_path
+        if not path.startswith("/"):
+            return None
+        clean = clean_path(path)
+        if clean != path:
+            return redirection(307, clean, raw_query(request))
+        if request.match_info.http_exception is None:
+            return None
+        if path in [prefix + API for prefix in PREFIXES] or path in PREFIXES[1:]:
+            return redirection(307, f"{path}/", raw_query(request))
+        meant = route_meant(request.app, path, request.method)
+        if meant is None:
+            return None
+        return redirection(301 if request.method == "GET" else 307, meant, raw_query(request))
+
+
+def raw_query(request: web.Request) -> str:
+    """The query string with its question mark, as it was sent."""
+    query = request.rel_url.raw_query_string
+    return f"?{query}" if query else ""
+
+
+def redirection(status: int, path: str, query: str) -> web.Response:
+    """The answer that names another path."""
+    location = quote((path + query).encode("utf-8", "surrogateescape"), safe=_SAFE)
+    assert location.startswith("/") and not location.startswith("//"), "BUG: another host"
+    return web.Response(status=status, headers={"Location": location})
+
+
+def clean_path(path: str) -> str:
+    """The path without empty segments, `.` and `..`; a slash at its end stays."""
+    if "//" not in path and "/." not in path:
+        return path
+    clean = posixpath.normpath(f"/{path.lstrip('/')}")
+    return f"{clean}/" if path.endswith("/") and clean != "/" else clean
+
+
+def route_meant(app: web.Application, path: str, method: str) -> str | None:
+    """The path of a route for this method that differs in a slash at its end or in case only; the
+    beginning that all of the API has in common is not found by case."""
+    wanted = path.rstrip("/").split("/")
+    for route in app.router.routes():
+        if route.resource is None or route.method != method:
+            continue
+        before, found, _ = route.resource.canonical.partition(f"{API}/")
+        if found and not path.startswith(before + found):
+            continue
+        names = route.resource.canonical.split("/")
+        if len(names) == len(wanted) and all(map(is_meant, names, wanted)):
+            return "/".join(
+                given if name.startswith("{") else name
+                for name, given in zip(names, wanted, strict=True)
+            )
+    return None
+
+
+def is_meant(name: str, given: str) -> bool:
+    """Whether a segment of a path is the one of a route, or may be its variable part."""
+    return bool(given) if name.startswith("{") else name.lower() == given.lower()
