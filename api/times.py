@@ -7,11 +7,12 @@ is checked against the limits before it is rounded.
 
 import math
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from api.promql.go_format import parse_float, quote
 from api.promql.syntax.durations import parse_duration
+from storage.options import DAY_MS, MINUTE_MS
 
 # The outermost times of Prometheus' API; a lookback or an offset fits between them and int64.
 MIN_TIME_MS: Final = -9_223_309_901_257_974_000
@@ -22,19 +23,23 @@ _BOUNDARY_TIMES = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
 )
 
 SECOND_NS: Final = 1_000_000_000
 MS_NS: Final = 1_000_000
-_DURATION_NS_MAX = (1 << 63) - 1
+_INT64_BOUND = 1 << 63
+_INT64_DIGITS = 19
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DAYS_OF_400_YEARS = 146_097
 
 
 def parse_time_ms(text: str) -> int:
-    """Raises ValueError. Times beyond Prometheus' own bounds become those bounds."""
+    """Raises ValueError. Times beyond Prometheus' own bounds become those bounds, and NaN, which it
+    takes for some time long ago, becomes the first of them."""
     seconds = parse_float(text)
-    if seconds is not None and not math.isnan(seconds):
-        return _clamp(seconds)
+    if seconds is not None:
+        return MIN_TIME_MS if math.isnan(seconds) else _clamp(seconds)
     if text in _BOUNDARY_TIMES:
         return _BOUNDARY_TIMES[text]
     time_ms = _parse_rfc3339(text)
@@ -57,27 +62,55 @@ def _parse_rfc3339(text: str) -> int | None:
     if match is None:
         return None
     *fields, fraction, sign, hours, minutes = match.groups()
+    offset_minutes = int(hours or 0) * 60 + int(minutes or 0)
+    if int(hours or 0) > 24 or int(minutes or 0) > 60:  # Go's bounds
+        return None
+    year, *rest = map(int, fields)
+    # Python has no year 0; 400 years on, the calendar is the same.
+    shifted_days = 0 if year else _DAYS_OF_400_YEARS
     try:
-        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-        zone = timezone(-offset if sign == "-" else offset)
-        time = datetime(*map(int, fields), tzinfo=zone)  # type: ignore[misc,arg-type]
+        time = datetime(year or 400, *rest, tzinfo=UTC)  # type: ignore[misc,arg-type]
     except ValueError:
         return None
     milliseconds = int((fraction or "0")[:3].ljust(3, "0"))
-    return (time - _EPOCH) // timedelta(milliseconds=1) + milliseconds
+    milliseconds += (time - _EPOCH) // timedelta(milliseconds=1) - shifted_days * DAY_MS
+    offset_ms = offset_minutes * MINUTE_MS
+    return milliseconds + (offset_ms if sign == "-" else -offset_ms)
 
 
 def parse_duration_ns(text: str) -> int:
     """Raises ValueError. May be negative, as float seconds may."""
     seconds = parse_float(text)
-    if seconds is not None and not math.isnan(seconds):
-        if abs(seconds * SECOND_NS) > _DURATION_NS_MAX:
-            raise ValueError(f"cannot parse {quote(text)} to a valid duration. It overflows int64")
-        return int(seconds * SECOND_NS)
+    if seconds is not None:
+        return _nanoseconds(seconds, text)
     try:
         return parse_duration(text) * MS_NS
     except ValueError:
         raise ValueError(f"cannot parse {quote(text)} to a valid duration") from None
+
+
+def _nanoseconds(seconds: float, text: str) -> int:
+    """Where a float is no int64 but not above its bounds either, it becomes the lowest one, as on
+    amd64: NaN, and the float that is next to the highest."""
+    nanoseconds = seconds * SECOND_NS
+    if abs(nanoseconds) > _INT64_BOUND:
+        raise ValueError(f"cannot parse {quote(text)} to a valid duration. It overflows int64")
+    if math.isnan(nanoseconds) or nanoseconds == _INT64_BOUND:
+        return -_INT64_BOUND
+    return int(nanoseconds)
+
+
+def parse_integer(text: str) -> int:
+    """An int64 as Go's strconv.Atoi reads it. Raises ValueError with its text."""
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(f"strconv.Atoi: parsing {quote(text)}: invalid syntax")
+    digits = text.lstrip("+-").lstrip("0")
+    # Python refuses to read very many digits.
+    value = int(digits or "0") if len(digits) <= _INT64_DIGITS else _INT64_BOUND + 1
+    value = -value if text.startswith("-") else value
+    if not -_INT64_BOUND <= value < _INT64_BOUND:
+        raise ValueError(f"strconv.Atoi: parsing {quote(text)}: value out of range")
+    return value
 
 
 def seconds_of(ms: int | None) -> float | None:

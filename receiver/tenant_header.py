@@ -2,16 +2,12 @@
 
 from multidict import CIMultiDictProxy
 
-from storage.tenants.tenant import DEFAULT_TENANT, parse_tenant
+from storage.tenants.tenant import DEFAULT_TENANT, named_tenants, parse_tenant
 
 PREFIXES = ("", "/prometheus")
-TENANT_HEADERS = ("X-Scope-OrgID", "THANOS-TENANT")
 
 
 def tenant_of(headers: CIMultiDictProxy[str]) -> str:
     """The tenant that a request names, or the default one. Raises TenantError."""
-    for name in TENANT_HEADERS:
-        text = headers.get(name)
-        if text is not None:
-            return parse_tenant(text)
-    return DEFAULT_TENANT
+    text = named_tenants(headers)
+    return DEFAULT_TENANT if text is None else parse_tenant(text)

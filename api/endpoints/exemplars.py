@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from api.answers.exemplars import encode_exemplars
 from api.endpoints.handler import NOTHING, Call, Job, Turn
+from api.errors import BadData
 from api.params import exemplar_params
 from api.promql.engine import Engine
+from api.promql.errors import ParseError
 from api.promql.syntax.nodes import Node, VectorSelector, children
 from api.sources.queriers import QuerierSource
 from storage.labels.matchers import Matcher
@@ -23,7 +25,10 @@ class ExemplarHandlers:
         range, offset and place in the expression."""
         params = exemplar_params(call.params)
         self._source.limits(call.tenants).check_text(params.text)
-        matcher_sets = selectors_of(self._engine.parse(params.text))
+        try:
+            matcher_sets = selectors_of(self._engine.parse(params.text))
+        except ParseError as error:
+            raise BadData(str(error)) from None  # alone, unlike that of a query
         if not matcher_sets:
             return NOTHING
 

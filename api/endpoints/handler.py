@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from api.answers.encoding import Buffer
-from api.params import Params
+from api.forms import Params
 
 
 @dataclass(frozen=True, slots=True)

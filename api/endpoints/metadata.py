@@ -8,13 +8,13 @@ from pathlib import Path
 
 from api.answers.encoding import Buffer, encode_data, encode_labelsets, encode_texts
 from api.endpoints.handler import Call, Job, Turn
+from api.endpoints.label_names import unescape_label_name
 from api.params import (
     MetadataParams,
     ReplicaParams,
     SeriesParams,
     metadata_params,
     series_params,
-    unescape_label_name,
 )
 from api.sources.queriers import QuerierSource
 from api.sources.store import Querier

@@ -4,18 +4,23 @@ A handler reads the parameters and returns a job, so that a bad request is answe
 the job computes in a thread when its turn has come. Handlers know neither HTTP nor JSON.
 """
 
-import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 from api.answers.encoding import Buffer, encode_result
 from api.endpoints.handler import Call, Job, Turn
-from api.params import QueryParams, instant_time_ms, query_params, range_params
-from api.promql.engine import Engine
+from api.endpoints.query_stats import statistics
+from api.params import QueryParams, instant_time_ms, query_params, range_params, stats_warnings
+from api.promql.engine import Engine, Measured
+from api.promql.errors import QueryTimeout
 from api.promql.queryable import Queryable
 from api.promql.vectors.value import Result
 from api.sources.provenance import check_plain, with_origins
 from api.sources.queriers import QuerierSource
+
+# Evaluates a query over a querier.
+Evaluate = Callable[[Queryable, Turn, Measured], Result]
 
 
 class QueryHandlers:
@@ -34,10 +39,10 @@ class QueryHandlers:
 
     def query(self, call: Call) -> Job:
         """The value of an expression at one time."""
-        params = query_params(call.params)
         time_ms = instant_time_ms(call.params, now_ms=self._now_ms())
+        params = query_params(call.params)
 
-        def evaluate(querier: Queryable, turn: Turn) -> Result:
+        def evaluate(querier: Queryable, turn: Turn, meter: Measured) -> Result:
             return self._engine.instant_query(
                 querier,
                 params.text,
@@ -45,17 +50,18 @@ class QueryHandlers:
                 lookback_ms=params.lookback_ms,
                 timeout_ms=turn.timeout_ms,
                 cancelled=turn.cancelled,
+                meter=meter,
             )
 
         return self._job(call, params, evaluate)
 
     def query_range(self, call: Call) -> Job:
         """The values of an expression at start, start + step, ... up to end."""
-        params = query_params(call.params)
         times = range_params(call.params)
+        params = query_params(call.params)
         self._source.limits(call.tenants).check_length(times.start_ms, times.end_ms)
 
-        def evaluate(querier: Queryable, turn: Turn) -> Result:
+        def evaluate(querier: Queryable, turn: Turn, meter: Measured) -> Result:
             return self._engine.range_query(
                 querier,
                 params.text,
@@ -65,37 +71,41 @@ class QueryHandlers:
                 lookback_ms=params.lookback_ms,
                 timeout_ms=turn.timeout_ms,
                 cancelled=turn.cancelled,
+                meter=meter,
             )
 
         return self._job(call, params, evaluate)
 
-    def _job(
-        self, call: Call, params: QueryParams, evaluate: Callable[[Queryable, Turn], Result]
-    ) -> Job:
+    def _job(self, call: Call, params: QueryParams, evaluate: Evaluate) -> Job:
         self._source.limits(call.tenants).check_text(params.text)
+        if params.timeout_ms is not None and params.timeout_ms <= 0:
+            return Job(partial(self._out_of_time, params.text))
         if params.provenance:
             check_plain(self._engine.parse(params.text))
+        return Job(partial(self._run, call, params, evaluate), params.timeout_ms)
 
-        def run(turn: Turn) -> Iterator[Buffer]:
-            started = time.monotonic()
-            querier = self._source.querier(call.tenants, params.replicas)
-            origins = None
-            if params.provenance:
-                result, origins = with_origins(querier, lambda read: evaluate(read, turn))
-            else:
-                result = evaluate(querier, turn)
-            stats = _timings(turn, time.monotonic() - started) if params.stats else None
-            return encode_result(result, limit=params.limit, stats=stats, origins=origins)
+    def _out_of_time(self, text: str, turn: Turn) -> Iterator[Buffer]:
+        """The end of a query that has no time. That its text is wrong is found before."""
+        self._engine.parse(text)
+        raise QueryTimeout("query timed out in query execution")
 
-        return Job(run, params.timeout_ms)
-
-
-def _timings(turn: Turn, evaluation_seconds: float) -> dict[str, Any]:
-    """The statistics of a query, as far as they are measured."""
-    return {
-        "timings": {
-            "evalTotalTime": evaluation_seconds,
-            "execQueueTime": turn.queued_seconds,
-            "execTotalTime": turn.queued_seconds + evaluation_seconds,
-        }
-    }
+    def _run(
+        self, call: Call, params: QueryParams, evaluate: Evaluate, turn: Turn
+    ) -> Iterator[Buffer]:
+        querier = self._source.querier(call.tenants, params.replicas)
+        origins = None
+        meter = Measured()
+        if params.provenance:
+            result, origins = with_origins(
+                querier,
+                lambda read: evaluate(read, turn, Measured() if meter.evaluator else meter),
+            )
+        else:
+            result = evaluate(querier, turn, meter)
+        stats = None
+        if params.stats:
+            per_step = params.stats == "all" and self._engine.features.per_step_stats
+            stats = statistics(turn, meter, result, per_step=per_step)
+            warnings = result.warnings + stats_warnings(params.stats)
+            result = replace(result, warnings=warnings)
+        return encode_result(result, limit=params.limit, stats=stats, origins=origins)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from api.promql.annotations import Annotations
 from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
 from api.promql.features import Features
+from api.promql.meter import Meter
 from api.promql.options import EngineOptions
 from api.promql.syntax.nodes import Node
 from storage.kernels.arrays import Int64s
@@ -72,6 +73,7 @@ class Context:
     options: EngineOptions
     budget: Budget
     annotations: Annotations
+    meter: Meter = field(default_factory=Meter)
 
     def at_steps(self, steps: Int64s) -> Context:
         """The same query at other evaluation times."""

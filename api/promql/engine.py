@@ -8,10 +8,11 @@ asks to bound.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -21,6 +22,7 @@ from api.promql.context import Budget, Context
 from api.promql.errors import BadQuery, ExecutionError, QueryTimeout, TooManySamples
 from api.promql.evaluator import Evaluator
 from api.promql.features import Features
+from api.promql.meter import Meter
 from api.promql.options import EngineOptions
 from api.promql.plan import Frame, Plan, make_plan
 from api.promql.queryable import Queryable, Selection
@@ -43,6 +45,14 @@ PARSED_QUERY_CHARS_MAX = 8192
 TYPE_NAMES = {ValueType.MATRIX: "range vector", ValueType.STRING: "string"}
 
 
+@dataclass(slots=True)
+class Measured(Meter):
+    """What a query took and, once it has been evaluated, what can say more about it."""
+
+    evaluator: Evaluator | None = None
+    context: Context | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
     """What one query asks for beside its text; None stands for the engine's setting."""
@@ -50,6 +60,7 @@ class QueryOptions:
     lookback_ms: int | None = None
     timeout_ms: int | None = None
     cancelled: Callable[[], bool] = lambda: False
+    meter: Measured = field(default_factory=Measured)
 
 
 class Engine:
@@ -73,10 +84,12 @@ class Engine:
         lookback_ms: int | None = None,
         timeout_ms: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
+        meter: Measured | None = None,
     ) -> Result:
         """The value of a query at one time. Raises QueryError of any kind."""
         query = _Query(text, time_ms, time_ms, 0, is_range=False)
-        return self._run(queryable, query, QueryOptions(lookback_ms, timeout_ms, cancelled))
+        options = QueryOptions(lookback_ms, timeout_ms, cancelled, meter or Measured())
+        return self._run(queryable, query, options)
 
     def range_query(
         self,
@@ -89,6 +102,7 @@ class Engine:
         lookback_ms: int | None = None,
         timeout_ms: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
+        meter: Measured | None = None,
     ) -> Result:
         """The values of a query at start, start + step, ... up to end. Raises QueryError."""
         if step_ms <= 0:
@@ -96,7 +110,8 @@ class Engine:
         if end_ms < start_ms:
             raise BadQuery("end timestamp must not be before start time")
         query = _Query(text, start_ms, end_ms, step_ms, is_range=True)
-        return self._run(queryable, query, QueryOptions(lookback_ms, timeout_ms, cancelled))
+        options = QueryOptions(lookback_ms, timeout_ms, cancelled, meter or Measured())
+        return self._run(queryable, query, options)
 
     def parse(self, text: str) -> Node:
         """The tree of a query under this engine's features. Raises ParseError."""
@@ -118,18 +133,19 @@ class Engine:
                 f'invalid expression type "{TYPE_NAMES[root.type]}" for range query, '
                 "must be Scalar or instant Vector"
             )
-        with _known_errors(self.options.max_depth):
-            return self._evaluate(queryable, query, root, options.lookback_ms, budget)
+        with _timed(options.meter), _known_errors(self.options.max_depth):
+            return self._evaluate(queryable, query, root, options, budget)
 
     def _evaluate(
         self,
         queryable: Queryable,
         query: _Query,
         root: Node,
-        lookback_ms: int | None,
+        options: QueryOptions,
         budget: Budget,
     ) -> Result:
-        lookback_ms = lookback_ms or self.options.lookback_delta_ms
+        meter, started = options.meter, time.monotonic()
+        lookback_ms = options.lookback_ms or self.options.lookback_delta_ms
         frame = Frame(
             start_ms=query.start_ms,
             end_ms=query.end_ms,
@@ -151,10 +167,15 @@ class Engine:
             options=self.options,
             budget=budget,
             annotations=Annotations(query.text.encode("utf-8", "surrogateescape")),
+            meter=meter,
         )
         selections = _select_all(queryable, plan, budget)
+        prepared = time.monotonic()
+        meter.prepare_s = prepared - started
         evaluator = Evaluator(plan, selections, lookback_ms, self._executor)
         value = _finished(evaluator, context, root)
+        meter.inner_s += time.monotonic() - prepared
+        meter.evaluator, meter.context = evaluator, context
         annotations = context.annotations
         return Result(
             value, context.steps, query.is_range, annotations.warnings(), annotations.infos()
@@ -178,6 +199,15 @@ class _Query:
         budget.charge((self.end_ms - self.start_ms) // self.step_ms + 1)
         budget.release_to(held)
         return np.arange(self.start_ms, self.end_ms + 1, self.step_ms, dtype=np.int64)
+
+
+@contextmanager
+def _timed(meter: Meter) -> Iterator[None]:
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        meter.total_s += time.monotonic() - started
 
 
 @contextmanager
@@ -221,7 +251,10 @@ def _finished(evaluator: Evaluator, context: Context, root: Node) -> Value | Mat
         return value
     # Rows that are never there must not decide the place of those they become equal to.
     vector = finish_names(context, _without_empty_rows(value))
-    return take_rows(vector, vector.labels.order()) if context.is_range else vector
+    if not context.is_range:
+        return vector
+    with context.meter.sorting():
+        return take_rows(vector, vector.labels.order())
 
 
 def _without_empty_rows(vector: Vector) -> Vector:
@@ -239,9 +272,9 @@ def _matrix_of_selector(evaluator: Evaluator, context: Context, node: MatrixSele
     extension = extension_of(node.selector, evaluator.lookback_ms)
     if extension is not None:
         extended = extend_samples(samples, end_ms, span.range_ms, extension)
-        return _matrix(selection.labels, extended)
+        return _matrix(context, selection.labels, extended)
     fresh = fresh_between(samples, end_ms - span.range_ms + 1, end_ms)
-    return _matrix(selection.labels, fresh)
+    return _matrix(context, selection.labels, fresh)
 
 
 def _matrix_of_subquery(evaluator: Evaluator, context: Context, node: Subquery) -> Matrix:
@@ -252,11 +285,16 @@ def _matrix_of_subquery(evaluator: Evaluator, context: Context, node: Subquery) 
     inner = evaluator.evaluate(node.expr, context.at_steps(grid))
     assert isinstance(inner, Vector), "BUG: a subquery over no vector"
     vector = finish_names(context, inner)
-    return _matrix(vector.labels, samples_of_cells(vector, grid))
+    return _matrix(context, vector.labels, samples_of_cells(vector, grid))
 
 
-def _matrix(labels: LabelFrame, samples: Samples) -> Matrix:
+def _matrix(context: Context, labels: LabelFrame, samples: Samples) -> Matrix:
     """The series that have samples, sorted by their labels."""
+    with context.meter.sorting():
+        return _sorted_matrix(labels, samples)
+
+
+def _sorted_matrix(labels: LabelFrame, samples: Samples) -> Matrix:
     used = np.flatnonzero(np.diff(samples.offsets))
     kept = labels.take(used)
     order = used[kept.order()]

@@ -1,7 +1,8 @@
 """The switches that turn parts of the language on or off, under Prometheus' names.
 
 A feature that is off is a parse error in the query that uses it. Three of the switches change
-results instead of syntax: delayed name removal, start timestamps, and the type and unit labels.
+results instead of syntax: delayed name removal, start timestamps, and the type and unit labels. One
+is about the statistics that may be asked for.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ class Features:
     delayed_name_removal: bool = False
     use_start_timestamps: bool = False
     type_and_unit_labels: bool = False
+    per_step_stats: bool = False
 
 
 FEATURE_FLAGS: Mapping[str, str] = MappingProxyType(
@@ -31,6 +33,7 @@ FEATURE_FLAGS: Mapping[str, str] = MappingProxyType(
         "promql-delayed-name-removal": "delayed_name_removal",
         "use-start-timestamps": "use_start_timestamps",
         "type-and-unit-labels": "type_and_unit_labels",
+        "promql-per-step-stats": "per_step_stats",
     }
 )
 

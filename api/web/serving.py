@@ -9,14 +9,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from urllib.parse import unquote
 
 from aiohttp import web
 
 from api.answers.encoding import encode_error
 from api.endpoints.handler import NOTHING, Call, Handler, Job, Turn
 from api.errors import BadData, classify, is_foreseen
+from api.forms import Params, multipart_fields
 from api.metrics import ApiMetrics
-from api.params import Params, tenants_of
+from api.params import tenants_of
 from api.web.compression import Body, choose_encoding
 from api.web.cors import Cors
 from api.web.options import ApiOptions
@@ -25,6 +27,7 @@ from api.web.query_pool import QueryPool
 logger = logging.getLogger(__name__)
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+MULTIPART_TYPE = "multipart/form-data"
 REASONS = {499: "Client Closed Request"}
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -63,7 +66,7 @@ class Server:
     async def _answer(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         params = await self._read_params(request)
         tenants = tenants_of(request.headers, tenants_max=self._options.federated_tenants_max)
-        call = Call(params, tenants, request.match_info)
+        call = Call(params, tenants, path_values(request))
         outcome = handler(call)
         encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
         if outcome == NOTHING:
@@ -83,14 +86,18 @@ class Server:
         return self._whole(request, body, part)
 
     async def _read_params(self, request: web.Request) -> Params:
-        form = await self._read_form(request) if request.method == "POST" else b""
-        query = request.url.raw_query_string
-        return Params.parse(query, form, fields_max=self._options.form_fields_max)
+        query, kind = request.rel_url.raw_query_string, request.content_type
+        fields_max = self._options.form_fields_max
+        form, parts = b"", []
+        if request.method == "POST" and kind == FORM_TYPE:
+            form = await self._read_form(request)
+        elif request.method == "POST" and kind == MULTIPART_TYPE:
+            body = await self._read_form(request)
+            parts = multipart_fields(request.headers["Content-Type"], body, fields_max=fields_max)
+        return Params.parse(query, form, parts=parts, fields_max=fields_max)
 
     async def _read_form(self, request: web.Request) -> bytes:
-        """The posted form; b"" for any other content, as Go does. Raises BadData."""
-        if request.content_type != FORM_TYPE:
-            return b""
+        """The posted form. Raises BadData."""
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 return await self._read_body(request)
@@ -173,6 +180,19 @@ class Server:
     def _headers(self, request: web.Request, encoding: str = "") -> dict[str, str]:
         headers = self._cors.headers(request.headers.get("Origin"))
         return headers | {"Content-Encoding": encoding} if encoding else headers
+
+
+def path_values(request: web.Request) -> dict[str, str]:
+    """The variable parts of the path by name; bytes that are no UTF-8 are surrogate escapes."""
+    resource = request.match_info.route.resource
+    assert resource is not None, "BUG: served without a route"
+    names = resource.canonical.split("/")
+    given = request.rel_url.raw_path.split("/")
+    return {
+        name[1:-1]: unquote(part, errors="surrogateescape")
+        for name, part in zip(names, given, strict=True)
+        if name.startswith("{")
+    }
 
 
 def _begin(job: Job, turn: Turn, encoding: str) -> tuple[Body, bytes, bool]:

@@ -28,9 +28,14 @@ from receiver.access.passwords import Passwords
 from receiver.access.rules import Need, need_of
 from receiver.access.web_config import WebConfig, subject_names
 from receiver.errors import Busy, retry_after_s
-from receiver.tenant_header import TENANT_HEADERS
 from storage.errors import TenantError
-from storage.tenants.tenant import DEFAULT_TENANT, parse_tenant
+from storage.tenants.tenant import (
+    DEFAULT_TENANT,
+    ORG_HEADER,
+    TENANT_HEADERS,
+    named_tenants,
+    parse_tenant,
+)
 
 REALM = 'realm="cupola", charset="UTF-8"'
 # What the caller of the request under way may do; for who finds tenants in the body only.
@@ -151,7 +156,7 @@ class Guard:
         """The request with the tenants that count. Raises Refused."""
         if grant.tenant is None and grant.tenants is None:
             return request
-        return with_tenant_header(request, tenants_for(claimed(request), grant))
+        return with_tenant_header(request, tenants_for(named_tenants(request.headers), grant))
 
     def _answer(self, refused: Refused) -> web.Response:
         self._refused.labels(str(refused.status)).inc()
@@ -195,15 +200,6 @@ def grant_of(certificate: dict[str, object], field: str) -> Grant:
         raise Refused(403, "the certificate names no valid tenant") from error
 
 
-def claimed(request: web.Request) -> str | None:
-    """What the request says of its tenants."""
-    for name in TENANT_HEADERS:
-        text = request.headers.get(name)
-        if text is not None:
-            return text
-    return None
-
-
 def tenants_for(text: str | None, grant: Grant) -> str:
     """The tenants of a request that names those of `text`, None for no one. Raises Refused."""
     if grant.tenant is not None:
@@ -228,7 +224,7 @@ def with_tenant_header(request: web.Request, tenants: str) -> web.Request:
     )
     # aiohttp encodes all of them again, which surrogates would not survive.
     headers = CIMultiDict((name, value.encode("utf-8", "replace").decode()) for name, value in kept)
-    headers[TENANT_HEADERS[0]] = tenants
+    headers[ORG_HEADER] = tenants
     return request.clone(headers=headers)
 
 

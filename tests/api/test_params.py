@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from api.errors import BadData
+from api.forms import Params
 from api.params import (
     MetadataParams,
-    Params,
     QueryParams,
     RangeParams,
     ReplicaParams,
@@ -15,14 +15,15 @@ from api.params import (
     instant_time_ms,
     limit_of,
     metadata_params,
-    parse_selector,
+    parse_selectors,
     query_params,
     range_params,
     replica_params,
     report_params,
     series_params,
+    stats_warnings,
     tenants_of,
-    unescape_label_name,
+    wanted_rejects,
 )
 from api.times import MAX_TIME_MS, MIN_TIME_MS
 from storage.dedup.algorithm import Algorithm
@@ -34,25 +35,6 @@ def params(**values: Any) -> Params:
     return Params({name: [value] for name, value in values.items()})
 
 
-def test_the_form_comes_before_the_url() -> None:
-    got = Params.parse("query=a&match[]=1&x=", b"query=b&match%5B%5D=2&match%5B%5D=3+4%2B")
-    assert got.first("query") == "b"
-    assert got.all("match[]") == ["2", "3 4+", "1"]
-    assert got.first("x") == got.first("nothing") == ""
-    assert got.all("nothing") == []
-
-
-def test_bytes_that_are_not_utf8_are_kept() -> None:
-    assert Params.parse("query=%ff").first("query") == "\udcff"
-    assert Params.parse("", b"query=\xff%C3%BC").first("query") == "\udcff\xfc"
-
-
-def test_too_many_fields_are_refused() -> None:
-    assert Params.parse("a&" * 4 + "a", fields_max=5).first("a") == ""
-    with pytest.raises(BadData, match="api.max-form-fields allows 5"):
-        Params.parse("a&a&a", b"a&a&a", fields_max=5)
-
-
 @pytest.mark.parametrize(
     ("headers", "tenants"),
     [
@@ -60,6 +42,8 @@ def test_too_many_fields_are_refused() -> None:
         ({"X-Scope-OrgID": "a"}, ("a",)),
         ({"THANOS-TENANT": "b"}, ("b",)),
         ({"X-Scope-OrgID": "a", "THANOS-TENANT": "b"}, ("a",)),
+        ({"X-Scope-OrgID": "anonymous", "THANOS-TENANT": "b|a"}, ("a", "b")),
+        ({"X-Scope-OrgID": "anonymous", "THANOS-TENANT": "default-tenant"}, ("default",)),
         ({"X-Scope-OrgID": "c|a|b|a"}, ("a", "b", "c")),
         ({"THANOS-TENANT": "a|a"}, ("a",)),
     ],
@@ -77,16 +61,32 @@ def test_too_many_or_bad_tenants_are_refused() -> None:
 
 
 def test_query_params() -> None:
-    nothing = QueryParams("", 0, None, None, False, ReplicaParams(True, None))
+    nothing = QueryParams("", 0, None, None, "", ReplicaParams(True, None))
     assert query_params(params()) == nothing
     given = params(
         query="up", limit="5", timeout="1m30s", lookback_delta="10", stats="all", dedup="false"
     )
-    want = QueryParams("up", 5, 90_000, 10_000, True, ReplicaParams(False, None))
+    want = QueryParams("up", 5, 90_000, 10_000, "all", ReplicaParams(False, None))
     assert query_params(given) == want
     assert query_params(params(lookback_delta="0")).lookback_ms is None
     assert query_params(params(lookback_delta="-5")).lookback_ms is None
-    assert query_params(params(timeout="0.0001")).timeout_ms == 0
+    assert query_params(params(lookback_delta="NaN")).lookback_ms is None
+    assert query_params(params(timeout="0.0001")).timeout_ms == 1
+    assert query_params(params(timeout="0.0019")).timeout_ms == 1
+    assert query_params(params(timeout="1e-10")).timeout_ms == 0
+    assert query_params(params(timeout="-0.0001")).timeout_ms == -1
+    assert query_params(params(lookback_delta="0.0001")).lookback_ms == 1
+    assert query_params(params(timeout="NaN")).timeout_ms == -9_223_372_036_855
+    assert query_params(params(limit="9223372036854775807")).limit == 2**63 - 1
+
+
+def test_values_of_stats_that_will_go_away() -> None:
+    assert [stats_warnings(text) for text in ("", "true", "all")] == [()] * 3
+    for text, quoted in (("1", '"1"'), ("TRUE", '"TRUE"'), ('a"\udcff', r'"a\"\xff"')):
+        assert stats_warnings(text) == (
+            f'value {quoted} for parameter "stats" is deprecated and will be rejected in the next '
+            'major release, use "true" or "all"',
+        )
 
 
 def test_replica_labels_are_repeated() -> None:
@@ -174,7 +174,7 @@ TEXTS = [
             'invalid parameter "step": zero or negative query resolution step widths are not '
             "accepted. Try a positive integer",
         )
-        for step in ("0", "-1", "0s", "0.0009")
+        for step in ("0", "-1", "0s", "0.0009", "NaN", "-1e-300", "9223372036.854775807")
     ),
     *(
         (
@@ -183,7 +183,11 @@ TEXTS = [
             "exceeded maximum resolution of 11,000 points per timeseries. "
             "Try decreasing the query resolution (?step=XX)",
         )
-        for start, end, step in (("0", "11001", "1"), ("-1e300", "1e300", "1h"))
+        for start, end, step in (
+            ("0", "11001", "1"),
+            ("-1e300", "1e300", "1h"),
+            ("0", "6", "0.0005"),
+        )
     ),
     (
         lambda p: instant_time_ms(p, now_ms=0),
@@ -205,6 +209,23 @@ TEXTS = [
         query_params,
         {"limit": "x"},
         'invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax',
+    ),
+    *(
+        (
+            limit_of,
+            {"limit": text},
+            f'invalid parameter "limit": strconv.Atoi: parsing "{text}": {cause}',
+        )
+        for cause, texts in {
+            "value out of range": ("9223372036854775808", "-9223372036854775809", "1" * 5_000),
+            "invalid syntax": ("1.0", "1e3", "0x1", " 1", "1_000", "+", "\u0661"),
+        }.items()
+        for text in texts
+    ),
+    (
+        limit_of,
+        {"limit": "\udcff"},
+        r'invalid parameter "limit": strconv.Atoi: parsing "\xff": invalid syntax',
     ),
     (limit_of, {"limit": "-1"}, 'invalid parameter "limit": limit must be non-negative'),
     (
@@ -236,9 +257,52 @@ TEXTS = [
     (
         exemplar_params,
         {"start": "2", "end": "1"},
-        "end timestamp is before start timestamp",
+        "end timestamp must not be before start timestamp",
+    ),
+    # Of several mistakes Prometheus finds one first.
+    (
+        range_params,
+        {"limit": "-1", "start": "x"},
+        'invalid parameter "limit": limit must be non-negative',
+    ),
+    (
+        lambda p: instant_time_ms(p, now_ms=0),
+        {"limit": "-1", "time": "x"},
+        'invalid parameter "limit": limit must be non-negative',
+    ),
+    (
+        query_params,
+        {"timeout": "x", "lookback_delta": "x", "dedup": "x"},
+        'invalid parameter "timeout": cannot parse "x" to a valid duration',
+    ),
+    (
+        query_params,
+        {"timeout": "1e10", "lookback_delta": "x"},
+        'invalid parameter "timeout": cannot parse "1e10" to a valid duration. It overflows int64',
+    ),
+    (
+        lambda p: series_params(p, required=True),
+        {"limit": "-1"},
+        "no match[] parameter provided",
+    ),
+    (
+        series_params,
+        {"match[]": "{", "limit": "-1", "start": "x"},
+        'invalid parameter "limit": limit must be non-negative',
+    ),
+    (
+        series_params,
+        {"match[]": "{", "end": "x"},
+        "invalid parameter \"end\": invalid time value for 'end': "
+        'cannot parse "x" to a valid timestamp',
+    ),
+    (
+        wanted_rejects,
+        {"match[]": "{}"},
+        'invalid parameter "match[]": match[] must contain at least one non-empty matcher',
     ),
     (metadata_params, {"limit": "x"}, "limit must be a number"),
+    (metadata_params, {"limit": "9223372036854775808"}, "limit must be a number"),
     (metadata_params, {"limit_per_metric": "1.5"}, "limit_per_metric must be a number"),
 ]
 
@@ -271,62 +335,61 @@ EMPTY = "match[] must contain at least one non-empty matcher"
         ("{}", EMPTY),
         ('{a=~".*"}', EMPTY),
         ('{__name__=""}', EMPTY),
+        ("", "unknown position: parse error: unexpected end of input"),
+        (" \n", "2:1: parse error: unexpected end of input"),
         ("up{", "1:4: parse error: unexpected end of input inside braces"),
-        ("up[5m]", '"up[5m]" is no series selector'),
-        ("up offset 5m", '"up offset 5m" is no series selector'),
-        ("up @ 0", '"up @ 0" is no series selector'),
-        ("up @ start()", '"up @ start()" is no series selector'),
-        ("sum(up)", '"sum(up)" is no series selector'),
-        ("1", '"1" is no series selector'),
+        ("up[5m]", '1:3: parse error: unexpected "["'),
+        ("up offset 5m", "1:4: parse error: unexpected <offset>"),
+        ("up @ 0", "1:4: parse error: unexpected <op:@>"),
+        ("sum(up)", '1:4: parse error: unexpected "("'),
+        ("(up)", '1:1: parse error: unexpected "("'),
+        ("up + up", "1:4: parse error: unexpected <op:+>"),
+        ("up down", '1:4: parse error: unexpected identifier "down"'),
+        ("{a='b'} {", '1:9: parse error: unexpected "{"'),
+        ("1", '1:1: parse error: unexpected number "1"'),
+        ("'up'", """1:1: parse error: unexpected string "'up'\""""),
+        ("bool", "1:1: parse error: unexpected <bool>"),
+        (
+            '{a="b" c="d"}',
+            '1:8: parse error: unexpected identifier "c" in label matching, expected "," or "}"',
+        ),
     ],
 )
 def test_no_selectors(text: str, error: str) -> None:
-    with pytest.raises(BadData) as caught:
-        parse_selector(text)
-    assert str(caught.value) == error
+    for texts in ([text], ["up", text]):
+        with pytest.raises(BadData) as caught:
+            parse_selectors(texts)
+        assert str(caught.value) == error
     for required, want in ((True, f'invalid parameter "match[]": {error}'), (False, error)):
         with pytest.raises(BadData) as caught:
             series_params(Params({"match[]": ["up", text]}), required=required)
         assert str(caught.value) == want
 
 
-def test_selectors() -> None:
-    assert parse_selector('{__name__!=""}') == (Matcher("__name__", "!=", ""),)
-    assert set(parse_selector('up{a="b",c=~"d.*"}')) == {
-        Matcher("__name__", "=", "up"),
-        Matcher("a", "=", "b"),
-        Matcher("c", "=~", "d.*"),
-    }
+def test_a_text_that_is_no_selector_is_found_before_one_that_selects_all() -> None:
+    with pytest.raises(BadData, match="unexpected end of input"):
+        parse_selectors(["{}", "up{"])
+
+
+@pytest.mark.parametrize(
+    ("text", "matchers"),
+    [
+        ('{__name__!=""}', [("__name__", "!=", "")]),
+        ('up{a="b",c=~"d.*"}', [("a", "=", "b"), ("c", "=~", "d.*"), ("__name__", "=", "up")]),
+        # Here these are names like others, and a name may be given twice.
+        ("sum", [("__name__", "=", "sum")]),
+        ("offset{a='b'}", [("a", "=", "b"), ("__name__", "=", "offset")]),
+        ("up{__name__='x'}", [("__name__", "=", "x"), ("__name__", "=", "up")]),
+        ('{"service.name"="x", "up"}', [("service.name", "=", "x"), ("__name__", "=", "up")]),
+    ],
+)
+def test_selectors(text: str, matchers: list[tuple[str, str, str]]) -> None:
+    assert parse_selectors([text, "up"]) == (
+        tuple(Matcher(*parts) for parts in matchers),
+        (Matcher("__name__", "=", "up"),),
+    )
 
 
 def test_series_have_to_be_selected_where_it_is_required() -> None:
     with pytest.raises(BadData, match=r"^no match\[\] parameter provided$"):
         series_params(params(), required=True)
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("job", "job"),
-        ("service.name", "service.name"),
-        ("_2e_", "_2e_"),
-        ("U__service_2e_name", "service.name"),
-        ("U__a__b", "a_b"),
-        ("U___2E__1f600_", ".\U0001f600"),
-        ("U__a_b", "U__a_b"),
-        ("U__a_", "U__a_"),
-        ("U__a_zz_", "U__a_zz_"),
-        ("U__a_d800_", "U__a_d800_"),
-        ("U__a_110000_", "U__a_110000_"),
-        ("U__a_0000041_", "U__a_0000041_"),
-        ("ünï", "ünï"),
-    ],
-)
-def test_label_names_in_paths(text: str, name: str) -> None:
-    assert unescape_label_name(text) == name
-
-
-@pytest.mark.parametrize("text", ["", "a\udcff", "U__"])
-def test_no_label_names(text: str) -> None:
-    with pytest.raises(BadData, match="^invalid label name: "):
-        unescape_label_name(text)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 import bcrypt
 import pytest
@@ -20,7 +21,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from receiver.access.rules import RULES, Need, check_routes, rule_name
-from receiver.server import DATABASE, build_app
+from receiver.server import DATABASE, RELOADER, build_app
 from receiver.settings.config import build
 from tests.makers.bodies.v1 import HEADERS, encode
 from tests.makers.real_api import run_program
@@ -169,14 +170,20 @@ def test_no_route_lets_anyone_at_what_is_not_theirs(tmp_path: Path) -> None:
 
 
 async def write(
-    client: TestClient, caller: str, tenant: str | None, name: str, **labels: str
+    client: TestClient,
+    caller: str,
+    tenant: str | None,
+    name: str,
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    **labels: str,
 ) -> int:
-    """The status of writing one series."""
+    """The status of writing one series, with more headers."""
     sample = (time.time_ns() // 1_000_000, 1.0)
     body = encode([({"__name__": name, **labels}, [sample])])
-    headers = HEADERS | CALLERS[caller].headers
-    headers |= {} if tenant is None else {"X-Scope-OrgID": tenant}
-    async with client.post("/api/v1/write", data=body, headers=headers) as response:
+    all_headers = HEADERS | CALLERS[caller].headers | dict(headers)
+    all_headers |= {} if tenant is None else {"X-Scope-OrgID": tenant}
+    async with client.post("/api/v1/write", data=body, headers=all_headers) as response:
         return response.status
 
 
@@ -212,6 +219,48 @@ def test_everyone_sees_and_writes_their_own(tmp_path: Path) -> None:
         assert await names(client, "alice", None, **{"THANOS-TENANT": "other"}) == (403, None)
         smuggled = {"THANOS-TENANT": "other"}
         assert await names(client, "alice", "own", **smuggled) == (200, own)
+
+    play(tmp_path, scenario)
+
+
+STOCK = {"X-Scope-OrgID": "anonymous", "THANOS-TENANT": "default-tenant"}
+
+
+def test_what_the_query_frontend_of_thanos_fills_in_names_no_tenant(tmp_path: Path) -> None:
+    async def scenario(client: TestClient) -> None:
+        for more in ({}, STOCK, {"THANOS-TENANT": "default-tenant"}):
+            assert await write(client, "root", None, f"w{len(more)}", headers=more) == 204
+        assert await write(client, "root", None, "x", headers=STOCK | {"THANOS-TENANT": "o"}) == 204
+        assert await write(client, "alice", None, "of_alice", headers=STOCK) == 204
+        written = [("", "w0"), ("", "w1"), ("", "w2")]
+        for more in ({}, STOCK, {"THANOS-TENANT": "default-tenant"}, {"X-Scope-OrgID": "default"}):
+            assert await names(client, "root", None, **more) == (200, written)
+        chosen = STOCK | {"THANOS-TENANT": "o"}
+        assert await names(client, "root", None, **chosen) == (200, [("", "x")])
+        assert await names(client, "root", "o") == (200, [("", "x")])
+        # Whoever has one tenant gets it, and no choice of headers leads to another.
+        assert await names(client, "alice", None, **STOCK) == (200, [("", "of_alice")])
+        assert await names(client, "alice", None, **chosen) == (403, None)
+        assert await write(client, "alice", None, "foreign", headers=chosen) == 403
+        assert await names(client, "bound", None, **chosen) == (200, [("", "of_alice")])
+
+    play(tmp_path, scenario)
+
+
+def test_a_grant_of_the_tenant_that_front_ends_fill_in_is_no_way_out(tmp_path: Path) -> None:
+    async def scenario(client: TestClient) -> None:
+        assert await write(client, "root", "other", "of_other") == 204
+        for tenants in ("anonymous", "default-tenant", "default"):
+            hash_of = sha256(tenants.encode()).hexdigest()
+            grant = (
+                f"tokens: {{t: {{tenants: [{tenants}], rights: [read, write], sha256: {hash_of}}}}}"
+            )
+            (tmp_path / "auth.yml").write_text(grant)
+            await client.server.app[RELOADER].refresh()
+            for more in ({}, {"X-Scope-OrgID": "anonymous"}):
+                headers = bearer(tenants) | more | {"THANOS-TENANT": "other"}
+                async with client.get("/api/v1/labels", headers=headers) as response:
+                    assert response.status == 403
 
     play(tmp_path, scenario)
 

@@ -47,11 +47,11 @@ _RIGHT_ASSOCIATIVE = "^"
 _KEYWORD_NAMES = frozenset(
     {"and", "anchored", "by", "offset", "or", "smoothed", "unless", "without"}
 )
-_NAMES = (_KEYWORD_NAMES | FILLS | AGGREGATIONS | PREPROCESSORS).union(
+NAMES = (_KEYWORD_NAMES | FILLS | AGGREGATIONS | PREPROCESSORS).union(
     ("identifier", "metric identifier")
 )
 _CALLED = PREPROCESSORS | {"identifier"}
-_OPERAND_STARTS = _NAMES | LITERALS | {"string", "(", "{", "+", "-"}
+_OPERAND_STARTS = NAMES | LITERALS | {"string", "(", "{", "+", "-"}
 
 
 def parse(text: str, features: Features = DEFAULT_FEATURES) -> Node:
@@ -133,7 +133,7 @@ class _Parser:
         kind = token.kind
         if kind in LITERALS:
             return parse_literal(self._tokens)
-        if kind in _NAMES:
+        if kind in NAMES:
             return self._named(self._tokens.take())
         if kind == "{":
             return self._selectors.selector(None)

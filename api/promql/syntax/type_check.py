@@ -91,7 +91,7 @@ class _Check:
                     names = f"{quote(node.name)} or {quote(matcher.value)}"
                     text = f"metric name must not be set twice: {names}"
                     raise self._error(text, node)
-        elif id(node) not in self._unbounded and all(map(_matches_empty, node.matchers)):
+        elif id(node) not in self._unbounded and all(map(passes_empty, node.matchers)):
             raise self._error("vector selector must contain at least one non-empty matcher", node)
 
     def _aggregate(self, node: Aggregate) -> Iterator[Node]:
@@ -227,7 +227,7 @@ def _is_filled(matching: VectorMatching) -> bool:
     return matching.fill_left is not None or matching.fill_right is not None
 
 
-def _matches_empty(matcher: Matcher) -> bool:
+def passes_empty(matcher: Matcher) -> bool:
     if matcher.op in ("=", "!="):
         return (matcher.value == "") == (matcher.op == "=")
     return matches_empty(matcher.value) == (matcher.op == "=~")

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from api.promql.engine import Engine
+from api.promql.features import parse_features
 from api.promql.options import EngineOptions
 from storage.dedup.algorithm import Algorithm
 from tests.makers.fake_store import NOW_MS, FakeStore, Running, run_api
@@ -117,7 +119,15 @@ def test_a_range_query() -> None:
             "execution",
             "query processing would load too many samples into memory in query execution",
         ),
-        ("query?query=up&timeout=0", 503, "timeout", "query timed out in query queue"),
+        ("query?query=up&timeout=0", 503, "timeout", "query timed out in query execution"),
+        ("query?query=up&timeout=-1", 503, "timeout", "query timed out in query execution"),
+        ("query?query=up&timeout=NaN", 503, "timeout", "query timed out in query execution"),
+        (
+            "query?query=up{&timeout=0",
+            400,
+            "bad_data",
+            'invalid parameter "query": 1:4: parse error: unexpected end of input inside braces',
+        ),
     ],
 )
 def test_errors(path: str, status: int, kind: str, text: str) -> None:
@@ -137,16 +147,68 @@ def test_errors(path: str, status: int, kind: str, text: str) -> None:
     run_api(check, fill=fill, engine_options=EngineOptions(threads=1, max_samples=50))
 
 
+TIMINGS = ("evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime")
+
+
+def check_timings(timings: dict[str, float]) -> None:
+    """What belongs together: the whole is no less than its parts."""
+    assert list(timings) == [*TIMINGS, "execQueueTime", "execTotalTime"]
+    assert all(seconds >= 0 for seconds in timings.values())
+    total, sorting, preparing, inner = (timings[name] for name in TIMINGS)
+    assert total >= sorting + preparing + inner > 0
+    assert timings["execTotalTime"] == pytest.approx(total + timings["execQueueTime"])
+
+
 def test_stats_are_told_if_asked_for() -> None:
     async def check(running: Running) -> None:
-        _, answer = await running.get("query", query="1", stats="true")
+        _, answer = await running.get("query", query="up", stats="true")
         assert list(answer["data"]) == ["resultType", "result", "stats"]
-        timings = answer["data"]["stats"]["timings"]
-        assert timings["execTotalTime"] >= timings["evalTotalTime"] > 0
-        _, answer = await running.get("query", query="1", stats="")
+        stats = answer["data"]["stats"]
+        check_timings(stats["timings"])
+        peak = stats["samples"].pop("peakSamples")
+        assert peak >= 3
+        assert stats["samples"] == {"totalQueryableSamples": 3, "samplesRead": 3}
+        assert "warnings" not in answer
+        _, answer = await running.get("query", query="up", stats="")
         assert "stats" not in answer["data"]
+        _, answer = await running.get("query", query="quantile(2, up)", stats="1")
+        assert answer["data"]["stats"]["samples"]["totalQueryableSamples"] == 3
+        assert answer["warnings"][1].startswith('value "1" for parameter "stats" is deprecated')
 
-    run_api(check)
+    run_api(check, fill=fill)
+
+
+@pytest.mark.parametrize("names", [[], ["promql-per-step-stats"]])
+def test_stats_of_each_step_need_a_feature(names: list[str]) -> None:
+    engine = Engine(EngineOptions(threads=1), parse_features(names))
+
+    async def check(running: Running) -> None:
+        start = NOW_MS / 1000 - 30
+        times = {"start": str(start), "end": str(start + 30), "step": "15"}
+        _, answer = await running.get("query_range", query="rate(up[30s])", stats="all", **times)
+        stats = answer["data"]["stats"]
+        check_timings(stats["timings"])
+        assert stats["timings"]["resultSortTime"] > 0
+        told = ["totalQueryableSamples", "samplesRead", "peakSamples"]
+        if names:
+            told[0:0] = ["totalQueryableSamplesPerStep"]
+            told[2:2] = ["samplesReadPerStep"]
+            assert stats["samples"]["totalQueryableSamplesPerStep"] == [
+                [start + seconds, 6] for seconds in (0, 15, 30)
+            ]
+            assert stats["samples"]["samplesReadPerStep"] == [
+                [start, 6],
+                [start + 15, 3],
+                [start + 30, 3],
+            ]
+        assert list(stats["samples"]) == told
+        assert stats["samples"]["totalQueryableSamples"] == 18
+        assert stats["samples"]["samplesRead"] == 12
+        _, answer = await running.get("query_range", query="up", stats="true", **times)
+        assert "samplesReadPerStep" not in answer["data"]["stats"]["samples"]
+
+    run_api(check, fill=fill, engine=engine)
+    engine.close()
 
 
 def test_annotations_are_told() -> None:

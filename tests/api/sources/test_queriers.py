@@ -118,7 +118,7 @@ def test_tenants_of_a_request_are_limited_and_it_cannot_write(tmp_path: Path) ->
     async def scenario(api: RealApi) -> None:
         status, text = await api.get("query", tenant="a|b|c", query="1")
         assert status == 400
-        assert text == "X-Scope-OrgID names 3 tenants; api.max-federated-tenants allows 2"
+        assert text == "the request names 3 tenants; api.max-federated-tenants allows 2"
         status, text = await api.get("query", tenant="a|", query="1")
         assert (status, text[:14]) == (400, "invalid tenant")
         headers = {"X-Scope-OrgID": "a|b"}

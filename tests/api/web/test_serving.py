@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from aiohttp import ClientSession, MultipartWriter
+from yarl import URL
 
 from api.promql.errors import QueryCanceled
 from api.promql.options import EngineOptions
@@ -92,6 +94,60 @@ def test_a_form_that_is_too_long_is_refused() -> None:
         assert "api.max-form-bytes=100" in answer["error"]
 
     run_api(check, options=ApiOptions(form_bytes_max=100))
+
+
+def test_multipart_forms_are_read() -> None:
+    async def check(running: Running) -> None:
+        for values, result in (({"query": "1+1"}, "2"), ({"query": "3", "x": "x" * 500}, None)):
+            with MultipartWriter("form-data") as form:
+                for name, value in values.items():
+                    part = form.append(value)
+                    part.set_content_disposition("form-data", name=name)
+            async with running.client.post("/api/v1/query", data=form) as response:
+                answer = await response.json()
+            if result is None:
+                assert "api.max-form-bytes=400" in answer["error"]
+            else:
+                assert answer["data"]["result"][1] == result
+        headers = {"Content-Type": "multipart/form-data; boundary=b"}
+        url = "/api/v1/query?query=7"
+        async with running.client.post(url, data=b"--b\r\n", headers=headers) as response:
+            assert response.status == 400
+            assert (await response.json())["error"].startswith("error parsing form values: ")
+        form_data = b'--b\r\nContent-Disposition: form-data; name="query"\r\n\r\n8\r\n--b--'
+        async with running.client.post(url, data=form_data, headers=headers) as response:
+            assert (await response.json())["data"]["result"][1] == "7"
+
+    run_api(check, options=ApiOptions(form_bytes_max=400))
+
+
+def test_bytes_that_are_no_utf8_in_a_path_are_shown() -> None:
+    async def check(running: Running) -> None:
+        for path, status, error in (
+            ("%ff", 400, r'invalid label name: "\xff"'),
+            ("a%ffb%c3%a4", 400, r'invalid label name: "a\xffbä"'),
+            ("%c3%a4", 200, None),
+            ("a%2Fb", 200, None),
+        ):
+            url = URL(f"http://127.0.0.1:{running.port}/api/v1/label/{path}/values", encoded=True)
+            async with ClientSession() as client, client.get(url) as response:
+                answer = await response.json()
+                assert (response.status, answer.get("error")) == (status, error)
+
+    run_api(check)
+
+
+def test_parameters_that_are_escaped_wrongly_are_passed_over_but_for_series() -> None:
+    async def check(running: Running) -> None:
+        base = f"http://127.0.0.1:{running.port}/api/v1/"
+        for path, status in (("labels", 200), ("series", 400)):
+            url = URL(f"{base}{path}?match[]=up&start=%zz", encoded=True)
+            async with ClientSession() as client, client.get(url) as response:
+                assert response.status == status
+                answer = await response.json()
+        assert answer["error"] == 'error parsing form values: invalid URL escape "%zz"'
+
+    run_api(check)
 
 
 def test_a_form_that_does_not_arrive_is_refused() -> None:

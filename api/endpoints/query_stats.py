@@ -1,0 +1,50 @@
+"""The statistics of a query as answers tell them, in the form of Prometheus."""
+
+from typing import Any
+
+from api.endpoints.handler import Turn
+from api.endpoints.sample_counts import SampleCounter
+from api.promql.engine import Measured
+from api.promql.vectors.value import Result
+from storage.kernels.arrays import Int64s
+
+
+def statistics(turn: Turn, meter: Measured, result: Result, *, per_step: bool) -> dict[str, Any]:
+    """Times in seconds, and counts of samples; with per_step those of each step, too."""
+    return {
+        "timings": timings(turn, meter),
+        "samples": samples(meter, result, per_step=per_step),
+    }
+
+
+def timings(turn: Turn, meter: Measured) -> dict[str, float]:
+    """What the query took: waiting for its turn, then reading, evaluating and sorting."""
+    return {
+        "evalTotalTime": meter.total_s,
+        "resultSortTime": meter.sort_s,
+        "queryPreparationTime": meter.prepare_s,
+        "innerEvalTime": meter.inner_s,
+        "execQueueTime": turn.queued_seconds,
+        "execTotalTime": turn.queued_seconds + meter.total_s,
+    }
+
+
+def samples(meter: Measured, result: Result, *, per_step: bool) -> dict[str, Any]:
+    """What the query looked at. peakSamples: what it held at once, as query.max-samples counts."""
+    assert meter.evaluator is not None and meter.context is not None, "BUG: nothing was evaluated"
+    peak = meter.context.budget.peak
+    counts = SampleCounter(meter.evaluator, meter.context).of_query(result.value)
+    told: dict[str, Any] = {}
+    if per_step:
+        told["totalQueryableSamplesPerStep"] = by_step(result.steps, counts.total)
+    told["totalQueryableSamples"] = int(counts.total.sum())
+    if per_step:
+        told["samplesReadPerStep"] = by_step(result.steps, counts.read)
+    return told | {"samplesRead": int(counts.read.sum()), "peakSamples": peak}
+
+
+def by_step(steps: Int64s, counts: Int64s) -> list[tuple[float, int]]:
+    """[seconds, count] of each step."""
+    return [
+        (step / 1000, count) for step, count in zip(steps.tolist(), counts.tolist(), strict=True)
+    ]
