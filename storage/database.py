@@ -23,8 +23,8 @@ from storage.catalog.catalog import Catalog
 from storage.dedup.algorithm import Algorithm
 from storage.errors import FormatError, LimitExceeded, StorageError
 from storage.files import catalog_file, make_directory, segments_directory, wal_directory
-from storage.head.head import GROUP_SAMPLES_MAX, Head
-from storage.head.histograms import GROUP_BUCKETS_MAX, bucket_count
+from storage.head.head import Head
+from storage.head.histograms import bucket_count
 from storage.log.file import Damage, warn_of_damage
 from storage.log.wal import Wal
 from storage.metrics import StorageMetrics
@@ -38,10 +38,12 @@ from storage.segments.segment import SegmentMeta, clean_directory, missing_segme
 from storage.segments.series import SeriesReader
 from storage.segments.writer import SegmentWriter
 from storage.series.table import TENANT_BITS, SeriesTable
+from storage.shard.ingest import PendingWrite
 from storage.shard.recovery import recover_shard
 from storage.shard.retention import Retention
 from storage.shard.sealing import seal_head
-from storage.shard.shard import PendingWrite, Shard, ShardFiles, now_ms
+from storage.shard.shard import Shard, ShardFiles, now_ms
+from storage.shard.writer import WRITER_LIMITS, Writer, WriterLimits
 from storage.tenants.rules import NO_RULES, RulesSource
 from storage.tenants.tenant import Tenant
 
@@ -77,6 +79,8 @@ class Database:
         duck: Duck,
         metrics: StorageMetrics,
         policy: Policy,
+        *,
+        limits: WriterLimits,
     ) -> None:
         """Use open()."""
         self._options = options
@@ -88,7 +92,9 @@ class Database:
         self._tenants: dict[str, Tenant] = {}
         self._tenants_lock = threading.Lock()
         self._new_tenants: list[str] = []  # that wait for the lock; some may be known by then
+        self._limits = limits
         self._shards: list[Shard] = []
+        self._writers: list[Writer] = []
         self._lock_descriptor = -1
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
@@ -103,6 +109,8 @@ class Database:
         decode: Decoder,
         registry: CollectorRegistry,
         policy: Policy = DEFAULT_POLICY,
+        *,
+        limits: WriterLimits = WRITER_LIMITS,
     ) -> "Database":
         """Open or make a data directory and recover everything acknowledged. Blocks; may take
         minutes for a large log. Raises FormatError if the directory cannot be read."""
@@ -115,7 +123,7 @@ class Database:
             threads=options.duckdb_threads,
             temporary=path / TEMPORARY_DIRECTORY,
         )
-        database = cls(options, catalog, duck, StorageMetrics(registry), policy)
+        database = cls(options, catalog, duck, StorageMetrics(registry), policy, limits=limits)
         database._lock_descriptor = lock_descriptor
         database._recover(decode)
         return database
@@ -125,17 +133,18 @@ class Database:
 
         Raises Overloaded, LogFailed (nothing was kept), CorruptBatch, LimitExceeded or TenantError.
         """
-        if batch.sample_count > GROUP_SAMPLES_MAX:
+        allowed = self._limits.group
+        if batch.sample_count > allowed.samples:
             batch.release()
             raise LimitExceeded(
-                f"{batch.sample_count} samples in one request, at most {GROUP_SAMPLES_MAX} are "
+                f"{batch.sample_count} samples in one request, at most {allowed.samples} are "
                 "allowed (GROUP_SAMPLES_MAX)"
             )
         buckets = bucket_count(batch.histograms)
-        if buckets > GROUP_BUCKETS_MAX:
+        if buckets > allowed.buckets:
             batch.release()
             raise LimitExceeded(
-                f"{buckets} histogram buckets in one request, at most {GROUP_BUCKETS_MAX} are "
+                f"{buckets} histogram buckets in one request, at most {allowed.buckets} are "
                 "allowed (GROUP_BUCKETS_MAX)"
             )
         if batch.is_empty:
@@ -152,7 +161,7 @@ class Database:
 
         try:
             rules = self._rules_of(tenant)
-            self._shards[known.shard].submit(PendingWrite(known, batch, arrival_ms, finish, rules))
+            self._writers[known.shard].submit(PendingWrite(known, batch, arrival_ms, finish, rules))
         except StorageError:
             batch.release()
             raise
@@ -181,8 +190,8 @@ class Database:
         self._closing.set()
         if self._upkeep.is_alive():
             self._upkeep.join()
-        for shard in self._shards:
-            shard.stop()
+        for writer in self._writers:
+            writer.stop()
         self._duck.close()
         self._catalog.close()
         os.close(self._lock_descriptor)
@@ -238,7 +247,8 @@ class Database:
             shard.metadata.load(self._catalog.metadata(number), now_ms())
             self._shards.append(shard)
             recover_shard(shard, self._tenants, decode, self._seal)
-            shard.start(self._seal)
+            self._writers.append(Writer(shard, self._seal, self._limits))
+            self._writers[-1].start()
         self._upkeep.start()
         logger.info(
             "database open path=%s shards=%d tenants=%d series=%d head_samples=%d seconds=%.1f",
@@ -270,7 +280,7 @@ class Database:
             segments=segments,
             log_position=position,
         )
-        return Shard(number, self._options, files)
+        return Shard(number, self._options, files, self._limits.group)
 
     def _note_damage(self, damage: Damage) -> None:
         self._metrics.log_damage.inc()
@@ -301,9 +311,9 @@ class Database:
     def _keep_up(self) -> None:
         """Metrics and retention, every UPKEEP_SECONDS until the database closes."""
         while not self._closing.wait(UPKEEP_SECONDS):
-            for shard in self._shards:
+            for shard, writer in zip(self._shards, self._writers, strict=True):
                 try:
-                    self._update_gauges(shard)
+                    self._update_gauges(shard, writer)
                     dropped = self._retention.run(shard, now_ms())
                     self._metrics.segments_dropped.inc(dropped)
                 except (StorageError, OSError) as error:
@@ -318,12 +328,12 @@ class Database:
     def _tenant_name(self, number: int) -> str:
         return next(t.name for t in list(self._tenants.values()) if t.number == number)
 
-    def _update_gauges(self, shard: Shard) -> None:
+    def _update_gauges(self, shard: Shard, writer: Writer) -> None:
         label = str(shard.number)
         self._metrics.series.labels(label).set(len(shard.table))
         self._metrics.head_samples.labels(label).set(shard.head_samples)
         self._metrics.metadata_families.labels(label).set(len(shard.metadata))
-        self._metrics.queue.labels(label).set(shard.queue_length)
+        self._metrics.queue.labels(label).set(writer.queue_length)
         self._metrics.segments.labels(label).set(len(shard.view().segments))
         self._metrics.wal_bytes.labels(label).set(shard.wal.size_bytes())
 

@@ -26,7 +26,6 @@ from storage.head.extras import (
     first_places,
     has_extras,
 )
-from storage.head.histograms import GROUP_BUCKETS_MAX
 from storage.head.kernels import (
     CHUNKS_USED,
     EXAMPLES_MAX,
@@ -50,8 +49,22 @@ from storage.series.table import SeriesTable
 # 32 samples keep the waste of short-lived series small; 128 gained nothing at read or append.
 CHUNK_SIZE = 32
 SPARE_CHUNKS = 64
-# The samples of the requests that are written together; a request may not have more.
 GROUP_SAMPLES_MAX = 4_000_000
+GROUP_BUCKETS_MAX = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLimits:
+    """What requests that are written together may hold; a single one may not have more.
+
+    A head below its limits has room for one more group, whatever is in it.
+    """
+
+    samples: int = GROUP_SAMPLES_MAX
+    buckets: int = GROUP_BUCKETS_MAX  # and custom bounds
+
+
+GROUP_LIMITS = GroupLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +82,13 @@ class Appended:
 class Head:
     """The chunk pool and side buffer of one stretch of the log."""
 
-    def __init__(self, options: StorageOptions, table: SeriesTable, opened_ms: int) -> None:
+    def __init__(
+        self,
+        options: StorageOptions,
+        table: SeriesTable,
+        opened_ms: int,
+        group: GroupLimits = GROUP_LIMITS,
+    ) -> None:
         """opened_ms: wall-clock time from which the head's age counts."""
         self.opened_ms = opened_ms
         self._table = table
@@ -77,9 +96,8 @@ class Head:
         self._samples_max = options.head_samples_max
         # Each series may leave its newest chunk nearly empty, hence twice the chunks.
         self._chunks_max = 2 * (options.head_samples_max // CHUNK_SIZE) + SPARE_CHUNKS
-        # A head below its limits has room for one more group of writes, whatever is in it.
-        chunks = self._chunks_max + GROUP_SAMPLES_MAX
-        side = self._samples_max + GROUP_SAMPLES_MAX
+        chunks = self._chunks_max + group.samples
+        side = self._samples_max + group.samples
         self._times: Int64s = reserve((chunks, CHUNK_SIZE), np.int64)
         self._bits: UInt64s = reserve((chunks, CHUNK_SIZE), np.uint64)
         self._previous: Int32s = reserve(chunks, np.int32)
@@ -94,7 +112,7 @@ class Head:
             chunks * CHUNK_SIZE + side,
             series=options.series_max,
             histograms_max=side,
-            buckets_max=self._buckets_max + GROUP_BUCKETS_MAX,
+            buckets_max=self._buckets_max + group.buckets,
         )
         self._state = np.zeros(3, np.int64)
 

@@ -11,9 +11,6 @@ from storage.histograms.columns import Bounds, Buckets, Histograms
 from storage.kernels.arrays import Float64s, Int8s, Int32s, Int64s
 from storage.kernels.memory import reserve
 
-# The buckets and bounds of the requests that are written together; a request may not have more.
-GROUP_BUCKETS_MAX = 16_000_000
-
 
 def bucket_count(histograms: Histograms | None) -> int:
     """Buckets and custom bounds of all of them: what takes their memory."""

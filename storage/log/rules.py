@@ -66,8 +66,6 @@ class RuleLog:
 
 def loggable(batch: Batch, refs: Int32s) -> tuple[int, bytes]:
     """The kind and payload that stand for a batch in the log."""
-    if refs.min(initial=0) >= 0:
-        return batch.kind, batch.payload
     left_out = np.flatnonzero(np.isin(refs, OF_THE_MOMENT)).astype("<i4")
     if not len(left_out):
         return batch.kind, batch.payload

@@ -23,6 +23,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import LogFailed, Overloaded
@@ -37,7 +38,6 @@ from storage.log.file import (
 )
 from storage.log.record import HEADER_BYTES, Record, make_prefix
 
-LOG_FILE_BYTES_MAX = 128 << 20
 PENDING_BYTES_MAX = 512 << 20
 # What the kernel takes in one vectored write (IOV_MAX of Linux).
 BUFFERS_PER_WRITE_MAX = 1024
@@ -46,13 +46,27 @@ BUFFERS_PER_WRITE_MAX = 1024
 _OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
+@dataclass(frozen=True, slots=True)
+class WalLimits:
+    """file_bytes: of a log file with several writes; pending_bytes: what may wait for a write."""
+
+    file_bytes: int = 128 << 20
+    pending_bytes: int = PENDING_BYTES_MAX
+
+
+WAL_LIMITS = WalLimits()
+
+
 class Wal:
     """The log files of one shard, the newest of them open for appending."""
 
-    def __init__(self, directory: Path, number: int, on_damage: OnDamage) -> None:
+    def __init__(
+        self, directory: Path, number: int, on_damage: OnDamage, limits: WalLimits
+    ) -> None:
         """Use `open`. Starts the log file `number`, which must not exist."""
         self._directory = directory
         self._on_damage = on_damage
+        self._limits = limits
         self._number = number
         self._descriptor = create_log_file(directory, number)
         self._size = HEADER_BYTES
@@ -64,7 +78,14 @@ class Wal:
         self._replaced: list[int] = []  # files that were full; make_durable closes them
 
     @classmethod
-    def open(cls, directory: Path, *, first_file: int, on_damage: OnDamage = warn_of_damage) -> Wal:
+    def open(
+        cls,
+        directory: Path,
+        *,
+        first_file: int,
+        on_damage: OnDamage = warn_of_damage,
+        limits: WalLimits = WAL_LIMITS,
+    ) -> Wal:
         """Open or make the log in `directory`, appending to a new log file.
 
         Files before `first_file` are no longer part of the log and are deleted. A damaged tail of
@@ -78,17 +99,7 @@ class Wal:
         numbers = log_file_numbers(directory)
         if numbers:
             number = max(number, numbers[-1] + cut_tail(directory, numbers[-1], on_damage))
-        return cls(directory, number, on_damage)
-
-    @property
-    def file_number(self) -> int:
-        """The number of the log file that records are appended to."""
-        return self._number
-
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes remembered since the last write."""
-        return self._pending_bytes
+        return cls(directory, number, on_damage, limits)
 
     def size_bytes(self, from_file: int = 0) -> int:
         """Bytes on disk in the log files from `from_file` on."""
@@ -108,9 +119,10 @@ class Wal:
         self._check()
         prefix = make_prefix(kind, arrival_ms, tenant, payload)
         size = len(prefix) + len(payload)
-        if self._pending_bytes + size > PENDING_BYTES_MAX:
+        allowed = self._limits.pending_bytes
+        if self._pending_bytes + size > allowed:
             raise Overloaded(
-                f"at most {PENDING_BYTES_MAX} bytes may wait for a write of the log "
+                f"at most {allowed} bytes may wait for a write of the log "
                 f"(PENDING_BYTES_MAX), {self._pending_bytes} wait and {size} came"
             )
         self._pending += (prefix, payload)
@@ -131,7 +143,7 @@ class Wal:
         self.forget()
         if not pending:
             return
-        if self._size > HEADER_BYTES and self._size + size > LOG_FILE_BYTES_MAX:
+        if self._size > HEADER_BYTES and self._size + size > self._limits.file_bytes:
             self._start_file()
         try:
             write_buffers(self._descriptor, pending, self._size)
@@ -283,10 +295,13 @@ def close_all(descriptors: list[int]) -> None:
         os.close(descriptor)
 
 
-def write_buffers(descriptor: int, buffers: list[bytes], offset: int) -> None:
-    """Write all buffers one after the other from `offset` on; raises OSError part of the way."""
-    for start in range(0, len(buffers), BUFFERS_PER_WRITE_MAX):
-        rest: list[bytes | memoryview] = list(buffers[start : start + BUFFERS_PER_WRITE_MAX])
+def write_buffers(
+    descriptor: int, buffers: list[bytes], offset: int, *, at_once: int = BUFFERS_PER_WRITE_MAX
+) -> None:
+    """Write all buffers one after the other from `offset` on, `at_once` of them with one call;
+    raises OSError part of the way."""
+    for start in range(0, len(buffers), at_once):
+        rest: list[bytes | memoryview] = list(buffers[start : start + at_once])
         while rest:
             written = os.pwritev(descriptor, rest, offset)
             if written <= 0:

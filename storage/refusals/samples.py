@@ -108,8 +108,6 @@ def series_rejects(
     batch: Batch, refs: Int32s, options: StorageOptions, rules: TenantRules = NO_RULES
 ) -> list[Reject]:
     """Rejects of the series without a ref, one per kernel reason; they count samples."""
-    if refs.min(initial=0) >= 0:
-        return []
     rejects = []
     per_series = np.diff(batch.sample_offsets)
     for code in np.unique(refs[(refs < 0) & (refs != DROPPED_REF)]).tolist():

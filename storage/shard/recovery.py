@@ -19,8 +19,9 @@ from storage.errors import CorruptBatch, FormatError
 from storage.kernels.arrays import NOBODY, Int64s
 from storage.log.record import Record
 from storage.log.rules import split_left_out
-from storage.shard.sealing import restore_series
-from storage.shard.shard import Sealer, Shard
+from storage.shard.ingest import replay, take_rules
+from storage.shard.sealing import Sealer, restore_series
+from storage.shard.shard import Shard
 from storage.tenants.rules import decode_rules
 from storage.tenants.tenant import Tenant
 
@@ -101,9 +102,9 @@ def replay_record(shard: Shard, tenants: Mapping[str, Tenant], decoded: Decoded)
         )
     try:
         if batch is None:
-            shard.take_rules(tenant, decode_rules(record.payload))
+            take_rules(shard, tenant, decode_rules(record.payload))
         else:
-            shard.replay(tenant, batch, record.arrival_ms, decoded.left_out)
+            replay(shard, tenant, batch, record.arrival_ms, decoded.left_out)
     except (ValueError, CorruptBatch) as error:
         raise unreadable(shard.number, record, error) from error
     finally:

@@ -7,7 +7,7 @@ directory, which the next start removes, or samples that are both in a segment a
 reads merge.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +23,10 @@ from storage.segments.writer import Block, SegmentWriter, SeriesColumns
 from storage.series.table import RestoredSeries, SeriesTable
 
 BLOCK_SERIES = 8192
+
+# Makes a frozen head durable as a segment of a shard and registers it in the catalog, together with
+# the log position that follows it. None: the head had no samples.
+Sealer = Callable[[int, SeriesTable, Head, int], SegmentMeta | None]
 
 
 def seal_head(

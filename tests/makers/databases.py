@@ -15,6 +15,7 @@ from storage.batch import Batch, Outcome
 from storage.database import DEFAULT_POLICY, Database, Policy
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
+from storage.shard.writer import WRITER_LIMITS, WriterLimits
 from tests.makers.batches import DECODER, Written, batch_of
 from tests.makers.bodies.mixed import Mixed, mixed_batch_of
 from tests.makers.histograms import contents
@@ -39,9 +40,17 @@ def options(path: Path, **changes: Any) -> StorageOptions:
 
 
 @contextmanager
-def opened(path: Path, *, policy: Policy = DEFAULT_POLICY, **changes: Any) -> Iterator[Database]:
+def opened(
+    path: Path,
+    *,
+    policy: Policy = DEFAULT_POLICY,
+    limits: WriterLimits = WRITER_LIMITS,
+    **changes: Any,
+) -> Iterator[Database]:
     registry = CollectorRegistry()
-    database = Database.open(options(path, **changes), DECODER.decode, registry, policy)
+    database = Database.open(
+        options(path, **changes), DECODER.decode, registry, policy, limits=limits
+    )
     try:
         yield database
     finally:
@@ -76,6 +85,14 @@ def read(
         assert labels not in found
         found[labels] = points
     return found
+
+
+def seal(database: Database) -> None:
+    """Seal the head of the first shard and wait for its end."""
+    (writer, *_) = database._writers
+    writer._start_seal()
+    assert writer._sealing is not None
+    writer._sealing.join()
 
 
 def key(name: str, **labels: str) -> tuple[tuple[str, str], ...]:

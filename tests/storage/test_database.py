@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import database as database_module
 from storage.errors import FormatError, LimitExceeded
+from storage.head.head import GroupLimits
 from storage.labels.matchers import Matcher
+from storage.shard.writer import WriterLimits
 from tests.makers.batches import batch_of, label, raw_batch, series_of
 from tests.makers.databases import WHOLE, append, key, opened, read, series, write, write_mixed
 from tests.makers.histograms import EXAMPLES
@@ -125,15 +126,14 @@ def test_a_directory_has_one_process(tmp_path: Path) -> None:
         pass
 
 
-def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(tmp_path, tenants_max=1) as database:
+def test_limits_are_named(tmp_path: Path) -> None:
+    limits = WriterLimits(GroupLimits(samples=1, buckets=1))
+    with opened(tmp_path, limits=limits, tenants_max=1) as database:
         write(database, [series("up", [(1, 1.0)])], tenant="a")
         with pytest.raises(LimitExceeded, match=r"storage\.max-tenants"):
             write(database, [series("up", [(1, 1.0)])], tenant="b")
-        monkeypatch.setattr(database_module, "GROUP_SAMPLES_MAX", 1)
         with pytest.raises(LimitExceeded, match="2 samples in one request"):
             write(database, [series("up", [(1, 1.0), (2, 1.0)])], tenant="a")
-        monkeypatch.setattr(database_module, "GROUP_BUCKETS_MAX", 1)
         with pytest.raises(LimitExceeded, match="2 histogram buckets in one request"):
             write_mixed(database, [({"__name__": "up"}, [(1, EXAMPLES[0], 0)])], tenant="a")
 

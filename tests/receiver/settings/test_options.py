@@ -4,7 +4,7 @@ from receiver.settings.options import BODY_BYTES_CEILING, REQUEST_SAMPLES_CEILIN
 from storage.head.head import GROUP_SAMPLES_MAX
 from storage.log.record import PAYLOAD_BYTES_MAX
 from storage.log.wal import PENDING_BYTES_MAX
-from storage.shard.shard import GROUP_BYTES_MAX
+from storage.shard.writer import GROUP_BYTES_MAX
 
 
 def test_what_one_request_may_hold_fits_a_head() -> None:

@@ -34,7 +34,7 @@ from storage.errors import StorageError
 from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.options import StorageOptions
 from storage.read.federation import FederatedQuerier
-from storage.shard import shard as shard_module
+from storage.shard.writer import WriterLimits
 from tests.makers.bodies.exemplars import batch
 from tests.makers.databases import append, opened, series, write
 from tests.makers.metadata import Told, raw_metadata
@@ -228,8 +228,8 @@ def test_metadata_outlives_restarts(tmp_path: Path) -> None:
 def test_metadata_that_cannot_be_saved_is_saved_with_the_next_seal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_module, "SEAL_RETRY_SECONDS", 0.01)
-    with opened(tmp_path, head_samples_max=8) as database:
+    limits = WriterLimits(seal_retry_seconds=0.01)
+    with opened(tmp_path, limits=limits, head_samples_max=8) as database:
         save = Catalog.save_metadata
         failures = [StorageError("disk full")]
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.batch import Batch
-from storage.head import head as head_module
-from storage.head.head import Head, sealed_samples
+from storage.head.head import GROUP_LIMITS, GroupLimits, Head, sealed_samples
 from storage.kernels.stale import STALE_NAN_BITS
 from storage.options import StorageOptions
 from storage.reasons import CONFLICT, TOO_FAR_IN_FUTURE, TOO_OLD
@@ -27,11 +25,11 @@ OPTIONS = replace(
 )
 
 
-def empty_head() -> Head:
+def empty_head(group: GroupLimits = GROUP_LIMITS) -> Head:
     table = SeriesTable(OPTIONS)
     table._state[0] = SERIES
     table.last_ms[:] = NEVER_MS
-    return Head(OPTIONS, table, 0)
+    return Head(OPTIONS, table, 0, group)
 
 
 def batch(points: list[tuple[int, int, int]]) -> tuple[np.ndarray, Batch]:
@@ -112,9 +110,8 @@ def test_stale_markers_and_nan_payloads_keep_their_bits() -> None:
     assert read(head, 0, 10, [1]) == [list(enumerate(bits))]
 
 
-def test_fullness_counts_samples_and_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head_module, "GROUP_SAMPLES_MAX", 1000)
-    head = empty_head()
+def test_fullness_counts_samples_and_chunks() -> None:
+    head = empty_head(GroupLimits(samples=1000))
     assert head.fullness == 0
     head.append(*batch([(0, t, 0) for t in range(100)]), -100, 1000)
     assert head.fullness == 0.5

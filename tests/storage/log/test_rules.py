@@ -22,7 +22,7 @@ from storage.reasons import TENANT_SERIES_LIMIT
 from storage.tenants.relabel import RelabelRule
 from storage.tenants.rules import NO_RULES, HaRules, TenantRules, decode_rules, encode_rules
 from tests.makers.batches import batch_of
-from tests.makers.databases import Points, key, opened, read, series, write
+from tests.makers.databases import Points, key, opened, read, seal, series, write
 
 
 @dataclass
@@ -90,14 +90,6 @@ def test_dropped_samples_are_answered_as_accepted_and_counted(tmp_path: Path) ->
         assert read(database) == {key("a"): [(1, 1.0)]}
         assert database._metrics.dropped.labels("t")._value.get() == 4
         assert database._metrics.samples.labels("t")._value.get() == 2
-
-
-def seal(database: Database) -> None:
-    """Seal the head and wait for its end."""
-    shard = database._shards[0]
-    shard._start_seal()
-    assert shard._sealing is not None
-    shard._sealing.join()
 
 
 def scenario(database: Database, rules: Rules) -> None:

@@ -19,7 +19,7 @@ def wait_for_seals(database: Database) -> None:
     """Until no head is being sealed and no head is due."""
     deadline = time.monotonic() + 30
     shard = database._shards[0]
-    while len(shard.view().heads) > 1 or shard._seal_is_due():
+    while len(shard.view().heads) > 1 or shard.seal_is_due:
         assert time.monotonic() < deadline, "the head was not sealed"
         time.sleep(0.01)
 

@@ -23,7 +23,7 @@ from storage.shard.elections import NO_COPIES, Elections, elect
 from storage.tenants.rules import NO_RULES, HaRules, TenantRules
 from tests.makers.batches import batch_of
 from tests.makers.bodies.rich import WireHistogram, WireSeries, batch_2
-from tests.makers.databases import append, key, opened, read, series, write
+from tests.makers.databases import append, key, opened, read, seal, series, write
 from tests.twins.storage.elections import NaiveElections
 
 HA = TenantRules(ha=HaRules("cluster", "r", 30, 2))
@@ -150,11 +150,11 @@ def test_copies_of_everything_a_request_may_hold(tmp_path: Path) -> None:
         assert [answer.copies for answer in answers] == [0, 3]
         assert [t for points in read(database).values() for t, _ in points] == [0, 5, 10]
         shard = database._shards[0]
-        assert len(shard._active.exemplars.settled()) == 1
+        assert len(shard.active.exemplars.settled()) == 1
         # An exemplar alone is judged by who is elected.
         alone = [replace(one, samples=(), histograms=()) for one in request("b", 2)]
         assert append(database, batch_2(alone)).exemplars == 1
-        assert len(shard._active.exemplars.settled()) == 1
+        assert len(shard.active.exemplars.settled()) == 1
 
 
 def test_a_request_of_copies_is_not_logged(tmp_path: Path) -> None:
@@ -192,13 +192,6 @@ def test_what_is_known_of_copies() -> None:
     assert some.refs_of_exemplars(refs).tolist() == [3, COPY_REF]
     assert not some.are_all_of(batch_of([series("up", [(1, 1.0), (2, 1.0)])]))
     assert some.are_all_of(batch_of([series("up", [(1, 1.0)])]))
-
-
-def seal(database: Database) -> None:
-    shard = database._shards[0]
-    shard._start_seal()
-    assert shard._sealing is not None
-    shard._sealing.join()
 
 
 steps = st.lists(

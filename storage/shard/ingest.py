@@ -1,0 +1,189 @@
+"""What a write does to a shard beside the log; at replay, the log does the same to it again.
+
+    resolve   the refs of its series; those that are new are registered
+    judge     which of its samples are copies of those of an elected replica
+    append    what is left goes to the active head; returns what became of all of it
+
+For the shard's writer, and before that has started for its recovery.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from storage.batch import Batch, Outcome
+from storage.errors import StorageError
+from storage.head.extras import first_places
+from storage.kernels.arrays import NOBODY, Int32s, Int64s, UInt64s
+from storage.options import StorageOptions
+from storage.refusals.exemplars import exemplar_rejects
+from storage.refusals.samples import (
+    dropped_samples,
+    histogram_rejects,
+    refused_points,
+    sample_rejects,
+    series_rejects,
+)
+from storage.series.hash_cache import NO_REPLICAS
+from storage.series.table import Entry
+from storage.shard.elections import NO_COPIES, Copies
+from storage.shard.shard import Shard
+from storage.tenants.rules import NO_RULES, TenantRules
+from storage.tenants.tenant import Tenant
+
+INT64 = np.iinfo(np.int64)
+
+
+def nobody_waits(_: Outcome | StorageError) -> None:
+    """The finish() of a write that comes from the log."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PendingWrite:
+    """A batch for the writer. finish() is called once, from the writer's thread."""
+
+    tenant: Tenant
+    batch: Batch
+    arrival_ms: int
+    finish: Callable[[Outcome | StorageError], None] = nobody_waits
+    rules: TenantRules = NO_RULES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Logged:
+    """A write that is in the log, if anything of it is to be kept.
+
+    refs: of its series; all_accepted: none of these is refused or dropped. fresh: the positions of
+    its metadata that were not known.
+    """
+
+    write: PendingWrite
+    refs: Int32s
+    all_accepted: bool
+    fresh: Int64s
+    copies: Copies
+
+
+def resolve(shard: Shard, write: PendingWrite) -> tuple[Int32s, UInt64s]:
+    """The refs of a write, and the replicas that they come from. Raises CorruptBatch."""
+    number, rules = write.tenant.number, write.rules
+    allowed = rules.series_max
+    room = partial(shard.active_series.room, number, allowed=allowed, now_ms=write.arrival_ms)
+    entry = Entry(
+        rules,
+        room if allowed else None,
+        clusters_max=0 if rules.ha is None else rules.ha.clusters_max,
+        replicas=replicas_for(write.batch, rules),
+    )
+    return shard.table.resolve(write.batch, number, entry), entry.replicas
+
+
+def fresh_metadata(shard: Shard, write: PendingWrite) -> Int64s:
+    """The positions of a write's metadata that is not known yet."""
+    raw = write.batch.metadata
+    if raw is None:
+        return NOBODY
+    return shard.metadata.fresh(write.tenant.number, raw, write.arrival_ms)
+
+
+def judge(shard: Shard, write: PendingWrite, refs: Int32s, replicas: UInt64s) -> Copies:
+    """What of a write is copies. Elects replicas, so each write is judged once, in their order."""
+    ha = write.rules.ha
+    if ha is None:
+        return NO_COPIES
+    return shard.elections.judge(
+        write.tenant.number,
+        write.batch,
+        refs,
+        replicas,
+        accepted_ms=accepted_times(shard.options, write.arrival_ms, write.rules),
+        failover_ms=ha.failover_ms,
+    )
+
+
+def append(shard: Shard, logged: Logged) -> Outcome:
+    """Make a write visible; returns what became of it."""
+    write, refs, copies = logged.write, logged.refs, logged.copies
+    batch, rules, options = write.batch, write.rules, shard.options
+    oldest, newest = accepted_times(options, write.arrival_ms, rules)
+    places = copies.places
+    if places is None and batch.points is not None:
+        places = first_places(batch)
+    with shard.lock:
+        appended = shard.active.append(refs, batch, oldest, newest, places)
+    rejects = (
+        *sample_rejects(batch, appended, (oldest, newest), options, rules),
+        *histogram_rejects(batch, refs),
+    )
+    dropped = 0
+    if not logged.all_accepted:
+        rejects = (*series_rejects(batch, refs, options, rules), *rejects)
+        dropped = dropped_samples(batch, refs)
+    refused = sum(reject.count for reject in rejects)
+    outcome = Outcome(
+        batch.sample_count - refused,
+        rejects,
+        histograms=appended.histograms,
+        dropped=dropped,
+        copies=copies.count,
+        refused_points=refused_points(batch, refs, places) if refused else 0,
+    )
+    if batch.exemplars is not None:
+        raw = batch.exemplars
+        kept = copies.refs_of_exemplars(refs)
+        codes = shard.active.exemplars.add(kept, raw, oldest, newest, rules)
+        refusals = exemplar_rejects(batch, raw, codes, options)
+        accepted = len(raw) - sum(reject.count for reject in refusals)
+        outcome = replace(outcome, exemplars=accepted, exemplar_rejects=refusals)
+    if batch.metadata is not None:
+        not_kept = shard.metadata.add(
+            write.tenant.number, batch.metadata, logged.fresh, write.arrival_ms
+        )
+        outcome = replace(outcome, metadata_not_kept=not_kept)
+    return outcome
+
+
+def replay(
+    shard: Shard, tenant: Tenant, batch: Batch, arrival_ms: int, left_out: Int64s = NOBODY
+) -> None:
+    """Take a batch from the log: what a write does, without the log.
+
+    left_out: the series that were refused then, as storage.log.rules keeps them.
+    """
+    rules = shard.rule_log.of(tenant.name)
+    entry = Entry(rules, left_out=left_out, replicas=replicas_for(batch, rules))
+    refs = shard.table.resolve(batch, tenant.number, entry)
+    write = PendingWrite(tenant, batch, arrival_ms, rules=rules)
+    all_accepted = bool(refs.min(initial=0) >= 0)
+    copies = judge(shard, write, refs, entry.replicas)
+    append(shard, Logged(write, refs, all_accepted, fresh_metadata(shard, write), copies))
+
+
+def take_rules(shard: Shard, tenant: Tenant, rules: TenantRules) -> None:
+    """Take the rules of a tenant from the log."""
+    shard.rule_log.take(tenant.name, rules)
+    shard.elections.begin_term(tenant.number)
+
+
+def replicas_for(batch: Batch, rules: TenantRules) -> UInt64s:
+    """Room for the replicas of a batch's series, where they are asked for."""
+    return NO_REPLICAS if rules.ha is None else np.zeros(batch.series_count, np.uint64)
+
+
+def accepted_times(
+    options: StorageOptions, arrival_ms: int, rules: TenantRules = NO_RULES
+) -> tuple[int, int]:
+    """The oldest and newest timestamp accepted from a request that came at arrival_ms.
+
+    The smallest int64 itself stands for "never" and is not accepted.
+    """
+    grace_ms = options.creation_grace_period_ms if rules.grace_ms is None else rules.grace_ms
+    oldest, newest = arrival_ms - options.retention_ms, arrival_ms + grace_ms
+    if options.retention_ms == 0:
+        oldest = int(INT64.min) + 1
+        newest = int(INT64.max) if rules.grace_ms is None else newest
+    if rules.out_of_order_ms:
+        oldest = max(oldest, arrival_ms - rules.out_of_order_ms)
+    return oldest, newest

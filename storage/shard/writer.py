@@ -1,0 +1,315 @@
+"""The writer of one shard: a thread that brings requests from the queue to the log and the head.
+
+    queue   the longest run of waiting requests that fits makes a group
+    log     series are resolved, the group is written to the log, one sync is begun for all of it
+    head    once that has ended, the group is visible, and its requests are answered
+
+A group is in flight from its sync to its landing. Where syncs take long, the next group is resolved
+and logged meanwhile, so at most one is in flight, and groups land in the order of the log.
+
+Invariants:
+* A batch is visible to queries only after the record that carries it has been synced.
+* Every request is answered once, whatever fails.
+* Taking the same records twice changes nothing that a query can see.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from storage.errors import CorruptBatch, Overloaded, StorageError
+from storage.head.head import GROUP_LIMITS, GroupLimits, Head
+from storage.head.histograms import bucket_count
+from storage.kernels.arrays import Int32s, UInt64s
+from storage.log.rules import loggable
+from storage.shard.elections import NO_COPIES
+from storage.shard.ingest import Logged, PendingWrite, append, fresh_metadata, judge, resolve
+from storage.shard.sealing import Sealer
+from storage.shard.shard import Shard
+
+logger = logging.getLogger(__name__)
+
+# Of the mean time of a sync: the weight of the last one.
+SYNC_WEIGHT = 0.1
+IDLE_CHECK_SECONDS = 1.0
+# Of the requests that share a sync; the log takes more (storage.log.wal.PENDING_BYTES_MAX).
+GROUP_BYTES_MAX = 128 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """When a group is full, and how long the writer waits for what.
+
+    group_bytes: of the payloads of a group; a larger request is one by itself.
+    inline_sync_seconds: syncs that took no longer than this are not worth another thread; handing
+    short ones over took an eighth of the time under the interpreter's lock.
+    seal_wait_seconds: how long writes wait for a seal before they are asked to come again.
+    """
+
+    group: GroupLimits = GROUP_LIMITS
+    group_bytes: int = GROUP_BYTES_MAX
+    inline_sync_seconds: float = 0.001
+    seal_wait_seconds: float = 1.0
+    seal_retry_seconds: float = 10.0
+
+
+WRITER_LIMITS = WriterLimits()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flight:
+    """A group between the log and the head. synced: when its records are durable, or LogFailed."""
+
+    group: list[Logged]
+    synced: Future[None]
+
+
+class Writer:
+    """Thread and queue. start(), submit() and stop() are for others, all else is for the thread."""
+
+    def __init__(self, shard: Shard, sealer: Sealer, limits: WriterLimits = WRITER_LIMITS) -> None:
+        self.shard = shard
+        self._sealer = sealer
+        self._limits = limits
+        self._wake = threading.Condition()  # guards _queue and _stopping
+        self._queue: list[PendingWrite] = []
+        self._stopping = False
+        self._thread = threading.Thread(
+            target=self._run, name=f"writer-{shard.number}", daemon=True
+        )
+        self._flight: Flight | None = None
+        self._syncs = ThreadPoolExecutor(1, thread_name_prefix=f"sync-{shard.number}")
+        self._sync_seconds = 0.0  # in the mean, of the last ones
+        self._sealing: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to write; the shard was recovered before."""
+        self._thread.start()
+
+    @property
+    def queue_length(self) -> int:
+        return len(self._queue)
+
+    def submit(self, write: PendingWrite) -> None:
+        """Queue a write. Raises Overloaded if too many wait or the shard is stopping."""
+        allowed = self.shard.options.queue_requests_max
+        with self._wake:
+            if self._stopping:
+                raise Overloaded("the server is stopping")
+            if len(self._queue) >= allowed:
+                raise Overloaded(
+                    f"{len(self._queue)} requests wait for shard {self.shard.number}, at most "
+                    f"{allowed} may (storage.write-queue.max-requests)"
+                )
+            self._queue.append(write)
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Write what waits, finish a seal under way, close the log. The head stays in the log."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._syncs.shutdown()
+        if self._sealing is not None:
+            self._sealing.join()
+        self.shard.wal.close()
+
+    # The order of a write, from top to bottom.
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                if not self._has_work():
+                    self._wake.wait(IDLE_CHECK_SECONDS)
+                if not self._queue and self._stopping and self._flight is None:
+                    return
+                group = self._take_group()
+            self._write(group)
+            if self.shard.seal_is_due and not self._stopping:
+                self._start_seal()
+
+    def _has_work(self) -> bool:
+        if self._flight is None and self._stopping:
+            return True
+        return bool(self._queue) or self._is_synced()
+
+    def _is_synced(self) -> bool:
+        """Whether what is in flight can land without waiting."""
+        return self._flight is not None and self._flight.synced.done()
+
+    def _take_group(self) -> list[PendingWrite]:
+        """The longest run of waiting writes that, together with those in flight, fits into a head
+        below its limits, and into what the log remembers until it is written."""
+        limits = self._limits
+        flying = [] if self._flight is None else [logged.write for logged in self._flight.group]
+        samples = sum(write.batch.sample_count for write in flying)
+        buckets = sum(bucket_count(write.batch.histograms) for write in flying)
+        count, size = 0, 0
+        for write in self._queue:
+            samples += write.batch.sample_count
+            buckets += bucket_count(write.batch.histograms)
+            size += len(write.batch.payload)
+            full = samples > limits.group.samples or buckets > limits.group.buckets
+            if (count or flying) and (full or size > limits.group_bytes):
+                break
+            count += 1
+        group, self._queue = self._queue[:count], self._queue[count:]
+        return group
+
+    def _write(self, group: list[PendingWrite]) -> None:
+        """Log a group and begin its sync; meanwhile the one before it lands."""
+        logged = self._log_group(group)
+        flight = Flight(logged, self._begin_sync()) if logged else None
+        # Without anything to write, what comes next is better waited for than the sync.
+        if group or self._queue or self._is_synced():
+            self._land()
+            self._flight = flight
+        if self._is_synced():
+            self._land()
+
+    def _log_group(self, group: list[PendingWrite]) -> list[Logged]:
+        """Resolve, judge and log the group; what cannot be kept is answered here and left out."""
+        unanswered = deque(group)
+        try:
+            resolved = self._resolve_group(unanswered)
+            if resolved:
+                self._make_room()
+            logged = [self._log(*each) for each in resolved]
+            self.shard.wal.write()
+        except Exception as error:
+            self._give_up(unanswered, error)
+            return []
+        return logged
+
+    def _resolve_group(
+        self, unanswered: deque[PendingWrite]
+    ) -> list[tuple[PendingWrite, Int32s, UInt64s]]:
+        """The writes with their refs and replicas; corrupt ones are answered."""
+        resolved = []
+        for write in list(unanswered):
+            try:
+                resolved.append((write, *resolve(self.shard, write)))
+            except CorruptBatch as error:
+                unanswered.remove(write)
+                write.finish(error)
+        return resolved
+
+    def _make_room(self) -> None:
+        """See to it that the head can take a group: if it is full, seal it, if that can be done."""
+        shard = self.shard
+        if shard.fullness < 1:
+            return
+        self._land()
+        if self._sealing is not None:
+            self._sealing.join(self._limits.seal_wait_seconds)
+        if shard.frozen is not None:
+            raise Overloaded(
+                f"the head of shard {shard.number} is full while another is being sealed; it holds "
+                f"at most {shard.options.head_samples_max} samples (storage.head.max-samples) and "
+                f"{shard.options.head_buckets_max} buckets of native histograms "
+                "(storage.head.max-histogram-buckets)"
+            )
+        self._start_seal()
+
+    def _log(self, write: PendingWrite, refs: Int32s, replicas: UInt64s) -> Logged:
+        """Log a write, unless nothing of it is to be kept."""
+        shard, batch, name = self.shard, write.batch, write.tenant.name
+        fresh = fresh_metadata(shard, write)
+        all_accepted = bool(refs.min(initial=0) >= 0)
+        if not len(fresh) and not (len(refs) if all_accepted else refs.max() >= 0):
+            return Logged(write, refs, all_accepted, fresh, NO_COPIES)
+        if shard.rule_log.append(shard.wal.append, write.arrival_ms, name, write.rules):
+            shard.elections.begin_term(write.tenant.number)
+        copies = judge(shard, write, refs, replicas)
+        if len(fresh) or not copies.are_all_of(batch):
+            kind, payload = (batch.kind, batch.payload) if all_accepted else loggable(batch, refs)
+            shard.wal.append(kind, write.arrival_ms, name, payload)
+        return Logged(write, refs, all_accepted, fresh, copies)
+
+    def _begin_sync(self) -> Future[None]:
+        """Sync the log: beside the next group, or at once where that is done sooner than handed
+        over."""
+        if self._sync_seconds > self._limits.inline_sync_seconds:
+            synced = self._syncs.submit(self._sync)
+            synced.add_done_callback(self._wake_up)
+            return synced
+        synced = Future[None]()
+        try:
+            self._sync()
+            synced.set_result(None)
+        except Exception as error:  # whatever it is, _land() answers with it
+            synced.set_exception(error)
+        return synced
+
+    def _sync(self) -> None:
+        """Make what was written durable, and learn how long that takes."""
+        started = time.perf_counter()
+        self.shard.wal.make_durable()
+        self._sync_seconds += SYNC_WEIGHT * (time.perf_counter() - started - self._sync_seconds)
+
+    def _wake_up(self, _: Future[None]) -> None:
+        with self._wake:
+            self._wake.notify()
+
+    def _land(self) -> None:
+        """Make what is in flight visible once it is durable, and answer it."""
+        flight, self._flight = self._flight, None
+        if flight is None:
+            return
+        unanswered = deque(logged.write for logged in flight.group)
+        try:
+            flight.synced.result()
+            for logged in flight.group:
+                outcome = append(self.shard, logged)
+                unanswered.popleft().finish(outcome)
+        except Exception as error:
+            self._give_up(unanswered, error)
+
+    def _give_up(self, writes: Sequence[PendingWrite], error: Exception) -> None:
+        """Answer writes that failed together. A bug must not end the writer, or every later request
+        would wait for ever."""
+        self.shard.rule_log.start_anew()
+        self.shard.wal.forget()
+        if not isinstance(error, StorageError):
+            logger.error("write failed shard=%d", self.shard.number, exc_info=error)
+            error = StorageError(f"internal error: {error!r}")
+        for write in writes:
+            write.finish(error)
+
+    # Sealing: it is begun between two groups, and goes on in a thread of its own.
+
+    def _start_seal(self) -> None:
+        self._land()  # its records come before the position, so it belongs to the frozen head
+        shard = self.shard
+        try:
+            position = shard.wal.rotate()
+            shard.rule_log.start_anew()
+        except StorageError as error:
+            logger.error("seal not started shard=%d error=%r", shard.number, str(error))
+            return
+        head = shard.freeze()
+        self._sealing = threading.Thread(
+            target=self._seal, args=(head, position), name=f"seal-{shard.number}", daemon=True
+        )
+        self._sealing.start()
+
+    def _seal(self, head: Head, position: int) -> None:
+        """Seal until it works: the samples are safe in the log meanwhile."""
+        shard = self.shard
+        while True:
+            try:
+                segment = self._sealer(shard.number, shard.table, head, position)
+                break
+            except Exception:
+                logger.exception("seal failed, will be tried again shard=%d", shard.number)
+                if self._stopping:
+                    return
+                time.sleep(self._limits.seal_retry_seconds)
+        shard.thaw(segment)
+        shard.wal.truncate(position)
