@@ -17,7 +17,7 @@ from storage.batch import Batch, Outcome
 from storage.database import Database
 from storage.dedup.algorithm import Algorithm
 from storage.errors import Overloaded
-from storage.read.querier import EmptyQuerier, StorageQuerier
+from storage.read.querier import StorageQuerier
 
 
 class NotReady(Overloaded):
@@ -76,7 +76,7 @@ class LateDatabase:
         replica_labels: tuple[str, ...],
         dedup: bool,
         algorithm: Algorithm = Algorithm.AUTO,
-    ) -> StorageQuerier | EmptyQuerier:
+    ) -> StorageQuerier:
         """Database.querier. Raises NotReady too."""
         return self._ready().querier(
             tenant, replica_labels=replica_labels, dedup=dedup, algorithm=algorithm

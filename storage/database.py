@@ -29,7 +29,7 @@ from storage.log.file import Damage, warn_of_damage
 from storage.log.wal import Wal
 from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
-from storage.read.querier import EmptyQuerier, StorageQuerier
+from storage.read.querier import StorageQuerier
 from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
 from storage.segments.duck import Duck
 from storage.segments.exemplars import ExemplarReader
@@ -53,6 +53,7 @@ LOCK_FILE = "lock"
 TEMPORARY_DIRECTORY = "tmp"
 UPKEEP_SECONDS = 10.0
 NO_REPLICAS = WatchedLabels(replica=(), cluster=())
+NO_TENANT = Tenant("", 0, 0)  # has no series; numbers of tenants begin with 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +175,10 @@ class Database:
         replica_labels: tuple[str, ...],
         dedup: bool,
         algorithm: Algorithm = Algorithm.AUTO,
-    ) -> StorageQuerier | EmptyQuerier:
+    ) -> StorageQuerier:
         """A view of one tenant. With dedup, series that are equal without the replica labels are
         one, made by the algorithm. A tenant that never wrote has no series."""
-        known = self._tenants.get(tenant)
-        if known is None:
-            return EmptyQuerier()
+        known = self._tenants.get(tenant, NO_TENANT)
         shard = self._shards[known.shard]
         labels = replica_labels if dedup else ()
         rules = self._rules_of(tenant)
@@ -239,8 +238,7 @@ class Database:
             self._tenants[name] = Tenant(name, number, shards[name])
 
     def _recover(self, decode: Decoder) -> None:
-        for row in self._catalog.tenants():
-            self._tenants[row.name] = Tenant(row.name, row.id, row.shard)
+        self._tenants = {tenant.name: tenant for tenant in self._catalog.tenants()}
         started = time.monotonic()
         for number in range(self._catalog.shards):
             shard = self._open_shard(number)

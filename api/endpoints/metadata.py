@@ -38,8 +38,8 @@ class MetadataHandlers:
         params = series_params(call.params)
 
         def run(turn: Turn) -> Iterator[bytes]:
-            names = self._querier(call, params).label_names(*params.selection)
-            yield encode_texts(names, limit=params.limit)
+            labels = self._querier(call, params).series(*params.selection)
+            yield encode_texts(list(labels.names), limit=params.limit)
 
         return Job(run)
 
@@ -49,8 +49,8 @@ class MetadataHandlers:
         params = series_params(call.params)
 
         def run(turn: Turn) -> Iterator[bytes]:
-            values = self._querier(call, params).label_values(name, *params.selection)
-            yield encode_texts(values, limit=params.limit)
+            labels = self._querier(call, params).series(*params.selection)
+            yield encode_texts(labels.values_of(name), limit=params.limit)
 
         return Job(run)
 

@@ -37,14 +37,6 @@ class RecentQuerier:
         (chosen,), start_ms, end_ms = self._recent([matchers], start_ms, end_ms)
         return self._querier.select(chosen, start_ms, end_ms, counter=counter)
 
-    def label_names(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> list[str]:
-        return self._querier.label_names(*self._recent(matcher_sets, start_ms, end_ms))
-
-    def label_values(
-        self, name: str, matcher_sets: MatcherSets, start_ms: int, end_ms: int
-    ) -> list[str]:
-        return self._querier.label_values(name, *self._recent(matcher_sets, start_ms, end_ms))
-
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         return self._querier.series(*self._recent(matcher_sets, start_ms, end_ms))
 

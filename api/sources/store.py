@@ -43,17 +43,6 @@ class Querier(Queryable, Protocol):
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
     ) -> SourcedSelection: ...
 
-    def label_names(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> list[str]:
-        """The label names of the selected series, sorted by bytes, without duplicates."""
-        ...
-
-    def label_values(
-        self, name: str, matcher_sets: MatcherSets, start_ms: int, end_ms: int
-    ) -> list[str]:
-        """The values that the selected series have for one label, sorted by bytes, without
-        duplicates and without the empty one."""
-        ...
-
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         """The selected series, each once, in any order."""
         ...

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -39,6 +38,7 @@ from storage.catalog.schema import (
 from storage.errors import FormatError, Overloaded, StorageError
 from storage.files import SHARDS_DIRECTORY
 from storage.segments.segment import SegmentMeta
+from storage.tenants.tenant import Tenant
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +53,6 @@ FORGET_FAMILY = delete(metric_metadata).where(
     metric_metadata.c.tenant == bindparam("of_tenant"),
     metric_metadata.c.family == bindparam("of_family"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class TenantRow:
-    """A tenant, the number that its series ids begin with, and the shard it lives in."""
-
-    id: int
-    name: str
-    shard: int
 
 
 class Catalog:
@@ -110,11 +101,11 @@ class Catalog:
                 connection.execute(insert(tenants), rows)
             return {name: number for name, number in connection.execute(ids)}
 
-    def tenants(self) -> list[TenantRow]:
-        columns = (tenants.c.id, tenants.c.name, tenants.c.shard)
+    def tenants(self) -> list[Tenant]:
+        columns = (tenants.c.name, tenants.c.id, tenants.c.shard)
         with self._transaction() as connection:
             rows = connection.execute(select(*columns).order_by(tenants.c.id)).all()
-        return [TenantRow(*row) for row in rows]
+        return [Tenant(*row) for row in rows]
 
     def segments(self, shard: int) -> list[SegmentMeta]:
         """The segments of a shard, oldest first."""

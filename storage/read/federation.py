@@ -131,16 +131,6 @@ class FederatedQuerier:
         labels = stack_frames(self.symbols, frames)
         return FederatedSelection(labels, tuple(part for _, part in parts), starts)
 
-    def label_names(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> list[str]:
-        """The label names of the selected series, `__tenant_id__` among them, in byte order."""
-        return list(self.series(matcher_sets, start_ms, end_ms).names)
-
-    def label_values(
-        self, name: str, matcher_sets: MatcherSets, start_ms: int, end_ms: int
-    ) -> list[str]:
-        """The values of one label in byte order; of `__tenant_id__`, the tenants with series."""
-        return self.series(matcher_sets, start_ms, end_ms).values_of(name)
-
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         """The selected series of all tenants, each once."""
         frames = [

@@ -131,18 +131,6 @@ class StorageQuerier:
         """The descriptions of one of the tenant's metric families, or of all."""
         return self._shard.metadata.describe(self._tenant, family)
 
-    def label_names(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        """The label names of the series that any of the sets selects, in byte order."""
-        return list(self.series(matcher_sets, start_ms, end_ms).names)
-
-    def label_values(
-        self, name: str, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        """The values of one label of the selected series, in byte order."""
-        return self.series(matcher_sets, start_ms, end_ms).values_of(name)
-
     def series(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> LabelFrame:
@@ -219,51 +207,3 @@ class StorageQuerier:
             found = self._shard.files.series.in_range(segments, start_ms, end_ms)
             has |= np.isin(self._shard.table.ids[refs], found)
         return has
-
-
-class EmptyQuerier:
-    """The view of a tenant that never wrote."""
-
-    def __init__(self) -> None:
-        self.symbols = Symbols()
-
-    counters_differ = False
-
-    def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
-    ) -> StoredSelection:
-        return StoredSelection(empty_frame(self.symbols), empty_samples(0), ())
-
-    def replica_report(
-        self,
-        matcher_sets: Sequence[Sequence[Matcher]],
-        start_ms: int,
-        end_ms: int,
-        *,
-        cluster_labels: Sequence[str],
-        stopped: Callable[[], bool],
-    ) -> list[ReplicaGroup]:
-        return []
-
-    def exemplars(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> ExemplarSelection:
-        return select_rows(empty_frame(self.symbols), np.zeros(0, np.int64), ())
-
-    def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
-        return {}
-
-    def label_names(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        return []
-
-    def label_values(
-        self, name: str, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
-        return []
-
-    def series(
-        self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> LabelFrame:
-        return empty_frame(self.symbols)

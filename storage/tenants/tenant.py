@@ -58,7 +58,7 @@ def _shorten(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant as the catalog knows it."""
+    """A tenant, the number that its series ids begin with, and the shard it lives in."""
 
     name: str
     number: int

@@ -62,14 +62,6 @@ class FakeQuerier(MemoryStore):
         self.reported = (matcher_sets, start_ms, end_ms, more["cluster_labels"])
         return self.groups
 
-    def label_names(self, *selection: Any) -> list[str]:
-        return list(self.series(*selection).names)
-
-    def label_values(self, name: str, *selection: Any) -> list[str]:
-        labels = self.series(*selection)
-        values = {labels.labelset(row).get(name, "") for row in range(labels.rows)} - {""}
-        return sorted(values, key=str.encode)
-
     def exemplars(self, matcher_sets: Any, start_ms: int, end_ms: int) -> ExemplarSelection:
         """Those that the test fills in, whatever is asked for."""
         self.asked_exemplars = (list(matcher_sets), start_ms, end_ms)

@@ -47,8 +47,8 @@ def test_tenants_see_their_own(tmp_path: Path) -> None:
             assert read(database, tenant=f"tenant-{i}") == {key("up"): [(1, float(i))]}
         assert read(database, tenant="nobody") == {}
         nobody = database.querier("nobody", replica_labels=(), dedup=True)
-        assert nobody.label_names([], *WHOLE) == []
-        assert nobody.label_values("a", [], *WHOLE) == []
+        assert list(nobody.series([], *WHOLE).names) == []
+        assert nobody.series([], *WHOLE).values_of("a") == []
         assert nobody.series([], *WHOLE).rows == 0
 
 

@@ -1,6 +1,7 @@
 """The storage and the fake of the tests offer what the API's port promises."""
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from api.sources.store import Querier, SourcedSelection, Store, TenantQuerier
 from receiver.late_database import LateDatabase
 from storage.database import Database
 from storage.read.federation import FederatedQuerier, FederatedSelection
-from storage.read.querier import EmptyQuerier, StorageQuerier
+from storage.read.querier import StorageQuerier
 from storage.read.selection import DedupSelection, StoredSelection
+from tests.makers.databases import opened, series, write
 from tests.makers.fake_store import FakeQuerier, FakeStore
 
 
@@ -28,10 +30,9 @@ def test_stores(store: Any) -> None:
     assert parameters(store, "querier") == parameters(Store, "querier")
 
 
-@pytest.mark.parametrize("querier", [StorageQuerier, EmptyQuerier])
 @pytest.mark.parametrize("name", promised(TenantQuerier))
-def test_queriers(querier: Any, name: str) -> None:
-    assert parameters(querier, name) == parameters(TenantQuerier, name)
+def test_queriers(name: str) -> None:
+    assert parameters(StorageQuerier, name) == parameters(TenantQuerier, name)
 
 
 @pytest.mark.parametrize("name", promised(Querier))
@@ -50,11 +51,18 @@ def test_the_fake_has_every_method(name: str) -> None:
     assert callable(getattr(FakeQuerier, name))
 
 
-def test_a_tenant_that_never_wrote_has_nothing() -> None:
-    for querier in (EmptyQuerier(), FakeQuerier()):
-        assert querier.label_names([], 0, 1) == []
-        assert querier.label_values("job", [], 0, 1) == []
-        assert querier.series([], 0, 1).rows == 0
-        assert querier.symbols is not None
-    report = EmptyQuerier().replica_report([], 0, 1, cluster_labels=(), stopped=lambda: False)
-    assert report == []
+@pytest.mark.parametrize("dedup", [True, False])
+def test_a_tenant_that_never_wrote_has_nothing(tmp_path: Path, dedup: bool) -> None:
+    with opened(tmp_path) as database:
+        write(database, [series("up", [(1, 1.0)], replica="a")])
+        nobody = database.querier("nobody", replica_labels=("replica",), dedup=dedup)
+        for querier in (nobody, FakeQuerier()):
+            assert querier.series([], 0, 1).names == ()
+            assert querier.series([], 0, 1).values_of("job") == []
+            assert querier.series([], 0, 1).rows == 0
+            assert querier.select([], 0, 1).labels.rows == 0
+            assert querier.symbols is not None
+        assert nobody.replica_report([], 0, 1, cluster_labels=(), stopped=lambda: False) == []
+        assert nobody.exemplars([], 0, 1).labels.rows == 0
+        assert nobody.metadata() == nobody.metadata("up") == {}
+        assert not nobody.counters_differ

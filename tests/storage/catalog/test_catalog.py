@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from storage.catalog import catalog as catalog_module
-from storage.catalog.catalog import Catalog, TenantRow
+from storage.catalog.catalog import Catalog
 from storage.catalog.metadata import Description, FamilyMetadata
 from storage.errors import FormatError, StorageError
 from storage.segments.segment import SegmentMeta
 from storage.segments.ulid import new_ulid
+from storage.tenants.tenant import Tenant
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_number_of_shards_is_fixed(path: Path) -> None:
 
 
 def test_tenants_get_lasting_numbers(path: Path) -> None:
-    expected = [TenantRow(1, "a", 3), TenantRow(2, "b", 0)]
+    expected = [Tenant("a", 1, 3), Tenant("b", 2, 0)]
     for _ in range(2):
         catalog = Catalog.open(path, shards=4)
         assert catalog.add_tenants({"a": 3}) == {"a": 1}

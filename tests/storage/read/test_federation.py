@@ -110,19 +110,25 @@ def test_matchers_choose_tenants(
 def test_label_queries_are_merged(database: Database) -> None:
     querier = federated(database, *TENANTS)
     own = ["original___tenant_id__", "original_original___tenant_id__"]
-    assert querier.label_names([], *WHOLE) == ["__name__", "__tenant_id__", "job", *own, "zone"]
-    assert querier.label_values("__tenant_id__", [], *WHOLE) == ["a", "b", "c"]
-    assert querier.label_values("__name__", [], *WHOLE) == ["down", "up"]
-    assert querier.label_values("job", [], 20, 30) == ["x"]
+    assert list(querier.series([], *WHOLE).names) == [
+        "__name__",
+        "__tenant_id__",
+        "job",
+        *own,
+        "zone",
+    ]
+    assert querier.series([], *WHOLE).values_of("__tenant_id__") == ["a", "b", "c"]
+    assert querier.series([], *WHOLE).values_of("__name__") == ["down", "up"]
+    assert querier.series([], 20, 30).values_of("job") == ["x"]
     a_or_y = [[Matcher("__tenant_id__", "=", "a")], [Matcher("job", "=", "y")]]
-    assert querier.label_values("__tenant_id__", a_or_y, *WHOLE) == ["a", "c"]
-    assert querier.label_values("original___tenant_id__", [], *WHOLE) == ["edge"]
+    assert querier.series(a_or_y, *WHOLE).values_of("__tenant_id__") == ["a", "c"]
+    assert querier.series([], *WHOLE).values_of("original___tenant_id__") == ["edge"]
     assert querier.series([[Matcher("job", "=", "nothing")]], *WHOLE).rows == 0
 
 
 def test_a_tenant_that_never_wrote_adds_nothing(database: Database) -> None:
     querier = federated(database, "b", "nobody")
-    assert querier.label_values("__tenant_id__", [], *WHOLE) == ["b"]
+    assert querier.series([], *WHOLE).values_of("__tenant_id__") == ["b"]
     assert querier.select([], *WHOLE).labels.rows == 2
     nobody = federated(database, "nobody", "no-one").select([], *WHOLE)
     assert nobody.labels.rows == 0

@@ -55,11 +55,11 @@ def test_label_queries_go_by_time(tmp_path: Path, head_samples: int) -> None:
     with opened(tmp_path, head_samples_max=head_samples) as database:
         fill(database)
         querier = database.querier("t", replica_labels=(), dedup=True)
-        assert querier.label_names([], *WHOLE) == ["__name__", "only", "x"]
-        assert querier.label_names([a], *WHOLE) == ["__name__", "x"]
-        assert querier.label_values("only", [a, b], *WHOLE) == ["0", "100", "200"]
-        assert querier.label_values("only", [a, b], 100, 109) == ["100"]
-        assert querier.label_values("x", [b], *WHOLE) == []
+        assert list(querier.series([], *WHOLE).names) == ["__name__", "only", "x"]
+        assert list(querier.series([a], *WHOLE).names) == ["__name__", "x"]
+        assert querier.series([a, b], *WHOLE).values_of("only") == ["0", "100", "200"]
+        assert querier.series([a, b], 100, 109).values_of("only") == ["100"]
+        assert querier.series([b], *WHOLE).values_of("x") == []
         found = querier.series([b, a], 205, 300)
         assert found.rows == 6
         assert querier.series([], 500, 600).rows == 0
@@ -86,10 +86,10 @@ def test_replicas_become_one_series(tmp_path: Path) -> None:
             key("none"),
         }
         querier = database.querier("t", replica_labels=REPLICAS, dedup=True)
-        assert querier.label_names([], *WHOLE) == ["__name__"]
+        assert list(querier.series([], *WHOLE).names) == ["__name__"]
         assert querier.series([], *WHOLE).rows == 3
         both = database.querier("t", replica_labels=REPLICAS, dedup=False)
-        assert both.label_values("replica", [], *WHOLE) == ["a", "b"]
+        assert both.series([], *WHOLE).values_of("replica") == ["a", "b"]
 
 
 def test_rows_can_be_read_in_any_blocks(tmp_path: Path) -> None:
