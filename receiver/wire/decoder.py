@@ -124,17 +124,21 @@ class WriteDecoder:
     Decoders that feed one database must share the secrets: it is what makes hashes comparable.
     """
 
-    def __init__(self, limits: DecodeLimits = REPLAY_LIMITS) -> None:
+    def __init__(
+        self,
+        limits: DecodeLimits = REPLAY_LIMITS,
+        *,
+        pool: BufferPool | None = None,
+        secrets: Secrets | None = None,
+    ) -> None:
+        """pool, secrets: made for this decoder if they are not given."""
         self._limits = limits
-        self._pool = BufferPool(POOL_BYTES_MAX)
-        self._secrets = Secrets()
+        self._pool = pool or BufferPool(POOL_BYTES_MAX)
+        self._secrets = secrets or Secrets()
 
     def with_limits(self, limits: DecodeLimits) -> "WriteDecoder":
         """A decoder with other limits that shares pool and secrets."""
-        other = WriteDecoder(limits)
-        other._pool = self._pool
-        other._secrets = self._secrets
-        return other
+        return WriteDecoder(limits, pool=self._pool, secrets=self._secrets)
 
     @property
     def kept_bytes(self) -> int:

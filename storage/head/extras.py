@@ -16,6 +16,7 @@ import numpy as np
 from storage.batch import Batch
 from storage.head.histograms import HistogramArena
 from storage.head.kernels import COPY, REFUSED, REPEATED, UNSOUND, keep_starts
+from storage.head.pool import ChunkPool
 from storage.histograms.columns import NO_HISTOGRAM, Histograms
 from storage.histograms.fingerprints import fingerprints
 from storage.histograms.hints import hints_after
@@ -25,7 +26,6 @@ from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
 from storage.samples.samples import Samples
 
-NO_PLACES = np.zeros(0, np.int64)
 NO_ROWS = np.zeros(0, np.int32)
 
 
@@ -48,32 +48,15 @@ class ExtrasView:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """The slots of a chunk pool: slot p is times.flat[p]; previous: of each chunk the one before it
-    in its series, plus one, and 0 where there is none."""
-
-    times: Int64s
-    previous: Int32s
-
-    def before(self, places: Int64s) -> Int64s:
-        """The slot of the sample before each one in its series; -1 if there is none in the pool."""
-        size = self.times.shape[1]
-        inside = places < self.times.size
-        chunks, slots = np.divmod(np.where(inside, places, 0), size)
-        last_of_previous = self.previous[chunks].astype(np.int64) * size - 1
-        return np.where(inside, np.where(slots > 0, places - 1, last_of_previous), -1)
-
-
 class HeadExtras:
     """The columns, the histograms, and the marks of the series that need them."""
 
     def __init__(
-        self, slots: Slots, places: int, *, series: int, histograms_max: int, buckets_max: int
+        self, pool: ChunkPool, *, series: int, histograms_max: int, buckets_max: int
     ) -> None:
-        self._slots = slots
-        self._starts: Int64s = reserve(places, np.int64)
-        self._rows: Int32s = reserve(places, np.int32)
+        self._pool = pool
+        self._starts: Int64s = reserve(pool.places, np.int64)
+        self._rows: Int32s = reserve(pool.places, np.int32)
         self._marked: Bools = reserve(series, np.bool_)
         self.arena = HistogramArena(histograms_max, buckets_max)
         self.floats_have_starts = False
@@ -96,16 +79,17 @@ class HeadExtras:
         first, count = self.arena.extend(histograms), len(histograms)
         rows = np.arange(first, first + count)
         self._rows[places] = rows + 1
-        before = self._slots.before(places)
+        before = self._pool.before(places)
         before_rows = np.where(before < 0, 0, self._rows[before]) - 1
         follows = before_rows >= 0
         # Only these rows: what is told of columns as a whole would be copied as a whole.
         pairs = take(self.arena.view(), np.concatenate([rows, before_rows[follows]]))
         before_pair = np.full(count, -1)
         before_pair[follows] = np.arange(count, len(pairs))
-        times = self._slots.times.reshape(-1)
-        slots = np.minimum(places, len(times) - 1)  # those of the side follow none
-        hints = hints_after(pairs, before_pair, np.arange(count), times[before], times[slots])
+        times_at = self._pool.times_at  # those of the side follow none
+        hints = hints_after(
+            pairs, before_pair, np.arange(count), times_at(before), times_at(places)
+        )
         self.arena.set_hints(first, hints)
 
     def view(self, refs: Int64s) -> ExtrasView | None:

@@ -1,0 +1,44 @@
+"""The places of samples, and which of them follow each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from storage.head.pool import CHUNK_SIZE, ChunkPool
+
+
+def pool_of_two_series() -> ChunkPool:
+    """Series 0 has chunks 0 and 2, the newest with one sample; series 1 has chunk 1."""
+    pool = ChunkPool(chunks=4, side=3, series=2)
+    pool.times[:3] = np.arange(3 * CHUNK_SIZE).reshape(3, CHUNK_SIZE)
+    pool.previous[2] = 1
+    pool.current[:], pool.fill[:] = (3, 2), (1, CHUNK_SIZE)
+    return pool
+
+
+@pytest.mark.parametrize(
+    ("place", "before"),
+    [(0, -1), (1, 0), (CHUNK_SIZE, -1), (CHUNK_SIZE + 5, CHUNK_SIZE + 4),
+     (2 * CHUNK_SIZE, CHUNK_SIZE - 1), (4 * CHUNK_SIZE, -1), (4 * CHUNK_SIZE + 2, -1)],
+)  # fmt: skip
+def test_the_slot_before_is_of_the_same_series(place: int, before: int) -> None:
+    assert pool_of_two_series().before(np.array([place])).tolist() == [before]
+
+
+def test_places_are_those_of_chunks_and_then_of_the_side() -> None:
+    pool = pool_of_two_series()
+    assert pool.places == 4 * CHUNK_SIZE + 3
+    assert pool.times_at(np.array([1, 2 * CHUNK_SIZE])).tolist() == [1, 2 * CHUNK_SIZE]
+
+
+def test_a_snapshot_is_read_chain_by_chain() -> None:
+    taken = pool_of_two_series().snapshot(np.array([1, 0]))
+    first, last = CHUNK_SIZE - 1, 2 * CHUNK_SIZE
+    offsets, times, _, places = taken.read((first, last), placed=True)
+    assert offsets.tolist() == [0, CHUNK_SIZE, CHUNK_SIZE + 2]
+    assert times.tolist() == places.tolist() == [*range(CHUNK_SIZE, last), first, last]
+    counts = np.empty(1, np.int64)
+    taken.rows(np.array([1])).count((0, 1000), counts)
+    assert counts.tolist() == [CHUNK_SIZE + 1]
+    assert len(taken.read((0, 1000), placed=False)[3]) == 0
