@@ -107,10 +107,6 @@ class Batch:
         return len(self.timestamps)
 
     @property
-    def histogram_count(self) -> int:
-        return 0 if self.histograms is None else len(self.histograms)
-
-    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
         return not self.series_count and self.metadata is None

@@ -137,11 +137,12 @@ class Catalog:
             if not moved.rowcount:
                 connection.execute(insert(log_positions).values(shard=shard, **position))
 
-    def drop_segments(self, ulids: Sequence[str]) -> None:
-        """Forget segments; their directories are deleted by the caller afterwards."""
+    def drop_segments(self, ulids: Sequence[str], *, at_once: int = ULIDS_PER_STATEMENT) -> None:
+        """Forget segments, so many with each statement; the caller deletes their directories
+        afterwards."""
         with self._transaction() as connection:
-            for start in range(0, len(ulids), ULIDS_PER_STATEMENT):
-                part = ulids[start : start + ULIDS_PER_STATEMENT]
+            for start in range(0, len(ulids), at_once):
+                part = ulids[start : start + at_once]
                 connection.execute(delete(segments).where(segments.c.ulid.in_(part)))
 
     def metadata(self, shard: int) -> list[FamilyMetadata]:
@@ -157,10 +158,12 @@ class Catalog:
                 found.setdefault((tenant, family), []).append(Description(*described))
         return [FamilyMetadata(*key, tuple(found[key])) for key in found]
 
-    def save_metadata(self, families: Sequence[FamilyMetadata]) -> None:
-        """Replace what is known of these families."""
-        for start in range(0, len(families), FAMILIES_PER_TRANSACTION):
-            part = families[start : start + FAMILIES_PER_TRANSACTION]
+    def save_metadata(
+        self, families: Sequence[FamilyMetadata], *, at_once: int = FAMILIES_PER_TRANSACTION
+    ) -> None:
+        """Replace what is known of these families, so many in each transaction."""
+        for start in range(0, len(families), at_once):
+            part = families[start : start + at_once]
             keys = [{"of_tenant": entry.tenant, "of_family": entry.family} for entry in part]
             rows = [
                 {"tenant": entry.tenant, "family": entry.family, **described._asdict()}

@@ -83,7 +83,8 @@ class Family:
 class MetadataTable:
     """The metadata of one shard's tenants."""
 
-    def __init__(self, options: StorageOptions) -> None:
+    def __init__(self, options: StorageOptions, *, spare_hashes: int = SPARE_HASHES) -> None:
+        self._spare_hashes = spare_hashes
         self._families_max = options.metadata_families_max
         self._text_bytes_max = options.metadata_text_bytes_max
         self._lock = threading.Lock()
@@ -119,7 +120,7 @@ class MetadataTable:
             for position in positions.tolist():
                 name, description = self._read(raw, position)
                 numbers[position] = self._keep(tenant, name, description, now_ms)
-        if self._count * 4 + SPARE_HASHES < len(self._cache) + len(positions):
+        if self._count * 4 + self._spare_hashes < len(self._cache) + len(positions):
             self._cache.clear()
         self._cache.add(tenant, raw.hash_low, raw.hash_high, positions, numbers)
         return int(np.count_nonzero(numbers[positions] == NOT_KEPT))

@@ -19,7 +19,7 @@ MIX = np.uint64(0x9E3779B97F4A7C15)
 AHEAD = 12
 SAMPLE_BYTES = 8
 
-# What became of a sample, where it is noted; else the place where it is kept (storage/head/pool.py).
+# What became of a sample, where it is noted; else the place where it is kept (head/pool.py).
 COPY = -4  # passed over: another replica's samples of the series are kept
 UNSOUND = -3  # refused before: its histogram has a problem
 REFUSED = -2

@@ -34,7 +34,7 @@ def continues(c: Columns, before: int, row: int) -> bool:
     schema, threshold = c.schemas[row], c.zero_thresholds[row]
     if schema != c.schemas[before] or threshold != c.zero_thresholds[before]:
         return False
-    if schema == CUSTOM_SCHEMA and not bounds_match(c, before, row):
+    if schema == CUSTOM_SCHEMA and not bounds_match(c, before, c, row):
         return False
     if c.zero_counts[row] < c.zero_counts[before]:
         return False

@@ -18,14 +18,14 @@ from storage.kernels.jit import float_kernel
 
 
 @float_kernel
-def bounds_match(c: Columns, a: int, b: int) -> bool:
+def bounds_match(a: Columns, a_row: int, b: Columns, b_row: int) -> bool:
     """Whether two histograms have the same custom bounds."""
-    start, other = c.bound_offsets[a], c.bound_offsets[b]
-    length = c.bound_offsets[a + 1] - start
-    if c.bound_offsets[b + 1] - other != length:
+    start, other = a.bound_offsets[a_row], b.bound_offsets[b_row]
+    length = a.bound_offsets[a_row + 1] - start
+    if b.bound_offsets[b_row + 1] - other != length:
         return False
     j = 0
-    while j < length and c.bounds[start + j] == c.bounds[other + j]:
+    while j < length and a.bounds[start + j] == b.bounds[other + j]:
         j += 1
     return bool(j == length)
 

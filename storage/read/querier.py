@@ -20,7 +20,12 @@ from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
-from storage.read.replicas.report import REPORT_SERIES_MAX, ReplicaGroup, replica_report
+from storage.read.replicas.report import (
+    REPORT_LIMITS,
+    ReplicaGroup,
+    ReportLimits,
+    replica_report,
+)
 from storage.read.selection import DedupRule, DedupSelection, SampleBudget, StoredSelection
 from storage.samples.merge import take_rows
 from storage.samples.samples import Samples, empty_samples
@@ -42,9 +47,11 @@ class StorageQuerier:
         algorithm: Algorithm = Algorithm.AUTO,
         *,
         rules: TenantRules = NO_RULES,
+        report_limits: ReportLimits = REPORT_LIMITS,
     ) -> None:
         """replica_labels: empty to see every replica's series; algorithm: makes them one."""
         self._rules = rules
+        self._report_limits = report_limits
         self._shard = shard
         self._tenant = tenant
         self._index: TenantIndex = shard.index(tenant)
@@ -84,9 +91,10 @@ class StorageQuerier:
         refs = self._match_any(matcher_sets)
         labels = self._index.frame(refs, self.symbols)
         replicated = np.flatnonzero(labels.matrix(self._replica_labels).any(axis=1))
-        if len(replicated) > REPORT_SERIES_MAX:
+        limits = self._report_limits
+        if len(replicated) > limits.series:
             raise LimitExceeded(
-                f"{len(replicated)} series have replica labels, at most {REPORT_SERIES_MAX} are "
+                f"{len(replicated)} series have replica labels, at most {limits.series} are "
                 "reported on (REPORT_SERIES_MAX); select some, such as match[]=up"
             )
         labels = labels.take(replicated)
@@ -94,7 +102,9 @@ class StorageQuerier:
         if not isinstance(selection, DedupSelection):
             return []
         last_ms = self._shard.table.last_ms[refs[replicated][selection.order]]
-        return replica_report(selection, last_ms, cluster_labels, stopped)
+        return replica_report(
+            selection, last_ms, cluster_labels, stopped, replicas_max=limits.replicas
+        )
 
     def _select(
         self, refs: Int64s, labels: LabelFrame, span: tuple[int, int], counter: bool

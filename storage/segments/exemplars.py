@@ -23,7 +23,7 @@ from storage.samples.exemplar_kernels import measure_runs, split_runs
 from storage.samples.exemplars import ExemplarLabels, Exemplars
 from storage.segments.segment import SegmentMeta
 
-ROW_GROUP_ROWS = 16_384
+GROUP_ROWS = 16_384
 
 SCHEMA = pa.schema(
     [
@@ -60,7 +60,7 @@ class StoredExemplars:
         return len(self.series)
 
 
-def write_exemplars(exemplars: Exemplars, path: Path) -> None:
+def write_exemplars(exemplars: Exemplars, path: Path, *, group_rows: int = GROUP_ROWS) -> None:
     """Write exemplars, whose series are ids and which are sorted. Raises StorageError."""
     table = pa.Table.from_arrays(
         [
@@ -72,7 +72,7 @@ def write_exemplars(exemplars: Exemplars, path: Path) -> None:
         schema=SCHEMA,
     )
     try:
-        pq.write_table(table, path, row_group_size=ROW_GROUP_ROWS, **FORMAT)
+        pq.write_table(table, path, row_group_size=group_rows, **FORMAT)
     except pa.ArrowException as error:
         raise StorageError(f"cannot write {path}: {error}") from error
 

@@ -8,6 +8,7 @@ not decided here: a series may have floats and histograms, so they are merged to
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,11 +23,6 @@ from storage.histograms.columns import NO_HISTOGRAM, Bounds, Buckets, Histograms
 from storage.histograms.histograms import take
 from storage.kernels.arrays import Int64s
 from storage.samples.samples import Samples
-
-# A row group is read as a whole: at most 8,192 histograms, and no more once it has this many
-# buckets, which take 12 bytes each.
-ROW_GROUP_ROWS = 8_192
-ROW_GROUP_BUCKETS = 1_000_000
 
 INDEXES = pa.list_(pa.field("element", pa.int32(), nullable=False))
 NUMBERS = pa.list_(pa.field("element", pa.float64(), nullable=False))
@@ -70,11 +66,24 @@ FORMAT: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class HistogramGroups:
+    """How large a row group gets, which is read as a whole: at most so many rows, and no more once
+    it has that many buckets, which take 12 bytes each."""
+
+    rows: int = 8_192
+    buckets: int = 1_000_000
+
+
+HISTOGRAM_GROUPS = HistogramGroups()
+
+
 class HistogramWriter(AbstractContextManager["HistogramWriter"]):
     """Writes one file; makes it with the first histogram. Raises StorageError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, groups: HistogramGroups = HISTOGRAM_GROUPS) -> None:
         self.count = 0
+        self._groups = groups
         self._path = path
         self._writer: pq.ParquetWriter | None = None
 
@@ -90,7 +99,7 @@ class HistogramWriter(AbstractContextManager["HistogramWriter"]):
         try:
             if self._writer is None and len(places):
                 self._writer = pq.ParquetWriter(self._path, SCHEMA, **FORMAT)
-            for first, end in row_groups(histograms):
+            for first, end in row_groups(histograms, self._groups):
                 assert self._writer is not None, "BUG: row groups of no histograms"
                 self._writer.write_table(table.slice(first, end - first))
         except pa.ArrowException as error:
@@ -110,14 +119,16 @@ class HistogramWriter(AbstractContextManager["HistogramWriter"]):
         return self
 
 
-def row_groups(histograms: Histograms) -> Iterator[tuple[int, int]]:
+def row_groups(
+    histograms: Histograms, groups: HistogramGroups = HISTOGRAM_GROUPS
+) -> Iterator[tuple[int, int]]:
     """Rows [first, end) that go into one row group each."""
     ends = np.cumsum(buckets_of(histograms))
     first = 0
     while first < len(ends):
         behind = ends[first - 1] if first else 0
-        full = int(np.searchsorted(ends, behind + ROW_GROUP_BUCKETS)) + 1
-        end = min(first + ROW_GROUP_ROWS, full, len(ends))
+        full = int(np.searchsorted(ends, behind + groups.buckets)) + 1
+        end = min(first + groups.rows, full, len(ends))
         yield first, end
         first = end
 

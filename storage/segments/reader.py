@@ -7,7 +7,7 @@ which DuckDB needs 6 ms to bind the file.
 
 Invariants:
 * Of equal (series, timestamp), the sample of the segment that is named first is given.
-* At most GROUPS_PER_READ row groups are decoded at a time, whatever is asked for.
+* At most ReadLimits.groups row groups are decoded at a time, whatever is asked for.
 """
 
 import threading
@@ -32,10 +32,6 @@ from storage.segments.histograms import buckets_of, rows_of
 from storage.segments.runs import copy_runs, find_runs, merge_runs
 from storage.segments.segment import SegmentMeta, overlapping
 
-# 16 groups are about 24 MB decoded.
-GROUPS_PER_READ = 16
-# Four groups of histograms are about 48 MB decoded.
-HISTOGRAM_GROUPS_PER_READ = 4
 # Counted as encoded. Decoded they take about nine times as much; the footer of a segment of 34 M
 # samples has 166 KB.
 FOOTER_CACHE_BYTES = 16 << 20
@@ -74,6 +70,18 @@ class Runs:
     samples: Samples
 
 
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """How many row groups are decoded at a time: 16 of samples are about 24 MB decoded, four of
+    histograms about 48 MB."""
+
+    groups: int = 16
+    histogram_groups: int = 4
+
+
+READ_LIMITS = ReadLimits()
+
+
 class FooterCache:
     """The footers used last, shared by all shards and threads."""
 
@@ -107,8 +115,11 @@ class SegmentReader:
     A segment must not be deleted while it is read: that is a FormatError.
     """
 
-    def __init__(self, directory: Path, footers: FooterCache) -> None:
+    def __init__(
+        self, directory: Path, footers: FooterCache, limits: ReadLimits = READ_LIMITS
+    ) -> None:
         """directory: the shard's segments directory."""
+        self._limits = limits
         self._directory = directory
         self._footers = footers
 
@@ -143,13 +154,13 @@ class SegmentReader:
         spend: Callable[[int], None],
     ) -> Iterator[Runs]:
         path = self._directory / segment.ulid / SAMPLES_FILE
-        for file, groups, wanted in self._groups(path, ids, span, GROUPS_PER_READ):
+        for file, groups, wanted in self._groups(path, ids, span, self._limits.groups):
             first, own_ids = wanted
             yield cut_runs(read_groups(path, file, groups), own_ids, first, span, spend)
         if not segment.histograms:
             return
         path = self._directory / segment.ulid / HISTOGRAMS_FILE
-        for file, groups, wanted in self._groups(path, ids, span, HISTOGRAM_GROUPS_PER_READ):
+        for file, groups, wanted in self._groups(path, ids, span, self._limits.histogram_groups):
             first, own_ids = wanted
             row_ids, histograms = read_histograms(path, file, groups)
             yield cut_histograms(row_ids, histograms, (first, own_ids), span, spend)

@@ -48,8 +48,9 @@ RANGE_SQL = """
 class SeriesReader:
     """Reads the series tables of one shard's segments. Thread-safe."""
 
-    def __init__(self, duck: Duck, directory: Path) -> None:
-        """directory: the shard's segments directory."""
+    def __init__(self, duck: Duck, directory: Path, *, batch_rows: int = BATCH_ROWS) -> None:
+        """directory: the shard's segments directory; batch_rows: of the tables that are read."""
+        self._batch_rows = batch_rows
         self._duck = duck
         self._directory = directory
 
@@ -66,8 +67,8 @@ class SeriesReader:
         holders = summary["holder"].to_numpy()
         for position, segment in enumerate(segments):
             rows = np.flatnonzero(holders == position)
-            for start in range(0, len(rows), BATCH_ROWS):
-                part = summary.take(pa.array(rows[start : start + BATCH_ROWS]))
+            for start in range(0, len(rows), self._batch_rows):
+                part = summary.take(pa.array(rows[start : start + self._batch_rows]))
                 yield self._describe(part, segment)
 
     def in_range(self, segments: Sequence[SegmentMeta], start_ms: int, end_ms: int) -> Int64s:

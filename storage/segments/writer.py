@@ -41,7 +41,7 @@ from storage.samples.exemplars import Exemplars, no_exemplars
 from storage.samples.samples import Samples
 from storage.segments.duck import Duck, quoted
 from storage.segments.exemplars import write_exemplars
-from storage.segments.histograms import HistogramWriter
+from storage.segments.histograms import HISTOGRAM_GROUPS, HistogramGroups, HistogramWriter
 from storage.segments.runs import strictly_ascending
 from storage.segments.segment import SegmentMeta, file_sum, write_meta
 from storage.segments.ulid import new_ulid, ulid_time_ms
@@ -49,7 +49,7 @@ from storage.segments.ulid import new_ulid, ulid_time_ms
 # Rows per row group, the unit of reading. On real scrapes, 34 M rows: 0.41 bytes a sample and
 # 1.2 ms for one series; with 122,880 rows 0.40 and 1.8 ms; with 30,720 rows 0.42 and 1.0 ms, but
 # the footer doubles with every halving.
-ROW_GROUP_ROWS = 61_440
+GROUP_ROWS = 61_440
 SERIES_BATCH_ROWS = 65_536
 
 SAMPLES_SCHEMA = pa.schema(
@@ -77,7 +77,7 @@ PRINTS_SCHEMA = SERIES_SCHEMA.append(pa.field("last_histogram", pa.int64()))
 # With a dictionary limit of 1 every column falls back to delta packing or byte splitting.
 SAMPLES_FORMAT = (
     "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 1, "
-    f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+    "ROW_GROUP_SIZE {group_rows}"
 )
 # Only texts gain from dictionaries. Without the Arrow schema in the file, all readers see the same
 # types.
@@ -113,10 +113,24 @@ class SeriesColumns:
     symbols: pa.Array
 
 
+@dataclass(frozen=True, slots=True)
+class RowGroups:
+    """How large the row groups of samples and histograms get."""
+
+    sample_rows: int = GROUP_ROWS
+    histograms: HistogramGroups = HISTOGRAM_GROUPS
+
+
+ROW_GROUPS = RowGroups()
+
+
 class SegmentWriter:
     """Writes the segments of one shard into its segments directory. One call at a time."""
 
-    def __init__(self, duck: Duck, directory: Path, shard: int) -> None:
+    def __init__(
+        self, duck: Duck, directory: Path, shard: int, groups: RowGroups = ROW_GROUPS
+    ) -> None:
+        self._groups = groups
         self._duck = duck
         self._directory = directory
         self._shard = shard
@@ -163,7 +177,7 @@ class SegmentWriter:
         summary = SeriesSummary(series.ids)
         names = [SAMPLES_FILE, SERIES_FILE]
         schema = STARTS_SCHEMA if starts else SAMPLES_SCHEMA
-        with HistogramWriter(directory / HISTOGRAMS_FILE) as histograms:
+        with HistogramWriter(directory / HISTOGRAMS_FILE, self._groups.histograms) as histograms:
             batches = sample_batches(blocks, summary, schema, histograms)
             self._write_samples(batches, schema, directory / SAMPLES_FILE)
         if histograms.count:
@@ -203,10 +217,11 @@ class SegmentWriter:
         failures: list[Exception] = []
         kept = remember_failure(batches, failures)
         reader = pa.RecordBatchReader.from_batches(schema, kept)
+        form = SAMPLES_FORMAT.format(group_rows=self._groups.sample_rows)
         cursor = self._duck.cursor()
         cursor.register("batches", reader)
         try:
-            cursor.execute(f"COPY (SELECT * FROM batches) TO {quoted(path)} ({SAMPLES_FORMAT})")
+            cursor.execute(f"COPY (SELECT * FROM batches) TO {quoted(path)} ({form})")
         except duckdb.Error as error:
             if failures:
                 raise failures[0] from None

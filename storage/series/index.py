@@ -54,9 +54,12 @@ class GrowingColumn:
 class TenantIndex:
     """The series of one tenant in one shard."""
 
-    def __init__(self, table: SeriesTable, tenant: int) -> None:
+    def __init__(
+        self, table: SeriesTable, tenant: int, *, columns_kept: int = COLUMNS_KEPT_MAX
+    ) -> None:
         self._table = table
         self._tenant = tenant
+        self._columns_kept = columns_kept
         self._lock = threading.Lock()
         self._seen = 0  # refs of the table that were looked at
         self._refs = GrowingColumn()
@@ -124,7 +127,7 @@ class TenantIndex:
         column = self._columns.get(name_code)
         if column is None:
             column = self._columns[name_code] = GrowingColumn()
-            if len(self._columns) > COLUMNS_KEPT_MAX:
+            if len(self._columns) > self._columns_kept:
                 self._columns.popitem(last=False)
         self._columns.move_to_end(name_code)
         first = column.length

@@ -141,11 +141,11 @@ def arrange_pairs(
     return used
 
 
-def runs_of_items(batch: Batch, items: Int64s) -> list[Int64s]:
-    """The items in runs of about REFERENCES_AT_ONCE references."""
+def runs_of_items(batch: Batch, items: Int64s, references: int) -> list[Int64s]:
+    """The items in runs of about so many references."""
     # A reference takes a byte or more.
     sizes = np.cumsum(batch.label_end[items] - batch.label_start[items])
-    runs = sizes // REFERENCES_AT_ONCE
+    runs = sizes // references
     return np.split(items, np.flatnonzero(np.diff(runs)) + 1)
 
 

@@ -37,7 +37,7 @@ from storage.series.hash_cache import NO_REPLICAS, HashCache
 from storage.series.kernels import find_or_add_labelsets
 from storage.series.label_spans import LabelSpans, obey
 from storage.series.replica_labels import ReplicaLabels
-from storage.series.symbol_labels import read_symbol_labels, runs_of_items
+from storage.series.symbol_labels import REFERENCES_AT_ONCE, read_symbol_labels, runs_of_items
 from storage.series.symbols import FIRST_SLOTS, SymbolTable, fill_slots
 from storage.tenants.rules import NO_RULES, TenantRules
 
@@ -46,8 +46,19 @@ TENANT_SHIFT = METRIC_BITS + NUMBER_BITS
 METRICS_MAX = 1 << METRIC_BITS
 NEVER_MS = np.iinfo(np.int64).min  # the last timestamp of a series that has no sample yet
 PAIRS_PER_SERIES = 32  # on average, over all series; senders have 6 to 15
-RAW_ENTRIES_SPARE = 1 << 20
 NEW_SERIES_MAX = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class TableLimits:
+    """raw_spare: entries of the raw table beyond two a series, before it is emptied; references: of
+    symbols that are looked at together."""
+
+    raw_spare: int = 1 << 20
+    references: int = REFERENCES_AT_ONCE
+
+
+TABLE_LIMITS = TableLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +98,9 @@ class RestoredSeries:
 class SeriesTable:
     """All series of a shard and the two tables that find them."""
 
-    def __init__(self, options: StorageOptions) -> None:
+    def __init__(self, options: StorageOptions, limits: TableLimits = TABLE_LIMITS) -> None:
         self._options = options
+        self._limits = limits
         size = options.series_max
         self.symbols = SymbolTable(options.symbol_bytes_max)
         self._name_code = -1
@@ -137,7 +149,10 @@ class SeriesTable:
             refs[entry.left_out] = -1 - TENANT_SERIES_LIMIT
         if not len(items):
             return refs
-        for run in [items] if batch.symbols is None else runs_of_items(batch, items):
+        runs = [items]
+        if batch.symbols is not None:
+            runs = runs_of_items(batch, items, self._limits.references)
+        for run in runs:
             self._register(batch, tenant, run, refs, entry=entry)
             self._remember_raw(batch, raw_tenant, run, refs, replicas=entry.replicas)
         return refs
@@ -167,11 +182,6 @@ class SeriesTable:
         self.last_bits[refs[newer]] = series.last_keys[newer]
         self._restore_numbers(series.tenant, refs[new])
         return refs
-
-    def labelset(self, ref: int) -> dict[str, str]:
-        start, end = self.offsets[ref], self.offsets[ref + 1]
-        text = self.symbols.text
-        return {text(self.names[k]): text(self.values[k]) for k in range(int(start), int(end))}
 
     def _register(
         self, batch: Batch, tenant: int, items: Int64s, refs: Int32s, *, entry: Entry
@@ -364,6 +374,6 @@ class SeriesTable:
     ) -> None:
         """Enter label bytes into the raw table. It is a cache: when senders fill it with ever
         new spellings of known series, it is emptied."""
-        if len(self._raw) + len(items) > 2 * len(self) + RAW_ENTRIES_SPARE:
+        if len(self._raw) + len(items) > 2 * len(self) + self._limits.raw_spare:
             self._raw.clear()
         self._raw.add(raw_tenant, batch.hash_low, batch.hash_high, items, refs, replicas=replicas)

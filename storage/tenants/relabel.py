@@ -114,13 +114,14 @@ class Memo(dict[str, T]):
     """What a function gives for texts that come again and again, such as names; bounded. Threads
     may share it: at worst they compute the same twice."""
 
-    def __init__(self, function: Callable[[str], T]) -> None:
+    def __init__(self, function: Callable[[str], T], size_max: int = MEMO_MAX) -> None:
         super().__init__()
+        self._size_max = size_max
         self._function = function
 
     def __missing__(self, text: str) -> T:
         value = self._function(text)
-        if len(self) >= MEMO_MAX:
+        if len(self) >= self._size_max:
             self.clear()
         self[text] = value
         return value

@@ -10,6 +10,7 @@ from receiver.wire.decoder import WriteDecoder, kind_of_body
 from storage.batch import Batch
 from storage.options import StorageOptions
 from storage.series.table import SeriesTable
+from tests.makers.tables import labelset_of
 
 SHAPE = Shape(series=70, scrapes=3, body_samples=50)
 
@@ -24,7 +25,7 @@ def decoded(corpus: Corpus, kind: int) -> list[tuple[dict[str, str], float, int]
         for i, ref in enumerate(refs.tolist()):
             for k in range(int(batch.sample_offsets[i]), int(batch.sample_offsets[i + 1])):
                 sample = float(batch.values[k]), int(batch.timestamps[k])
-                found.append((table.labelset(ref), *sample))
+                found.append((labelset_of(table, ref), *sample))
         batch.release()
     return found
 

@@ -10,7 +10,7 @@ from storage.labels.pairs import LabelPairs
 from storage.samples.samples import Samples
 from storage.segments.duck import Duck
 from storage.segments.segment import SegmentMeta
-from storage.segments.writer import Block, SegmentWriter, SeriesColumns
+from storage.segments.writer import ROW_GROUPS, Block, RowGroups, SegmentWriter, SeriesColumns
 from tests.makers.histograms import Plain, mixed_samples
 from tests.twins.storage.kernels import MixedPoint
 
@@ -61,11 +61,17 @@ def blocks_of(rows: Sequence[Row], block_rows: int) -> Iterator[Block]:
 
 
 def write_rows(
-    duck: Duck, directory: Path, rows: Sequence[Row], *, created_ms: int = 1000, block_rows: int = 7
+    duck: Duck,
+    directory: Path,
+    rows: Sequence[Row],
+    *,
+    created_ms: int = 1000,
+    block_rows: int = 7,
+    groups: RowGroups = ROW_GROUPS,
 ) -> SegmentMeta:
     """Write sorted rows as a segment of shard 3."""
     series = series_columns(sorted({row[0] for row in rows}))
-    writer = SegmentWriter(duck, directory, 3)
+    writer = SegmentWriter(duck, directory, 3, groups)
     return writer.write(series, blocks_of(rows, block_rows), created_ms=created_ms)
 
 
@@ -83,6 +89,7 @@ def write_mixed(
     *,
     created_ms: int = 1000,
     block_series: int = 2,
+    groups: RowGroups = ROW_GROUPS,
 ) -> SegmentMeta:
     """Write series (id -> points, at least one) of floats, histograms and starts as a segment."""
     ids = sorted(series)
@@ -95,5 +102,5 @@ def write_mixed(
         for points in series.values()
         for _, content, start in points
     )
-    writer = SegmentWriter(duck, directory, 3)
+    writer = SegmentWriter(duck, directory, 3, groups)
     return writer.write(series_columns(ids), blocks, created_ms=created_ms, starts=starts)

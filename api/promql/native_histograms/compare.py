@@ -4,6 +4,7 @@ import numpy as np
 
 from storage.histograms.columns import CUSTOM_SCHEMA
 from storage.histograms.histograms import Columns
+from storage.histograms.resets import bounds_match
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 from storage.kernels.jit import float_kernel
 
@@ -64,18 +65,6 @@ def same_items(
 
 
 @float_kernel
-def same_custom_bounds(a: Columns, a_row: int, b: Columns, b_row: int) -> bool:
-    i, j = a.bound_offsets[a_row], b.bound_offsets[b_row]
-    length = a.bound_offsets[a_row + 1] - i
-    if b.bound_offsets[b_row + 1] - j != length:
-        return False
-    k = 0
-    while k < length and a.bounds[i + k] == b.bounds[j + k]:
-        k += 1
-    return bool(k == length)
-
-
-@float_kernel
 def equal_histograms(a: Columns, a_rows: Int64s, b: Columns, b_rows: Int64s) -> Bools:
     """Whether pairs of histograms are the same, whatever their hints are."""
     out = np.zeros(len(a_rows), np.bool_)
@@ -87,7 +76,7 @@ def equal_histograms(a: Columns, a_rows: Int64s, b: Columns, b_rows: Int64s) -> 
             and same_bits(a.sums[i], b.sums[j])
             and a.zero_thresholds[i] == b.zero_thresholds[j]
             and same_bits(a.zero_counts[i], b.zero_counts[j])
-            and (a.schemas[i] != CUSTOM_SCHEMA or same_custom_bounds(a, i, b, j))
+            and (a.schemas[i] != CUSTOM_SCHEMA or bounds_match(a, i, b, j))
             and same_items(
                 a.positive_offsets,
                 a.positive_indexes,

@@ -37,6 +37,17 @@ Columns = TypeVar("Columns", RowHealth, GroupHealth)
 
 
 @dataclass(frozen=True, slots=True)
+class ReportLimits:
+    """What one report may be about: series with replica labels, and replicas."""
+
+    series: int = REPORT_SERIES_MAX
+    replicas: int = REPLICAS_MAX
+
+
+REPORT_LIMITS = ReportLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicaState:
     """One replica. None: not known. labels: those that tell it apart.
 
@@ -86,6 +97,8 @@ def replica_report(
     stored_last_ms: Int64s,
     cluster_labels: Sequence[str],
     stopped: Callable[[], bool],
+    *,
+    replicas_max: int = REPLICAS_MAX,
 ) -> list[ReplicaGroup]:
     """The groups of replicas among the selected series, over the selection's span.
 
@@ -94,21 +107,23 @@ def replica_report(
     """
     if not selection.labels.rows:
         return []
-    membership = find_membership(selection, cluster_labels)
+    membership = find_membership(selection, cluster_labels, replicas_max)
     rows, groups = measure_blocks(selection, stopped)
     last_ms = last_seen(rows, stored_last_ms, selection.span[0])
     summary = Summary(selection, membership, rows, groups, last_ms)
     return [summary.group(g) for g in summary.told()]
 
 
-def find_membership(selection: DedupSelection, cluster_labels: Sequence[str]) -> Membership:
+def find_membership(
+    selection: DedupSelection, cluster_labels: Sequence[str], replicas_max: int
+) -> Membership:
     """Raises LimitExceeded if labels that are no replica labels are taken for some."""
     names = [*cluster_labels, *selection.rule.replica_labels]
     frame = selection.stored.labels.keep(dict.fromkeys(names))
     number, first = frame.group(frame.names)
-    if len(first) > REPLICAS_MAX:
+    if len(first) > replicas_max:
         raise LimitExceeded(
-            f"the series come from {len(first)} replicas, at most {REPLICAS_MAX} are told of "
+            f"the series come from {len(first)} replicas, at most {replicas_max} are told of "
             "(REPLICAS_MAX); are dedup.replica-labels right?"
         )
     replicas = frame.take(first)

@@ -6,7 +6,7 @@ when they are new; an update then is one pass over the newest times of a shard's
 
 Invariants:
 * No label of the metric is ever set for a replica that was silent for FORGOTTEN_MS.
-* At most `told_max` replicas are told of; how many are not is told, too.
+* At most WatchLimits.shown replicas are in the metrics, and how many are not.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,9 +22,6 @@ from storage.metrics import StorageMetrics
 from storage.read.replicas.report import FORGOTTEN_MS
 from storage.series.table import NEVER_MS, SeriesTable
 
-TOLD_MAX = 1_000
-# Replicas that a shard tells apart. More of them means that a label is no replica label.
-KNOWN_MAX = 10_000
 NO_REPLICA = 0
 
 TenantNames = Callable[[int], str]
@@ -36,6 +33,18 @@ class WatchedLabels:
 
     replica: tuple[str, ...]
     cluster: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLimits:
+    """shown: replicas in the metrics; known: those that a shard distinguishes. More of them means
+    that a label is no replica label."""
+
+    shown: int = 1_000
+    known: int = 10_000
+
+
+WATCH_LIMITS = WatchLimits()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,7 +59,8 @@ class Replica:
 class ShardWatch:
     """The replicas of one shard's series. Used by one thread."""
 
-    def __init__(self, table: SeriesTable, labels: WatchedLabels) -> None:
+    def __init__(self, table: SeriesTable, labels: WatchedLabels, known_max: int) -> None:
+        self._known_max = known_max
         self._table = table
         self._labels = labels
         self._seen = 0  # refs of the table that were looked at
@@ -100,7 +110,7 @@ class ShardWatch:
         number = self._numbers.get(tuple(row))
         if number is not None:
             return number
-        if len(self._replicas) > KNOWN_MAX:
+        if len(self._replicas) > self._known_max:
             self.left_out += 1
             return NO_REPLICA
         cluster, replica = (
@@ -116,11 +126,11 @@ class ReplicaWatch:
     """The replicas of all shards, as metrics. Used by one thread."""
 
     def __init__(
-        self, metrics: StorageMetrics, labels: WatchedLabels, told_max: int = TOLD_MAX
+        self, metrics: StorageMetrics, labels: WatchedLabels, limits: WatchLimits = WATCH_LIMITS
     ) -> None:
         self._metrics = metrics
         self._labels = labels
-        self._told_max = told_max
+        self._limits = limits
         self._shards: list[ShardWatch] = []
         self._told: set[Replica] = set()
 
@@ -129,15 +139,15 @@ class ReplicaWatch:
         if not self._labels.replica:
             return
         for table in tables[len(self._shards) :]:
-            self._shards.append(ShardWatch(table, self._labels))
+            self._shards.append(ShardWatch(table, self._labels, self._limits.known))
         newest: dict[Replica, int] = {}
         for shard in self._shards:
             for replica, ms in shard.newest(tenant_name).items():
                 newest[replica] = max(ms, newest.get(replica, ms))
         alive = sorted(r for r, ms in newest.items() if ms > now_ms - FORGOTTEN_MS)
-        self._tell(alive[: self._told_max], newest, now_ms)
+        self._tell(alive[: self._limits.shown], newest, now_ms)
         left_out = sum(shard.left_out for shard in self._shards)
-        self._metrics.replicas_left_out.set(left_out + max(0, len(alive) - self._told_max))
+        self._metrics.replicas_left_out.set(left_out + max(0, len(alive) - self._limits.shown))
 
     def _tell(self, replicas: list[Replica], newest: dict[Replica, int], now_ms: int) -> None:
         gauge = self._metrics.replica_silence

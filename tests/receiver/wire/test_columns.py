@@ -47,7 +47,8 @@ def test_histograms_stand_among_the_floats_of_their_series(batch_of) -> None:
     assert batch.values.tolist() == [1.5, 2.5, 9.0, 0.0, -1.0, 3.5]
     assert batch.rows is not None and batch.rows.tolist() == [-1, -1, 0, 1, 2, -1]
     assert batch.problems is not None and batch.problems.tolist() == [0, COUNT_MISMATCH, 0]
-    assert (batch.sample_count, batch.histogram_count) == (6, 3)
+    assert batch.histograms is not None
+    assert (batch.sample_count, len(batch.histograms)) == (6, 3)
     starts = None if batch.starts is None else batch.starts.tolist()
     assert starts == (None if batch_of is batch_1 else [0, 0, 4, 0, 2, 0])
 

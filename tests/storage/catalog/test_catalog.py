@@ -94,12 +94,11 @@ def test_segment_of_another_shard_is_a_bug(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 6])
-def test_drop_segments(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr(catalog_module, "ULIDS_PER_STATEMENT", 2)
+def test_drop_segments(catalog: Catalog, count: int) -> None:
     metas = [segment() for _ in range(6)]
     for meta in metas:
         catalog.seal(1, meta, 5)
-    catalog.drop_segments([meta.ulid for meta in metas[:count]] + [new_ulid(1)])
+    catalog.drop_segments([*(meta.ulid for meta in metas[:count]), new_ulid(1)], at_once=2)
     assert catalog.segments(1) == metas[count:]
 
 
@@ -184,15 +183,15 @@ def test_interrupted_migration_leaves_nothing(path: Path, monkeypatch: pytest.Mo
     Catalog.open(path, shards=1).close()
 
 
-def test_metadata_is_replaced_by_family(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog_module, "FAMILIES_PER_TRANSACTION", 2)
+def test_metadata_is_replaced_by_family(path: Path) -> None:
     catalog = Catalog.open(path, shards=4)
     one, two = catalog.add_tenants({"one": 1, "two": 2}).values()
     gauge, counter = Description(2, "Is it\nup?", ""), Description(1, "", "seconds")
     up = FamilyMetadata(one, "up", (gauge, counter))
     more = [FamilyMetadata(one, f"m{i}", (gauge,)) for i in range(4)]
-    catalog.save_metadata([up, *more, FamilyMetadata(two, "up", (counter,))])
-    catalog.save_metadata([FamilyMetadata(one, name, ()) for name in ("m0", "m2", "m3", "x")])
+    catalog.save_metadata([up, *more, FamilyMetadata(two, "up", (counter,))], at_once=2)
+    gone = [FamilyMetadata(one, name, ()) for name in ("m0", "m2", "m3", "x")]
+    catalog.save_metadata(gone, at_once=2)
     catalog.save_metadata([FamilyMetadata(one, "m1", (counter,))])
     catalog.close()
     catalog = Catalog.open(path, shards=4)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage.catalog import metadata as module
 from storage.catalog.catalog import Catalog
 from storage.catalog.metadata import (
     COUNTER,
@@ -140,9 +139,8 @@ def test_texts_are_bounded_and_sound(told: Told, kept: Description | None) -> No
     assert [d for found in table.describe(1).values() for d in found] == ([kept] if kept else [])
 
 
-def test_new_spellings_without_end_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SPARE_HASHES", 10)
-    table = MetadataTable(OPTIONS)
+def test_new_spellings_without_end_do_not_fill_memory() -> None:
+    table = MetadataTable(OPTIONS, spare_hashes=10)
     for i in range(100):
         tell(table, ("a", GAUGE, "0123456789" + str(i), ""))
         assert len(table._cache) <= 14

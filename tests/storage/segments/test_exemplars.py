@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from storage.errors import FormatError
 from storage.files import EXEMPLARS_FILE
 from storage.samples.exemplars import Exemplars, read_exemplars
-from storage.segments import exemplars as module
 from storage.segments.exemplars import ExemplarReader, read_file, write_exemplars
 from storage.segments.segment import SegmentMeta
 from storage.segments.ulid import new_ulid
@@ -70,9 +69,7 @@ def test_reads_wanted_series_and_times(
     tmp_path_factory: pytest.TempPathFactory, ids: list[int], span: tuple[int, int], group: int
 ) -> None:
     path = tmp_path_factory.mktemp("e") / "e.parquet"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "ROW_GROUP_ROWS", group)
-        write_exemplars(made(ROWS), path)
+    write_exemplars(made(ROWS), path, group_rows=group)
     wanted = [e for e in naive.plain(made(ROWS)) if e[0] in ids and span[0] <= e[1] <= span[1]]
     assert read(path, ids, span) == wanted
 

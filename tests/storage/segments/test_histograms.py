@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from storage.errors import FormatError, LimitExceeded
 from storage.histograms.fingerprints import fingerprints
 from storage.read.selection import SampleBudget
-from storage.segments import histograms as histogram_files
 from storage.segments.duck import Duck
-from storage.segments.histograms import HistogramWriter, row_groups
-from storage.segments.reader import FooterCache, SegmentReader
+from storage.segments.histograms import HistogramGroups, HistogramWriter, row_groups
+from storage.segments.reader import READ_LIMITS, FooterCache, ReadLimits, SegmentReader
 from storage.segments.segment import SegmentMeta, read_meta, verify_segment
 from storage.segments.series import SeriesReader
+from storage.segments.writer import RowGroups
 from tests.makers.histograms import EXAMPLES, Plain, columns, contents, mixed_samples
 from tests.makers.segments import write_mixed
 from tests.twins.storage.kernels import MixedPoint, merge_mixed
@@ -56,9 +56,14 @@ def duck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Duck]:
 
 
 def select(
-    directory: Path, metas: list[SegmentMeta], ids: list[int], span: tuple[int, int] = WHOLE
+    directory: Path,
+    metas: list[SegmentMeta],
+    ids: list[int],
+    span: tuple[int, int] = WHOLE,
+    *,
+    limits: ReadLimits = READ_LIMITS,
 ) -> list[list[MixedPoint]]:
-    reader = SegmentReader(directory, FooterCache())
+    reader = SegmentReader(directory, FooterCache(), limits)
     return contents(reader.select(metas, np.array(ids, np.int64), span))
 
 
@@ -130,22 +135,18 @@ def test_a_segment_of_histograms_only(tmp_path: Path, duck: Duck) -> None:
     assert select(tmp_path, [meta], [1, 2, 4]) == [series[1], [], series[4]]
 
 
-def test_row_groups_end_at_rows_or_buckets(
-    tmp_path: Path, duck: Duck, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(histogram_files, "ROW_GROUP_ROWS", 4)
-    monkeypatch.setattr(histogram_files, "ROW_GROUP_BUCKETS", 6)
+def test_row_groups_end_at_rows_or_buckets(tmp_path: Path, duck: Duck) -> None:
+    small, limits = HistogramGroups(rows=4, buckets=6), ReadLimits(histogram_groups=2)
     many = columns([Plain()] * 5 + [EXAMPLES[0]] * 3 + [EXAMPLES[7]] * 2)
-    assert list(row_groups(many)) == [(0, 4), (4, 8), (8, 10)]
+    assert list(row_groups(many, small)) == [(0, 4), (4, 8), (8, 10)]
     huge = Plain(positive=tuple((i, 1.0) for i in range(20)))
-    assert list(row_groups(columns([huge, huge, Plain()]))) == [(0, 1), (1, 2), (2, 3)]
-    monkeypatch.setattr("storage.segments.reader.HISTOGRAM_GROUPS_PER_READ", 2)
+    assert list(row_groups(columns([huge, huge, Plain()]), small)) == [(0, 1), (1, 2), (2, 3)]
     series = {i: [(t, ANY[(i + t) % len(ANY)], t) for t in range(20)] for i in (1, 4, 6)}
-    meta = write_mixed(duck, tmp_path, series)
+    meta = write_mixed(duck, tmp_path, series, groups=RowGroups(histograms=small))
     groups = pq.read_metadata(tmp_path / meta.ulid / "histograms.parquet").num_row_groups
     assert groups >= 15
-    assert select(tmp_path, [meta], [1, 6]) == [series[1], series[6]]
-    assert select(tmp_path, [meta], [4], (7, 9)) == [series[4][7:10]]
+    assert select(tmp_path, [meta], [1, 6], limits=limits) == [series[1], series[6]]
+    assert select(tmp_path, [meta], [4], (7, 9), limits=limits) == [series[4][7:10]]
 
 
 def test_a_histogram_counts_as_half_of_its_buckets(tmp_path: Path, duck: Duck) -> None:

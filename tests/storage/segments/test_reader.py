@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.errors import FormatError, LimitExceeded
-from storage.segments import writer as segment_writer
 from storage.segments.duck import Duck
-from storage.segments.reader import FooterCache, SegmentReader
+from storage.segments.reader import FooterCache, ReadLimits, SegmentReader
 from storage.segments.segment import SegmentMeta
+from storage.segments.writer import RowGroups
 from tests.makers.segments import Row, some_rows, write_rows
 from tests.twins.storage import segments as naive
 
@@ -43,15 +43,13 @@ def test_one_segment(tmp_path: Path, duck: Duck, ids: list[int], span: tuple[int
     check(SegmentReader(tmp_path, FooterCache()), [(meta, rows)], ids, span)
 
 
-def test_several_row_groups(tmp_path: Path, duck: Duck, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_row_groups(tmp_path: Path, duck: Duck) -> None:
     # DuckDB ends a row group only after a vector of 2,048 rows.
-    small = segment_writer.SAMPLES_FORMAT.replace("61440", "2048")
-    monkeypatch.setattr(segment_writer, "SAMPLES_FORMAT", small)
-    monkeypatch.setattr("storage.segments.reader.GROUPS_PER_READ", 2)
+    small = RowGroups(sample_rows=2048)
     rows = some_rows(range(0, 60, 2), range(0, 7000, 9))
-    meta = write_rows(duck, tmp_path, rows, block_rows=5000)
+    meta = write_rows(duck, tmp_path, rows, block_rows=5000, groups=small)
     assert pq.read_metadata(tmp_path / meta.ulid / "samples.parquet").num_row_groups >= 5
-    reader = SegmentReader(tmp_path, FooterCache())
+    reader = SegmentReader(tmp_path, FooterCache(), ReadLimits(groups=2))
     for ids in ([0], [30, 31, 32], list(range(0, 60, 7)), list(range(60)), [58, 99]):
         for span in (WHOLE, (900, 1000), (6900, 10**9)):
             check(reader, [(meta, rows)], ids, span)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from storage.errors import FormatError
-from storage.segments import series as segment_series
 from storage.segments.duck import Duck
 from storage.segments.series import SeriesReader
 from tests.makers.segments import Row, labels_of, tenant_of, write_rows
@@ -41,12 +40,9 @@ def read(reader: SeriesReader, segments: list[Any]) -> dict[int, tuple[int, int,
 
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 1000])
-def test_every_series_once(
-    tmp_path: Path, duck: Duck, monkeypatch: pytest.MonkeyPatch, batch_rows: int
-) -> None:
-    monkeypatch.setattr(segment_series, "BATCH_ROWS", batch_rows)
+def test_every_series_once(tmp_path: Path, duck: Duck, batch_rows: int) -> None:
     metas = [write_rows(duck, tmp_path, rows) for rows in SEGMENTS]
-    assert read(SeriesReader(duck, tmp_path), metas) == EXPECTED
+    assert read(SeriesReader(duck, tmp_path, batch_rows=batch_rows), metas) == EXPECTED
 
 
 def test_no_segments(tmp_path: Path, duck: Duck) -> None:

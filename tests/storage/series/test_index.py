@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.labels.frames import Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
-from storage.series import index as index_module
 from storage.series.index import TenantIndex
 from storage.series.table import SeriesTable
 from tests.makers.batches import batch_of
@@ -59,10 +57,9 @@ def test_matching_does_as_its_twin(
         assert ids == sorted(ids)
 
 
-def test_columns_are_dropped_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_module, "COLUMNS_KEPT_MAX", 1)
+def test_columns_are_dropped_and_made_again() -> None:
     table = SeriesTable(OPTIONS)
-    index = TenantIndex(table, 1)
+    index = TenantIndex(table, 1, columns_kept=1)
     table.resolve(batch_of([({"__name__": "up", "a": "x", "b": "y"}, [(1, 1.0)])]), 1)
     for _ in range(2):
         for name, value in (("a", "x"), ("b", "y")):

@@ -25,6 +25,7 @@ from storage.series.table import Entry, SeriesTable
 from storage.tenants.relabel import RelabelRule
 from storage.tenants.rules import TenantRules
 from tests.makers.batches import batch_of, label, raw_batch, series_of
+from tests.makers.tables import labelset_of
 
 OPTIONS = replace(
     StorageOptions(),
@@ -79,7 +80,7 @@ def test_a_series_is_judged_by_the_rules_of_its_tenant(rules: TenantRules, reaso
     # Nothing of it sticks to others: neither to good series of the request, nor to other tenants.
     kept = resolve(table, UP, other, UP, rules=TenantRules(), tenant=2)
     assert kept[0] == kept[2] >= 0
-    assert table.labelset(kept[1]) == other
+    assert labelset_of(table, kept[1]) == other
 
 
 def test_relabelled_series_are_found_by_their_old_labels() -> None:
@@ -89,8 +90,8 @@ def test_relabelled_series_are_found_by_their_old_labels() -> None:
     )
     assert resolve(table, UP, {"__name__": "x"}, rules=rules) == [0, 1]
     assert resolve(table, UP, rules=rules) == [0]
-    assert table.labelset(0) == {"__name__": "up", "b": "bar", "z": "foo"}
-    assert resolve(table, table.labelset(0), rules=relabelling()) == [0]
+    assert labelset_of(table, 0) == {"__name__": "up", "b": "bar", "z": "foo"}
+    assert resolve(table, labelset_of(table, 0), rules=relabelling()) == [0]
 
 
 def test_dropped_series_are_known_as_dropped() -> None:

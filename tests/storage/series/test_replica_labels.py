@@ -15,9 +15,10 @@ from storage.kernels.hashing import random_key
 from storage.options import StorageOptions
 from storage.reasons import DROPPED_REF, TENANT_SERIES_LIMIT, TENANT_TOO_MANY_CLUSTERS
 from storage.series.replica_labels import find_values
-from storage.series.table import Entry, SeriesTable
+from storage.series.table import Entry, SeriesTable, TableLimits
 from storage.tenants.rules import HaRules, TenantRules
 from tests.makers.bodies.rich import WireSeries, batch_1, batch_2
+from tests.makers.tables import labelset_of
 from tests.storage.series.test_label_spans import relabelling
 
 OPTIONS = replace(StorageOptions(), series_max=100, symbol_bytes_max=1 << 16)
@@ -69,7 +70,7 @@ def test_series_of_two_replicas_are_one(make: Make) -> None:
         refs, replicas = resolve(table, make, *sent)
         assert refs == [0, 0, 1, 0, 2, 0, 2, 3]
         assert replicas == [1, 2, 2, 0, 0, 0, 0, 0]
-    labelsets = [table.labelset(ref) for ref in range(4)]
+    labelsets = [labelset_of(table, ref) for ref in range(4)]
     assert labelsets == [up(cluster="c"), up(cluster="d"), up(r="b"), up(clusters="c", r="b")]
 
 
@@ -79,7 +80,7 @@ def test_rules_that_change_are_obeyed_for_known_series() -> None:
     assert resolve(table, batch_1, sent) == ([1], [1])
     swapped = TenantRules(ha=HaRules("r", "cluster", 30))
     assert resolve(table, batch_1, sent, rules=swapped) == ([2], [1])
-    assert table.labelset(2) == up(r="a")
+    assert labelset_of(table, 2) == up(r="a")
     assert table.resolve(batch_1([WireSeries(sent, [(1, 1.0)])]), 1).tolist() == [0]
 
 
@@ -120,9 +121,8 @@ def test_a_new_replica_of_known_series_is_no_new_series() -> None:
     assert len(table.symbols) == symbols
 
 
-def test_replicas_outlive_a_raw_table_that_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.series.table.RAW_ENTRIES_SPARE", 3)
-    table = SeriesTable(OPTIONS)
+def test_replicas_outlive_a_raw_table_that_is_emptied() -> None:
+    table = SeriesTable(OPTIONS, TableLimits(raw_spare=3))
     for k in range(20):
         sent = [up(cluster="c", r=f"{k}{n}") for n in range(3)]
         for _ in range(2):

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,10 +13,11 @@ from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY, Batch
 from storage.options import StorageOptions
 from storage.reasons import BAD_REFERENCE, TABLE_FULL
 from storage.refusals.samples import label_text, series_rejects
-from storage.series import symbol_labels
-from storage.series.table import SeriesTable
+from storage.series.symbol_labels import runs_of_items
+from storage.series.table import SeriesTable, TableLimits
 from tests.makers.batches import DECODER
 from tests.makers.bodies.rich import WireSeries, batch_1, batch_2, compress, double, integer
+from tests.makers.tables import labelset_of
 from tests.twins.wire.v1 import encode_varint, message, tag
 from tests.twins.wire.v2 import Pair, check_labels
 
@@ -74,7 +74,7 @@ def test_labels_are_checked_as_by_the_twin(labelsets: list[list[Pair]], random: 
     refs = table.resolve(request(labelsets, symbols), 1)
     for labels, ref in zip(labelsets, refs.tolist(), strict=True):
         expected = check_labels(labels, 4, 20)
-        assert (-1 - ref if ref < 0 else table.labelset(ref)) == expected
+        assert (-1 - ref if ref < 0 else labelset_of(table, ref)) == expected
 
 
 def test_both_protocols_make_one_series() -> None:
@@ -90,17 +90,16 @@ def test_both_protocols_make_one_series() -> None:
     assert table.resolve(batch_1([WireSeries(up | {"job": "y"})]), 1).tolist() == other == [2]
 
 
-def test_many_series_are_registered_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(symbol_labels, "REFERENCES_AT_ONCE", 64)
+def test_many_series_are_registered_in_runs() -> None:
     series = [WireSeries({"__name__": "n", "i": str(i % 700)}) for i in range(1_000)]
     batch = batch_2(series)
-    runs = symbol_labels.runs_of_items(batch, np.arange(1_000))
+    runs = runs_of_items(batch, np.arange(1_000), 64)
     assert len(runs) > 50
     assert np.concatenate(runs).tolist() == list(range(1_000))
-    table = SeriesTable(OPTIONS)
+    table = SeriesTable(OPTIONS, TableLimits(references=64))
     refs = table.resolve(batch, 1)
     assert refs.tolist() == [i % 700 for i in range(1_000)]
-    assert table.labelset(699) == {"__name__": "n", "i": "699"}
+    assert labelset_of(table, 699) == {"__name__": "n", "i": "699"}
 
 
 def test_wrong_references_refuse_their_series_only() -> None:

@@ -22,8 +22,16 @@ from storage.reasons import (
     TABLE_FULL,
     TOO_MANY_LABELS,
 )
-from storage.series.table import METRICS_MAX, NUMBER_BITS, TENANT_SHIFT, RestoredSeries, SeriesTable
+from storage.series.table import (
+    METRICS_MAX,
+    NUMBER_BITS,
+    TENANT_SHIFT,
+    RestoredSeries,
+    SeriesTable,
+    TableLimits,
+)
 from tests.makers.batches import batch_of, field, label, raw_batch, series_of
+from tests.makers.tables import labelset_of
 from tests.twins.storage import kernels as naive
 
 OPTIONS = replace(StorageOptions(), series_max=1000, symbol_bytes_max=1 << 20)
@@ -101,7 +109,7 @@ def test_series_are_the_label_sets(sets: list[list[tuple[str, str]]]) -> None:
             if isinstance(labelset, str):
                 assert ref < 0
             else:
-                assert table.labelset(ref) == dict(labelset)
+                assert labelset_of(table, ref) == dict(labelset)
     accepted = {labelset for labelset in expected if not isinstance(labelset, str)}
     assert len(table) == len(accepted)
 
@@ -136,11 +144,11 @@ def test_ids_put_a_metric_of_a_tenant_into_one_range() -> None:
         for i in table.ids[: len(table)].tolist()
     ]
     assert [p[0] for p in parts] == [3] * 5 + [2] * 5
-    by_metric = {(p[0], table.labelset(ref)["__name__"]): p[1] for ref, p in enumerate(parts)}
+    by_metric = {(p[0], labelset_of(table, ref)["__name__"]): p[1] for ref, p in enumerate(parts)}
     assert all(
-        by_metric[(p[0], table.labelset(r)["__name__"])] == p[1] for r, p in enumerate(parts)
+        by_metric[(p[0], labelset_of(table, r)["__name__"])] == p[1] for r, p in enumerate(parts)
     )
-    metrics = {(p[0], p[1], table.labelset(ref)["__name__"]) for ref, p in enumerate(parts)}
+    metrics = {(p[0], p[1], labelset_of(table, ref)["__name__"]) for ref, p in enumerate(parts)}
     assert len(metrics) == 4
     assert len(set(parts)) == 10
 
@@ -176,12 +184,11 @@ def test_restored_series_keep_their_ids_and_numbering_goes_on() -> None:
     assert second.last_ms[refs].tolist() == newest.tolist()
     assert second.resolve(batch_of(written), 5).tolist() == list(range(6))
     assert len(set(second.ids[:6].tolist())) == 6
-    assert [second.labelset(ref) for ref in range(6)] == [labels for labels, _ in written]
+    assert [labelset_of(second, ref) for ref in range(6)] == [labels for labels, _ in written]
 
 
-def test_the_cache_of_label_bytes_may_be_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.series.table.RAW_ENTRIES_SPARE", 0)
-    table = SeriesTable(OPTIONS)
+def test_the_cache_of_label_bytes_may_be_emptied() -> None:
+    table = SeriesTable(OPTIONS, TableLimits(raw_spare=0))
     for i in range(50):
         spelling = series_of(NAME, field(9, b"%d" % i))
         assert resolve(table, spelling) == [0]

@@ -14,6 +14,7 @@ from storage.errors import FormatError
 from storage.files import catalog_file, segments_directory
 from tests.makers.databases import key, opened, read, read_mixed, series, write, write_mixed
 from tests.makers.histograms import EXAMPLES, Plain, without_hints
+from tests.makers.tables import labelset_of
 
 POINTS = [(t, float(t)) for t in range(200)]
 
@@ -70,7 +71,8 @@ def test_series_ids_stay(tmp_path: Path) -> None:
     with opened(tmp_path) as database:
         write(database, [series("new", [(1, 1.0)]), series("up", [(999, 1.0)])])
         table = database._shards[0].table
-        found = {table.labelset(ref)["__name__"]: int(table.ids[ref]) for ref in range(len(table))}
+        names = [labelset_of(table, ref)["__name__"] for ref in range(len(table))]
+        found = dict(zip(names, table.ids[: len(table)].tolist(), strict=True))
         assert found["up"] == ids[0]
         assert found["new"] != ids[0]
 

@@ -138,15 +138,14 @@ def test_rules_are_applied_in_their_order() -> None:
     assert relabel(rules, UP) == {"__name__": "up", "b": "bar", "c": "baz", "d": "foo"}
 
 
-def test_what_is_remembered_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.tenants.relabel.MEMO_MAX", 3)
+def test_what_is_remembered_of_texts_is_bounded() -> None:
     asked = []
 
     def length(text: str) -> int:
         asked.append(text)
         return len(text)
 
-    memo = Memo(length)
+    memo = Memo(length, 3)
     assert [memo[text] for text in ("a", "bb", "a", "ccc", "d", "a")] == [1, 2, 1, 3, 1, 1]
     assert asked == ["a", "bb", "ccc", "d", "a"]
     assert len(memo) == 2

@@ -12,10 +12,16 @@ from storage.database import Database
 from storage.errors import LimitExceeded, QueryStopped
 from storage.kernels.stale import STALE_NAN
 from storage.labels.matchers import Matcher
-from storage.read import querier as querier_module
-from storage.read.replicas import report as report_module
+from storage.read.querier import StorageQuerier
 from storage.read.replicas.health import UNKNOWN_MS
-from storage.read.replicas.report import ReplicaGroup, connect, medians, sums
+from storage.read.replicas.report import (
+    REPORT_LIMITS,
+    ReplicaGroup,
+    ReportLimits,
+    connect,
+    medians,
+    sums,
+)
 from tests.makers.databases import opened, series, write
 
 HOUR = 3_600_000
@@ -35,8 +41,12 @@ def send(database: Database, replica: str, points: list[tuple[int, float]], **la
     write(database, [series(labels.pop("name", "up"), points, replica=replica, **labels)])
 
 
-def report(database: Database, *matchers: Matcher, **more: Any) -> list[ReplicaGroup]:
-    querier = database.querier("t", replica_labels=("replica",), dedup=True)
+def report(
+    database: Database, *matchers: Matcher, limits: ReportLimits = REPORT_LIMITS, **more: Any
+) -> list[ReplicaGroup]:
+    querier = StorageQuerier(
+        database._shards[0], 1, database._options, ("replica",), report_limits=limits
+    )
     sets = [matchers] if matchers else []
     options = {"cluster_labels": ("cluster",), "stopped": lambda: False} | more
     return querier.replica_report(sets, *SPAN, **options)
@@ -116,18 +126,16 @@ def test_series_without_replicas_are_not_reported_on(tmp_path: Path) -> None:
         assert [replica.labels for replica in group.replicas] == [{"replica": "a"}]
 
 
-def test_limits_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_are_named(tmp_path: Path) -> None:
     with opened(tmp_path) as database:
         for replica in "abc":
             send(database, replica, scrapes(end=3))
         with pytest.raises(QueryStopped, match="query.timeout"):
             report(database, stopped=lambda: True)
-        monkeypatch.setattr(report_module, "REPLICAS_MAX", 2)
         with pytest.raises(LimitExceeded, match=r"3 replicas, at most 2 .*REPLICAS_MAX"):
-            report(database)
-        monkeypatch.setattr(querier_module, "REPORT_SERIES_MAX", 2)
+            report(database, limits=ReportLimits(replicas=2))
         with pytest.raises(LimitExceeded, match=r"3 series .*REPORT_SERIES_MAX.*match\[\]=up"):
-            report(database)
+            report(database, limits=ReportLimits(series=2))
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
 from prometheus_client import CollectorRegistry
 
 from storage.database import Database, Policy
 from storage.metrics import StorageMetrics
-from storage.read.replicas import watch as watch_module
 from storage.read.replicas.report import FORGOTTEN_MS
-from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
+from storage.read.replicas.watch import WATCH_LIMITS, ReplicaWatch, WatchedLabels, WatchLimits
 from tests.makers.batches import DECODER
 from tests.makers.databases import opened, options, series, write
 
@@ -23,10 +21,15 @@ NOW = 1_000_000_000_000
 class Watched:
     """A watch over one database, and what its metrics say."""
 
-    def __init__(self, database: Database, labels: WatchedLabels = LABELS, told_max: int = 9):
+    def __init__(
+        self,
+        database: Database,
+        labels: WatchedLabels = LABELS,
+        limits: WatchLimits = WATCH_LIMITS,
+    ):
         self.registry = CollectorRegistry()
         self.database = database
-        self.watch = ReplicaWatch(StorageMetrics(self.registry), labels, told_max)
+        self.watch = ReplicaWatch(StorageMetrics(self.registry), labels, limits)
 
     def told(self, now_ms: int = NOW) -> dict[tuple[str, str, str], float]:
         tables = [shard.table for shard in self.database._shards]
@@ -72,14 +75,13 @@ def test_a_replica_is_forgotten_after_a_day(tmp_path: Path) -> None:
         assert len(watched.told(NOW + FORGOTTEN_MS)) == 2
 
 
-def test_replicas_are_bounded_in_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replicas_are_bounded_in_number(tmp_path: Path) -> None:
     with opened(tmp_path) as database:
-        watched = Watched(database, told_max=3)
+        watched = Watched(database, limits=WatchLimits(shown=3))
         write(database, [series("up", [(NOW, 1.0)], r=f"r{i}") for i in range(5)])
         assert [replica for _, _, replica in watched.told()] == ["r0", "r1", "r2"]
         assert watched.left_out == 2
-        monkeypatch.setattr(watch_module, "KNOWN_MAX", 2)
-        watched = Watched(database)
+        watched = Watched(database, limits=WatchLimits(known=2))
         assert len(watched.told()) == 2
         assert watched.left_out == 3
 
