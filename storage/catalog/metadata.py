@@ -112,7 +112,13 @@ class MetadataTable:
         return missed
 
     def add(self, tenant: int, raw: RawMetadata, fresh: Int64s, now_ms: int) -> int:
-        """Keep the entries at the positions `fresh`; returns how many were not kept."""
+        """Keep the entries at the positions `fresh`, but for those that are known by now; returns
+        how many were not kept."""
+        if not len(fresh):
+            return 0
+        known, missed = self._cache.find(tenant, raw.hash_low[fresh], raw.hash_high[fresh])
+        self._seen_ms[known[known > NOT_KEPT]] = now_ms
+        fresh = fresh[missed]
         once = np.unique(raw.hash_low[fresh], return_index=True)[1]
         positions = fresh[np.sort(once)]
         numbers = np.full(len(raw), NOT_KEPT, np.int32)

@@ -56,7 +56,7 @@ class Logged:
     """A write that is in the log, if anything of it is to be kept.
 
     refs: of its series; all_accepted: none of these is refused or dropped. fresh: the positions of
-    its metadata that were not known.
+    its metadata that were not known then.
     """
 
     write: PendingWrite

@@ -163,19 +163,9 @@ class Writer:
         return group
 
     def _write(self, group: list[PendingWrite]) -> None:
-        """Log a group and begin its sync; meanwhile the one before it lands."""
-        logged = self._log_group(group)
-        flight = Flight(logged, self._begin_sync()) if logged else None
-        # Without anything to write, what comes next is better waited for than the sync.
-        if group or self._queue or self._is_synced():
-            self._land()
-            self._flight = flight
-        if self._is_synced():
-            self._land()
-
-    def _log_group(self, group: list[PendingWrite]) -> list[Logged]:
-        """Resolve, judge and log the group; what cannot be kept is answered here and left out."""
+        """Bring a group from the queue to the log, and meanwhile the one before it to the head."""
         unanswered = deque(group)
+        logged: list[Logged] = []
         try:
             resolved = self._resolve_group(unanswered)
             if resolved:
@@ -184,8 +174,14 @@ class Writer:
             self.shard.wal.write()
         except Exception as error:
             self._give_up(unanswered, error)
-            return []
-        return logged
+            logged = []
+        flight = Flight(logged, self._begin_sync()) if logged else None
+        # Without anything to write, what comes next is better waited for than the sync.
+        if group or self._queue or self._is_synced():
+            self._land()
+            self._flight = flight
+        if self._is_synced():
+            self._land()
 
     def _resolve_group(
         self, unanswered: deque[PendingWrite]

@@ -37,16 +37,17 @@ def test_accepted_times(tmp_path: Path) -> None:
 
 
 def test_what_is_fresh_when_a_write_is_logged_may_be_known_when_it_lands(tmp_path: Path) -> None:
-    written = batch(metadata=[("up", GAUGE, "Is it?", "")])
-    with shard_at(tmp_path) as shard:
+    """Two requests of a group describe the same two families; there is room for one."""
+    written = batch(metadata=[("a", GAUGE, "", ""), ("b", GAUGE, "", "")])
+    with shard_at(tmp_path, metadata_families_max=1) as shard:
         write = PendingWrite(TENANT, written, 0)
         refs, _ = resolve(shard, write)
-        fresh = fresh_metadata(shard, write)
-        assert fresh.tolist() == [0]
-        logged = Logged(write, refs, True, fresh, NO_COPIES)
-        assert [append(shard, logged).metadata_not_kept for _ in range(2)] == [0, 0]
+        fresh = [fresh_metadata(shard, write) for _ in range(2)]
+        assert [positions.tolist() for positions in fresh] == [[0, 1], [0, 1]]
+        group = [Logged(write, refs, True, positions, NO_COPIES) for positions in fresh]
+        assert [append(shard, logged).metadata_not_kept for logged in group] == [1, 0]
         assert len(fresh_metadata(shard, write)) == 0
-        assert len(shard.metadata.describe(1)["up"]) == 1
+        assert list(shard.metadata.describe(1)) == ["a"]
 
 
 def test_a_write_is_answered_by_what_is_kept_of_it(tmp_path: Path) -> None:
