@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from api.promql.annotations import Annotations
+from api.promql.annotations import Annotations, Merging, Place
 from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
 from api.promql.features import Features
 from api.promql.meter import Meter
 from api.promql.options import EngineOptions
-from api.promql.syntax.nodes import Node
 from storage.kernels.arrays import Int64s
 from storage.labels.frames import Symbols
 
@@ -60,7 +59,8 @@ class Context:
     """One evaluation of a query.
 
     steps: the evaluation times in ms, int64, ascending; start_ms, end_ms, step_ms and is_range are
-    those of the whole query, in subqueries too (step_ms is 0 for an instant query).
+    those of the whole query, in subqueries too (step_ms is 0 for an instant query). until_ms: where
+    this evaluation ends, if that may be after its last step.
     """
 
     steps: Int64s
@@ -74,18 +74,28 @@ class Context:
     budget: Budget
     annotations: Annotations
     meter: Meter = field(default_factory=Meter)
+    until_ms: int | None = None
 
-    def at_steps(self, steps: Int64s) -> Context:
+    @property
+    def is_instant(self) -> bool:
+        """Whether the evaluation begins and ends at one time, where rows can have an order.
+
+        A range with one step that ends later is none.
+        """
+        only = len(self.steps) == 1
+        return only and (self.until_ms is None or self.until_ms == int(self.steps[0]))
+
+    def at_steps(self, steps: Int64s, until_ms: int | None = None) -> Context:
         """The same query at other evaluation times."""
-        return replace(self, steps=steps)
+        return replace(self, steps=steps, until_ms=until_ms)
 
-    def warn(self, text: str, node: Node) -> None:
+    def warn(self, text: str, place: Place) -> None:
         """Note a warning; text is without "PromQL warning: " and without position."""
-        self.annotations.warn(text, node)
+        self.annotations.warn(text, place)
 
-    def info(self, text: str, node: Node) -> None:
+    def info(self, text: str, place: Place, details: Merging | None = None) -> None:
         """Note an info; text is without "PromQL info: " and without position."""
-        self.annotations.info(text, node)
+        self.annotations.info(text, place, details)
 
     def check(self) -> None:
         """Raise if the query is out of time or cancelled; to be called between blocks of work."""

@@ -24,7 +24,7 @@ from api.promql.evaluator import Evaluator
 from api.promql.features import Features
 from api.promql.meter import Meter
 from api.promql.options import EngineOptions
-from api.promql.plan import Frame, Plan, make_plan
+from api.promql.plan import Frame, Plan, evaluation_order, make_plan
 from api.promql.queryable import Queryable, Selection
 from api.promql.ranges.extended import extend_samples, extension_of
 from api.promql.syntax.nodes import MatrixSelector, Node, Subquery, ValueType, without_parens
@@ -166,8 +166,11 @@ class Engine:
             features=self.features,
             options=self.options,
             budget=budget,
-            annotations=Annotations(query.text.encode("utf-8", "surrogateescape")),
             meter=meter,
+            annotations=Annotations(
+                query.text.encode("utf-8", "surrogateescape"), lambda: evaluation_order(root)
+            ),
+            until_ms=query.end_ms,
         )
         selections = _select_all(queryable, plan, budget)
         prepared = time.monotonic()
@@ -196,9 +199,11 @@ class _Query:
         if not self.is_range:
             return np.array([self.start_ms], np.int64)
         held = budget.held
-        budget.charge((self.end_ms - self.start_ms) // self.step_ms + 1)
+        count = (self.end_ms - self.start_ms) // self.step_ms + 1
+        budget.charge(count)
         budget.release_to(held)
-        return np.arange(self.start_ms, self.end_ms + 1, self.step_ms, dtype=np.int64)
+        # Not up to end + 1, which int64 may not hold.
+        return self.start_ms + self.step_ms * np.arange(count, dtype=np.int64)
 
 
 @contextmanager
@@ -282,7 +287,7 @@ def _matrix_of_subquery(evaluator: Evaluator, context: Context, node: Subquery) 
     ends = span.ends(context.steps)
     context.charge(span.grid_size(ends))
     grid = span.grid(ends)
-    inner = evaluator.evaluate(node.expr, context.at_steps(grid))
+    inner = evaluator.evaluate(node.expr, context.at_steps(grid, int(ends[-1])))
     assert isinstance(inner, Vector), "BUG: a subquery over no vector"
     vector = finish_names(context, inner)
     return _matrix(context, vector.labels, samples_of_cells(vector, grid))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from api.promql.aggregations.aggregation import Accumulator, aggregate
+from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.functions.absence import absence
 from api.promql.functions.info import enrich
@@ -114,7 +115,8 @@ class Evaluator:
 
     def _is_one_step(self, node: Node, context: Context) -> bool:
         literal = isinstance(node, NumberLiteral | StringLiteral)
-        return len(context.steps) > 1 and not literal and node in self.plan.invariant
+        can_be_spread = len(context.steps) > 0 and not context.is_instant
+        return can_be_spread and not literal and node in self.plan.invariant
 
     def _spread(self, node: Node, context: Context) -> Value:
         """A node that is the same at every step, evaluated at the first."""
@@ -194,7 +196,7 @@ class Evaluator:
             cells = smooth_cells(fresh_samples(without_starts(samples)), times, self.lookback_ms)
             if cells.notes:
                 labels = selection.labels.take(np.arange(first_row, end_row))
-                tell_notes(context, node, cells.notes, labels)
+                tell_notes(context, Place(node), cells.notes, labels)
             return Block(cells.values, cells.present, size, cells.natives)
 
         rows.leaf = leaf
@@ -308,14 +310,20 @@ class Evaluator:
         return self._then(self._open(node.args[at], context), apply)
 
     def _timestamp(self, node: Call, context: Context) -> Rows | Vector:
-        """The time or the start of the samples of a selector; the time of the step, or 0, if there
-        is no selector to ask."""
+        """The time or the start of the samples of a selector. Of other values the time is that of
+        the step, and no start is known; nor is one without the feature."""
         argument = without_parens(node.args[0])
         of_start = node.func == "start_timestamp"
         if isinstance(argument, VectorSelector):
             rows = self._newest(argument, context, START if of_start else TIMESTAMP)
+            if of_start and not context.features.use_start_timestamps:
+                return self._then(rows, lambda vector: _none_of(context, vector))
             return self._then(rows, lambda vector: drop_metric_name(context, vector))
-        seconds = np.zeros(len(context.steps)) if of_start else context.steps / 1000
+        if of_start:
+            return self._then(
+                self._open(argument, context), lambda vector: _none_of(context, vector)
+            )
+        seconds = context.steps / 1000
 
         def apply(vector: Vector) -> Vector:
             values = np.broadcast_to(seconds, vector.values.shape).copy()
@@ -341,7 +349,7 @@ class Evaluator:
         if isinstance(argument, Subquery):
             context.charge(span.grid_size(windows.ends))
             grid = span.grid(windows.ends)
-            inner = self._open(argument.expr, context.at_steps(grid))
+            inner = self._open(argument.expr, context.at_steps(grid, int(windows.ends[-1])))
             opened = self._then(inner, lambda vector: call.of_subquery(vector, grid))
             if isinstance(opened, Rows):
                 opened.move_to(context)
@@ -375,6 +383,12 @@ def _cells_of(value: Value) -> int:
         return 0
     histograms = natives_cost(value.natives) if isinstance(value, Vector) else 0
     return int(value.values.size) + histograms
+
+
+def _none_of(context: Context, vector: Vector) -> Vector:
+    """The rows without their names and without any sample."""
+    absent = replace(vector, present=np.zeros_like(vector.present), natives=None)
+    return drop_metric_name(context, absent)
 
 
 def _scalar(value: Value) -> Scalar:

@@ -37,6 +37,7 @@ from api.promql.syntax.nodes import (
     ValueType,
     VectorSelector,
     children,
+    without_parens,
 )
 from storage.kernels.arrays import Int64s
 from storage.labels.matchers import Matcher
@@ -56,6 +57,9 @@ BUCKET_FUNCTIONS = frozenset(("histogram_fraction", "histogram_quantile", "histo
 
 
 _VECTORS = (ValueType.VECTOR, ValueType.MATRIX)
+# Samples are looked for within 146 million years around 1970 only. Times beyond that, which @ and a
+# request may ask for, would overflow where offsets, ranges and lookbacks are added to them.
+TIME_BOUND_MS = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,8 @@ class Span:
     def ends(self, steps: Int64s) -> Int64s:
         """The newest time seen from each step; the windows are (end - range_ms, end]."""
         if self.at_ms is None:
-            return steps - self.offset_ms
-        return np.full(len(steps), self.at_ms - self.offset_ms, np.int64)
+            return np.clip(steps, -TIME_BOUND_MS, TIME_BOUND_MS) - self.offset_ms
+        return np.full(len(steps), bounded(self.at_ms) - self.offset_ms, np.int64)
 
     def grid(self, ends: Int64s) -> Int64s:
         """The steps of a subquery with these windows: multiples of step_ms, the same for all."""
@@ -148,7 +152,7 @@ def make_plan(root: Node, frame: Frame) -> Plan:
     wanted: list[tuple[Node, Select]] = []
     infos: list[_Visit] = []
     order: list[Node] = []
-    waiting = [_Visit(root, frame.start_ms, frame.end_ms, 1)]
+    waiting = [_Visit(root, bounded(frame.start_ms), bounded(frame.end_ms), 1)]
     while waiting:
         visit = waiting.pop()
         order.append(visit.node)
@@ -171,6 +175,32 @@ def make_plan(root: Node, frame: Frame) -> Plan:
         if _is_invariant(plan, node):
             plan.invariant.add(node)
     return plan
+
+
+def evaluation_order(root: Node) -> dict[Node, int]:
+    """When each node is evaluated by Prometheus, counted from the innermost one on.
+
+    Operands come before their operator, from left to right; only the parameter of an aggregation
+    and a subquery among the arguments of a function come first.
+    """
+    order: list[Node] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        order.append(node)
+        below = children(node)
+        if isinstance(node, Aggregate):
+            below = below[::-1]
+        elif isinstance(node, Call):
+            below = tuple(
+                sorted(below, key=lambda arg: not isinstance(without_parens(arg), Subquery))
+            )
+        waiting.extend(below)
+    return {node: number for number, node in enumerate(reversed(order))}
+
+
+def bounded(time_ms: int) -> int:
+    return max(-TIME_BOUND_MS, min(TIME_BOUND_MS, time_ms))
 
 
 def first_multiple_after(time_ms: int, step_ms: int) -> int:
@@ -217,7 +247,7 @@ def _is_counted_below(visit: _Visit) -> bool:
 
 def _edges(span: Span, first_ms: int, last_ms: int) -> tuple[int, int]:
     if span.at_ms is not None:
-        first_ms = last_ms = span.at_ms
+        first_ms = last_ms = bounded(span.at_ms)
     return first_ms - span.offset_ms, last_ms - span.offset_ms
 
 

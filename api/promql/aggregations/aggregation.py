@@ -8,7 +8,7 @@ The others need all rows of a step at once; those that keep samples of their inp
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from api.promql.aggregations.counting_kernels import count_cells, number_words
 from api.promql.aggregations.native import NativeSums, note_ignored
 from api.promql.aggregations.ranking import limit_ratio, limitk, rank
 from api.promql.aggregations.ranking_kernels import group_quantiles
+from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.go_format import format_f, format_g, quote
@@ -169,8 +170,8 @@ class Accumulator:
         state = self._state
         number = self._groups.number[first_row : first_row + len(block.values)]
         floats = block.present
-        if block.natives is not None and self._natives.takes_part:
-            floats = self._natives.add(first_row, block)
+        if self._natives.takes_part:
+            floats = self._natives.add(first_row, block, state.count)
         self._add(
             number, block.values, floats, state.value, state.extra, state.count, state.switched
         )
@@ -205,14 +206,16 @@ def aggregate(
         case "limit_ratio":
             return limit_ratio(context, node, number, vector, param.values)
         case "topk" | "bottomk":
-            vector = note_ignored(context, node, vector)
+            # Where no row is to be kept none is looked at.
+            vector = replace(vector, present=vector.present & (param.values >= 1))
+            vector = note_ignored(context, Place(node), node.op, vector)
             return rank(context, number, vector, param.values, largest=node.op == "topk")
     raise AssertionError(f"BUG: unknown aggregation {node.op}")
 
 
 def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) -> Vector:
     warn_quantiles(context, node, q)
-    vector = note_ignored(context, node, vector)
+    vector = note_ignored(context, Place(node, node.expr), "quantile", vector)
     groups = make_groups(node, vector.labels)
     marks = _Marks(groups, vector.drop_name)
     marks.add(0, vector.present)
@@ -223,7 +226,7 @@ def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) ->
 
 def warn_quantiles(context: Context, node: Aggregate, q: Float64s) -> None:
     """Warn of parameters out of [0, 1]: of NaN, the largest above and the smallest below."""
-    at = node.param or node
+    at = Place(node, node.param)
     numbers = q[~np.isnan(q)]
     wrong = [np.nan] if len(numbers) < len(q) else []
     wrong += [numbers.max()] if (numbers > 1).any() else []

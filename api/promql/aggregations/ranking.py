@@ -1,7 +1,7 @@
 """The aggregations that keep some of their input's samples: topk, bottomk, limitk, limit_ratio.
 
-Their result has the rows of the input with fewer cells present; labels and names stay. With a
-single step the rows are also put in order: group by group, and within a group by rank.
+Their result has the rows of the input with fewer cells present; labels and names stay. At a
+single time the rows are also put in order: group by group, and within a group by rank.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 
 from api.promql.aggregations.label_hash import hash_rows
 from api.promql.aggregations.ranking_kernels import select_first, select_largest
+from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.go_format import format_g
@@ -21,8 +22,8 @@ from api.promql.vectors.rows import take_rows
 from api.promql.vectors.value import Vector
 from storage.kernels.arrays import Bools, Float64s, Int64s
 
-# Go converts to int64, and refuses what is not below this power of two.
-_INT64_BOUND = 2.0**63
+# Go converts to int64, and refuses this smallest number and what is not below this largest float.
+_INT64_MIN, _INT64_MAX = -(2.0**63), 2.0**63 - 1024
 
 
 def rank(context: Context, number: Int64s, vector: Vector, k: Float64s, *, largest: bool) -> Vector:
@@ -34,7 +35,7 @@ def rank(context: Context, number: Int64s, vector: Vector, k: Float64s, *, large
     sign = 1.0 if largest else -1.0
     rows, offsets = rows_by_group(number, number.max(initial=-1) + 1)
     chosen = select_largest(rows, offsets, vector.values, vector.present, counts, sign)
-    if len(context.steps) != 1:
+    if not context.is_instant:
         return _keep(vector, chosen)
     with np.errstate(all="ignore"):
         values = sign * vector.values[:, 0]
@@ -71,7 +72,7 @@ def _keep(vector: Vector, chosen: Bools) -> Vector:
 
 
 def _in_groups(context: Context, number: Int64s, vector: Vector) -> Vector:
-    if len(context.steps) != 1:
+    if not context.is_instant:
         return vector
     order = np.argsort(number, kind="stable")
     return take_rows(vector, order[vector.present[order, 0]])
@@ -82,15 +83,15 @@ def _counts(k: Float64s, rows: int) -> Int64s:
     if np.isnan(k).any():
         raise ExecutionError("Parameter value is NaN")
     if k.max(initial=0.0) >= 1:
-        for value in (k.min(), k.max()):
-            if abs(value) >= _INT64_BOUND:
-                problem = "overflows" if value > 0 else "underflows"
-                raise ExecutionError(f"Scalar value {format_g(float(value))} {problem} int64")
+        if k.min() <= _INT64_MIN:
+            raise ExecutionError(f"Scalar value {format_g(float(k.min()))} underflows int64")
+        if k.max() >= _INT64_MAX:
+            raise ExecutionError(f"Scalar value {format_g(float(k.max()))} overflows int64")
     return np.trunc(np.clip(k, 0.0, rows)).astype(np.int64)
 
 
 def _warn_ratios(context: Context, node: Aggregate, ratio: Float64s) -> None:
-    at = node.param or node
+    at = Place(node, node.param)
     for value, bound in ((ratio.max(initial=0.0), 1.0), (ratio.min(initial=0.0), -1.0)):
         if abs(value) > 1:
             context.warn(

@@ -7,25 +7,28 @@ worked out for classic and native histograms alike, each kind on its own.
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from api.promql.annotations import Merging, Place
 from api.promql.context import Context
-from api.promql.errors import ExecutionError
 from api.promql.functions.classic_kernels import group_fractions, group_quantiles_of_buckets
-from api.promql.functions.native_histograms import for_metric, native_fractions, native_quantiles
+from api.promql.functions.dates import rfc3339
+from api.promql.functions.native_histograms import (
+    metric_suffixes,
+    native_fractions,
+    native_quantiles,
+)
 from api.promql.go_format import format_g, format_g2, format_open_metrics, parse_float, quote
 from api.promql.syntax.nodes import Call, Node
 from api.promql.vectors.groups import present_groups, rows_by_group
-from api.promql.vectors.names import drop_metric_name, merge_equal_rows
+from api.promql.vectors.names import drop_metric_name, merge_equal_rows, without_names
 from api.promql.vectors.natives import histogram_mask, only_floats, only_histograms
 from api.promql.vectors.rows import concat, take_rows
 from api.promql.vectors.value import Scalar, String, Value, Vector
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.labels.frames import LabelFrame
-from storage.labels.matchers import METRIC_NAME
 from storage.labels.numbering import group_rows
 
 BUCKET_LABEL = "le"
@@ -53,33 +56,36 @@ class Buckets:
 def histogram_quantile(context: Context, call: Call, args: list[Value]) -> Vector:
     assert isinstance(args[0], Scalar) and isinstance(args[1], Vector)
     q = args[0].values
-    _warn_quantile(context, call.args[0], q)
-    natives, buckets = split_kinds(context, call.args[1], args[1])
+    _warn_quantiles(context, call, call.args[:1], [q])
+    natives, buckets = split_kinds(context, Place(call, call.args[1]), args[1])
     results = [
-        native_quantiles(context, call.args[0], natives, q),
-        _quantiles(context, call.args[1], buckets, q),
+        native_quantiles(context, call, natives, q),
+        _quantiles(context, Place(call, call.args[1]), buckets, q, np.ones(len(q), np.bool_)),
     ]
     return drop_metric_name(context, _joined(results))
 
 
 def histogram_quantiles(context: Context, call: Call, args: list[Value]) -> Vector:
-    """Several quantiles of each histogram, told apart by a label with the quantile's number."""
-    vector, name, *quantiles = args
+    """Several quantiles of each histogram, told apart by a label with the quantile's number.
+
+    The label takes the place of one that the histograms have. It is given after the metric name has
+    gone, so that it may be the name; under delayed name removal it goes as that.
+    """
+    vector, name, *scalars = args
     assert isinstance(vector, Vector) and isinstance(name, String)
+    quantiles = [scalar.values for scalar in scalars if isinstance(scalar, Scalar)]
+    _warn_quantiles(context, call, call.args[2:], quantiles)
+    place = Place(call, call.args[0])
+    natives, buckets = split_kinds(context, place, vector)
     results: list[Vector] = []
-    for node, quantile in zip(call.args[2:], quantiles, strict=True):
-        assert isinstance(quantile, Scalar)
-        _warn_quantile(context, node, quantile.values)
-    natives, buckets = split_kinds(context, call.args[0], vector)
-    for quantile in quantiles:
-        assert isinstance(quantile, Scalar)
-        q = quantile.values
-        of_one = _joined(
-            [
-                native_quantiles(context, call.args[0], natives, q),
-                _quantiles(context, call.args[0], buckets, q),
-            ]
-        )
+    repaired = np.zeros(len(context.steps), np.bool_)
+    for q in quantiles:
+        parts = [native_quantiles(context, call, natives, q)]
+        parts.append(_quantiles(context, place, buckets, q, ~repaired))
+        repaired |= (q >= 0) & (q <= 1)
+        of_one = _joined(parts)
+        if not context.features.delayed_name_removal:
+            of_one = without_names(of_one)
         # The number may differ from step to step, and with it the series.
         for bits in np.unique(q.view(np.uint64)):
             at_steps = q.view(np.uint64) == bits
@@ -87,13 +93,16 @@ def histogram_quantiles(context: Context, call: Call, args: list[Value]) -> Vect
             codes = np.full(of_one.labels.rows, code, np.int32)
             labels = of_one.labels.with_column(name.text, codes)
             results.append(Vector(labels, of_one.values, of_one.present & at_steps))
-    return drop_metric_name(context, _joined(results))
+    quantiles_of_all = merge_equal_rows(_stacked(results))
+    if not context.features.delayed_name_removal:
+        return quantiles_of_all
+    return drop_metric_name(context, quantiles_of_all)
 
 
 def histogram_fraction(context: Context, call: Call, args: list[Value]) -> Vector:
     lower, upper, vector = args
     assert isinstance(lower, Scalar) and isinstance(upper, Scalar) and isinstance(vector, Vector)
-    natives, buckets = split_kinds(context, call.args[2], vector)
+    natives, buckets = split_kinds(context, Place(call, call.args[2]), vector)
     values, present = group_fractions(
         buckets.rows,
         buckets.offsets,
@@ -104,37 +113,44 @@ def histogram_fraction(context: Context, call: Call, args: list[Value]) -> Vecto
         upper.values,
     )
     results = [
-        native_fractions(context, call.args[0], natives, lower.values, upper.values),
+        native_fractions(context, call, natives, lower.values, upper.values),
         Vector(buckets.labels, values, present),
     ]
     return drop_metric_name(context, _joined(results))
 
 
-def _joined(vectors: list[Vector]) -> Vector:
-    """All rows of vectors without marks, those with equal labels merged."""
+def _joined(kinds: list[Vector]) -> Vector:
+    """The rows of both kinds of histograms, without marks; those with equal labels merged. Within
+    one kind labels are distinct."""
+    used = [vector for vector in kinds if vector.labels.rows > 0]
+    return merge_equal_rows(_stacked(kinds)) if len(used) > 1 else (used or kinds)[0]
+
+
+def _stacked(vectors: list[Vector]) -> Vector:
+    """All rows of vectors, equal or not."""
     used = [vector for vector in vectors if vector.labels.rows > 0] or vectors[:1]
-    joined = used[0]
+    stacked = used[0]
     for vector in used[1:]:
-        joined = concat(joined, vector)
-    return joined if len(used) == 1 else merge_equal_rows(joined)
+        stacked = concat(stacked, vector)
+    return stacked
 
 
-def split_kinds(context: Context, node: Node, vector: Vector) -> tuple[Vector, Buckets]:
+def split_kinds(context: Context, place: Place, vector: Vector) -> tuple[Vector, Buckets]:
     """The native histograms of a vector, and its classic ones.
 
     Where both kinds have the same labels at the same step neither is there, with a warning.
     """
-    buckets = make_buckets(context, node, only_floats(vector))
+    buckets = make_buckets(context, place, only_floats(vector))
     mask = histogram_mask(vector)
     rows = np.flatnonzero(mask.any(axis=1))
     natives = replace(take_rows(only_histograms(vector), rows), drop_name=None)
     if len(rows) == 0 or buckets.labels.rows == 0:
         return natives, buckets
-    return _without_clashes(context, node, natives, buckets)
+    return _without_clashes(context, place, natives, buckets)
 
 
 def _without_clashes(
-    context: Context, node: Node, natives: Vector, buckets: Buckets
+    context: Context, place: Place, natives: Vector, buckets: Buckets
 ) -> tuple[Vector, Buckets]:
     names = sorted({*natives.labels.names, *buckets.labels.names})
     both = np.concatenate((natives.labels.matrix(names), buckets.labels.matrix(names)))
@@ -147,12 +163,9 @@ def _without_clashes(
     clash = natives.present & classic[of_native]
     if not clash.any():
         return natives, buckets
-    for code in np.unique(natives.labels.column(METRIC_NAME)[clash.any(axis=1)]):
-        context.warn(
-            "vector contains a mix of classic and native histograms"
-            + for_metric(context.symbols.text(int(code))),
-            node,
-        )
+    clashing_rows = np.flatnonzero(clash.any(axis=1))
+    for suffix in metric_suffixes(context, natives.labels, clashing_rows):
+        context.warn("vector contains a mix of classic and native histograms" + suffix, place)
     clashing = present_groups(of_native, len(first), clash)
     present = buckets.vector.present.copy()
     present[buckets.rows] &= ~clashing[of_classic[histogram]]
@@ -160,12 +173,12 @@ def _without_clashes(
     return kept, replace(buckets, vector=replace(buckets.vector, present=present))
 
 
-def make_buckets(context: Context, node: Node, vector: Vector) -> Buckets:
+def make_buckets(context: Context, place: Place, vector: Vector) -> Buckets:
     """Group the rows into histograms; rows without a usable bound are left out with a warning."""
     labels = vector.labels
     bounds, valid = _bounds(labels)
     if not valid.all():
-        _warn_bounds(context, node, vector, valid)
+        _warn_bounds(context, place, vector, valid)
     usable = np.flatnonzero(valid)
     rest = labels.drop((BUCKET_LABEL,)).take(usable)
     number, first = rest.group(rest.names)
@@ -183,70 +196,86 @@ def _bounds(labels: LabelFrame) -> tuple[Float64s, Bools]:
     return bounds[inverse], valid[inverse]
 
 
-def _warn_bounds(context: Context, node: Node, vector: Vector, valid: Bools) -> None:
+def _warn_bounds(context: Context, place: Place, vector: Vector, valid: Bools) -> None:
     wrong = np.flatnonzero(~valid & vector.present.any(axis=1))
-    labels = vector.labels.take(wrong)
-    _, first = labels.group((BUCKET_LABEL, METRIC_NAME))
-    text = labels.symbols.text
-    for row in first:
-        bound = text(int(labels.column(BUCKET_LABEL)[row]))
-        metric = text(int(labels.column(METRIC_NAME)[row]))
-        context.warn(
-            f'bucket label "le" is missing or has a malformed value of {quote(bound)}'
-            + for_metric(metric),
-            node,
-        )
+    codes = vector.labels.column(BUCKET_LABEL)
+    for code in dict.fromkeys(codes[wrong].tolist()):
+        text = 'bucket label "le" is missing or has a malformed value of '
+        text += quote(context.symbols.text(int(code)))
+        for suffix in metric_suffixes(context, vector.labels, wrong[codes[wrong] == code]):
+            context.warn(text + suffix, place)
 
 
-def _quantiles(context: Context, node: Node, buckets: Buckets, q: Float64s) -> Vector:
-    """The quantile q[k] of every histogram at every step k; node is what repairs are noted at."""
+def _quantiles(
+    context: Context, place: Place, buckets: Buckets, q: Float64s, noted: Bools
+) -> Vector:
+    """The quantile q[k] of every histogram at every step k. noted: the steps of which repairs are
+    noted; a histogram that has been repaired for one quantile needs no repair for the next."""
     vector = buckets.vector
     values, present, repairs, counts = group_quantiles_of_buckets(
-        buckets.rows, buckets.offsets, buckets.bounds, vector.values, vector.present, q
+        buckets.rows, buckets.offsets, buckets.bounds, vector.values, vector.present, q, noted
     )
     if counts.any():
-        _note_repairs(context, node, buckets.labels, repairs, counts)
+        _note_repairs(context, place, buckets.labels, repairs, counts)
     return Vector(buckets.labels, values, present)
 
 
-def _note_repairs(
-    context: Context, node: Node, labels: LabelFrame, repairs: Float64s, counts: Int64s
-) -> None:
-    """One info per metric about the histograms that were not monotonic.
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What had to be changed of histograms that were not monotonic: between which bounds, at how
+    many samples, from when to when."""
 
-    repairs: smallest and largest bound, largest difference, first and last step, per histogram.
-    """
-    repaired = np.flatnonzero(counts)
-    names = labels.column(METRIC_NAME)[repaired]
-    if not context.features.delayed_name_removal:
-        names = np.zeros(len(repaired), np.int32)
-    for name in np.unique(names):
-        rows = repaired[names == name]
-        low, high, most, start, end = repairs[rows].T
-        context.info(
-            NOT_MONOTONIC
-            + for_metric(context.symbols.text(int(name)))
-            + f", from buckets {format_g(float(low.min()))} to {format_g(float(high.max()))}"
-            + f", with a max diff of {format_g2(float(most.max()))}"
-            + f", over {counts[rows].sum()} samples"
-            + f" from {_format_time(context.steps[int(start.min())])}"
-            + f" to {_format_time(context.steps[int(end.max())])}",
-            node,
+    low: float
+    high: float
+    most: float
+    count: int
+    start_ms: int
+    end_ms: int
+
+    def merged(self, other: Merging) -> Repairs:
+        assert isinstance(other, Repairs), f"BUG: repairs and {type(other).__name__}"
+        return Repairs(
+            min(self.low, other.low),
+            max(self.high, other.high),
+            max(self.most, other.most),
+            self.count + other.count,
+            min(self.start_ms, other.start_ms),
+            max(self.end_ms, other.end_ms),
+        )
+
+    def text(self) -> str:
+        return (
+            f", from buckets {format_g(self.low)} to {format_g(self.high)}"
+            f", with a max diff of {format_g2(self.most)}, over {self.count} samples"
+            f" from {rfc3339(self.start_ms)} to {rfc3339(self.end_ms)}"
         )
 
 
-def _format_time(time_ms: int) -> str:
-    """RFC 3339 in whole seconds, the milliseconds cut off."""
-    seconds = int(time_ms / 1000)
-    epoch = datetime.datetime(1970, 1, 1)
-    try:
-        return (epoch + datetime.timedelta(seconds=seconds)).isoformat() + "Z"
-    except OverflowError as error:
-        raise ExecutionError(f"time {time_ms} ms is out of the years 1 to 9999") from error
+def _note_repairs(
+    context: Context, place: Place, labels: LabelFrame, repairs: Float64s, counts: Int64s
+) -> None:
+    """An info about the histograms that were not monotonic, for each metric.
+
+    repairs: smallest and largest bound, largest difference, first and last step, per histogram.
+    """
+    for row in np.flatnonzero(counts):
+        low, high, most, start, end = repairs[row].tolist()
+        start_ms, end_ms = int(context.steps[int(start)]), int(context.steps[int(end)])
+        repaired = Repairs(low, high, most, int(counts[row]), start_ms, end_ms)
+        for suffix in metric_suffixes(context, labels, np.array([row])):
+            context.info(NOT_MONOTONIC + suffix, place, repaired)
 
 
-def _warn_quantile(context: Context, node: Node, q: Float64s) -> None:
-    for value in np.unique(q[~((q >= 0) & (q <= 1))]):
+def _warn_quantiles(
+    context: Context, call: Call, nodes: tuple[Node, ...], quantiles: list[Float64s]
+) -> None:
+    """Warn of numbers out of [0, 1]. One that several arguments have is warned of at that which has
+    it last: at the latest step, and there the last argument."""
+    by_step = np.array(quantiles).T
+    steps, at = np.nonzero(~((by_step >= 0) & (by_step <= 1)))
+    wrong = zip(by_step[steps, at].tolist(), at.tolist(), strict=True)
+    last = {format_g(value): number for value, number in dict.fromkeys(wrong)}
+    for text, number in last.items():
         context.warn(
-            f"quantile value should be between 0 and 1, got {format_g(float(value))}", node
+            f"quantile value should be between 0 and 1, got {text}", Place(call, nodes[number])
         )

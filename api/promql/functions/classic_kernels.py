@@ -142,11 +142,12 @@ def group_quantiles_of_buckets(
     values: Float64s,
     present: Bools,
     q: Float64s,
+    noted: Bools,
 ) -> tuple[Float64s, Bools, Float64s, Int64s]:
     """(quantiles, present, repairs, repaired steps), of every histogram at every step.
 
     repairs, float64[histograms, 5]: smallest and largest bound, largest difference, first and last
-    step of what make_monotonic did.
+    step of what make_monotonic did, at the steps for which `noted` is true.
     """
     groups, steps = len(offsets) - 1, values.shape[1]
     out = np.zeros((groups, steps))
@@ -154,6 +155,7 @@ def group_quantiles_of_buckets(
     repairs = np.zeros((groups, 5))
     repaired = np.zeros(groups, np.int64)
     some_bounds, counts = np.empty(len(rows)), np.empty(len(rows))
+    ignored = np.zeros(5)
     for g in range(groups):
         own = rows[offsets[g] : offsets[g + 1]]
         repairs[g, 0], repairs[g, 1] = np.inf, -np.inf
@@ -171,7 +173,8 @@ def group_quantiles_of_buckets(
             elif some_bounds[n - 1] != np.inf:
                 out[g, k] = np.nan
             else:
-                if make_monotonic(some_bounds[:n], counts[:n], repairs[g]):
+                repair = repairs[g] if noted[k] else ignored
+                if make_monotonic(some_bounds[:n], counts[:n], repair) and noted[k]:
                     repairs[g, 3] = k if repaired[g] == 0 else repairs[g, 3]
                     repairs[g, 4] = k
                     repaired[g] += 1

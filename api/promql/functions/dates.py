@@ -2,6 +2,10 @@
 
 Dates are those of the proleptic Gregorian calendar, counted in years that begin in March, so that
 the leap day comes last (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+
+As in Go, seconds are counted without a sign from a March of the year -292277022400 on. The few
+int64 times before that wrap round and lie at the end of all time, in the year 292277026596; so does
+NaN.
 """
 
 from __future__ import annotations
@@ -29,18 +33,23 @@ FIELDS = (
 )
 DAYS_TO_MARCH_OF_YEAR_0 = 719_468  # from 0000-03-01 to 1970-01-01
 DAYS_OF_400_YEARS = 146_097
+ERAS_BEFORE_YEAR_0 = 730_692_556  # of 400 years each, since seconds are counted
+SECONDS_OF_DAY = 86_400
+DAYS_BEFORE_1970 = ERAS_BEFORE_YEAR_0 * DAYS_OF_400_YEARS + DAYS_TO_MARCH_OF_YEAR_0
+SECONDS_BEFORE_1970 = np.uint64(DAYS_BEFORE_1970 * SECONDS_OF_DAY)
+FIRST_WEEKDAY = 3  # seconds are counted from a Wednesday on; Sunday is 0
 INT64_BOUND = 2.0**63
 
 
 def calendar_field(context: Context, call: Call, args: list[Value]) -> Vector:
     """One field of the time that the argument's values are, or of the step time without one."""
+    field = FIELDS.index(call.func)
     if not args:
-        seconds = np.trunc(context.steps / 1000)[np.newaxis, :]
-        vector = Vector(one_row(context.symbols), seconds, np.ones(seconds.shape, np.bool_))
-    else:
-        assert isinstance(args[0], Vector), f"BUG: {call.func} of a {type(args[0]).__name__}"
-        vector = only_floats(args[0])
-    values = split_times(truncate(vector.values), FIELDS.index(call.func))
+        values = split_times(whole_seconds(context.steps)[np.newaxis, :], field)
+        return Vector(one_row(context.symbols), values, np.ones(values.shape, np.bool_))
+    assert isinstance(args[0], Vector), f"BUG: {call.func} of a {type(args[0]).__name__}"
+    vector = only_floats(args[0])
+    values = split_times(truncate(vector.values), field)
     return drop_metric_name(context, Vector(vector.labels, values, vector.present))
 
 
@@ -51,6 +60,23 @@ def truncate(values: Float64s) -> Int64s:
     """Whole seconds; what int64 cannot hold is its smallest value, as on the usual processors."""
     fits = np.abs(values) < INT64_BOUND
     return np.where(fits, values, -INT64_BOUND).astype(np.int64)
+
+
+def whole_seconds(times_ms: Int64s) -> Int64s:
+    """Times in seconds, cut off towards zero."""
+    seconds: Int64s = times_ms // 1000 + ((times_ms < 0) & (times_ms % 1000 != 0))
+    return seconds
+
+
+def rfc3339(time_ms: int) -> str:
+    """A time in whole seconds as Go writes it, of whatever year."""
+    seconds = whole_seconds(np.array([[time_ms]], np.int64))
+    names = ("year", "month", "day_of_month", "hour", "minute")
+    fields = [int(split_times(seconds, FIELDS.index(name))[0, 0]) for name in names]
+    year, month, day, hour, minute = fields
+    sign = "-" if year < 0 else ""
+    date = f"{sign}{abs(year):04}-{month:02}-{day:02}"
+    return f"{date}T{hour:02}:{minute:02}:{int(seconds[0, 0]) % 60:02}Z"
 
 
 @kernel
@@ -65,15 +91,16 @@ def split_times(seconds: Int64s, field: int) -> Float64s:
 
 @kernel
 def time_field(second: int, field: int) -> int:
-    days = second // 86400
+    counted = np.uint64(second) + SECONDS_BEFORE_1970
+    of_day = int(counted % np.uint64(SECONDS_OF_DAY))
+    days = int(counted // np.uint64(SECONDS_OF_DAY))
     if field == 0:
-        return second % 3600 // 60
+        return of_day % 3600 // 60
     if field == 1:
-        return second % 86400 // 3600
+        return of_day // 3600
     if field == 2:
-        return (days + 4) % 7  # 1970-01-01 was a Thursday; Sunday is 0
-    days += DAYS_TO_MARCH_OF_YEAR_0
-    era = days // DAYS_OF_400_YEARS
+        return (days + FIRST_WEEKDAY) % 7
+    era = days // DAYS_OF_400_YEARS - ERAS_BEFORE_YEAR_0
     day_of_era = days % DAYS_OF_400_YEARS
     year_of_era = (
         day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096

@@ -1,6 +1,7 @@
 """The functions that put the rows of an instant vector in order.
 
-A range query's series are ordered by their labels in the end, so there they do nothing but warn.
+A range query's series are ordered by their labels in the end, so there they do nothing but warn,
+had the range only one step.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 
 import numpy as np
 
+from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.syntax.nodes import Call
 from api.promql.vectors.natives import only_floats
@@ -55,10 +57,11 @@ def _first(args: list[Value]) -> Vector:
 
 def _instant(context: Context, call: Call, args: list[Value]) -> Vector | None:
     """The vector to sort, or None, with a warning, where order does not matter."""
-    if len(context.steps) == 1:
+    if context.is_instant:
         return _first(args)
     context.warn(
-        "sort is ineffective for range queries since results are always ordered by labels", call
+        "sort is ineffective for range queries since results are always ordered by labels",
+        Place(call),
     )
     return None
 

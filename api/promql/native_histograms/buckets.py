@@ -12,7 +12,7 @@ import numpy as np
 from storage.histograms.buckets import bound_of, upper_bound
 from storage.histograms.columns import CUSTOM_SCHEMA
 from storage.histograms.histograms import Columns
-from storage.kernels.arrays import Float64s, Int64s
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel
 
 # What a quantile has to say of NaN observations, which are counted but in no bucket.
@@ -96,7 +96,10 @@ def value_at(share: float, lower: float, upper: float, linear: bool) -> float:
 def quantile_of_row(c: Columns, row: int, q: float, buckets: Float64s) -> tuple[float, int]:
     """(the q-quantile, NAN_RESULT or NAN_SKEW or 0); buckets is scratch.
 
-    The rank is counted from the nearer end, but from the lower one if there are NaN observations.
+    The rank is counted from the nearer end, but from the lower one if there may be NaN
+    observations, which only a NaN sum can tell of. Where no bucket reaches the rank, as with
+    negative counts, it is the upper bound of the last one. There is no skew if the buckets hold all
+    observations: infinite ones of both signs make the sum NaN, too.
     """
     total = c.counts[row]
     if q < 0 or q > 1:
@@ -108,10 +111,12 @@ def quantile_of_row(c: Columns, row: int, q: float, buckets: Float64s) -> tuple[
     forward = has_nan or q < 0.5
     rank = q * total if forward else (1 - q) * total
     lower = upper = here = count = 0.0
-    for k in range(n):
-        j = k if forward else n - 1 - k
+    seen = 0
+    while seen < n:
+        j = seen if forward else n - 1 - seen
         lower, upper, here = buckets[0, j], buckets[1, j], buckets[2, j]
         count += here
+        seen += 1
         if count >= rank:
             break
     custom = c.schemas[row] == CUSTOM_SCHEMA
@@ -126,9 +131,14 @@ def quantile_of_row(c: Columns, row: int, q: float, buckets: Float64s) -> tuple[
         upper = 0.0 if one_sided(c, row) < 0 else upper
     count = min(count, total)
     if count < rank:
-        return np.nan, NAN_RESULT if has_nan else 0
+        return (np.nan, NAN_RESULT) if has_nan else (upper, 0)
     rank = rank - (count - here) if forward else count - rank
-    return value_at(rank / here, lower, upper, custom), NAN_SKEW if has_nan else 0
+    value = value_at(rank / here, lower, upper, custom)
+    if not has_nan:
+        return value, 0
+    for j in range(seen, n):
+        count += buckets[2, j]
+    return value, NAN_SKEW if count < total else 0
 
 
 @float_kernel
@@ -142,16 +152,20 @@ def quantiles_of_rows(c: Columns, rows: Int64s, q: Float64s) -> tuple[Float64s, 
 
 
 @float_kernel
-def fraction_of_row(c: Columns, row: int, lower: float, upper: float, buckets: Float64s) -> float:
-    """The share of the observations in [lower, upper]; buckets is scratch."""
+def fraction_of_row(
+    c: Columns, row: int, lower: float, upper: float, buckets: Float64s
+) -> tuple[float, bool]:
+    """(the share of the observations in [lower, upper], whether some are NaN and left out); buckets
+    is scratch. NaN ones do not matter where there is no share: of a NaN bound or an empty range."""
     total = c.counts[row]
     if total == 0 or math.isnan(lower) or math.isnan(upper):
-        return np.nan
+        return np.nan, False
     if lower >= upper:
-        return 0.0
+        return 0.0, False
     custom, side = c.schemas[row] == CUSTOM_SCHEMA, one_sided(c, row)
     n = spread(c, row, buckets)
-    if math.isnan(c.sums[row]):
+    has_nan = math.isnan(c.sums[row])
+    if has_nan:
         # Only what is in the buckets has a value.
         known = 0.0
         for j in range(n):
@@ -173,26 +187,30 @@ def fraction_of_row(c: Columns, row: int, lower: float, upper: float, buckets: F
             if start >= value:
                 ranks[edge] = rank
             elif end > value:
-                if (custom or around_zero) and start == -np.inf:
+                if not (custom or around_zero):
+                    ranks[edge] = rank + here * share_below(value, start, end, False)
+                elif start == -np.inf:
                     ranks[edge] = here
                 else:
-                    share = share_below(value, start, end, custom or around_zero)
-                    ranks[edge] = rank + here * share
+                    ranks[edge] = rank + here * (value - start) / (end - start)
         rank += here
     for edge in range(2):
         if math.isnan(ranks[edge]) or ranks[edge] > known:
             ranks[edge] = known
-    return float((ranks[1] - ranks[0]) / total)
+    return float((ranks[1] - ranks[0]) / total), bool(has_nan and known < total)
 
 
 @float_kernel
-def fractions_of_rows(c: Columns, rows: Int64s, lower: Float64s, upper: Float64s) -> Float64s:
-    """The shares of the observations of histograms within [lower, upper]."""
-    out = np.empty(len(rows))
+def fractions_of_rows(
+    c: Columns, rows: Int64s, lower: Float64s, upper: Float64s
+) -> tuple[Float64s, Bools]:
+    """(the shares of the observations of histograms within [lower, upper], where NaN observations
+    are left out of them)."""
+    out, excluded = np.empty(len(rows)), np.zeros(len(rows), np.bool_)
     buckets = np.empty((3, room_of(c, rows)))
     for k in range(len(rows)):
-        out[k] = fraction_of_row(c, rows[k], lower[k], upper[k], buckets)
-    return out
+        out[k], excluded[k] = fraction_of_row(c, rows[k], lower[k], upper[k], buckets)
+    return out, excluded
 
 
 @float_kernel

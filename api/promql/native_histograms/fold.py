@@ -148,7 +148,7 @@ def sum_rows(
         row = rows[i]
         if not is_compatible(s, c, row):
             notes |= INCOMPATIBLE
-            continue
+            break
         reset_seen |= c.hints[row] == HINT_RESET
         not_reset_seen |= c.hints[row] == HINT_NOT_RESET
         if add_row(s, c, row, factors[i], 1.0, exact, staged):

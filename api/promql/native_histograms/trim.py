@@ -20,6 +20,10 @@ from storage.kernels.jit import float_kernel
 @float_kernel
 def middle_of(lower: float, upper: float, linear: bool) -> float:
     """Where the observations of a bucket are taken to be."""
+    if math.isinf(lower):
+        return 0.0 if math.isinf(upper) else min(upper / 2, upper)
+    if math.isinf(upper):
+        return lower
     if linear:
         return (lower + upper) / 2
     middle = math.sqrt(lower * upper)
@@ -28,66 +32,68 @@ def middle_of(lower: float, upper: float, linear: bool) -> float:
 
 @float_kernel
 def cut(
-    lower: float, upper: float, bound: float, keep_below: bool, linear: bool
+    count: float, lower: float, upper: float, bound: float, keep_below: bool, linear: bool
 ) -> tuple[float, float]:
-    """(the share of a bucket that stays, where its observations are) of a bucket of finite bounds
-    or of exponential ones."""
+    """(the count that stays of a bucket, where its observations are); of a NaN bound nothing."""
+    if (upper <= bound) if keep_below else (lower >= bound):
+        return count, middle_of(lower, upper, linear)
+    if not ((lower < bound) if keep_below else (upper > bound)):
+        return 0.0, 0.0
+    if lower == -np.inf or upper == np.inf:
+        return cut_endless(count, lower, upper, bound, keep_below)
+    below = count * share_below(bound, lower, upper, linear)
     if keep_below:
-        if upper <= bound:
-            return 1.0, middle_of(lower, upper, linear)
-        if lower < bound:
-            share = share_below(bound, lower, upper, linear)
-            return share, middle_of(lower, bound, linear)
-    else:
-        if lower >= bound:
-            return 1.0, middle_of(lower, upper, linear)
-        if upper > bound:
-            share = 1 - share_below(bound, lower, upper, linear)
-            return share, middle_of(bound, upper, linear)
-    return 0.0, 0.0
+        return below, middle_of(lower, bound, linear)
+    return count - below, middle_of(bound, upper, linear)
 
 
 @float_kernel
-def cut_custom(lower: float, upper: float, bound: float, keep_below: bool) -> tuple[float, float]:
-    """The same for custom buckets, whose first and last one are endless.
+def cut_endless(
+    count: float, lower: float, upper: float, bound: float, keep_below: bool
+) -> tuple[float, float]:
+    """The same for an endless bucket with the bound inside.
 
-    Nothing is interpolated in an endless bucket, with one exception: a first one that ends above
-    zero is taken to begin there, unless what is below a negative bound is to go.
+    Nothing is interpolated there, with one exception: a first bucket that ends above zero is taken
+    to begin at zero.
     """
-    if lower == -np.inf and upper == np.inf:
-        kept = bound == np.inf if keep_below else bound == -np.inf
-        return (1.0, 0.0) if kept else (0.0, 0.0)
     if upper == np.inf:
-        if keep_below:
-            return (1.0, lower) if bound == np.inf else (0.0, 0.0)
-        return (0.0, 0.0) if bound == np.inf or math.isnan(bound) else (1.0, max(lower, bound))
-    if lower > -np.inf:
-        return cut(lower, upper, bound, keep_below, True)
-    if bound == -np.inf:
-        return (0.0, 0.0) if keep_below else (1.0, min(upper / 2, upper))
-    if upper > 0:
-        if not keep_below and bound < 0:
-            return 0.0, 0.0
-        return cut(0.0, upper, bound, keep_below, True)
+        return (count, bound) if lower > -np.inf and not keep_below else (0.0, 0.0)
     if keep_below:
-        return (0.0, 0.0) if math.isnan(bound) else (1.0, min(upper, bound))
-    return (1.0, upper) if bound == -np.inf else (0.0, 0.0)
+        if upper <= 0:
+            return count, bound
+        return (count * bound / upper, bound / 2) if bound > 0 else (0.0, 0.0)
+    return (count * (1 - bound / upper), (bound + upper) / 2) if bound >= 0 else (0.0, 0.0)
+
+
+@float_kernel
+def cut_zero(
+    count: float, lower: float, upper: float, bound: float, keep_below: bool
+) -> tuple[float, float]:
+    """The same for the zero bucket, which a NaN bound makes NaN."""
+    whole = (bound >= upper) if keep_below else (bound <= lower)
+    if bound <= lower or bound >= upper:
+        return (count, (lower + upper) / 2) if whole else (0.0, 0.0)
+    if keep_below:
+        return count * ((bound - lower) / (upper - lower)), (lower + bound) / 2
+    return count * ((upper - bound) / (upper - lower)), (bound + upper) / 2
 
 
 @float_kernel
 def cut_bucket(
-    c: Columns, row: int, index: int, sign: int, bound: float, keep_below: bool
+    c: Columns, row: int, j: int, sign: int, bound: float, keep_below: bool
 ) -> tuple[float, float]:
-    """(share, place) of a bucket; sign: 1 or -1, the side it is on."""
+    """(count, place) of what stays of bucket j; sign: 1 or -1, the side it is on."""
     schema = c.schemas[row]
+    count = c.positive_counts[j] if sign > 0 else c.negative_counts[j]
+    index = int(c.positive_indexes[j] if sign > 0 else c.negative_indexes[j])
     if schema == CUSTOM_SCHEMA:
         bounds = c.bounds[c.bound_offsets[row] : c.bound_offsets[row + 1]]
         lower, upper = upper_bound(index - 1, schema, bounds), upper_bound(index, schema, bounds)
-        return cut_custom(lower, upper, bound, keep_below)
+        return cut(count, lower, upper, bound, keep_below, True)
     inner, outer = bound_of(index - 1, schema), bound_of(index, schema)
     if sign > 0:
-        return cut(inner, outer, bound, keep_below, False)
-    return cut(-outer, -inner, bound, keep_below, False)
+        return cut(count, inner, outer, bound, keep_below, False)
+    return cut(count, -outer, -inner, bound, keep_below, False)
 
 
 @float_kernel
@@ -106,11 +112,9 @@ def trim_rows(
         total = sum_ = 0.0
         for sign in (1, -1):
             offsets = c.positive_offsets if sign > 0 else c.negative_offsets
-            indexes = c.positive_indexes if sign > 0 else c.negative_indexes
             counts = positive if sign > 0 else negative
             for j in range(offsets[row], offsets[row + 1]):
-                share, place = cut_bucket(c, row, int(indexes[j]), sign, bound, keep_below)
-                kept = counts[j] * share if share != 1.0 else counts[j]
+                kept, place = cut_bucket(c, row, j, sign, bound, keep_below)
                 trimmed[k] |= kept != counts[j]
                 counts[j] = kept
                 total += kept
@@ -119,8 +123,7 @@ def trim_rows(
         if zero > 0:
             side = one_sided(c, row)
             lower, upper = 0.0 if side > 0 else -width, 0.0 if side < 0 else width
-            share, place = cut(lower, upper, bound, keep_below, True)
-            kept = zero * share if share != 1.0 else zero
+            kept, place = cut_zero(zero, lower, upper, bound, keep_below)
             trimmed[k] |= kept != zero
             zero = kept
             total += kept

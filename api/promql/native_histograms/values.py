@@ -49,15 +49,9 @@ def quantiles(h: Histograms, rows: Rows, q: Float64s) -> tuple[Float64s, Bools, 
 def fractions(
     h: Histograms, rows: Rows, lower: Float64s, upper: Float64s
 ) -> tuple[Float64s, Bools]:
-    """(the shares of the observations in [lower, upper], where NaN observations are left out).
-
-    Nothing is said of NaN observations where there is no share: of a NaN bound or an empty range.
-    """
-    wanted = rows_of(rows)
+    """(the shares of the observations in [lower, upper], where NaN observations are left out)."""
     low, high = np.asarray(lower, np.float64), np.asarray(upper, np.float64)
-    values = fractions_of_rows(columns_of(h), wanted, low, high)
-    noted: Bools = np.isnan(h.sums[wanted]) & (h.counts[wanted] != 0) & (low < high)
-    return values, noted
+    return fractions_of_rows(columns_of(h), rows_of(rows), low, high)
 
 
 def averages(h: Histograms, rows: Rows) -> Float64s:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.native_histograms import arithmetic as native
 from api.promql.syntax.nodes import Binary
@@ -71,9 +72,9 @@ class _Notes:
         for code in np.unique(self._codes[last, np.arange(len(last))]).tolist():
             text, warning = self._texts[code]
             if warning:
-                context.warn(text, node)
+                context.warn(text, Place(node))
             elif text:
-                context.info(text, node)
+                context.info(text, Place(node))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.go_format import format_g, quote
 from api.promql.queryable import Selection
@@ -19,7 +20,7 @@ from api.promql.ranges.mixed import USE_STARTS, Mixed, over_mixed
 from api.promql.ranges.notes import tell_notes
 from api.promql.ranges.windows import Windows
 from api.promql.rows import Block
-from api.promql.syntax.nodes import Call, Node
+from api.promql.syntax.nodes import Call
 from api.promql.vectors.cells import fresh_samples, samples_of_cells, without_starts
 from api.promql.vectors.names import drop_metric_name
 from api.promql.vectors.natives import float_mask, histogram_cost
@@ -42,6 +43,11 @@ class RangeCall:
     node: Call
     windows: Windows
     params: list[Float64s]
+
+    @property
+    def _place(self) -> Place:
+        """The first argument, be it the range or not."""
+        return Place(self.node, self.node.args[0])
 
     def of_selection(
         self, selection: Selection, first_row: int, end_row: int, extension: Extension | None
@@ -76,7 +82,7 @@ class RangeCall:
         else:
             cells = over_extended(func, samples, windows, extension)
         if cells.notes:
-            tell_notes(self.context, self.node.args[0], cells.notes, labels.take(rows))
+            tell_notes(self.context, self._place, cells.notes, labels.take(rows))
         return cells
 
     def finish(self, vector: Vector) -> Vector:
@@ -85,7 +91,7 @@ class RangeCall:
         Where samples are absent is asked of all series together, whatever their names.
         """
         if self.node.func in NEED_COUNTER:
-            note_non_counters(self.context, self.node.args[0], vector)
+            note_non_counters(self.context, self._place, vector)
         if self.node.func == "quantile_over_time":
             self._warn_of_quantiles(vector)
         if self.node.func in KEEP_NAME or self.node.func == "absent_over_time":
@@ -99,10 +105,10 @@ class RangeCall:
         used = self.params[0][vector.present.any(axis=0)]
         for q in out_of_quantile_range(used).tolist():
             text = f"quantile value should be between 0 and 1, got {format_g(q)}"
-            self.context.warn(text, self.node.args[0])
+            self.context.warn(text, self._place)
 
 
-def note_non_counters(context: Context, node: Node, vector: Vector) -> None:
+def note_non_counters(context: Context, place: Place, vector: Vector) -> None:
     """An info for each metric with a float as result that does not look like a counter."""
     labels, present = vector.labels, float_mask(vector)
     group, first = labels.group((METRIC_NAME, TYPE_LABEL))
@@ -111,7 +117,7 @@ def note_non_counters(context: Context, node: Node, vector: Vector) -> None:
         kind = context.symbols.text(int(labels.column(TYPE_LABEL)[row]))
         text = _non_counter_text(name, kind, by_type=context.features.type_and_unit_labels)
         if text and present[group == number].any():
-            context.info(text, node)
+            context.info(text, place)
 
 
 def _non_counter_text(name: str, kind: str, *, by_type: bool) -> str:

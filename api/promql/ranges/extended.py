@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from api.promql.errors import ExecutionError
-from api.promql.native_histograms.arithmetic import fold
-from api.promql.native_histograms.fold import PLAIN
 from api.promql.ranges import extended_kernels as kernels
 from api.promql.ranges.kernels import window_edges
 from api.promql.ranges.mixed import MIXED, Mixed, add_rates, count_windows, find_events
@@ -29,7 +27,7 @@ from api.promql.vectors.cells import (
     fresh_between,
     histogram_samples,
 )
-from storage.histograms.columns import NO_HISTOGRAM
+from storage.histograms.columns import CUSTOM_SCHEMA, NO_HISTOGRAM
 from storage.histograms.histograms import concat
 from storage.kernels.arrays import Bools, Int64s
 from storage.samples.samples import Samples
@@ -126,36 +124,26 @@ def over_extended(func: str, samples: Samples, windows: Windows, extension: Exte
         return result
     is_counter = func != "delta"
     cells = native_extended.extended_rates(natives, windows, extension, is_counter, func == "rate")
-    has_floats, has_natives = _kinds_between(samples, *_used(samples, windows, extension))
+    ahead_ms = extension.lookback_ms if extension.smoothed else 0
+    reach_ms = windows.range_ms + extension.lookback_ms + ahead_ms
+    has_floats, has_natives = _kinds(samples, windows.ends + ahead_ms, reach_ms)
     result.note(MIXED, has_floats & has_natives)
     add_rates(result, cells, has_floats, has_natives)
     return result
 
 
-def _used(samples: Samples, windows: Windows, extension: Extension) -> tuple[Int64s, Int64s]:
-    """The positions of the first sample that each extended window looks at, and behind the last."""
+def _kinds(samples: Samples, ends: Int64s, reach_ms: int) -> tuple[Bools, Bools]:
+    """Whether floats, and whether histograms, are in each window (end - reach_ms, end].
 
-    def edges(ends: Int64s, range_ms: int) -> tuple[Int64s, Int64s]:
-        return window_edges(samples.offsets, samples.timestamps, ends, range_ms)
-
-    inside, after = edges(windows.ends, windows.range_ms)
-    low, _ = edges(windows.ends, windows.range_ms + extension.lookback_ms)
-    if extension.smoothed:
-        _, behind = edges(windows.ends - 1, 0)
-        _, high = edges(windows.ends + extension.lookback_ms, 0)
-        after = np.minimum(high, behind + 1)
-    return np.maximum(low, inside - 1), after
-
-
-def _kinds_between(samples: Samples, first: Int64s, after: Int64s) -> tuple[Bools, Bools]:
-    """Whether floats, and whether histograms, are at positions from first up to after."""
+    All that is in reach counts, whether it is looked at or not.
+    """
+    low, high = window_edges(samples.offsets, samples.timestamps, ends, reach_ms)
     are_native = np.zeros(len(samples), np.bool_)
     if samples.rows is not None:
         are_native = samples.rows != NO_HISTOGRAM
     natives = np.concatenate(([0], np.cumsum(are_native)))
-    after = np.maximum(first, after)
-    counts = natives[after] - natives[first]
-    return after - first > counts, counts > 0
+    counts = natives[high] - natives[low]
+    return high - low > counts, counts > 0
 
 
 def smooth_cells(samples: Samples, times: Int64s, lookback_ms: int) -> Mixed:
@@ -169,14 +157,8 @@ def smooth_cells(samples: Samples, times: Int64s, lookback_ms: int) -> Mixed:
     if len(natives) == 0:
         return result
     cells = native_extended.smooth_values(natives, times, lookback_ms)
-    _, after = window_edges(samples.offsets, samples.timestamps, times, lookback_ms)
-    _, exact = window_edges(samples.offsets, samples.timestamps, times - 1, lookback_ms)
-    _, ahead = window_edges(samples.offsets, samples.timestamps, times + lookback_ms, lookback_ms)
-    # A sample at the very time is taken as it is, without a look at the one behind it.
-    behind = np.where(exact < after, after, np.minimum(after + 1, ahead))
-    first = np.maximum(after - 1, samples.offsets[:-1, np.newaxis])
-    has_floats, has_natives = _kinds_between(samples, first, behind)
-    result.note(MIXED, has_floats & has_natives & (present | (cells.rows != NO_HISTOGRAM)))
+    has_floats, has_natives = _kinds(samples, times + lookback_ms, 2 * lookback_ms)
+    result.note(MIXED, has_floats & has_natives)
     add_rates(result, cells, has_floats, has_natives)
     return result
 
@@ -221,12 +203,14 @@ def _at_positions(samples: Samples, extended: Samples) -> Samples:
     values = np.where(between, moved, values)
     out_rows = rows[at]
     places = np.flatnonzero((share > 0) & are_native[at] & are_native[following])
-    pairs = np.stack((rows[at[places]], rows[following[places]]), axis=1)
-    shares = np.stack((1 - share[places], share[places]), axis=1)
-    offsets = np.arange(0, 2 * len(places) + 1, 2, dtype=np.int64)
-    mixed, said = fold(PLAIN, histograms, offsets, pairs.reshape(-1), factors=shares.reshape(-1))
-    kept = np.flatnonzero(~said.incompatible)
-    out_rows[places[kept]] = len(histograms) + kept
+    before, after = rows[at[places]], rows[following[places]]
+    custom = histograms.schemas == CUSTOM_SCHEMA
+    alike = np.flatnonzero(custom[before] == custom[after])
+    places, before, after = places[alike], before[alike], after[alike]
+    mixed, _ = native_extended.between(
+        histograms, before, after, share[places], np.zeros(len(places), np.bool_)
+    )
+    out_rows[places] = len(histograms) + np.arange(len(places))
     joined = concat([histograms, mixed])
     values = np.where(out_rows != NO_HISTOGRAM, joined.sums[out_rows], values)
     return replace(extended, values=values, rows=out_rows, histograms=joined)

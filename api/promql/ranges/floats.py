@@ -93,17 +93,25 @@ def predict_linear(samples: Samples, windows: Windows, params: list[Float64s]) -
     return out, present
 
 
+def check_factors(samples: Samples, windows: Windows, params: list[Float64s]) -> None:
+    """Refuse factors of double_exponential_smoothing that are not inside (0, 1), where any window
+    has a sample of any kind. Windows are gone through series by series, as Prometheus does."""
+    wrong = [(factors <= 0) | (factors >= 1) for factors in params]
+    _, some = FUNCTIONS["count_over_time"](samples, windows, [])
+    used = np.flatnonzero(some & (wrong[0] | wrong[1]))
+    if len(used) == 0:
+        return
+    step = used[0] % len(windows.ends)
+    kind, factor = ("smoothing", params[0][step]) if wrong[0][step] else ("trend", params[1][step])
+    got = f"{factor:+f}".replace("inf", "Inf") if math.isinf(factor) else f"{factor:f}"
+    raise ExecutionError(f"invalid {kind} factor. Expected: 0 < {kind[0]}f < 1, got: {got}")
+
+
 def smooth(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
     """double_exponential_smoothing; raises ExecutionError if a factor is not inside (0, 1)."""
     smoothing, trend = params
     out, present = empty_cells(samples.series_count, len(windows.ends))
-    counted, some = FUNCTIONS["count_over_time"](samples, windows, [])
-    used = some.any(axis=0)
-    for kind, factors in (("smoothing", smoothing), ("trend", trend)):
-        wrong = used & ((factors <= 0) | (factors >= 1))
-        if wrong.any():
-            got = f"Expected: 0 < {kind[0]}f < 1, got: {factors[wrong][0]:f}"
-            raise ExecutionError(f"invalid {kind} factor. {got}")
+    check_factors(samples, windows, params)
     kernels.smooth_windows(
         samples.offsets,
         samples.timestamps,

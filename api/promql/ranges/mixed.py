@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from api.promql.native_histograms import arithmetic as native
-from api.promql.ranges.floats import FUNCTIONS
+from api.promql.ranges.floats import FUNCTIONS, check_factors
 from api.promql.ranges.kernels import count_events, window_edges
 from api.promql.ranges.native import rate_kernels
 from api.promql.ranges.native import rates as native_rates
@@ -69,6 +69,8 @@ def over_mixed(func: str, samples: Samples, windows: Windows, params: list[Float
     if func in OF_ANY:
         return Mixed(*FUNCTIONS[func](samples, windows, params))
     if func in OF_FLOATS:
+        if func == "double_exponential_smoothing":
+            check_factors(samples, windows, params)
         floats = float_samples(samples)
         result = Mixed(*FUNCTIONS[func](floats, windows, params))
         result.note(IGNORED, _has(floats, windows) & _has(histogram_samples(samples), windows))
@@ -130,8 +132,9 @@ def _folded(func: str, samples: Samples, windows: Windows) -> Mixed:
     fold = native.sum_groups if func == "sum_over_time" else native.avg_groups
     folded, said = fold(natives.histograms, natives.rows[positions], groups, len(places))
     _put(result, folded, places, said.incompatible)
-    result.note(CONFLICT, _mask(result, places[said.hint_conflict]))
-    result.note(FOLDED, _mask(result, places[said.reconciled_add]))
+    # Nothing else is said of windows whose histograms do not go together.
+    result.note(CONFLICT, _mask(result, places[said.hint_conflict & ~said.incompatible]))
+    result.note(FOLDED, _mask(result, places[said.reconciled_add & ~said.incompatible]))
     return result
 
 
@@ -274,6 +277,8 @@ def _rates(func: str, samples: Samples, windows: Windows) -> Mixed:
     if len(natives) == 0:
         return result
     has_floats, has_natives = _has(floats, windows), _has(natives, windows)
+    if OVERLAP in result.notes:
+        result.notes[OVERLAP] &= ~has_natives
     result.note(MIXED, has_floats & has_natives)
     resets = find_events(natives, of_resets=True)
     is_counter = func != "delta"
@@ -288,7 +293,8 @@ def _rates(func: str, samples: Samples, windows: Windows) -> Mixed:
     add_rates(result, cells, has_floats, has_natives)
     if is_counter and natives.starts is not None:
         overlap = count_windows(natives, new_starts(natives)[1], windows)
-        result.note(OVERLAP, (overlap[0] > 0) & overlap[1] & ~has_floats)
+        fits = ~has_floats & (cells.flags & rate_kernels.MIXED_SCHEMAS == 0)
+        result.note(OVERLAP, (overlap[0] > 0) & overlap[1] & fits)
     return result
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.go_format import quote
 from api.promql.ranges.mixed import (
@@ -21,7 +22,6 @@ from api.promql.ranges.mixed import (
     SCHEMAS,
     SUBTRACTED,
 )
-from api.promql.syntax.nodes import Node
 from storage.kernels.arrays import Bools
 from storage.labels.frames import LabelFrame
 from storage.labels.matchers import METRIC_NAME
@@ -46,15 +46,15 @@ INFOS = {
 
 
 def tell_notes(
-    context: Context, node: Node, notes: Mapping[int, Bools], labels: LabelFrame
+    context: Context, place: Place, notes: Mapping[int, Bools], labels: LabelFrame
 ) -> None:
     """Make the annotations; labels are those of the rows of the masks."""
     for kind in sorted(notes):
         text = WARNINGS.get(kind) or INFOS[kind]
         say = context.warn if kind in WARNINGS else context.info
         if not text.endswith(" "):
-            say(text, node)
+            say(text, place)
             continue
         codes = labels.column(METRIC_NAME)[notes[kind].any(axis=1)]
         for code in dict.fromkeys(codes.tolist()):
-            say(text + quote(context.symbols.text(int(code))), node)
+            say(text + quote(context.symbols.text(int(code))), place)

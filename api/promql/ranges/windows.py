@@ -14,3 +14,8 @@ class Windows:
     steps: Int64s
     ends: Int64s
     range_ms: int
+
+    @property
+    def seconds(self) -> float:
+        """The length of the windows, rounded as Go does."""
+        return self.range_ms // 1000 + (self.range_ms % 1000) * 1_000_000 / 1e9

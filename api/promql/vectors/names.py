@@ -40,6 +40,15 @@ def drop_metric_name(context: Context, vector: Vector, *, merge: bool = True) ->
     return merged
 
 
+def drop_only_name(context: Context, vector: Vector) -> Vector:
+    """The vector without the metric name, but with type and unit; at the end of the query these go
+    as well."""
+    if context.features.delayed_name_removal:
+        return drop_metric_name(context, vector)
+    dropped = replace(vector, labels=vector.labels.drop((METRIC_NAME,)), drop_name=None)
+    return merge_equal_rows(dropped, vector.labels)
+
+
 def finish_names(context: Context, vector: Vector) -> Vector:
     """Take the names off the marked rows and merge the rows that become equal."""
     marks = vector.drop_name

@@ -352,10 +352,62 @@ def test_names_that_differ_within_a_selection_are_merged_or_refused(engine: Engi
 def test_starts_are_looked_at_only_if_the_feature_is_on() -> None:
     store = MemoryStore()
     store.write({"__name__": "x_total"}, [(60_000, 2.0, 30_000), (120_000, 3.0, 90_000)])
-    for enabled, start, increase in ((True, 90.0, 5.0), (False, 0.0, 5 / 3)):
+    for enabled, start, increase in ((True, [90.0], 5.0), (False, [], 5 / 3)):
         engine = Engine(EngineOptions(), replace(ALL_FEATURES, use_start_timestamps=enabled))
-        queries = {"start_timestamp(x_total)": start, "increase(x_total[100s])": increase}
+        queries = {
+            "start_timestamp(x_total)": start,
+            "start_timestamp(((x_total @ 120)))": start,
+            "start_timestamp(x_total * 1)": [],
+            "start_timestamp(-x_total)": [],
+            "start_timestamp(last_over_time(x_total[1m]))": [],
+            "increase(x_total[100s])": [increase],
+        }
         for text, expected in queries.items():
             got = engine.instant_query(store, text, 120_000).value
-            assert isinstance(got, Vector) and got.values[0, 0] == pytest.approx(expected)
+            assert isinstance(got, Vector)
+            assert got.values[got.present].tolist() == pytest.approx(expected), text
         engine.close()
+
+
+FAR_S = ("9223372036854775", "-9223372036854775.808", "9223372036854775.807", "4611686018427387.9")
+
+
+@pytest.mark.parametrize("seconds", FAR_S)
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("x @ T", "x @ T offset -100y", "x @ T offset 100y", "x smoothed @ T", "rate(x[5m] @ T)"),
+        *("rate(x[5m] @ T anchored)", "rate(x[5m] @ T smoothed)", "max_over_time(x[5m:1m] @ T)"),
+        *("max_over_time((x @ T)[5m:1m] offset -100y)", "info(x @ T)", "timestamp(x @ T)"),
+        "predict_linear(x[5m] @ T, 1)",
+    ],
+)
+def test_nothing_is_found_near_the_ends_of_time(query: str, seconds: str) -> None:
+    text = query.replace("T", seconds)
+    store = MemoryStore()
+    store.write({"__name__": "x"}, [(0, 1.0), (60_000, 2.0)])
+    engine = Engine(EngineOptions(), ALL_FEATURES)
+    for result in (
+        engine.instant_query(store, text, 0),
+        engine.range_query(store, text, 0, 120_000, 60_000),
+    ):
+        assert isinstance(result.value, Vector)
+        assert not result.value.present.any()
+    engine.close()
+
+
+@pytest.mark.parametrize("time_ms", [2**63 - 1, -(2**63), 2**62, -(2**62)])
+def test_a_query_may_ask_for_any_time(time_ms: int) -> None:
+    store = MemoryStore()
+    store.write({"__name__": "x"}, [(0, 1.0), (60_000, 2.0)])
+    engine = Engine(EngineOptions(), ALL_FEATURES)
+    start, end = sorted((time_ms, 0))
+    step = min(end - start, 2**63 - 1)
+    for query in ("x", "x smoothed", "rate(x[5m] offset -1y)", "year()", "absent(x)", "time()"):
+        engine.instant_query(store, query, time_ms)
+        if query != "time()":
+            engine.instant_query(store, f"max_over_time(({query})[5m:1m])", time_ms)
+        result = engine.range_query(store, query, start, end, step)
+        assert result.steps.tolist() == [*range(start, end + 1, step)], query
+    engine.instant_query(store, "x[5m]", time_ms)
+    engine.close()

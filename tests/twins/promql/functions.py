@@ -92,9 +92,15 @@ CALENDAR: dict[str, Callable[[datetime.datetime], int]] = {
 }
 
 
+# Midnight before a March, 730,692,556 times 400 years before that of the year 0.
+FIRST_SECOND = -(730_692_556 * 146_097 + 719_468) * 86_400
+
+
 def calendar_cell(func: str, value: float) -> float:
-    """Dates repeat every 400 years, so any of them can be told by those that Python knows."""
+    """Dates repeat every 400 years, so any of them can be told by those that Python knows. Those
+    before the first one of Go wrap round."""
     seconds = int(value) if math.isfinite(value) and abs(value) < 2.0**63 else -(2**63)
+    seconds += 2**64 if seconds < FIRST_SECOND else 0
     eras, rest = divmod(seconds, SECONDS_OF_400_YEARS)
     moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=rest)
     if func == "year":

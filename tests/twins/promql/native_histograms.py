@@ -353,7 +353,7 @@ def quantile(p: Plain, q: float) -> float:
         lower, upper = zero_limits(p, lower, upper)
     seen = min(seen, total)
     if seen < rank:
-        return math.nan
+        return math.nan if has_nan else upper
     rank = rank - (seen - here) if forward else seen - rank
     share = rank / here if here else math.nan
     if p.custom or lower <= 0 <= upper:
@@ -364,9 +364,7 @@ def quantile(p: Plain, q: float) -> float:
     return -(2.0 ** (large + (small - large) * (1 - share)))
 
 
-def below(value: float, lower: float, upper: float, linear: bool) -> float:
-    if linear:
-        return (value - lower) / (upper - lower)
+def log_below(value: float, lower: float, upper: float) -> float:
     small, large = math.log2(abs(lower)), math.log2(abs(upper))
     at = math.log2(abs(value))
     return (at - small) / (large - small) if value > 0 else 1 - (at - large) / (small - large)
@@ -394,7 +392,9 @@ def fraction(p: Plain, lower: float, upper: float) -> float:
             if high > value:
                 if low == -math.inf:
                     return count
-                return rank + count * below(value, low, high, p.custom or around)
+                if p.custom or around:
+                    return rank + count * (value - low) / (high - low)
+                return rank + count * log_below(value, low, high)
             rank += count
         return known
 

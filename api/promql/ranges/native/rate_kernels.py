@@ -39,7 +39,8 @@ class Plan(NamedTuple):
 def check_window(
     schemas: Int64s, hints: Int64s, rows: Int64s, low: int, last: int, nulled: bool, counter: bool
 ) -> tuple[int, int]:
-    """(the flags of a window, its coarsest schema); with MIXED_SCHEMAS it has no result."""
+    """(the flags of a window of two samples or more, its coarsest schema); with MIXED_SCHEMAS it
+    has no result."""
     first_row, last_row = rows[low], rows[last]
     flags = 0
     if counter and (hints[first_row] == HINT_GAUGE or hints[last_row] == HINT_GAUGE):
@@ -59,7 +60,8 @@ def check_window(
             flags |= NOT_COUNTER
         cap = min(cap, schemas[row])
         if (schemas[row] == CUSTOM_SCHEMA) != custom:
-            return flags | MIXED_SCHEMAS, cap
+            # Nothing else is said of such a window then.
+            return MIXED_SCHEMAS, cap
     return flags, cap
 
 
@@ -104,7 +106,9 @@ def plan_rates(
             if high - low < 2 and not began:
                 continue
             nulled = counter and high - low > 1 and resets[low + 1]
-            flags, cap = check_window(schemas, hints, rows, low, high - 1, nulled, counter)
+            flags, cap = 0, schemas[rows[low]]
+            if high - low > 1:
+                flags, cap = check_window(schemas, hints, rows, low, high - 1, nulled, counter)
             plan.low[cell], plan.last[cell] = low, high - 1
             plan.beginnings[cell] = (NULLED if nulled else 0) | (STARTED if began else 0)
             plan.flags[cell], plan.caps[cell] = flags, cap

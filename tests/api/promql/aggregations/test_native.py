@@ -13,7 +13,7 @@ from api.promql.syntax.parser import parse
 from api.promql.vectors.natives import natives_at
 from api.promql.vectors.rows import take_rows
 from api.promql.vectors.value import Vector
-from storage.histograms.columns import CUSTOM_SCHEMA
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_NOT_RESET, HINT_RESET
 from storage.labels.frames import LabelFrame
 from tests.api.promql.vectors.test_names import context
 from tests.makers.native_points import NativePoint, histograms_of, point_of
@@ -111,6 +111,44 @@ def test_groups_without_a_result(
     ):
         assert len(said) == len(texts)
         assert all(text in got for text, got in zip(texts, said, strict=True))
+
+
+MIX = "encountered a mix of histograms and floats for aggregation"
+SCHEMAS = 'custom buckets schemas for metric name "'
+COLLISION = "conflicting counter resets during histogram aggregation"
+RECONCILED = "mismatched custom buckets were reconciled during aggregation"
+RESET, CONTINUED = (replace(native(1.0), hint=hint) for hint in (HINT_RESET, HINT_NOT_RESET))
+
+
+@pytest.mark.parametrize("op", ["sum", "avg"])
+@pytest.mark.parametrize("block_rows", [1, 2, 100])
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        # A float at the beginning ends all interest in histograms.
+        ([1.0, CUSTOM, native(1.0), OTHER_BOUNDS], [MIX]),
+        ([1.0, RESET, CONTINUED], [MIX]),
+        # So does one that does not go together with those before.
+        ([native(1.0), CUSTOM, 1.0], [SCHEMAS + "b"]),
+        ([native(1.0), 1.0, CUSTOM], [MIX, SCHEMAS + "c"]),
+        ([CUSTOM, native(1.0), OTHER_BOUNDS], [SCHEMAS + "b"]),
+        ([CUSTOM, OTHER_BOUNDS, native(1.0)], [SCHEMAS + "c", RECONCILED]),
+        ([CUSTOM, OTHER_BOUNDS, 1.0], [MIX, RECONCILED]),
+        # Of resets is said only what has a result.
+        ([RESET, CONTINUED], [COLLISION]),
+        ([RESET, CONTINUED, 1.0], [MIX]),
+        ([RESET, CUSTOM, CONTINUED], [SCHEMAS + "b"]),
+    ],
+)
+def test_what_is_said_depends_on_the_order(
+    op: str, block_rows: int, cells: list[float | NativePoint | None], expected: list[str]
+) -> None:
+    ctx = context()
+    v = vector(ctx, *(("abcd"[i], [cell, None]) for i, cell in enumerate(cells)))
+    aggregated(ctx, op, v, block_rows)
+    said = (*ctx.annotations.warnings(), *ctx.annotations.infos())
+    assert len(said) == len(expected), said
+    assert all(any(text in got for got in said) for text in expected), said
 
 
 def test_what_did_not_go_together_stays_away_in_later_blocks(

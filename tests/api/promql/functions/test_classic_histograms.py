@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from api.promql.errors import ExecutionError
 from api.promql.functions.table import CALLS
 from api.promql.syntax.nodes import Call, NumberLiteral, ValueType
 from api.promql.vectors.value import Scalar, String, Value, Vector
@@ -77,7 +78,10 @@ def test_fraction() -> None:
         ("histogram_fraction", [scalar(0), scalar(1), VECTOR], 3),
     ],
 )
-def test_bad_bounds_are_left_out(func: str, args: list[Value], place: int) -> None:
+@pytest.mark.parametrize(("delayed", "name"), [(False, ""), (True, ' for metric name "h"')])
+def test_bad_bounds_are_left_out(
+    func: str, args: list[Value], place: int, delayed: bool, name: str
+) -> None:
     series: list[Series] = [
         ({"__name__": "h", "le": "+Inf"}, [4.0]),
         ({"__name__": "h", "le": "2"}, [4.0]),
@@ -86,12 +90,12 @@ def test_bad_bounds_are_left_out(func: str, args: list[Value], place: int) -> No
         ({"__name__": "h", "le": "absent"}, [None]),
         ({"le": "0x10"}, [9.0]),
     ]
-    got, warnings, _ = call(func, args, steps=1, series=series)
+    got, warnings, _ = call(func, args, steps=1, series=series, delayed=delayed)
     assert len(got) == 1
     start = 'PromQL warning: bucket label "le" is missing or has a malformed value of '
     assert warnings == (
-        f'{start}" 1" for metric name "h" (1:{place})',
-        f'{start}"" for metric name "h" (1:{place})',
+        f'{start}" 1"{name} (1:{place})',
+        f'{start}""{name} (1:{place})',
         f'{start}"0x10" (1:{place})',
     )
 
@@ -101,6 +105,51 @@ def test_wrong_quantiles_are_warned_of() -> None:
     assert [[show(cell) for cell in cells] for _, cells in got] == [["-inf", "nan"], ["-inf", "_"]]
     start = "PromQL warning: quantile value should be between 0 and 1, got "
     assert sorted(warnings) == [f"{start}-1 (1:1)", f"{start}NaN (1:1)"]
+
+
+def test_a_number_that_two_arguments_have_is_warned_of_at_the_last() -> None:
+    args: list[Value] = [VECTOR, String("q"), scalar(2, 3), scalar(4, 2), scalar(3, 0.5)]
+    _, warnings, _ = call("histogram_quantiles", args)
+    start = "PromQL warning: quantile value should be between 0 and 1, got "
+    assert sorted(warnings) == [f"{start}2 (1:4)", f"{start}3 (1:3)", f"{start}4 (1:4)"]
+
+
+QUANTILE_LABELS: list[Series] = [
+    ({"__name__": "h", "a": a, "le": le}, [cell])
+    for a in "xy"
+    for le, cell in (("1", 2.0), ("+Inf", 4.0))
+]
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+def test_quantiles_with_the_name_of_a_label_may_clash(delayed: bool) -> None:
+    args: list[Value] = [VECTOR, String("a"), scalar(0.5), scalar(1)]
+    with pytest.raises(ExecutionError, match="same labelset"):
+        call("histogram_quantiles", args, steps=1, series=QUANTILE_LABELS, delayed=delayed)
+    got, _, _ = call("histogram_quantiles", args, steps=1, series=QUANTILE_LABELS[:2])
+    assert as_dict(got) == as_dict([({"a": "0.5"}, [1.0]), ({"a": "1.0"}, [1.0])])
+
+
+def test_the_number_of_a_quantile_may_be_the_name() -> None:
+    args: list[Value] = [VECTOR, String("__name__"), scalar(0.5)]
+    got, _, _ = call("histogram_quantiles", args, steps=1, series=QUANTILE_LABELS)
+    assert as_dict(got) == as_dict(
+        [({"__name__": "0.5", "a": "x"}, [1.0]), ({"__name__": "0.5", "a": "y"}, [1.0])]
+    )
+
+
+@pytest.mark.parametrize(("delayed", "name"), [(False, ""), (True, ' for metric name "h"')])
+@pytest.mark.parametrize("quantiles", [[0.5], [0.5, 0.9], [2.0, 0.1, 0.5]])
+def test_a_repair_for_several_quantiles_is_noted_once(
+    quantiles: list[float], delayed: bool, name: str
+) -> None:
+    series: list[Series] = [
+        ({"__name__": "h", "le": le}, [c]) for le, c in (("1", 5.0), ("2", 4.0), ("+Inf", 7.0))
+    ]
+    args: list[Value] = [VECTOR, String("q"), *(scalar(q) for q in quantiles)]
+    _, _, infos = call("histogram_quantiles", args, steps=1, series=series, delayed=delayed)
+    (info,) = infos
+    assert f"{name}, from buckets 2 to 2, with a max diff of 1, over 1 samples" in info
 
 
 @pytest.mark.parametrize(("delayed", "name"), [(False, ""), (True, ' for metric name "h"')])

@@ -38,7 +38,7 @@ def arrays(buckets: list[tuple[float, float]]) -> tuple[np.ndarray, ...]:
 @settings(max_examples=400, deadline=None)
 @given(BUCKETS, st.floats(0, 1) | st.sampled_from([0.0, 0.5, 1.0, -0.1, 1.1, NAN]))
 def test_quantiles(buckets: list[tuple[float, float]], q: float) -> None:
-    got = kernels.group_quantiles_of_buckets(*arrays(buckets), np.array([q]))[0]
+    got, *_ = kernels.group_quantiles_of_buckets(*arrays(buckets), np.array([q]), np.array([True]))
     if any(math.isnan(count) for _, count in buckets):
         return  # the order of a search among NaN is nobody's promise
     assert show(got[0, 0]) == show(naive_bucket_quantile(q, buckets))
@@ -56,11 +56,15 @@ def test_repairs_are_told() -> None:
     values = np.array([[10.0, 5.0], [8.0, 5.0 - 1e-13], [7.0, 6.0], [12.0, 7.0], [11.0, 8.0]])
     present = np.ones(values.shape, np.bool_)
     rows, offsets = np.arange(5), np.array([0, 5])
-    _, _, repairs, repaired = kernels.group_quantiles_of_buckets(
-        rows, offsets, bounds, values, present, np.array([0.5, 0.5])
-    )
-    assert repaired.tolist() == [1]
-    assert repairs[0].tolist() == [2.0, INF, 3.0, 0.0, 0.0]
+    quantiles = np.array([0.5, 0.5])
+    for noted, expected in (
+        ([True, True], (1, [2.0, INF, 3.0, 0.0, 0.0])),
+        ([False, True], (0, [INF, -INF, 0.0, 0.0, 0.0])),
+    ):
+        _, _, repairs, repaired = kernels.group_quantiles_of_buckets(
+            rows, offsets, bounds, values, present, quantiles, np.array(noted)
+        )
+        assert (repaired[0], repairs[0].tolist()) == expected
 
 
 @pytest.mark.parametrize(

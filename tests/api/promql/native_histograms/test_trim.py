@@ -1,6 +1,7 @@
 """Native histograms cut off at a bound."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,10 @@ from storage.histograms.columns import CUSTOM_SCHEMA, Histograms
 from storage.histograms.histograms import Parts, from_parts, parts_of
 from tests.twins.promql.native_histograms import (
     Plain,
-    below,
     exponential,
     flat,
     limits_of,
+    log_below,
     parts,
     plain_of,
 )
@@ -84,14 +85,30 @@ def trimmed(p: Parts, bound: float, keep_below: bool) -> Histograms:
         (WHOLE, "</", INF, 100, 100),
         (WHOLE, ">/", -INF, 100, 100),
         (WHOLE, ">/", INF, 0, 0),
-        (BOTH, "</", math.nan, 0, 0),
+        (BOTH, "</", math.nan, math.nan, math.nan),
+        (BOTH, ">/", math.nan, math.nan, math.nan),
+        (ZERO, "</", math.nan, math.nan, math.nan),
+        (replace(BOTH, zero_count=0.0), ">/", math.nan, 0, 0),
+        (LOW, "</", math.nan, 0, 0),
         (HIGH, ">/", math.nan, 0, 0),
+        (WHOLE, ">/", math.nan, 0, 0),
     ],
 )
 def test_counts_and_sums(p: Parts, op: str, bound: float, count: float, total: float) -> None:
     h = trimmed(p, bound, op == "</")
-    assert h.counts[0] == pytest.approx(count, rel=1e-9)
-    assert h.sums[0] == pytest.approx(total, rel=1e-9)
+    assert h.counts[0] == pytest.approx(count, rel=1e-9, nan_ok=True)
+    assert h.sums[0] == pytest.approx(total, rel=1e-9, nan_ok=True)
+
+
+def test_a_bucket_is_cut_in_the_order_of_prometheus() -> None:
+    """What stays above a bound is the count less what lies below it, to the last bit."""
+    p = Parts(CUSTOM_SCHEMA, 3.1, 1.0, positive=[(1, 3.1)], bounds=[0.1, 0.7])
+    low, high = (parts_of(trimmed(p, 0.3, keep), 0).positive[0][1] for keep in (True, False))
+    assert low == 3.1 * ((0.3 - 0.1) / (0.7 - 0.1))
+    assert high == 3.1 - low
+    first = Parts(CUSTOM_SCHEMA, 3.1, 1.0, positive=[(0, 3.1)], bounds=[0.7])
+    assert parts_of(trimmed(first, 0.3, True), 0).positive[0][1] == 3.1 * 0.3 / 0.7
+    assert parts_of(trimmed(first, 0.3, False), 0).positive[0][1] == 3.1 * (1 - 0.3 / 0.7)
 
 
 BOUND = st.one_of(st.floats(-30, 30), st.sampled_from([0.0, 1.0, -1.0, 0.001]))
@@ -103,10 +120,10 @@ def cut(p: Plain, bound: float, keep_below: bool) -> dict[tuple[int, int], float
     for sign, side in ((1, p.positive), (-1, p.negative)):
         for index, (count, _) in side.items():
             lower, upper = sorted(sign * limit for limit in limits_of(p, index))
-            share = 1.0 if upper <= bound else 0.0
+            low = count if upper <= bound else 0.0
             if lower < bound < upper:
-                share = below(bound, lower, upper, False)
-            kept[sign, index] = count * (share if keep_below else 1 - share)
+                low = count * log_below(bound, lower, upper)
+            kept[sign, index] = low if keep_below else count - low
     return kept
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from api.promql.annotations import Place
 from api.promql.features import Features
 from api.promql.ranges.calls import RangeCall, note_non_counters
 from api.promql.ranges.windows import Windows
@@ -38,14 +39,14 @@ def test_a_metric_that_is_no_counter_is_noted(
     labels: dict[str, str], text: str, *, by_type: bool
 ) -> None:
     ctx = replace(context(), features=Features(type_and_unit_labels=by_type))
-    note_non_counters(ctx, parse("x"), vector(ctx, (labels, [1.0, None])))
+    note_non_counters(ctx, Place(parse("x")), vector(ctx, (labels, [1.0, None])))
     assert ctx.annotations.infos() == ((text,) if text else ())
 
 
 def test_a_metric_without_result_is_not_noted() -> None:
     ctx = context()
     v = vector(ctx, ({"__name__": "x"}, [None, None]), ({"__name__": "y"}, [1.0, None]))
-    note_non_counters(ctx, parse("x"), v)
+    note_non_counters(ctx, Place(parse("x")), v)
     assert ctx.annotations.infos() == (BY_NAME + '"y" (1:1)',)
 
 

@@ -10,7 +10,7 @@ from api.promql.ranges.native.extended import extended_rates, smooth_values
 from api.promql.ranges.native.rate_kernels import MIXED_SCHEMAS, NOT_COUNTER, NOT_GAUGE
 from api.promql.ranges.native.rates import RateCells
 from api.promql.ranges.windows import Windows
-from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_RESET
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_RESET, HINT_UNKNOWN
 from storage.histograms.histograms import Parts, from_parts, parts_of
 from storage.samples.samples import Samples
 
@@ -121,6 +121,7 @@ def test_flags(items: list[Parts], kind: str, flags: int) -> None:
         ([counter(4), counter(8)], 400, None),
         ([counter(8), counter(4)], 5, 1.0),
         ([counter(8, HINT_GAUGE), counter(4, HINT_GAUGE)], 5, 7.0),
+        ([counter(8, HINT_GAUGE), counter(4)], 5, 1.0),
         ([counter(8), CUSTOM], 5, None),
     ],
 )
@@ -139,3 +140,56 @@ def test_a_sample_that_is_taken_as_it_is_keeps_its_hint() -> None:
         series_of([counter(1, HINT_RESET), GAUGE], 20 * SECOND), np.array([0, 20_000]), 300_000
     )
     assert cells.histograms.hints.tolist() == [HINT_RESET, HINT_GAUGE]
+
+
+@pytest.mark.parametrize("kind", ["rate", "increase", "delta"])
+@pytest.mark.parametrize("hint", [HINT_UNKNOWN, HINT_GAUGE])
+def test_between_equal_histograms_nothing_changes(kind: str, hint: int) -> None:
+    same = Parts(3, 7.0, 3.5, 0.001, 1.0, [(0, 1.1), (1, 2.3), (4, 0.7)], [(2, 1.9)], hint=hint)
+    samples = series_of([same] * 20, 15 * SECOND)
+    for end in range(40_500, 250_000, 30_500):
+        cells = change(samples, end, 60 * SECOND, True, kind)
+        got = parts_of(cells.histograms, 0)
+        assert (got.count, got.sum, got.zero_count, got.hint) == (0.0, 0.0, 0.0, HINT_GAUGE)
+        assert not got.positive and not got.negative
+
+
+def test_an_edge_is_interpolated_in_the_order_of_prometheus() -> None:
+    h1, h2, h3 = counter(0.1), counter(0.7), counter(1.3)
+    samples = series_of([h1, h2, h3], 30 * SECOND)
+    cells = change(samples, 50 * SECOND, 40 * SECOND, True)
+    left = (0.7 - 0.1) * (10 / 30) + 0.1
+    right = (1.3 - 0.7) * (20 / 30) + 0.7
+    assert cells.histograms.counts.tolist() == [right - left]
+
+
+def test_what_resets_have_taken_is_added_up_first() -> None:
+    items = [counter(0.7), counter(0.1), counter(0.3), counter(0.2)]
+    samples = series_of(items, 30 * SECOND)
+    cells = change(samples, 90 * SECOND, 90 * SECOND, False)
+    assert cells.histograms.counts.tolist() == [(0.2 - 0.7) + (0.7 + 0.3)]
+
+
+@pytest.mark.parametrize(
+    ("items", "kind", "flags"),
+    [
+        # Between a gauge and another sample lies a gauge.
+        ([GAUGE, counter(2), GAUGE], "delta", 0),
+        ([counter(2), GAUGE, counter(2)], "delta", 0),
+        ([counter(2), counter(2), GAUGE], "delta", NOT_GAUGE),
+        # What comes behind the first misfit is not looked at.
+        ([counter(1), CUSTOM, GAUGE], "increase", MIXED_SCHEMAS),
+        ([counter(1), GAUGE, CUSTOM], "increase", MIXED_SCHEMAS | NOT_COUNTER),
+        ([counter(1), CUSTOM, counter(1)], "delta", MIXED_SCHEMAS),
+    ],
+)
+def test_flags_of_smoothed_windows(items: list[Parts], kind: str, flags: int) -> None:
+    samples = series_of(items, 30 * SECOND)
+    cells = change(samples, 50 * SECOND, 40 * SECOND, True, kind)
+    assert cells.flags.tolist() == [[flags]]
+
+
+def test_a_sample_that_is_carried_on_says_nothing_of_resets() -> None:
+    samples = series_of([counter(1), counter(3, HINT_RESET)], 20 * SECOND)
+    cells = smooth_values(samples, np.array([20_000, 30_000]), 300_000)
+    assert cells.histograms.hints.tolist() == [HINT_RESET, HINT_UNKNOWN]
