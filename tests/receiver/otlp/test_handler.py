@@ -43,7 +43,7 @@ from tests.makers.bodies.otlp import (
     total,
 )
 from tests.makers.real_api import RealApi, run_real_api
-from tests.receiver.write.test_handler import FakeDatabase
+from tests.makers.write_scene import FakeDatabase
 
 PATH = PATHS[0]
 UP = request(gauge("up", number(3, 5000, labels={"zone": "a"})))

@@ -9,7 +9,7 @@ from receiver.errors import CorruptBody, RateLimited, TooLarge
 from receiver.write.handler import PROBE_HEADER, WRITTEN_HEADERS
 from storage.batch import Outcome, Reject
 from storage.errors import LimitExceeded, Overloaded, StorageError
-from tests.receiver.write.test_handler import SECOND, FakeDatabase, Scene, compressed, play
+from tests.makers.write_scene import SECOND, FakeDatabase, Scene, compressed, play
 from tests.twins.wire.v1 import message, series
 
 UP = [(b"__name__", b"up")]
