@@ -69,7 +69,7 @@ class Batch:
 
     starts, rows, histograms: as in storage.samples.samples.Samples; native histograms stand among
     the floats of their series, with their sum as value. problems: int8 for each histogram, 0 or why
-    it is refused (storage.problems); None: all are sound.
+    it is refused (storage.reasons); None: all are sound.
 
     points: int64 for each sample, the number of the data point of another protocol that it is a
     part of, or NO_POINT; None: no one asks how many points were refused.

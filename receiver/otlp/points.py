@@ -26,7 +26,7 @@ from receiver.otlp.values import bound_text, texts_of
 from receiver.wire.v2.writer import IntegerHistogram, RequestWriter, Spans, WrittenSeries
 from storage.catalog.metadata import Description
 from storage.histograms.columns import CUSTOM_SCHEMA, SCHEMA_MAX, SCHEMA_MIN
-from storage.histograms.problems import EXEMPLAR_RUNES_MAX
+from storage.samples.exemplar_kernels import EXEMPLAR_RUNES_MAX
 
 NS_PER_MS = 1_000_000
 NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK

@@ -34,8 +34,8 @@ from receiver.wire.histogram_fields import (
 from receiver.wire.histograms import fill_buckets
 from receiver.wire.scan import SCAN_ERRORS, SCANNED
 from storage.histograms.columns import HINT_UNKNOWN, SCHEMA_MAX, Bounds, Buckets, Histograms
-from storage.histograms.problems import SOUND
 from storage.kernels.arrays import Bools, Bytes, Float64s, Int8s, Int64s, UInt64s
+from storage.reasons import OK
 
 HINTS = 4  # those above are of a later standard
 
@@ -125,7 +125,7 @@ def histograms_of(
     # The sint32 that the low 32 bits are.
     signed = (words[:, SCHEMA] & 0xFFFFFFFF).astype(np.int64)
     schemas = (signed >> 1) ^ -(signed & 1)
-    schemas = np.where(problems == SOUND, np.minimum(schemas, SCHEMA_MAX), 0)
+    schemas = np.where(problems == OK, np.minimum(schemas, SCHEMA_MAX), 0)
     hints = np.where(words[:, RESET_HINT] < HINTS, words[:, RESET_HINT], HINT_UNKNOWN)
     is_float = words[:, IS_FLOAT] != 0
     zero_told = words[:, ZERO_IS_FLOAT] == words[:, IS_FLOAT]

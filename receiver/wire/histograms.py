@@ -26,7 +26,10 @@ from receiver.wire.histogram_fields import (
 )
 from receiver.wire.scan import MESSAGE_END, MESSAGE_START
 from storage.histograms.columns import CUSTOM_SCHEMA, SCHEMA_MAX, SCHEMA_MIN
-from storage.histograms.problems import (
+from storage.kernels.arrays import Bytes, Float64s, Int8s, Int32s, Int64s, UInt64s
+from storage.kernels.jit import kernel, kernel_part
+from storage.kernels.words import Place
+from storage.reasons import (
     BOUNDS_INFINITE,
     BOUNDS_NAN,
     BOUNDS_NOT_CUSTOM,
@@ -40,16 +43,13 @@ from storage.histograms.problems import (
     CUSTOM_ZERO_COUNT,
     CUSTOM_ZERO_THRESHOLD,
     INDEX_RANGE,
+    OK,
     SCHEMA_UNKNOWN,
-    SOUND,
     SPAN_MISMATCH,
     SPAN_OFFSET,
     TOO_MANY_BUCKETS,
     ZERO_COUNT_NEGATIVE,
 )
-from storage.kernels.arrays import Bytes, Float64s, Int8s, Int32s, Int64s, UInt64s
-from storage.kernels.jit import kernel, kernel_part
-from storage.kernels.words import Place
 
 # Wider schemas, which a later standard may use, are narrowed to SCHEMA_MAX.
 WIRE_SCHEMA_MAX = 52
@@ -58,7 +58,7 @@ INDEX_MIN, INDEX_MAX = -(1 << 31), (1 << 31) - 1
 
 @kernel_part
 def check_bounds(bounds: Float64s, count: int) -> int:
-    """The problem of ascending, finite custom bounds, or SOUND."""
+    """The problem of ascending, finite custom bounds, or OK."""
     before = -np.inf
     for k in range(count):
         if np.isnan(bounds[k]):
@@ -66,14 +66,14 @@ def check_bounds(bounds: Float64s, count: int) -> int:
         if bounds[k] <= before:
             return BOUNDS_ORDER
         before = bounds[k]
-    return BOUNDS_INFINITE if before == np.inf else SOUND
+    return BOUNDS_INFINITE if before == np.inf else OK
 
 
 @kernel_part
 def check_spans(
     spans: Int64s, side: int, count: int, buckets: int, schema: Place, bounds: int
 ) -> int:
-    """The problem of the spans of one side with so many buckets, or SOUND."""
+    """The problem of the spans of one side with so many buckets, or OK."""
     total = reach = np.int64(0)
     custom = schema == CUSTOM_SCHEMA
     for k in range(count):
@@ -85,7 +85,7 @@ def check_spans(
             return INDEX_RANGE
     if total != buckets:
         return SPAN_MISMATCH
-    return BOUNDS_TOO_FEW if custom and reach > bounds + 1 else SOUND
+    return BOUNDS_TOO_FEW if custom and reach > bounds + 1 else OK
 
 
 @kernel_part
@@ -95,27 +95,27 @@ def schema_of(row: UInt64s) -> np.int64:
 
 @kernel_part
 def check_form(row: UInt64s, spans: Int64s, bounds: Float64s, found: Int64s) -> int:
-    """The problem of everything but the counts, or SOUND. row: a row of read_scalars()."""
+    """The problem of everything but the counts, or OK. row: a row of read_scalars()."""
     schema = schema_of(row)
     custom = schema == CUSTOM_SCHEMA
     if not custom and not SCHEMA_MIN <= schema <= WIRE_SCHEMA_MAX:
         return SCHEMA_UNKNOWN
     if custom:
         problem = check_bounds(bounds, found[4])
-        if problem != SOUND:
+        if problem != OK:
             return problem
     for side in range(2):
         problem = check_spans(spans, side, found[2 * side], found[2 * side + 1], schema, found[4])
-        if problem != SOUND:
+        if problem != OK:
             return problem
     if not custom:
-        return BOUNDS_NOT_CUSTOM if found[4] > 0 else SOUND
+        return BOUNDS_NOT_CUSTOM if found[4] > 0 else OK
     zero = row[ZERO_COUNT_FLOAT] if row[IS_FLOAT] else row[ZERO_COUNT_INT]
     if row[ZERO_IS_FLOAT] == row[IS_FLOAT] and zero << np.uint64(row[IS_FLOAT]) != 0:
         return CUSTOM_ZERO_COUNT
     if row[ZERO_THRESHOLD] << np.uint64(1) != 0:
         return CUSTOM_ZERO_THRESHOLD
-    return CUSTOM_NEGATIVE if found[0] + found[1] > 0 else SOUND
+    return CUSTOM_NEGATIVE if found[0] + found[1] > 0 else OK
 
 
 @kernel_part
@@ -169,8 +169,8 @@ def check_count(row: UInt64s, total: np.uint64) -> int:
         total += row[ZERO_COUNT_INT]
     magnitude = row[SUM] << np.uint64(1)
     if magnitude > np.uint64(0xFFE0000000000000):  # the sum is NaN: that of a NaN is in no bucket
-        return COUNT_TOO_SMALL if total > row[COUNT_INT] else SOUND
-    return COUNT_MISMATCH if total != row[COUNT_INT] else SOUND
+        return COUNT_TOO_SMALL if total > row[COUNT_INT] else OK
+    return COUNT_MISMATCH if total != row[COUNT_INT] else OK
 
 
 @kernel_part
@@ -179,7 +179,7 @@ def check_signs(row: UInt64s) -> int:
     if is_below_zero(row[COUNT_FLOAT]):
         return COUNT_NEGATIVE
     has_zero = row[ZERO_IS_FLOAT] != np.uint64(0)
-    return ZERO_COUNT_NEGATIVE if has_zero and is_below_zero(row[ZERO_COUNT_FLOAT]) else SOUND
+    return ZERO_COUNT_NEGATIVE if has_zero and is_below_zero(row[ZERO_COUNT_FLOAT]) else OK
 
 
 @kernel_part
@@ -232,7 +232,7 @@ def fill_buckets(
             problems[h] = TOO_MANY_BUCKETS
             continue
         problems[h] = check_form(row, spans, bounds, found)
-        if problems[h] != SOUND:
+        if problems[h] != OK:
             continue
         shift = max(np.int64(0), schema_of(row) - SCHEMA_MAX)
         total = np.uint64(0)
@@ -247,7 +247,7 @@ def fill_buckets(
             problems[h] = BUCKET_NEGATIVE
         else:
             problems[h] = check_signs(row) if is_float else check_count(row, total)
-        if problems[h] != SOUND:
+        if problems[h] != OK:
             offsets[0, h + 1], offsets[1, h + 1] = offsets[0, h], offsets[1, h]
             continue
         for k in range(found[4]):

@@ -45,9 +45,9 @@ from receiver.write.admission import Admission, Ticket
 from receiver.write.decode_threads import DecodeThreads
 from storage.batch import Batch, Outcome, Reject
 from storage.errors import StorageError
-from storage.histograms.problems import SYMBOL_REFERENCE
 from storage.kernels.arrays import Int64s
 from storage.refusals.ledger import RejectLedger, Sender
+from storage.refusals.samples import SYMBOL_REFERENCE
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,16 @@ import numpy as np
 from storage.kernels.arrays import Bytes, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
 from storage.options import StorageOptions
-from storage.reasons import COPY_REF
-from storage.samples.exemplar_kernels import OK, RUN_BYTES_MAX
+from storage.reasons import (
+    COPY_REF,
+    OK,
+    SERIES_REFUSED,
+    SWITCHED_OFF,
+    TENANT_SWITCHED_OFF,
+    TOO_FAR_IN_FUTURE,
+    TOO_OLD,
+)
+from storage.samples.exemplar_kernels import RUN_BYTES_MAX
 from storage.samples.exemplars import (
     ExemplarLimits,
     Exemplars,
@@ -29,13 +37,6 @@ from storage.samples.exemplars import (
 )
 from storage.series.table import SeriesTable
 from storage.tenants.rules import NO_RULES, TenantRules
-
-# More reasons to refuse an exemplar, beside those for its labels.
-SERIES_REFUSED = 4
-TOO_OLD = 5
-TOO_FAR_IN_FUTURE = 6
-SWITCHED_OFF = 7
-TENANT_SWITCHED_OFF = 8
 
 
 class PoolColumns:

@@ -122,8 +122,8 @@ class Head:
 
         places: those of first_places() with COPY for samples to be passed over, if there are any.
         """
-        counts = np.zeros(SAMPLE_REASONS, np.int64)
-        examples = np.zeros((SAMPLE_REASONS, EXAMPLES_MAX), np.int64)
+        counts = np.zeros(len(SAMPLE_REASONS), np.int64)
+        examples = np.zeros((len(SAMPLE_REASONS), EXAMPLES_MAX), np.int64)
         if places is None:
             places = first_places(batch) if has_extras(batch) else NO_PLACES
         pool = self._pool

@@ -10,7 +10,7 @@ import numpy as np
 from storage.kernels.arrays import Bools, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.words import Place, prefetch
-from storage.reasons import CONFLICT, TOO_FAR_IN_FUTURE, TOO_OLD
+from storage.reasons import CONFLICT, OK, TOO_FAR_IN_FUTURE, TOO_OLD
 
 # Refused samples of a batch that are remembered, by reason.
 EXAMPLES_MAX = 8
@@ -59,9 +59,9 @@ def append_samples(
 
     A sample newer than its series' last goes to the series' chunk; an older one to the side buffer,
     unless the current chunk has that timestamp already. keys: what must be equal in two samples of
-    one moment. counts[r], examples[r]: how many samples were refused for reason r, and where some
-    are. places: empty, or UNSOUND or COPY for samples to pass over; of others it is noted where
-    they are, in slot p of the chunks or beyond these in the side. There must be room.
+    one moment. counts[i], examples[i]: how many samples were refused for reason TOO_OLD + i, and
+    where some are. places: empty, or UNSOUND or COPY for samples to pass over; of others it is
+    noted where they are, in slot p of the chunks or beyond these in the side. There must be room.
     """
     size, noted = chunk_times.shape[1], len(places) > 0
     times_at, bits_at = chunk_times.ctypes.data, chunk_bits.ctypes.data
@@ -76,11 +76,12 @@ def append_samples(
             t = timestamps[k]
             repeated = t == last_ms[ref]
             reason = refusal(t, oldest_ms, newest_ms, repeated and keys[k] != last_keys[ref])
-            if reason >= 0:
-                slot = example_slot(counts[reason], t)
+            if reason != OK:
+                row = reason - TOO_OLD
+                slot = example_slot(counts[row], t)
                 if slot < EXAMPLES_MAX:
-                    examples[reason, slot] = k
-                counts[reason] += 1
+                    examples[row, slot] = k
+                counts[row] += 1
                 continue
             chunk, place = current[ref] - 1, REPEATED
             if t > last_ms[ref]:
@@ -128,12 +129,12 @@ def example_slot(before: np.int64, t: np.int64) -> np.int64:
 
 @kernel_part
 def refusal(t: int, oldest_ms: int, newest_ms: int, conflicts: bool) -> int:
-    """Why a sample is refused, or -1."""
+    """Why a sample is refused, or OK."""
     if t < oldest_ms:
         return TOO_OLD
     if t > newest_ms:
         return TOO_FAR_IN_FUTURE
-    return CONFLICT if conflicts else -1
+    return CONFLICT if conflicts else OK
 
 
 @kernel_part

@@ -9,25 +9,20 @@ from collections.abc import Callable
 import numpy as np
 
 from storage.batch import Batch, Reject
-from storage.head.exemplars import (
+from storage.kernels.arrays import Int64s
+from storage.options import StorageOptions
+from storage.reasons import (
+    BAD_REFERENCE,
+    EXEMPLAR_TOO_LONG,
+    LABELS_INVALID,
     SERIES_REFUSED,
     SWITCHED_OFF,
     TENANT_SWITCHED_OFF,
     TOO_FAR_IN_FUTURE,
     TOO_OLD,
 )
-from storage.histograms.problems import (
-    BAD_REFERENCE,
-    EXEMPLAR_BAD_REFERENCE,
-    EXEMPLAR_RUNES_MAX,
-    EXEMPLAR_TOO_LONG,
-    SYMBOL_REFERENCE,
-)
-from storage.kernels.arrays import Int64s
-from storage.options import StorageOptions
-from storage.reasons import LABELS_INVALID
-from storage.refusals.samples import label_text
-from storage.samples.exemplar_kernels import OK
+from storage.refusals.samples import BAD_REFERENCE_RULE, SYMBOL_REFERENCE, label_text
+from storage.samples.exemplar_kernels import EXEMPLAR_RUNES_MAX, OK
 from storage.samples.exemplars import RawExemplars
 
 RULES: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
@@ -39,7 +34,7 @@ RULES: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
         "exemplar_labels_invalid",
         lambda _: "labels that are damaged, not UTF-8, without a name or with one name twice",
     ),
-    EXEMPLAR_BAD_REFERENCE: (SYMBOL_REFERENCE, lambda _: BAD_REFERENCE),
+    BAD_REFERENCE: (SYMBOL_REFERENCE, lambda _: BAD_REFERENCE_RULE),
     SERIES_REFUSED: ("exemplar_series_refused", lambda _: "its series was refused"),
     TOO_OLD: (
         "exemplar_too_old",

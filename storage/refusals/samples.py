@@ -16,8 +16,6 @@ from storage.head.kernels import (
     REFUSED,
     UNSOUND,
 )
-from storage.histograms import problems
-from storage.histograms.problems import HISTOGRAM_PROBLEMS, SOUND, SYMBOL_REFERENCE
 from storage.kernels.arrays import Int32s, Int64s
 from storage.labels.wire import first_labels
 from storage.options import StorageOptions
@@ -30,12 +28,14 @@ from storage.reasons import (
     LABEL_TOO_LONG,
     NO_METRIC_NAME,
     NOT_UTF8,
+    OK,
     TABLE_FULL,
     TOO_FAR_IN_FUTURE,
     TOO_MANY_LABELS,
     TOO_MANY_METRICS,
     TOO_OLD,
 )
+from storage.refusals.histograms import HISTOGRAM_RULES
 from storage.series.symbol_labels import label_spans
 from storage.series.table import METRICS_MAX
 from storage.tenants.rules import NO_RULES, TenantRules
@@ -45,6 +45,9 @@ from storage.tenants.rules import SERIES_REASONS as TENANT_SERIES_REASONS
 EXAMPLE_CHARS_MAX = 300
 EXAMPLE_LABELS_MAX = 20
 INT64_MAX = np.iinfo(np.int64).max
+
+SYMBOL_REFERENCE = "symbol_reference"
+BAD_REFERENCE_RULE = "label references that are no pairs or point behind the request's symbols"
 
 SERIES_REASONS: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
     TOO_MANY_LABELS: (
@@ -58,7 +61,7 @@ SERIES_REASONS: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
     NOT_UTF8: ("label_invalid", lambda _: "a label name or value that is not valid UTF-8"),
     EMPTY_NAME: ("label_invalid", lambda _: "a label with an empty name"),
     DUPLICATE_NAME: ("label_invalid", lambda _: "a label name that occurs twice"),
-    BAD_REFERENCE: (SYMBOL_REFERENCE, lambda _: problems.BAD_REFERENCE),
+    BAD_REFERENCE: (SYMBOL_REFERENCE, lambda _: BAD_REFERENCE_RULE),
     NO_METRIC_NAME: ("label_invalid", lambda _: "no metric name (label __name__)"),
     TABLE_FULL: (
         "series_limit",
@@ -73,7 +76,7 @@ SERIES_REASONS: dict[int, tuple[str, Callable[[StorageOptions], str]]] = {
         lambda _: f"a metric name more than the {METRICS_MAX} a tenant may have in a shard",
     ),
 }
-SAMPLE_REASONS = {
+SAMPLE_NAMES = {
     TOO_OLD: "too_old",
     TOO_FAR_IN_FUTURE: "too_far_in_future",
     CONFLICT: "duplicate",
@@ -82,8 +85,8 @@ REASONS = tuple(
     sorted(
         {reason for reason, _ in SERIES_REASONS.values()}
         | {reason for reason, _ in TENANT_SERIES_REASONS.values()}
-        | set(SAMPLE_REASONS.values())
-        | {reason for reason, _ in HISTOGRAM_PROBLEMS.values()}
+        | set(SAMPLE_NAMES.values())
+        | {reason for reason, _ in HISTOGRAM_RULES.values()}
     )
 )
 
@@ -136,10 +139,10 @@ def sample_rejects(
         CONFLICT: "another value than the newest sample of the series, at the same timestamp",
     }
     rejects = []
-    for code, reason in SAMPLE_REASONS.items():
-        count = int(appended.counts[code])
+    for code, reason in SAMPLE_NAMES.items():
+        count = int(appended.counts[code - TOO_OLD])
         if count:
-            positions = appended.examples[code, :count].tolist()
+            positions = appended.examples[code - TOO_OLD, :count].tolist()
             k = positions[0]
             message = (
                 f"sample refused: {texts[code]}; one: {label_text(batch, series_of(batch, k))} "
@@ -193,10 +196,10 @@ def histogram_rejects(batch: Batch, refs: Int32s) -> list[Reject]:
         return []
     positions = np.flatnonzero(batch.rows >= 0)
     series = np.searchsorted(batch.sample_offsets, positions, side="right") - 1
-    problems = np.where(refs[series] >= 0, batch.problems[batch.rows[positions]], SOUND)
+    problems = np.where(refs[series] >= 0, batch.problems[batch.rows[positions]], OK)
     rejects = []
-    for code in np.unique(problems[problems != SOUND]).tolist():
-        reason, rule = HISTOGRAM_PROBLEMS[code]
+    for code in np.unique(problems[problems != OK]).tolist():
+        reason, rule = HISTOGRAM_RULES[code]
         found = positions[problems == code]
         k = int(found[0])
         message = (

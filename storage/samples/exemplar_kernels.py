@@ -7,7 +7,6 @@ sets have equal bytes, and none is longer than RUN_BYTES_MAX, whatever a sender 
 
 import numpy as np
 
-from storage.histograms.problems import EXEMPLAR_RUNES_MAX, EXEMPLAR_TOO_LONG
 from storage.kernels.arrays import Bytes, Int64s, UInt64s
 from storage.kernels.hashing import hash64
 from storage.kernels.jit import kernel, kernel_part
@@ -21,9 +20,10 @@ from storage.labels.wire import (
     read_label,
     sort_spans,
 )
-from storage.reasons import LABELS_INVALID
+from storage.reasons import EXEMPLAR_TOO_LONG, LABELS_INVALID
 
 HEADER_BYTES = 4
+EXEMPLAR_RUNES_MAX = 128  # of all label names and values together, as OpenMetrics says
 # A character takes up to 4 bytes, and a label has at least one of them.
 RUN_BYTES_MAX = EXEMPLAR_RUNES_MAX * (4 + HEADER_BYTES)
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from storage.histograms.problems import EXEMPLAR_RUNES_MAX, EXEMPLAR_TOO_LONG
 from storage.kernels.arrays import Bools, Bytes, Float64s, Int8s, Int64s, UInt64s
 from storage.kernels.hashing import random_key
 from storage.labels.wire import count_labels_of
-from storage.reasons import LABELS_INVALID
+from storage.reasons import EXEMPLAR_TOO_LONG, LABELS_INVALID
 from storage.samples.exemplar_kernels import (
+    EXEMPLAR_RUNES_MAX,
     HEADER_BYTES,
     OK,
     read_exemplar_labels,
@@ -44,7 +44,7 @@ class RawExemplars:
 
     series: the number of each one's series in the batch. Their labels are runs of protobuf Label
     fields, buffer[label_start[i]:label_end[i]], which were not looked into; a run may be empty.
-    problems: int8, 0 or why the decoder could not make them (storage.histograms.problems).
+    problems: int8, 0 or why the decoder could not make them (storage.reasons).
     """
 
     series: Int64s

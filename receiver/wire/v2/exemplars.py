@@ -9,12 +9,6 @@ Their length is limited before they are built: a few bytes can name long texts m
 import numpy as np
 
 from receiver.wire.scan import MESSAGE_END, MESSAGE_START, SCANNED
-from storage.histograms.problems import (
-    EXEMPLAR_BAD_REFERENCE,
-    EXEMPLAR_RUNES_MAX,
-    EXEMPLAR_TOO_LONG,
-    SOUND,
-)
 from storage.kernels.arrays import Bytes, Int8s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.protobuf import (
@@ -27,6 +21,8 @@ from storage.kernels.protobuf import (
     tag_of,
 )
 from storage.kernels.words import Place
+from storage.reasons import BAD_REFERENCE, EXEMPLAR_TOO_LONG, OK
+from storage.samples.exemplar_kernels import EXEMPLAR_RUNES_MAX
 
 # References come packed, or one by one.
 REFERENCES, REFERENCE = tag_of(1, LENGTH), tag_of(1, VARINT)
@@ -61,13 +57,13 @@ def measure_labels(base: Place, start: Place, end: Place, lengths: Int64s, state
         if place < 0:
             return place
         if word >= np.uint64(len(lengths)):
-            state[4] = EXEMPLAR_BAD_REFERENCE
+            state[4] = BAD_REFERENCE
             continue
         length = lengths[np.int64(word)]
         state[1] += length
         # No sound label has an empty name.
         if state[1] > TEXT_BYTES_MAX or state[0] >= 2 * EXEMPLAR_RUNES_MAX:
-            state[4] = EXEMPLAR_TOO_LONG if state[4] == SOUND else state[4]
+            state[4] = EXEMPLAR_TOO_LONG if state[4] == OK else state[4]
         elif state[0] & 1:
             state[2] += label_size(state[3], length)[1]
         state[3] = length
@@ -110,10 +106,10 @@ def read_exemplars(
             if after < 0:
                 return -after, place
             place = after
-        if state[0] & 1 and state[4] == SOUND:
-            state[4] = EXEMPLAR_BAD_REFERENCE
+        if state[0] & 1 and state[4] == OK:
+            state[4] = BAD_REFERENCE
         problems[e] = state[4]
-        sizes[e] = state[2] if state[4] == SOUND else 0
+        sizes[e] = state[2] if state[4] == OK else 0
     return SCANNED, 0
 
 

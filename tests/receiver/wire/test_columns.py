@@ -17,7 +17,7 @@ from receiver.wire.columns import (
 from receiver.wire.decoder import WriteDecoder
 from receiver.wire.scan import SCANNED, TRUNCATED
 from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, KIND_REMOTE_WRITE_2_SNAPPY, Batch
-from storage.histograms.problems import COUNT_MISMATCH, TOO_MANY_BUCKETS
+from storage.reasons import COUNT_MISMATCH, TOO_MANY_BUCKETS
 from tests.makers.bodies.rich import (
     WireHistogram,
     WireSeries,

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from receiver.errors import CorruptBody, TooLarge
 from receiver.wire.histogram_columns import HistogramLimits, decode_histograms
-from storage.histograms import problems
+from storage import reasons
 from storage.kernels.stale import STALE_NAN, STALE_NAN_BITS
+from storage.refusals.histograms import HISTOGRAM_RULES
 from tests.makers.bodies.rich import WireHistogram, encode_histogram
 from tests.twins.wire import histograms as naive_histograms
 from tests.twins.wire.histograms import Decoded
@@ -200,67 +201,67 @@ def test_schemas_above_8_are_reduced_to_8() -> None:
 @pytest.mark.parametrize(
     ("base", "changes", "problem"),
     [
-        (SOUND, {}, problems.SOUND),
-        (SOUND, {"schema": -5}, problems.SCHEMA_UNKNOWN),
-        (SOUND, {"schema": 53}, problems.SCHEMA_UNKNOWN),
-        (SOUND, {"schema": -54}, problems.SCHEMA_UNKNOWN),
-        (SOUND, {"schema": 52}, problems.SOUND),
-        (SOUND, {"schema": -4}, problems.SOUND),
-        (SOUND, {"count": 21}, problems.COUNT_MISMATCH),
-        (SOUND, {"count": 21, "sum": math.nan}, problems.SOUND),
-        (SOUND, {"count": 21, "sum": float(STALE_NAN)}, problems.SOUND),
-        (SOUND, {"count": 19, "sum": math.nan}, problems.COUNT_TOO_SMALL),
-        (SOUND, {"count": 21, "sum": math.inf}, problems.COUNT_MISMATCH),
-        (SOUND, {"count": 77.5, "is_float": True, "positive": [1.0, 3, 0, 8]}, problems.SOUND),
-        (SOUND, {"is_float": True}, problems.BUCKET_NEGATIVE),
-        (FLOATS_ONLY, {}, problems.SOUND),
-        (FLOATS_ONLY, {"count": -6.0}, problems.COUNT_NEGATIVE),
-        (FLOATS_ONLY, {"count": -math.inf}, problems.COUNT_NEGATIVE),
-        (FLOATS_ONLY, {"count": -5e-324}, problems.COUNT_NEGATIVE),
-        (FLOATS_ONLY, {"count": -0.0}, problems.SOUND),
-        (FLOATS_ONLY, {"count": math.nan}, problems.SOUND),
-        (FLOATS_ONLY, {"count": -math.nan}, problems.SOUND),
-        (FLOATS_ONLY, {"count": math.inf}, problems.SOUND),
-        (FLOATS_ONLY, {"zero_count": -1.0}, problems.ZERO_COUNT_NEGATIVE),
-        (FLOATS_ONLY, {"zero_count": -0.0}, problems.SOUND),
-        (FLOATS_ONLY, {"count": -1.0, "zero_count": -1.0}, problems.COUNT_NEGATIVE),
-        (FLOATS_ONLY, {"count": -1.0, "sum": float(STALE_NAN)}, problems.COUNT_NEGATIVE),
+        (SOUND, {}, reasons.OK),
+        (SOUND, {"schema": -5}, reasons.SCHEMA_UNKNOWN),
+        (SOUND, {"schema": 53}, reasons.SCHEMA_UNKNOWN),
+        (SOUND, {"schema": -54}, reasons.SCHEMA_UNKNOWN),
+        (SOUND, {"schema": 52}, reasons.OK),
+        (SOUND, {"schema": -4}, reasons.OK),
+        (SOUND, {"count": 21}, reasons.COUNT_MISMATCH),
+        (SOUND, {"count": 21, "sum": math.nan}, reasons.OK),
+        (SOUND, {"count": 21, "sum": float(STALE_NAN)}, reasons.OK),
+        (SOUND, {"count": 19, "sum": math.nan}, reasons.COUNT_TOO_SMALL),
+        (SOUND, {"count": 21, "sum": math.inf}, reasons.COUNT_MISMATCH),
+        (SOUND, {"count": 77.5, "is_float": True, "positive": [1.0, 3, 0, 8]}, reasons.OK),
+        (SOUND, {"is_float": True}, reasons.BUCKET_NEGATIVE),
+        (FLOATS_ONLY, {}, reasons.OK),
+        (FLOATS_ONLY, {"count": -6.0}, reasons.COUNT_NEGATIVE),
+        (FLOATS_ONLY, {"count": -math.inf}, reasons.COUNT_NEGATIVE),
+        (FLOATS_ONLY, {"count": -5e-324}, reasons.COUNT_NEGATIVE),
+        (FLOATS_ONLY, {"count": -0.0}, reasons.OK),
+        (FLOATS_ONLY, {"count": math.nan}, reasons.OK),
+        (FLOATS_ONLY, {"count": -math.nan}, reasons.OK),
+        (FLOATS_ONLY, {"count": math.inf}, reasons.OK),
+        (FLOATS_ONLY, {"zero_count": -1.0}, reasons.ZERO_COUNT_NEGATIVE),
+        (FLOATS_ONLY, {"zero_count": -0.0}, reasons.OK),
+        (FLOATS_ONLY, {"count": -1.0, "zero_count": -1.0}, reasons.COUNT_NEGATIVE),
+        (FLOATS_ONLY, {"count": -1.0, "sum": float(STALE_NAN)}, reasons.COUNT_NEGATIVE),
         (
             CUSTOM,
             {"is_float": True, "positive": [1.0, 1.0], "count": -3.0},
-            problems.COUNT_NEGATIVE,
+            reasons.COUNT_NEGATIVE,
         ),
         (
             CUSTOM,
             {"is_float": True, "positive": [1.0, 1.0], "zero_count": -1.0},
-            problems.CUSTOM_ZERO_COUNT,
+            reasons.CUSTOM_ZERO_COUNT,
         ),
-        (SOUND, {"positive": [1, -2, 0, 0]}, problems.BUCKET_NEGATIVE),
-        (SOUND, {"positive": [1, 3, -4]}, problems.SPAN_MISMATCH),
-        (SOUND, {"positive_spans": [(0, 4), (-1, 0)]}, problems.SPAN_OFFSET),
-        (SOUND, {"negative_spans": [(2, (1 << 32) - 1)]}, problems.INDEX_RANGE),
-        (SOUND, {"negative_spans": [(2, 1 << 30)]}, problems.SPAN_MISMATCH),
-        (SOUND, {"custom_values": [1.0]}, problems.BOUNDS_NOT_CUSTOM),
-        (CUSTOM, {}, problems.SOUND),
-        (CUSTOM, {"positive_spans": [(2, 1)], "positive": [3]}, problems.SOUND),
-        (CUSTOM, {"positive_spans": [(3, 1)], "positive": [3]}, problems.BOUNDS_TOO_FEW),
-        (CUSTOM, {"positive_spans": [(-1, 2)]}, problems.SPAN_OFFSET),
-        (CUSTOM, {"custom_values": [2.0, 2.0]}, problems.BOUNDS_ORDER),
-        (CUSTOM, {"custom_values": [-math.inf, 2.0]}, problems.BOUNDS_ORDER),
-        (CUSTOM, {"custom_values": [0.0, math.inf]}, problems.BOUNDS_INFINITE),
-        (CUSTOM, {"custom_values": [math.nan, 2.0]}, problems.BOUNDS_NAN),
-        (CUSTOM, {"custom_values": []}, problems.BOUNDS_TOO_FEW),
-        (CUSTOM, {"zero_count": 1, "count": 4}, problems.CUSTOM_ZERO_COUNT),
-        (CUSTOM, {"zero_threshold": 0.1}, problems.CUSTOM_ZERO_THRESHOLD),
-        (CUSTOM, {"negative_spans": [(0, 0)]}, problems.CUSTOM_NEGATIVE),
-        (CUSTOM, {"count": 2}, problems.COUNT_MISMATCH),
+        (SOUND, {"positive": [1, -2, 0, 0]}, reasons.BUCKET_NEGATIVE),
+        (SOUND, {"positive": [1, 3, -4]}, reasons.SPAN_MISMATCH),
+        (SOUND, {"positive_spans": [(0, 4), (-1, 0)]}, reasons.SPAN_OFFSET),
+        (SOUND, {"negative_spans": [(2, (1 << 32) - 1)]}, reasons.INDEX_RANGE),
+        (SOUND, {"negative_spans": [(2, 1 << 30)]}, reasons.SPAN_MISMATCH),
+        (SOUND, {"custom_values": [1.0]}, reasons.BOUNDS_NOT_CUSTOM),
+        (CUSTOM, {}, reasons.OK),
+        (CUSTOM, {"positive_spans": [(2, 1)], "positive": [3]}, reasons.OK),
+        (CUSTOM, {"positive_spans": [(3, 1)], "positive": [3]}, reasons.BOUNDS_TOO_FEW),
+        (CUSTOM, {"positive_spans": [(-1, 2)]}, reasons.SPAN_OFFSET),
+        (CUSTOM, {"custom_values": [2.0, 2.0]}, reasons.BOUNDS_ORDER),
+        (CUSTOM, {"custom_values": [-math.inf, 2.0]}, reasons.BOUNDS_ORDER),
+        (CUSTOM, {"custom_values": [0.0, math.inf]}, reasons.BOUNDS_INFINITE),
+        (CUSTOM, {"custom_values": [math.nan, 2.0]}, reasons.BOUNDS_NAN),
+        (CUSTOM, {"custom_values": []}, reasons.BOUNDS_TOO_FEW),
+        (CUSTOM, {"zero_count": 1, "count": 4}, reasons.CUSTOM_ZERO_COUNT),
+        (CUSTOM, {"zero_threshold": 0.1}, reasons.CUSTOM_ZERO_THRESHOLD),
+        (CUSTOM, {"negative_spans": [(0, 0)]}, reasons.CUSTOM_NEGATIVE),
+        (CUSTOM, {"count": 2}, reasons.COUNT_MISMATCH),
     ],
 )
 def test_the_rules(base: WireHistogram, changes: dict[str, object], problem: int) -> None:
     (one,) = decode(encode_histogram(replace(base, **changes)))  # type: ignore[arg-type]
     assert one.problem == problem
     assert one.problem == 0 or (one.positive, one.negative, one.bounds) == ([], [], [])
-    assert problem == 0 or problem in problems.HISTOGRAM_PROBLEMS
+    assert problem == 0 or problem in HISTOGRAM_RULES
 
 
 def test_a_stale_marker_keeps_its_bits() -> None:
@@ -277,11 +278,11 @@ def test_the_last_count_decides_between_integers_and_floats() -> None:
 def test_limits() -> None:
     buckets = [1] + [0] * 40
     large = WireHistogram(count=41, positive_spans=[(0, 41)], positive=buckets)
-    assert decode(encode_histogram(large))[0].problem == problems.TOO_MANY_BUCKETS
+    assert decode(encode_histogram(large))[0].problem == reasons.TOO_MANY_BUCKETS
     fits = replace(large, count=40, positive_spans=[(0, 40)], positive=buckets[:40])
-    assert decode(encode_histogram(fits))[0].problem == problems.SOUND
+    assert decode(encode_histogram(fits))[0].problem == reasons.OK
     empty_spans = WireHistogram(positive_spans=[(0, 0)] * 81)
-    assert decode(encode_histogram(empty_spans))[0].problem == problems.TOO_MANY_BUCKETS
+    assert decode(encode_histogram(empty_spans))[0].problem == reasons.TOO_MANY_BUCKETS
     with pytest.raises(TooLarge, match=r"1040 .* 1000 \(write.max-buckets-per-request\)"):
         decode(*[encode_histogram(fits)] * 26)
 

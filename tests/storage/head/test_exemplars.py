@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage.head.exemplars import (
+from storage.head.exemplars import ExemplarPool
+from storage.options import StorageOptions
+from storage.reasons import (
+    EXEMPLAR_TOO_LONG,
     SERIES_REFUSED,
     SWITCHED_OFF,
     TENANT_SWITCHED_OFF,
     TOO_FAR_IN_FUTURE,
     TOO_OLD,
-    ExemplarPool,
 )
-from storage.histograms.problems import EXEMPLAR_TOO_LONG
-from storage.options import StorageOptions
 from storage.samples.exemplar_kernels import OK
 from storage.series.table import SeriesTable
 from storage.tenants.rules import NO_RULES, TenantRules

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from storage.batch import Batch
 from storage.head.head import Head, sealed_samples
-from storage.reasons import CONFLICT
+from storage.reasons import CONFLICT, TOO_OLD
 from storage.samples.merge import merge_all
 from tests.makers.histograms import EXAMPLES, Plain, columns, contents, without_hints
 from tests.storage.head.test_head import SERIES, batch, empty_head
@@ -62,7 +62,7 @@ def test_the_head_does_as_its_twin(groups: list[list[Written]], start: int, leng
     for points in groups:
         appended = head.append(*mixed_batch(points), -2, 90)
         accepted += appended.histograms
-        conflicts += int(appended.counts[CONFLICT])
+        conflicts += int(appended.counts[CONFLICT - TOO_OLD])
         for ref, timestamp, content, since, unsound in points:
             is_histogram = isinstance(content, Plain)
             point: MixedPoint = (timestamp, content, since)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from storage.head.exemplars import SWITCHED_OFF, TENANT_SWITCHED_OFF, TOO_FAR_IN_FUTURE, TOO_OLD
 from storage.options import StorageOptions
+from storage.reasons import SWITCHED_OFF, TENANT_SWITCHED_OFF, TOO_FAR_IN_FUTURE, TOO_OLD
 from storage.refusals.exemplars import RULES, exemplar_rejects
 from tests.makers.bodies.exemplars import batch
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -9,30 +11,38 @@ from storage import reasons
 from storage.batch import NO_POINT
 from storage.head.kernels import COPY, REFUSED, REPEATED, UNSOUND
 from storage.options import StorageOptions
-from storage.reasons import CORRUPT, DROPPED_REF, NOT_UTF8, TABLE_FULL
+from storage.reasons import DROPPED_REF, NOT_UTF8, TABLE_FULL
+from storage.refusals.exemplars import RULES as EXEMPLAR_RULES
+from storage.refusals.histograms import HISTOGRAM_RULES
 from storage.refusals.samples import (
     EXAMPLE_CHARS_MAX,
     REASONS,
+    SAMPLE_NAMES,
     SERIES_REASONS,
     label_text,
     refused_points,
     series_rejects,
 )
+from storage.tenants.rules import SERIES_REASONS as TENANT_REASONS
 from tests.makers.batches import batch_of, label, raw_batch, series_of
 
 OPTIONS = StorageOptions()
 
 
-def test_every_reason_of_the_kernels_has_words() -> None:
-    codes = {
-        value
-        for name, value in vars(reasons).items()
-        if name.isupper() and isinstance(value, int) and not name.startswith("_")
-    }
-    known = codes & set(range(2, 20))
-    assert set(SERIES_REASONS) <= known
-    for code, (reason, describe) in SERIES_REASONS.items():
-        assert code > CORRUPT
+def test_every_reason_has_one_code_and_words_in_one_table() -> None:
+    names = [name for name, value in vars(reasons).items() if name.isupper() and name[0] != "_"]
+    codes = {n: getattr(reasons, n) for n in names if not n.endswith(("_REF", "_REASONS"))}
+    assert len(set(codes.values())) == len(codes)
+    assert all(0 <= code < 128 for code in codes.values())
+    tables = [SERIES_REASONS, TENANT_REASONS, SAMPLE_NAMES, HISTOGRAM_RULES, EXEMPLAR_RULES]
+    worded = Counter(code for table in tables for code in table)
+    both = {reasons.BAD_REFERENCE, reasons.TOO_OLD, reasons.TOO_FAR_IN_FUTURE}  # of exemplars, too
+    assert {code for code, count in worded.items() if count > 1} == both
+    assert set(codes.values()) - set(worded) == {reasons.OK, reasons.CORRUPT, reasons.DROPPED}
+
+
+def test_texts_of_series_reasons_are_made() -> None:
+    for reason, describe in SERIES_REASONS.values():
         assert reason in REASONS
         assert describe(OPTIONS)
 

@@ -6,7 +6,7 @@ import math
 import struct
 from dataclasses import dataclass
 
-from storage.histograms import problems
+from storage import reasons
 from tests.twins.wire.v1 import MASK, WireError, fields, value_of, varint
 
 PACKED = {9: 0, 10: 1, 12: 0, 13: 1, 16: 1}
@@ -116,19 +116,19 @@ def decode(data: bytes, start: int, end: int, buckets_max: int) -> Decoded:
     problem = check_form(schema, sides, bounds, zero, last(5))
     kept = sum(len(numbers) for _, numbers in sides) + len(bounds)
     if entries > 2 * buckets_max or kept > buckets_max:
-        problem = problems.TOO_MANY_BUCKETS
+        problem = reasons.TOO_MANY_BUCKETS
     if not problem:
         for side in range(2):
             spans, numbers = sides[side]
             part, total_of_side = expand(spans, numbers, is_float, max(0, schema - 8))
-            problem = problems.BUCKET_NEGATIVE if part is None else problem
+            problem = reasons.BUCKET_NEGATIVE if part is None else problem
             buckets[side] = part or []
             total += total_of_side
     if not problem and not is_float:
         problem = check_count(total + (last(6) if zero_told else 0), last(1), real(last(3)))
     if not problem and is_float:
-        problem = problems.ZERO_COUNT_NEGATIVE if zero < 0 else problem
-        problem = problems.COUNT_NEGATIVE if count < 0 else problem
+        problem = reasons.ZERO_COUNT_NEGATIVE if zero < 0 else problem
+        problem = reasons.COUNT_NEGATIVE if count < 0 else problem
     if problem:
         buckets, bounds, schema = [[], []], [], 0
     hint = last(14)
@@ -141,34 +141,34 @@ def decode(data: bytes, start: int, end: int, buckets_max: int) -> Decoded:
 def check_form(schema, sides, bounds, zero, zero_threshold_bits) -> int:  # type: ignore[no-untyped-def]
     custom = schema == -53
     if not custom and not -4 <= schema <= 52:
-        return problems.SCHEMA_UNKNOWN
+        return reasons.SCHEMA_UNKNOWN
     if custom:
         for k, bound in enumerate(bounds):
             if math.isnan(bound):
-                return problems.BOUNDS_NAN
+                return reasons.BOUNDS_NAN
             if bound <= (bounds[k - 1] if k else -math.inf):
-                return problems.BOUNDS_ORDER
+                return reasons.BOUNDS_ORDER
         if bounds and bounds[-1] == math.inf:
-            return problems.BOUNDS_INFINITE
+            return reasons.BOUNDS_INFINITE
     for spans, numbers in sides:
         reach = 0
         for k, (offset, length) in enumerate(spans):
             if offset < 0 and (k or custom):
-                return problems.SPAN_OFFSET
+                return reasons.SPAN_OFFSET
             reach += offset + length
             if not custom and not -(1 << 31) <= reach < 1 << 31:
-                return problems.INDEX_RANGE
+                return reasons.INDEX_RANGE
         if sum(length for _, length in spans) != len(numbers):
-            return problems.SPAN_MISMATCH
+            return reasons.SPAN_MISMATCH
         if custom and reach > len(bounds) + 1:
-            return problems.BOUNDS_TOO_FEW
+            return reasons.BOUNDS_TOO_FEW
     if not custom:
-        return problems.BOUNDS_NOT_CUSTOM if bounds else problems.SOUND
+        return reasons.BOUNDS_NOT_CUSTOM if bounds else reasons.OK
     if zero != 0:
-        return problems.CUSTOM_ZERO_COUNT
+        return reasons.CUSTOM_ZERO_COUNT
     if real(zero_threshold_bits) != 0:
-        return problems.CUSTOM_ZERO_THRESHOLD
-    return problems.CUSTOM_NEGATIVE if sides[0][0] or sides[0][1] else problems.SOUND
+        return reasons.CUSTOM_ZERO_THRESHOLD
+    return reasons.CUSTOM_NEGATIVE if sides[0][0] or sides[0][1] else reasons.OK
 
 
 def expand(spans, numbers, is_float: bool, shift: int):  # type: ignore[no-untyped-def]
@@ -194,5 +194,5 @@ def expand(spans, numbers, is_float: bool, shift: int):  # type: ignore[no-untyp
 def check_count(total: int, count: int, observed: float) -> int:
     total &= MASK
     if math.isnan(observed):
-        return problems.COUNT_TOO_SMALL if total > count else problems.SOUND
-    return problems.COUNT_MISMATCH if total != count else problems.SOUND
+        return reasons.COUNT_TOO_SMALL if total > count else reasons.OK
+    return reasons.COUNT_MISMATCH if total != count else reasons.OK

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from storage.histograms.problems import EXEMPLAR_BAD_REFERENCE, EXEMPLAR_TOO_LONG
 from storage.reasons import (
     BAD_REFERENCE,
     DUPLICATE_NAME,
     EMPTY_NAME,
+    EXEMPLAR_TOO_LONG,
     LABEL_TOO_LONG,
     NO_METRIC_NAME,
     NOT_UTF8,
@@ -149,7 +149,7 @@ def decode_exemplar(data: bytes, span: range, texts: list[bytes]) -> NaiveExempl
     if len(known) > 256 or sum(map(len, known)) > 512:
         problem = EXEMPLAR_TOO_LONG
     if len(known) < len(numbers) or not problem and len(numbers) % 2:
-        problem = EXEMPLAR_BAD_REFERENCE
+        problem = BAD_REFERENCE
     labels = [] if problem else list(zip(known[0::2], known[1::2], strict=True))
     return NaiveExemplar(problem, labels, signed(scalars[3]), scalars[2])
 

@@ -1,39 +1,31 @@
-"""What can be wrong with one native histogram or one exemplar, as the codes of the decode kernels.
+"""What is reported of native histograms that are refused: a name, and the rule that they break."""
 
-The decoder marks what is to be refused and does not drop it: only the shard knows whether the
-series of it was accepted, and the answer to the sender counts both. Code 0 is sound; the codes live
-in memory only. The rules are those of Prometheus: integer counts must add up, float counts need
-not, because the rounding of sums would refuse sound histograms; no count may be below 0.
-"""
-
-SOUND = 0
-
-(
-    SCHEMA_UNKNOWN,
-    COUNT_TOO_SMALL,
-    COUNT_MISMATCH,
-    BUCKET_NEGATIVE,
-    SPAN_OFFSET,
-    SPAN_MISMATCH,
-    BOUNDS_TOO_FEW,
-    BOUNDS_ORDER,
+from storage.reasons import (
     BOUNDS_INFINITE,
     BOUNDS_NAN,
     BOUNDS_NOT_CUSTOM,
+    BOUNDS_ORDER,
+    BOUNDS_TOO_FEW,
+    BUCKET_NEGATIVE,
+    COUNT_MISMATCH,
+    COUNT_NEGATIVE,
+    COUNT_TOO_SMALL,
+    CUSTOM_NEGATIVE,
     CUSTOM_ZERO_COUNT,
     CUSTOM_ZERO_THRESHOLD,
-    CUSTOM_NEGATIVE,
     INDEX_RANGE,
+    SCHEMA_UNKNOWN,
+    SPAN_MISMATCH,
+    SPAN_OFFSET,
     TOO_MANY_BUCKETS,
-    COUNT_NEGATIVE,
     ZERO_COUNT_NEGATIVE,
-) = range(1, 19)
+)
 
 HISTOGRAM_INVALID = "histogram_invalid"
 HISTOGRAM_TOO_LARGE = "histogram_too_large"
 
-# What each code says of a histogram: the reason, and what was got and is allowed.
-HISTOGRAM_PROBLEMS: dict[int, tuple[str, str]] = {
+# Of native histograms: what is reported of each reason, its name and what was got and is allowed.
+HISTOGRAM_RULES: dict[int, tuple[str, str]] = {
     SCHEMA_UNKNOWN: (
         HISTOGRAM_INVALID,
         "a schema that is neither -4 to 52 (exponential; from 9 on reduced to 8) nor -53 (custom)",
@@ -52,7 +44,7 @@ HISTOGRAM_PROBLEMS: dict[int, tuple[str, str]] = {
     BOUNDS_ORDER: (HISTOGRAM_INVALID, "custom bounds that do not ascend"),
     BOUNDS_INFINITE: (
         HISTOGRAM_INVALID,
-        "the custom bound +Inf, which is there untold",
+        "the custom bound +Inf, which need not be stated",
     ),
     BOUNDS_NAN: (HISTOGRAM_INVALID, "a custom bound that is NaN"),
     BOUNDS_NOT_CUSTOM: (HISTOGRAM_INVALID, "custom bounds with an exponential schema"),
@@ -65,10 +57,3 @@ HISTOGRAM_PROBLEMS: dict[int, tuple[str, str]] = {
         "more buckets and custom bounds than allowed (write.max-buckets-per-histogram)",
     ),
 }
-
-SYMBOL_REFERENCE = "symbol_reference"
-BAD_REFERENCE = "label references that are no pairs or point behind the request's symbols"
-
-# Of exemplars; storage.samples.exemplar_kernels numbers on.
-EXEMPLAR_BAD_REFERENCE, EXEMPLAR_TOO_LONG = 1, 2
-EXEMPLAR_RUNES_MAX = 128  # of all label names and values together, as OpenMetrics says
