@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from api.promql.functions.table import clamp
+from api.promql.functions import clamp
 from tests.twins.promql.vectors import show
 
 INF, NAN = math.inf, math.nan
