@@ -2,19 +2,29 @@
 
 This module loads no compiled code, so that settings and parameters can name an algorithm.
 The rules are explained in docs/dedup.md.
+
+The distances of `auto` follow from the scrape interval that is measured right there. Their unit is
+that interval, or UNIT_MS where it is SHORT_MS at the most, because looking around for minutes costs
+nothing then, or is not known.
 """
 
 from enum import Enum
 
-# All distances below are between samples; the rules of `auto` look no further.
-# A sample of another replica that is further away leaves a hole, whatever the scrape interval.
-NEAR_MS = 240_000
-# How far around a sample its scrape interval is estimated.
-INTERVAL_REACH_MS = 360_000
-# Between samples that are further apart a replica sees no fall: it may be one that others saw.
-FALL_STEP_MS = 360_000
-# A replica without a sample for this long is not alive: the lookback of PromQL.
+UNIT_MS = 60_000
+SHORT_MS = 90_000
+# Samples further apart do not show a scrape interval: the longest that is foreseen is an hour, of
+# which one scrape may be missed. Longer ones than this count as this.
+LONGEST_MS = 9_000_000
+# A sample of another replica that is more units away is not compared to: it leaves a hole.
+NEAR_UNITS = 4
+# How many units around a sample its scrape interval is estimated, and between which samples a
+# replica still sees a fall: further apart, it may be one that others saw.
+REACH_UNITS = 6
+# A replica without a sample for this long is not alive: the lookback of PromQL. With intervals that
+# do not fit, it is half an interval over one.
 SILENT_MS = 300_000
+# The longest intervals that reads are made for, one after the other, until one is long enough.
+LEVELS_MS = (SHORT_MS, 900_000, LONGEST_MS)
 
 
 class Algorithm(Enum):
@@ -35,13 +45,15 @@ def parse_algorithm(name: str) -> Algorithm:
     raise ValueError(f"{name!r} is no dedup algorithm; allowed are {allowed}")
 
 
-def reach_ms(algorithm: Algorithm, replicas: int) -> int:
+def reach_ms(algorithm: Algorithm, replicas: int, longest_ms: int = SHORT_MS) -> int:
     """How much further than its range a read must go, on both sides, to give the same samples
-    within the range as any longer read; replicas: members of the largest group.
+    within the range as any longer read; replicas: members of the largest group; longest_ms: of the
+    scrape intervals there, as storage.dedup.reach measures them.
 
     A replica's samples are judged by those near it, and by what the replicas before it gave there.
     `penalty` has no such bound, and gets none: it starts with the range, as in Thanos.
     """
     if algorithm is not Algorithm.AUTO or replicas < 2:
         return 0
-    return max(INTERVAL_REACH_MS, FALL_STEP_MS) + (replicas - 1) * NEAR_MS
+    unit_ms = longest_ms if longest_ms > SHORT_MS else UNIT_MS
+    return (REACH_UNITS + (replicas - 1) * NEAR_UNITS) * unit_ms

@@ -3,8 +3,8 @@
 The members of a group are ordered; every sample of the first is chosen. The next ones in turn give
 samples where the choice so far has a hole: where two neighbours are more than 1.5 scrape intervals
 apart, or where a neighbour is overdue. What is filled in keeps half an interval's distance to the
-neighbours, and is left out if it makes the value fall at an end of the hole though no replica fell
-(storage/dedup/falls.py).
+neighbours, is of the kind of one of them (a float or a histogram), and is left out if it makes the
+value fall at an end of the hole though no replica fell (storage/dedup/falls.py).
 
 Every decision is made by what lies around it (reach_ms in storage/dedup/algorithm.py), so reads
 over different ranges agree. Whatever is taken from a whole group here (`least`) only proves early
@@ -15,10 +15,15 @@ Positions index the columns of all series; no column holds a stale marker.
 
 import numpy as np
 
-from storage.dedup.algorithm import INTERVAL_REACH_MS, NEAR_MS
-from storage.dedup.falls import FAR_MS, distance, switch_is_sound
+from storage.dedup.algorithm import (
+    LONGEST_MS,
+    NEAR_UNITS,
+    REACH_UNITS,
+    UNIT_MS,
+)
+from storage.dedup.falls import FAR_MS, distance, switch_is_sound, unit_of
 from storage.kernels.arrays import Bools, Float64s, Int64s
-from storage.kernels.jit import kernel
+from storage.kernels.jit import kernel, kernel_part
 from storage.samples.search import first_at_least
 
 # Gaps on each side of a sample by which its scrape interval is estimated.
@@ -27,6 +32,8 @@ GAPS_ASIDE = 3
 # replicas half an interval apart, both samples beside a missed scrape may be a millisecond too
 # close; then one that keeps the second distance is taken.
 APART_TENTHS = (5, 4)
+# What is not further away than this is near, whatever the scrape interval.
+NEAR_MS = NEAR_UNITS * UNIT_MS
 
 
 @kernel
@@ -35,12 +42,14 @@ def choose_auto(
     offsets: Int64s,
     times: Int64s,
     values: Float64s,
+    kinds: Bools,
     guarded: Bools,
     out_offsets: Int64s,
     chosen: Int64s,
 ) -> None:
     """Write the chosen positions of each group, in time order, to out_offsets[g]:out_offsets[g+1]
-    of `chosen`. guarded: groups that may be counters."""
+    of `chosen`. kinds: which samples are histograms, empty where all are of one kind; guarded:
+    groups that may be counters."""
     largest = 0
     for g in range(len(members) - 1):
         largest = max(largest, offsets[members[g + 1]] - offsets[members[g]])
@@ -61,7 +70,7 @@ def choose_auto(
             elif has_holes(chosen, out, size, times, start, end, least):
                 size = fill_holes(
                     chosen[out : out + size], start, end, members[g], m,
-                    offsets, times, values, guarded[g], least, room,
+                    offsets, times, values, kinds, guarded[g], least, room,
                 )  # fmt: skip
                 mine = chosen[out : out + size]
                 for k in range(size):
@@ -129,6 +138,7 @@ def fill_holes(
     offsets: Int64s,
     times: Int64s,
     values: Float64s,
+    kinds: Bools,
     guarded: bool,
     least: int,
     room: Int64s,
@@ -151,7 +161,7 @@ def fill_holes(
                 y_owner = owner(offsets, first, member, y)
                 count = fill_hole(
                     x, y, lo, hi, x_owner, y_owner, member,
-                    offsets, times, values, guarded, room, count,
+                    offsets, times, values, kinds, guarded, room, count,
                 )  # fmt: skip
         if y >= 0:
             room[count] = y
@@ -170,18 +180,27 @@ def owner(offsets: Int64s, first: int, last: int, position: int) -> int:
 
 @kernel
 def interval_at(times: Int64s, start: int, end: int, k: int) -> int:
-    """The scrape interval of the replica at start:end around its position k; FAR_MS if unknown.
+    """The scrape interval of the replica at start:end around its position k; FAR_MS if unknown,
+    LONGEST_MS at most.
 
     The second smallest of the gaps nearby: missed scrapes make most of them too long, a restart
-    one of them too short.
+    one of them too short. What is nearby follows from the sample's nearest neighbour.
     """
+    nearest = FAR_MS
+    if k > start:
+        nearest = distance(times[k - 1], times[k])
+    if k + 1 < end:
+        nearest = min(nearest, distance(times[k], times[k + 1]))
+    if nearest > LONGEST_MS:
+        return FAR_MS
+    reach = REACH_UNITS * unit_of(nearest)
     smallest = FAR_MS
     second = FAR_MS
     low = max(start, k - GAPS_ASIDE)
     high = min(end - 1, k + GAPS_ASIDE)
-    while low < k and distance(times[low], times[k]) > INTERVAL_REACH_MS:
+    while low < k and distance(times[low], times[k]) > reach:
         low += 1
-    while high > k and distance(times[k], times[high]) > INTERVAL_REACH_MS:
+    while high > k and distance(times[k], times[high]) > reach:
         high -= 1
     for j in range(low, high):
         gap = distance(times[j], times[j + 1])
@@ -189,7 +208,13 @@ def interval_at(times: Int64s, start: int, end: int, k: int) -> int:
             smallest, second = gap, smallest
         elif gap < second:
             second = gap
-    return second if second < FAR_MS else smallest
+    return min(second if second < FAR_MS else smallest, LONGEST_MS)
+
+
+@kernel_part
+def near_by(interval: int, other: int) -> int:
+    """How far apart samples of these scrape intervals may be to be compared."""
+    return NEAR_UNITS * unit_of(min(interval, other))
 
 
 @kernel
@@ -204,6 +229,7 @@ def fill_hole(
     offsets: Int64s,
     times: Int64s,
     values: Float64s,
+    kinds: Bools,
     guarded: bool,
     room: Int64s,
     count: int,
@@ -211,35 +237,45 @@ def fill_hole(
     """Append to `room` what the member fills in between the neighbours x and y (-1: none) out of
     its positions lo:hi, all of which lie between; returns the new count."""
     start, end = offsets[member], offsets[member + 1]
-    x_interval = y_interval = FAR_MS
-    if x >= 0:
-        x_interval = interval_at(times, offsets[x_owner], offsets[x_owner + 1], x)
-    if y >= 0:
-        y_interval = interval_at(times, offsets[y_owner], offsets[y_owner + 1], y)
-    small = x >= 0 and y >= 0 and distance(times[x], times[y]) <= NEAR_MS
+    x_start, x_end = offsets[x_owner], offsets[x_owner + 1]
+    y_start, y_end = offsets[y_owner], offsets[y_owner + 1]
+    x_interval = interval_at(times, x_start, x_end, x) if x >= 0 else FAR_MS
+    y_interval = interval_at(times, y_start, y_end, y) if y >= 0 else FAR_MS
+    small = x >= 0 and y >= 0 and distance(times[x], times[y]) <= near_by(x_interval, y_interval)
     base = count
     for tenths in APART_TENTHS:
         for k in range(lo, hi):
-            near_x = x if x >= 0 and distance(times[x], times[k]) <= NEAR_MS else -1
-            near_y = y if y >= 0 and distance(times[k], times[y]) <= NEAR_MS else -1
-            if not is_wanted(
-                times, near_x, near_y, k, start, end, x_interval, y_interval, tenths
+            own = interval_at(times, start, end, k)
+            near_x = near_y = -1
+            if x >= 0 and distance(times[x], times[k]) <= near_by(own, x_interval):
+                near_x = x
+            if y >= 0 and distance(times[k], times[y]) <= near_by(own, y_interval):
+                near_y = y
+            if tenths < APART_TENTHS[0] and (near_x < 0 or near_y < 0):
+                continue
+            interval = min(own, x_interval if near_x >= 0 else FAR_MS)
+            interval = min(interval, y_interval if near_y >= 0 else FAR_MS)
+            if not fits(kinds, near_x, near_y, k) or not is_wanted(
+                times, near_x, near_y, k, start, end, interval, tenths
             ):  # fmt: skip
                 continue
-            if near_x >= 0 and guarded and count == base:
-                x_start, x_end = offsets[x_owner], offsets[x_owner + 1]
-                if not switch_is_sound(times, values, x_start, x_end, x, start, end, k):
-                    continue
+            compared = near_x >= 0 and guarded and count == base and same_kind(kinds, x, k)
+            if compared and not switch_is_sound(
+                times, values, x_start, x_end, x_interval, x, start, end, own, k
+            ):  # fmt: skip
+                continue
             room[count] = k
             count += 1
             if tenths < APART_TENTHS[0]:
                 break
         while guarded and y >= 0 and count > base:
             k = room[count - 1]
-            y_start, y_end = offsets[y_owner], offsets[y_owner + 1]
-            if distance(times[k], times[y]) > NEAR_MS or switch_is_sound(
-                times, values, start, end, k, y_start, y_end, y
-            ):
+            own = interval_at(times, start, end, k)
+            if distance(times[k], times[y]) > near_by(own, y_interval):
+                break
+            if not same_kind(kinds, k, y) or switch_is_sound(
+                times, values, start, end, own, k, y_start, y_end, y_interval, y
+            ):  # fmt: skip
                 break
             count -= 1
         if count > base or not small:
@@ -247,27 +283,31 @@ def fill_hole(
     return count
 
 
+@kernel_part
+def same_kind(kinds: Bools, k: int, other: int) -> bool:
+    """Whether two positions are both floats or both histograms."""
+    return len(kinds) == 0 or kinds[k] == kinds[other]
+
+
 @kernel
-def is_wanted(
-    times: Int64s,
-    x: int,
-    y: int,
-    k: int,
-    start: int,
-    end: int,
-    x_interval: int,
-    y_interval: int,
-    tenths: int,
-) -> bool:
-    """Whether position k of start:end lies in a hole between its near neighbours x and y, and so
-    many tenths of an interval away from them; -1 stands for a neighbour that is not near."""
+def fits(kinds: Bools, x: int, y: int, k: int) -> bool:
+    """Whether position k is of the kind of a near neighbour, -1 for none, if there is one."""
     if x < 0 and y < 0:
         return True
-    interval = interval_at(times, start, end, k)
-    if x >= 0:
-        interval = min(interval, x_interval)
-    if y >= 0:
-        interval = min(interval, y_interval)
+    return (x >= 0 and same_kind(kinds, x, k)) or (y >= 0 and same_kind(kinds, k, y))
+
+
+@kernel
+def is_wanted(
+    times: Int64s, x: int, y: int, k: int, start: int, end: int, interval: int, tenths: int
+) -> bool:
+    """Whether position k of start:end lies in a hole between its near neighbours x and y, and so
+    many tenths of an interval away from them; -1 stands for a neighbour that is not near.
+
+    interval: the shortest of those of k and its neighbours.
+    """
+    if x < 0 and y < 0:
+        return True
     if interval >= FAR_MS:
         return False
     t = times[k]
@@ -279,13 +319,14 @@ def is_wanted(
         return bool(2 * (times[y] - times[x]) > 3 * interval)
     # One neighbour only: a scrape beyond it is missing if this replica shows that one was due, give
     # or take a twentieth of an interval, since scrapes are not punctual.
+    reach = REACH_UNITS * unit_of(interval)
     if x >= 0:
-        while k < end and distance(t, times[k]) <= INTERVAL_REACH_MS:
+        while k < end and distance(t, times[k]) <= reach:
             if 20 * (times[k] - times[x]) >= 21 * interval:
                 return True
             k += 1
         return False
-    while k >= start and distance(times[k], t) <= INTERVAL_REACH_MS:
+    while k >= start and distance(times[k], t) <= reach:
         if 20 * (times[y] - times[k]) >= 21 * interval:
             return True
         k -= 1

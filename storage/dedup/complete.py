@@ -7,7 +7,8 @@ replica's samples of the range, and LEAD more on each side.
 Why that is enough: a sample of the second replica is wanted only in a hole wider than 1.5 scrape
 intervals, or where a scrape of the first is overdue by a twentieth of an interval; and an interval
 is never shorter than the least gap of GAPS_ASIDE samples on each side of those involved: the second
-replica's in the range, and the first one's beside it.
+replica's in the range, and the first one's beside it. That holds for short intervals only, of which
+a read knows all samples that count; others are left undecided.
 
 Invariants:
 * What is told to be complete is what `auto` gives; of what is not, nothing is known.
@@ -17,10 +18,10 @@ Invariants:
 
 import numpy as np
 
-from storage.dedup.algorithm import NEAR_MS
-from storage.dedup.auto import GAPS_ASIDE, least_gap, widest_gap
+from storage.dedup.algorithm import SHORT_MS
+from storage.dedup.auto import GAPS_ASIDE, NEAR_MS, least_gap, widest_gap
 from storage.dedup.dedup import holds_stale
-from storage.dedup.falls import distance
+from storage.dedup.falls import FAR_MS, distance
 from storage.kernels.arrays import Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.samples.merge import copy_ranges
@@ -96,13 +97,28 @@ def needs_no_other(offsets: Int64s, times: Int64s, m: int, start_ms: int, end_ms
     other, other_last = offsets[m + 1], offsets[m + 2] - 1
     if other > other_last:
         return True
+    own = times[first : last + 1]
+    widest = widest_gap(own)
+    if len(own) < 2 or widest > SHORT_MS or not is_close(times[other : other_last + 1]):
+        return False
     least = least_gap(offsets, times, m, m + 2)
     overdue = 0
     if times[first] > start_ms and times[other] < times[first]:
         overdue = distance(times[other], times[first])
     if times[last] < end_ms and times[other_last] > times[last]:
         overdue = max(overdue, distance(times[last], times[other_last]))
-    widest = widest_gap(times[first : last + 1])
-    if max(widest, overdue) > NEAR_MS or 2 * widest > 3 * least:
+    if overdue > NEAR_MS or 2 * widest > 3 * least:
         return False
     return bool(20 * overdue < 21 * least)
+
+
+@kernel
+def is_close(times: Int64s) -> bool:
+    """Whether each time has another one SHORT_MS away at most."""
+    before = FAR_MS
+    for k in range(len(times)):
+        after = distance(times[k], times[k + 1]) if k + 1 < len(times) else FAR_MS
+        if min(before, after) > SHORT_MS:
+            return False
+        before = after
+    return True

@@ -21,9 +21,12 @@ from storage.dedup.penalty import choose_penalty
 from storage.histograms.columns import HINT_GAUGE, NO_HISTOGRAM
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
+from storage.kernels.stale import is_stale
 from storage.samples.samples import Samples
 
 __all__ = ["Algorithm", "Deduped", "dedup", "parse_algorithm", "reach_ms"]
+
+NO_KINDS: Bools = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +109,19 @@ def choose(
 def auto(samples: Samples, members: Int64s, gauges: Bools | None) -> Choice:
     """A complete replica, its holes filled by the others, without falls that no replica saw."""
     bits = samples.values.view(np.uint64)
-    levels = levels_of(samples)
+    levels, kinds = levels_of(samples), kinds_of(samples)
     guarded = np.ones(len(members) - 1, np.bool_) if gauges is None else ~gauges
     offsets, chosen = room_for(samples, members)
     if not holds_stale(bits):
-        choose_auto(members, samples.offsets, samples.timestamps, levels, guarded, offsets, chosen)
+        choose_auto(
+            members, samples.offsets, samples.timestamps, levels, kinds, guarded, offsets, chosen
+        )
         return Choice(offsets, chosen[: offsets[-1]])
     live = np.flatnonzero(bits != STALE)
     choose_auto(
         members, np.searchsorted(live, samples.offsets).astype(np.int64),
-        samples.timestamps[live], levels[live], guarded, offsets, chosen,
+        samples.timestamps[live], levels[live], kinds[live] if len(kinds) else kinds,
+        guarded, offsets, chosen,
     )  # fmt: skip
     all_offsets, all_chosen = room_for(samples, members)
     weave_markers(
@@ -139,6 +145,15 @@ def levels_of(samples: Samples) -> Float64s:
     of_histograms = samples.rows != NO_HISTOGRAM
     levels[of_histograms] = counts[samples.rows[of_histograms]]
     return levels
+
+
+def kinds_of(samples: Samples) -> Bools:
+    """Which samples are histograms; empty where all are of one kind, markers aside."""
+    if samples.rows is None:
+        return NO_KINDS
+    histograms: Bools = samples.rows != NO_HISTOGRAM
+    floats = ~histograms & ~is_stale(samples.values)
+    return histograms if histograms.any() and floats.any() else NO_KINDS
 
 
 def penalty(samples: Samples, members: Int64s, counter: bool) -> Choice:

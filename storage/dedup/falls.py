@@ -15,7 +15,7 @@ that a gauge may go up and down.
 Positions index the columns of all replicas, without stale markers; a replica is a range of them.
 """
 
-from storage.dedup.algorithm import FALL_STEP_MS
+from storage.dedup.algorithm import REACH_UNITS, SHORT_MS, UNIT_MS
 from storage.kernels.arrays import Float64s, Int64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.samples.search import first_at_least
@@ -23,8 +23,10 @@ from storage.samples.search import first_at_least
 # Larger than every distance that is compared, and small enough to be multiplied by 21.
 FAR_MS = 1 << 58
 # How much later than another sample one with a smaller timestamp may have been read: Prometheus
-# gives a scrape 10 s unless told otherwise, and clocks of replicas may differ by 2 s.
-LATE_MS = 12_000
+# gives a scrape 10 s unless it is configured otherwise, and never more than its interval, and
+# clocks of replicas may differ by 2 s.
+SLOW_MS = 10_000
+SKEW_MS = 2_000
 
 
 @kernel_part
@@ -35,6 +37,12 @@ def distance(before: int, after: int) -> int:
 
 
 @kernel_part
+def unit_of(interval: int) -> int:
+    """What distances are multiples of at a scrape interval; FAR_MS: it is not known."""
+    return interval if SHORT_MS < interval < FAR_MS else UNIT_MS
+
+
+@kernel_part
 def is_deep(before: float, after: float) -> bool:
     """Whether a value falls as counters do: to less than half, and not below zero."""
     return 2 * after < before and after >= 0
@@ -42,13 +50,21 @@ def is_deep(before: float, after: float) -> bool:
 
 @kernel
 def fell(
-    times: Int64s, values: Float64s, first: int, last: int, low: int, high: int, deep: bool
+    times: Int64s,
+    values: Float64s,
+    first: int,
+    last: int,
+    interval: int,
+    low: int,
+    high: int,
+    deep: bool,
 ) -> bool:
     """Whether the value falls in a step from one of the positions first to last to the next, that
-    overlaps (low, high). Longer steps than FALL_STEP_MS show nothing. deep: only as counters do."""
+    overlaps (low, high). Steps of more than REACH_UNITS show nothing. deep: only as counters do."""
+    longest = REACH_UNITS * unit_of(interval)
     k = max(first, first_at_least(times, first, last + 1, low + 1) - 1) + 1
     while k <= last and times[k - 1] < high:
-        known = distance(times[k - 1], times[k]) <= FALL_STEP_MS
+        known = distance(times[k - 1], times[k]) <= longest
         falls = is_deep(values[k - 1], values[k]) if deep else values[k] < values[k - 1]
         if known and falls:
             return True
@@ -62,21 +78,27 @@ def switch_is_sound(
     values: Float64s,
     p_start: int,
     p_end: int,
+    p_interval: int,
     x: int,
     q_start: int,
     q_end: int,
+    q_interval: int,
     y: int,
 ) -> bool:
-    """Whether y of replica q, at q_start:q_end, may come next after the earlier x of replica p."""
+    """Whether y of replica q, at q_start:q_end, may come next after the earlier x of replica p.
+
+    The intervals are those of the scrapes there, FAR_MS if unknown.
+    """
     low, high = times[x], times[y]
+    late = min(p_interval, SLOW_MS) + SKEW_MS
     passed = coming = False
-    if distance(low, high) <= LATE_MS:
-        passed = fell(times, values, p_start, x, low - LATE_MS, high, True)
-        coming = fell(times, values, y, q_end - 1, low, high + LATE_MS, True)
+    if distance(low, high) <= late:
+        passed = fell(times, values, p_start, x, p_interval, low - late, high, True)
+        coming = fell(times, values, y, q_end - 1, q_interval, low, high + late, True)
         if passed and coming:
             return False
     if not values[y] < values[x]:
         return True
-    if not passed and fell(times, values, q_start, y, low, high, False):
+    if not passed and fell(times, values, q_start, y, q_interval, low, high, False):
         return True
-    return not coming and fell(times, values, x, p_end - 1, low, high, False)
+    return not coming and fell(times, values, x, p_end - 1, p_interval, low, high, False)

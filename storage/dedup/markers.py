@@ -2,7 +2,8 @@
 
 A marker ends the series only if no other replica is alive at its time. A replica is alive at a
 time if its latest sample up to then is no marker and not SILENT_MS old: alone, it would still be
-seen by a query. A sample beats a marker of the same time.
+seen by a query. Where scrapes come further apart, for it as for the replica that ends, one that is
+not older than half an interval over one will do. A sample beats a marker of the same time.
 
 Positions index the columns of all series, markers included.
 """
@@ -10,7 +11,8 @@ Positions index the columns of all series, markers included.
 import numpy as np
 
 from storage.dedup.algorithm import SILENT_MS
-from storage.dedup.falls import distance
+from storage.dedup.auto import interval_at
+from storage.dedup.falls import FAR_MS, distance
 from storage.kernels.arrays import Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.kernels.stale import STALE_NAN_BITS
@@ -62,7 +64,7 @@ def final_markers(
     count = 0
     for m in range(first, last):
         for k in range(offsets[m], offsets[m + 1]):
-            if bits[k] != STALE or others_live(first, last, m, times[k], offsets, times, bits):
+            if bits[k] != STALE or others_live(first, last, m, k, offsets, times, bits):
                 continue
             # Sorted in by hand: they are few, and compiling a sort takes seconds.
             place = count
@@ -79,14 +81,22 @@ def final_markers(
 
 @kernel
 def others_live(
-    first: int, last: int, member: int, t: int, offsets: Int64s, times: Int64s, bits: UInt64s
+    first: int, last: int, member: int, k: int, offsets: Int64s, times: Int64s, bits: UInt64s
 ) -> bool:
-    """Whether a member of first to last-1 other than `member` is alive at a time."""
+    """Whether a member of first to last-1 other than `member` is alive at its position k."""
+    t = times[k]
     for other in range(first, last):
         if other == member:
             continue
         low, high = offsets[other], offsets[other + 1]
         at = first_at_least(times, low, high, t + 1) - 1
-        if at >= low and bits[at] != STALE and distance(times[at], t) < SILENT_MS:
+        if at < low or bits[at] == STALE:
+            continue
+        age = distance(times[at], t)
+        if age < SILENT_MS:
+            return True
+        interval = interval_at(times, low, high, at)
+        interval = min(interval, interval_at(times, offsets[member], offsets[member + 1], k))
+        if interval < FAR_MS and 2 * age <= 3 * interval:
             return True
     return False

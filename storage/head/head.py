@@ -162,6 +162,10 @@ class HeadSnapshot:
             side = with_extras(self.extras, *self.pool.read_side(start_ms, end_ms))
         return HeadSamples(self, (start_ms, end_ms), side)
 
+    def pick(self, rows: Int64s) -> "HeadSnapshot":
+        """The same of some rows."""
+        return replace(self, pool=self.pool.rows(rows))
+
 
 @dataclass(frozen=True, slots=True)
 class HeadSamples:
@@ -199,8 +203,7 @@ class HeadSamples:
 
     def pick(self, rows: Int64s) -> "HeadSamples":
         """The same of some rows, for plain samples."""
-        snapshot = replace(self.snapshot, pool=self.snapshot.pool.rows(rows))
-        return replace(self, snapshot=snapshot, side=take_rows(self.side, rows))
+        return replace(self, snapshot=self.snapshot.pick(rows), side=take_rows(self.side, rows))
 
     def _with_side(self, in_order: Samples, first_row: int, end_row: int) -> list[Samples]:
         if not len(self.side):

@@ -1,7 +1,8 @@
 """Reads of one tenant: selectors over heads and segments, deduplicated, and the label queries.
 
-All I/O of a selector happens in select(): the index is asked, heads are snapshotted, segments are
-read. What comes back computes on memory only, block by block.
+The I/O of a selector happens in select(): the index is asked, heads are snapshotted, segments are
+read. What comes back computes on memory, block by block; only replicas that are scraped minutes
+apart are read once more (storage/read/selection.py).
 
 Invariants:
 * What was acknowledged before select() was called is in the selection.
@@ -15,6 +16,7 @@ import numpy as np
 from storage.catalog.metadata import Description, gauge_rows
 from storage.dedup.algorithm import Algorithm, reach_ms
 from storage.errors import LimitExceeded
+from storage.head.head import HeadSnapshot
 from storage.kernels.arrays import Bools, Int64s
 from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.labels.matchers import Matcher
@@ -33,6 +35,8 @@ from storage.segments.segment import SegmentMeta, overlapping
 from storage.series.index import TenantIndex
 from storage.shard.shard import Shard, ShardView
 from storage.tenants.rules import NO_RULES, TenantRules
+
+INT64 = np.iinfo(np.int64)
 
 
 class StorageQuerier:
@@ -112,15 +116,22 @@ class StorageQuerier:
         view = self._shard.view()
         grouping = self._index.group(refs, self._replica_labels) if self._replica_labels else None
         if grouping is None:
-            return self._read(view, refs, labels, *span)
+            return self._read(view, self._snapshots(view, refs), labels, span)
         order, members = grouping.order, grouping.members
         labels = labels.take(order)
-        around = reach_ms(self._algorithm, int(np.diff(members).max()))
-        stored = self._read(view, refs[order], labels, span[0] - around, span[1] + around)
+        snapshots = self._snapshots(view, refs[order])
+        around_ms = reach_ms(self._algorithm, int(np.diff(members).max()))
+        stored = self._read(view, snapshots, labels, widened(span, around_ms))
+
+        def wider(rows: Int64s, around_ms: int) -> Samples:
+            picked = [snapshot.pick(rows) for snapshot in snapshots]
+            found = self._read(view, picked, stored.labels.take(rows), widened(span, around_ms))
+            return found.read(0, len(rows))
+
         rule = DedupRule(grouping.names, self._algorithm, counter=counter)
         labels = labels.take(members[:-1]).drop(grouping.names)
         gauges = gauge_rows(self._shard.metadata, self._tenant, labels)
-        return DedupSelection(labels, stored, members, order, rule, span, gauges)
+        return DedupSelection(labels, stored, members, order, rule, span, gauges, wider)
 
     def exemplars(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
@@ -182,14 +193,21 @@ class StorageQuerier:
             )
         return refs
 
-    def _read(
-        self, view: ShardView, refs: Int64s, labels: LabelFrame, start_ms: int, end_ms: int
-    ) -> StoredSelection:
+    def _snapshots(self, view: ShardView, refs: Int64s) -> list[HeadSnapshot]:
         with self._shard.lock:
-            snapshots = [head.snapshot(refs) for head in view.heads]
-        heads = tuple(snapshot.between(start_ms, end_ms) for snapshot in snapshots)
-        segments = overlapping(view.segments, start_ms, end_ms)
-        sealed = self._read_segments(segments, refs, start_ms, end_ms)
+            return [head.snapshot(refs) for head in view.heads]
+
+    def _read(
+        self,
+        view: ShardView,
+        snapshots: Sequence[HeadSnapshot],
+        labels: LabelFrame,
+        span: tuple[int, int],
+    ) -> StoredSelection:
+        """The samples of the series of the snapshots in a span; there is at least one snapshot."""
+        heads = tuple(snapshot.between(*span) for snapshot in snapshots)
+        segments = overlapping(view.segments, *span)
+        sealed = self._read_segments(segments, snapshots[0].pool.refs, *span)
         return StoredSelection(labels, sealed, heads)
 
     def _read_segments(
@@ -207,8 +225,7 @@ class StorageQuerier:
         return take_rows(found, np.argsort(order, kind="stable"))
 
     def _has_samples(self, view: ShardView, refs: Int64s, start_ms: int, end_ms: int) -> Bools:
-        with self._shard.lock:
-            snapshots = [head.snapshot(refs) for head in view.heads]
+        snapshots = self._snapshots(view, refs)
         has = np.zeros(len(refs), np.bool_)
         for snapshot in snapshots:
             has |= snapshot.between(start_ms, end_ms).counts() > 0
@@ -217,3 +234,8 @@ class StorageQuerier:
             found = self._shard.files.series.in_range(segments, start_ms, end_ms)
             has |= np.isin(self._shard.table.ids[refs], found)
         return has
+
+
+def widened(span: tuple[int, int], around_ms: int) -> tuple[int, int]:
+    """The span and as much on both sides of it, as far as int64 holds timestamps."""
+    return max(span[0] - around_ms, int(INT64.min)), min(span[1] + around_ms, int(INT64.max))

@@ -1,21 +1,25 @@
 """What a selector matched in storage, frozen: series as stored, or replicas made one.
 
-Reading computes on memory only, block by block of rows, and may be done in any order of blocks and
-from any thread.
+Reading computes on memory, block by block of rows, and may be done in any order of blocks and from
+any thread. Only for groups of replicas with scrape intervals of minutes or more, it goes to the
+segments once more: how far they must be read around the range shows only then.
 
 Invariants:
 * Rows are distinct label sets, and the samples of a row are the same however blocks are cut.
 * read_origins() has the timestamps of read(), and stale markers where read() has them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
-from storage.dedup.algorithm import Algorithm
+from storage.dedup.algorithm import LEVELS_MS, Algorithm, reach_ms
 from storage.dedup.complete import LEAD, UNDECIDED, complete_groups, ranges_of
 from storage.dedup.dedup import Deduped, dedup
+from storage.dedup.reach import unsettled_groups
 from storage.errors import LimitExceeded
 from storage.head.head import HeadSamples
 from storage.kernels.arrays import Bools, Float64s, Int64s
@@ -73,6 +77,10 @@ class StoredSelection:
         return one_row(self.labels.symbols)
 
 
+# Reads some rows of a selection, by their numbers, so many ms further around its span.
+Wider = Callable[[Int64s, int], Samples]
+
+
 @dataclass(frozen=True, slots=True)
 class DedupRule:
     """How replicas become one series. counter: a fall of a value is a reset, for `penalty`."""
@@ -88,7 +96,8 @@ class DedupSelection:
 
     Rows members[g]:members[g+1] of `stored` are group g; it may reach out of the span, because what
     is chosen within it may depend on samples around it. Row i of `stored` was matched as order[i].
-    gauges: the groups that metadata tells to be gauges; None if there are none.
+    gauges: the groups that metadata tells to be gauges; None if there are none. wider: reads rows
+    of `stored` again; None: `stored` reaches as far as it ever must.
     """
 
     labels: LabelFrame
@@ -98,6 +107,7 @@ class DedupSelection:
     rule: DedupRule
     span: tuple[int, int]
     gauges: Bools | None = None
+    wider: Wider | None = None
 
     def read(self, first_row: int, end_row: int) -> Samples:
         if self._seems_complete(first_row, end_row):
@@ -130,7 +140,7 @@ class DedupSelection:
         sizes = self.members[groups + 1] - self.members[groups]
         members = np.concatenate([[0], np.cumsum(sizes)])
         rows = ranges(self.members[groups], members)
-        others = self.stored.pick(rows).read(0, len(rows))
+        others = self._settled(self.stored.pick(rows).read(0, len(rows)), groups)
         others = self.chosen(others, members, groups).samples
         places = np.arange(len(counts))
         places[rest] = len(counts) + np.arange(len(rest))
@@ -150,7 +160,27 @@ class DedupSelection:
         """The replicas' samples, also around the span, of the groups [first_row, end_row), and
         where each group begins among them."""
         members = self.members[first_row : end_row + 1]
-        return self.stored.read(int(members[0]), int(members[-1])), members - members[0]
+        samples = self.stored.read(int(members[0]), int(members[-1]))
+        return self._settled(samples, np.arange(first_row, end_row)), members - members[0]
+
+    def _settled(self, samples: Samples, groups: Int64s) -> Samples:
+        """The replicas' samples of these groups, further around the span where `auto` needs more
+        to decide than `samples` has."""
+        if self.rule.algorithm is not Algorithm.AUTO or self.wider is None:
+            return samples
+        sizes = self.members[groups + 1] - self.members[groups]
+        members = np.concatenate([[0], np.cumsum(sizes)])
+        for known_ms, longest_ms in pairwise(LEVELS_MS):
+            found = unsettled_groups(samples, members, self.span, known_ms)
+            if not len(found):
+                break
+            around_ms = reach_ms(Algorithm.AUTO, int(sizes[found].max()), longest_ms)
+            offsets = np.concatenate([[0], np.cumsum(sizes[found])])
+            more = self.wider(ranges(self.members[groups[found]], offsets), around_ms)
+            places = np.arange(samples.series_count)
+            places[ranges(members[found], offsets)] = samples.series_count + np.arange(offsets[-1])
+            samples = take_rows(stack([samples, more]), places)
+        return samples
 
     def chosen(
         self, samples: Samples, members: Int64s, groups: Int64s, *, provenance: bool = False

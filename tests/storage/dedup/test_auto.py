@@ -147,9 +147,74 @@ def test_a_known_gauge_may_fall() -> None:
     assert (51 * S, 141.0, 1) not in deduped(members)
 
 
-def test_a_long_gap_is_a_hole_at_any_interval() -> None:
-    far = [(0, 1.0), (600 * S, 2.0)]
-    assert [t for t, _, _ in deduped([far, [(300 * S, 1.5)]])] == [0, 300 * S, 600 * S]
+@pytest.mark.parametrize("step_s", [0.25, 1, 5, 15, 90, 120, 300, 600, 3_600])
+@pytest.mark.parametrize("later", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_as_many_samples_as_one_replica_at_any_interval(step_s: float, later: float) -> None:
+    first = [line(step_s * k) for k in range(24)]
+    second = [line(step_s * (k + later)) for k in range(24)]
+    expected = [(t, v, 0) for t, v in first]
+    overdue = [(t, v, 1) for t, v in second[-1:] if later > 0.5]
+    found = deduped([first, second])
+    assert found in (expected, expected + overdue)
+    # Scrapes missed one by one and in a run are made up for, and by no more than one sample each,
+    # or two that are half an interval away from everything.
+    kept = [sample for k, sample in enumerate(first) if k not in (3, 9, 10, 11, 17)]
+    found = deduped([kept, second])
+    times = [t for t, _, _ in found]
+    assert 24 - 1 <= len(found) <= 24 + (3 if later == 0.5 else 1)
+    assert max(b - a for a, b in zip(times, times[1:], strict=False)) <= 1_950 * step_s
+    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 390 * step_s
+
+
+@pytest.mark.parametrize("step_s", [1, 15, 300, 3_600])
+def test_a_gap_of_many_intervals_is_a_hole_for_a_sample_alone(step_s: float) -> None:
+    first = [line(step_s * k) for k in (0, 1, 2, 3, 200, 201, 202)]
+    alone = line(step_s * 100.3)
+    assert deduped([first, [alone]])[4] == (*alone, 1)
+
+
+def test_samples_alone_show_no_interval() -> None:
+    """Two of which nothing is known but that they are minutes apart, and two that are not."""
+    assert [t for t, _, _ in deduped([[line(0)], [line(241)]])] == [0, 241 * S]
+    assert [t for t, _, _ in deduped([[line(0)], [line(239)]])] == [0]
+
+
+def histograms(*times_s: float) -> Series:
+    return [(t, naive.Count(v)) for t, v in map(line, times_s)]
+
+
+def floats(*times_s: float) -> Series:
+    return [line(t) for t in times_s]
+
+
+@pytest.mark.parametrize(
+    ("members", "taken"),
+    [
+        # What is missing of one kind is made up for by samples of this kind only.
+        ([histograms(0, 15, 30, 60, 75), floats(4, 19, 34, 49, 64)], []),
+        ([floats(0, 15, 30, 60, 75), histograms(4, 19, 34, 49, 64)], []),
+        ([histograms(0, 15, 30, 60, 75), histograms(4, 19, 34, 49, 64)], [49]),
+        (
+            [floats(0, 15, 30, 60), floats(4, 19, 34), histograms(5, 20, 35, 50), floats(49.5)],
+            [49.5],
+        ),
+        ([floats(0, 15, 30, 60), histograms(5, 20, 35, 48, 64), floats(6, 21, 36, 47)], [47]),
+        # At the ends, too.
+        ([histograms(0, 15, 30), floats(4, 19, 34, 49, 64)], []),
+        ([floats(60, 75, 90), histograms(4, 19, 34, 49, 64)], []),
+        # Where the kind changes in the hole, either may be right, and no values are compared.
+        (
+            [floats(0, 15, 30) + histograms(105, 120), floats(4, 49, 64) + histograms(79, 94)],
+            [49, 64, 79, 94],
+        ),
+        # A replica that has none of the kind at all, but long after the other one has ended.
+        ([histograms(0, 15, 30), floats(300, 315, 330)], [300, 315, 330]),
+    ],
+)
+def test_kinds_do_not_fill_each_others_holes(members: list[Series], taken: list[float]) -> None:
+    found = deduped(members)
+    assert [t for t, _, source in found if source > 0] == [t * S for t in taken]
+    assert found == naive.auto(members)
 
 
 def test_extreme_timestamps() -> None:
@@ -158,25 +223,26 @@ def test_extreme_timestamps() -> None:
     assert [t for t, _, _ in deduped(members)] == [least, 0, most]
 
 
-intervals = st.sampled_from([5 * S, 15 * S, 15 * S, 60 * S])
+intervals = st.sampled_from([S, 5 * S, 15 * S, 15 * S, 60 * S, 89 * S, 300 * S, 3_600 * S])
 
 
 @st.composite
 def replica(draw: st.DrawFn) -> Series:
     """Samples in a rhythm that is often broken, of a value that sometimes falls."""
-    step = draw(intervals)
+    step, kind = draw(intervals), draw(st.sampled_from([float, float, naive.Count]))
     t, value = draw(st.integers(0, 20)) * S, 50
     found: Series = []
     for _ in range(draw(st.integers(0, 14))):
-        found.append((t, float(value)))
+        found.append((t, kind(value)))
         t += step * draw(st.sampled_from([1, 1, 1, 1, 2, 3])) + draw(st.integers(-2, 2))
-        t += draw(st.sampled_from([0] * 12 + [S, 7 * S, 200 * S, 400 * S]))
+        t += draw(st.sampled_from([0] * 12 + [S, 7 * S, 200 * S, 400 * S, 7 * step, 20 * step]))
+        kind = draw(st.sampled_from([kind] * 8 + [float]))
         value += draw(st.sampled_from([0, 1, 3, 3, 8, 8, -4, -40]))
         value = max(value, draw(st.integers(-1, 5)))
     return found
 
 
-@settings(max_examples=250)
+@settings(max_examples=400)
 @given(st.lists(replica(), min_size=1, max_size=3), st.booleans())
 def test_the_kernels_do_as_their_twin(members: list[Series], gauge: bool) -> None:
     assert deduped(members, gauge=gauge) == naive.auto(members, guarded=not gauge)

@@ -60,7 +60,7 @@ def scraped(draw: st.DrawFn) -> Times:
     times, t = [], draw(st.integers(0, 30_000))
     t += draw(st.sampled_from([0, 0, 500_000, 590_000, 700_000]))
     for _ in range(draw(st.integers(0, 3))):
-        interval = draw(st.sampled_from([15_000, 15_000, 30_000, 5_000, 200_000]))
+        interval = draw(st.sampled_from([15_000, 15_000, 30_000, 5_000, 90_000, 200_000]))
         for _ in range(draw(st.integers(0, 60))):
             t += interval * draw(st.sampled_from([1] * 40 + [2, 9]))
             times.append(t + draw(st.sampled_from([0] * 8 + [1, 40, 700])))
@@ -118,6 +118,11 @@ def without(low: int, high: int, times: Times = REGULAR) -> Times:
         ([cut(0, 800_000), cut(0, 810_000, shifted(5_000))], True),
         ([cut(0, 800_000), shifted(5_000)], False),
         ([REGULAR[::4], REGULAR], False),  # the second one is scraped more often
+        # Of longer intervals not all that counts may be known.
+        ([REGULAR[::6], shifted(5_000, REGULAR[::6])], True),
+        ([REGULAR[::7], shifted(5_000, REGULAR[::7])], False),
+        ([REGULAR, [800_000]], False),
+        ([[800_000], [795_000, 805_000]], False),
     ],
 )
 def test_which_groups_are_complete(replicas: list[Times], complete: bool) -> None:

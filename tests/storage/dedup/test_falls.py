@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from storage.dedup.auto import interval_at
 from storage.dedup.falls import switch_is_sound
 from tests.twins.storage import dedup as naive
 from tests.twins.storage.dedup import Member
@@ -25,7 +26,11 @@ def is_sound(p: Member, x: int, q: Member, y: int) -> bool:
     at_x = [t for t, _ in p].index(x)
     at_y = len(p) + [t for t, _ in q].index(y)
     ends = len(p), len(p) + len(q)
-    return bool(switch_is_sound(times, values, 0, ends[0], at_x, ends[0], ends[1], at_y))
+    of_p = interval_at(times, 0, ends[0], at_x)
+    of_q = interval_at(times, ends[0], ends[1], at_y)
+    return bool(
+        switch_is_sound(times, values, 0, ends[0], of_p, at_x, ends[0], ends[1], of_q, at_y)
+    )
 
 
 CASES = {
@@ -95,13 +100,28 @@ def test_what_is_too_late_to_have_been_read_before_is_another_fall() -> None:
     assert is_sound(p, 15 * S, q, 28 * S)
 
 
+def test_a_fast_scrape_is_not_read_later_than_it_may_take() -> None:
+    """Scraped each second, a fall 4 s before is another one; each quarter of a minute, it may be
+    the one that the other replica is about to see."""
+    p = [(-2, 90), (-1, 100), (0, 12), (1, 13), (2, 14), (3, 15), (4, 99), (20, 99)]
+    q = [(4.5, 109), (5.5, 10), (6.5, 11), (7.5, 12), (20.5, 99)]
+    by_second, by_quarter = (
+        [[(round(t * scale * S), float(v)) for t, v in one] for one in (p, q)] for scale in (1, 15)
+    )
+    assert is_sound(by_second[0], 4 * S, by_second[1], round(5.5 * S))
+    p = samples((0, 100), (15, 12), (19, 99), (30, 99), (45, 99), (60, 99))
+    q = samples((6, 109), (21, 10), (36, 11), (51, 12))
+    assert not is_sound(p, 19 * S, q, 21 * S)
+
+
 @st.composite
 def replica(draw: st.DrawFn) -> list[tuple[int, float]]:
     t, value = draw(st.integers(0, 20)) * S, 50
+    step = draw(st.sampled_from([S // 3, 5 * S, 5 * S, 100 * S, 1_200 * S]))
     found = []
     for _ in range(draw(st.integers(1, 12))):
         found.append((t, float(value)))
-        t += draw(st.sampled_from([5, 15, 15, 15, 30, 370])) * S
+        t += step * draw(st.sampled_from([1, 3, 3, 3, 6, 74]))
         value = max(0, value + draw(st.sampled_from([1, 3, 8, 8, -4, -40])))
     return found
 

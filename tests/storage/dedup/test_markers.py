@@ -43,6 +43,18 @@ SCENES: dict[str, tuple[list[Series], list[tuple[int, float | str, int]]]] = {
         ],
         [(0, 1.0, 0), (15, 1.0, 0), (34, STALE, 1), (90, 1.0, 0), (105, 1.0, 0), (124, STALE, 1)],
     ),
+    "scraped every ten minutes, the other's last sample is older than a query looks back": (
+        [scraped(0, 600, 1_200, ends_s=1_800), scraped(100, 700, 1_300, 1_900, 2_500)],
+        [(0, 1.0, 0), (600, 1.0, 0), (1_200, 1.0, 0), (1_900, 1.0, 1), (2_500, 1.0, 1)],
+    ),
+    "scraped every ten minutes, the other had missed its next scrapes": (
+        [scraped(0, 600, 1_200, 1_800, 2_400, ends_s=3_000), scraped(480, 1_080, 2_090)],
+        [*[(t, 1.0, 0) for t in range(0, 3_000, 600)], (3_000, STALE, 0)],
+    ),
+    "the one that ends is scraped more often than the other": (
+        [scraped(0, 60, 120, 180, 240, 300, 360, 420, ends_s=480), scraped(100, 1_000, 1_900)],
+        [*[(t * 60, 1.0, 0) for t in range(8)], (480, STALE, 0), (1_000, 1.0, 1), (1_900, 1.0, 1)],
+    ),
     "a marker alone": ([[], scraped(ends_s=5)], [(5, STALE, 1)]),
     "a sample beats a marker of its time": (
         [scraped(0, 15, 30), [(30 * S, STALE)]],
@@ -59,11 +71,11 @@ def test_scene(what: str) -> None:
 
 @st.composite
 def replica(draw: st.DrawFn) -> Series:
-    t = draw(st.integers(0, 30)) * S
+    t, step = draw(st.integers(0, 30)) * S, draw(st.sampled_from([15, 15, 200, 600])) * S
     found: Series = []
     for _ in range(draw(st.integers(0, 12))):
         found.append((t, STALE if draw(st.integers(0, 3)) == 0 else 1.0))
-        t += 15 * S * draw(st.sampled_from([1, 1, 1, 2])) + draw(st.sampled_from([0, 0, SILENT_MS]))
+        t += step * draw(st.sampled_from([1, 1, 1, 2])) + draw(st.sampled_from([0, 0, SILENT_MS]))
     return found
 
 

@@ -69,6 +69,58 @@ def test_auto_gives_the_same_in_every_window(
     assert points(select(database, span)) == [p for p in whole if span[0] <= p[1] <= span[1]]
 
 
+STEPS_S = (1, 60, 100, 300, 600, 3_600)
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """Pairs of many scrape intervals, some scrapes missing; the older half is in a segment."""
+    rng = np.random.default_rng(5)
+    with opened(tmp_path_factory.mktemp("data")) as made:
+        for half in range(2):
+            for step_s in STEPS_S:
+                ticks = np.arange(60 * half, 60 * half + 60)
+                for replica, later in (("a", 0.0), ("b", 0.4)):
+                    kept = ticks[rng.random(60) > 0.15]
+                    times = (60 * HOUR + (kept - 60 + later) * step_s * 1_000).astype(int).tolist()
+                    points = [(t, 1.0) for t in times]
+                    write(made, [series(f"every_{step_s}", points, replica=replica)])
+                    # One is scraped more often than the other.
+                    points = points[:: 5 if replica == "b" else 1]
+                    write(made, [series(f"mixed_{step_s}", points, replica=replica)])
+            if not half:
+                shard = made._shards[0]
+                shard._start_seal()
+                assert shard._sealing is not None
+                shard._sealing.join()
+        yield made
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(-400_000, 400_000), st.integers(0, 3_000), st.sampled_from([1, 60, 3_600]))
+def test_windows_agree_at_any_interval(
+    slow: Database, start: int, length: int, unit_s: int
+) -> None:
+    start_ms = 60 * HOUR + start * unit_s
+    span = (start_ms, start_ms + length * unit_s)
+    whole = points(select(slow, WHOLE))
+    selection = select(slow, span)
+    assert points(selection) == [p for p in whole if span[0] <= p[1] <= span[1]]
+    samples = selection.read(0, selection.labels.rows)
+    origins = selection.read_origins(0, selection.labels.rows)
+    assert origins.timestamps.tolist() == samples.timestamps.tolist()
+
+
+def test_pairs_are_not_denser_at_any_interval(slow: Database) -> None:
+    selection = select(slow, WHOLE)
+    for row in range(selection.labels.rows):
+        labels = selection.labels.labelset(row)["__name__"].split("_")
+        if labels[0] == "every":
+            times = selection.read(row, row + 1).timestamps
+            assert 110 <= len(times) <= 125
+            assert np.diff(times).min() >= 390 * int(labels[1])
+
+
 @settings(max_examples=40)
 @given(st.integers(-10_000, HOUR), st.integers(0, HOUR), st.integers(0, 3), st.integers(1, 4))
 def test_complete_replicas_and_others_are_put_together(

@@ -1,7 +1,8 @@
 """Plain Python twins of the dedup algorithms: slow, and close to their descriptions.
 
-A member is a list of (timestamp, value); a value is a float, and STALE stands for the marker. What
-comes out is a list of (timestamp, value, number of the member).
+A member is a list of (timestamp, value); a value is a float, a Count stands for a histogram of so
+many observations, and STALE for the marker. What comes out is a list of (timestamp, value, number
+of the member).
 """
 
 from __future__ import annotations
@@ -10,11 +11,21 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from storage.dedup.algorithm import FALL_STEP_MS, INTERVAL_REACH_MS, NEAR_MS, SILENT_MS
-from storage.dedup.auto import APART_TENTHS, GAPS_ASIDE
-from storage.dedup.falls import LATE_MS
-
 STALE = "stale"
+SECOND = 1_000
+MINUTE = 60 * SECOND
+# What distances are multiples of: the scrape interval if it is longer than this, or else a minute.
+SHORT = 90 * SECOND
+# Neighbours further apart are not of one interval, and no interval counts as longer.
+LONGEST = 150 * MINUTE
+GAPS_ASIDE = 3
+SHARES = (Fraction(1, 2), Fraction(2, 5))
+
+
+class Count(float):
+    """The observations of a histogram."""
+
+
 Member = Sequence[tuple[int, float]]
 Raw = Sequence[tuple[int, float | str]]
 Out = list[tuple[int, float, int]]
@@ -41,15 +52,25 @@ def final_markers(members: Sequence[Raw], taken: set[int]) -> list[tuple[int, fl
     for number, member in enumerate(members):
         for t, value in member:
             others = [m for k, m in enumerate(members) if k != number]
-            if value == STALE and t not in taken and not any(is_alive(o, t) for o in others):
+            if (
+                value == STALE
+                and t not in taken
+                and not any(is_alive(o, member, t) for o in others)
+            ):
                 taken = taken | {t}
                 found.append((t, STALE, number))
     return found
 
 
-def is_alive(member: Raw, at: int) -> bool:
-    past = [sample for sample in member if sample[0] <= at]
-    return bool(past) and past[-1][1] != STALE and at - past[-1][0] < SILENT_MS
+def is_alive(other: Raw, member: Raw, at: int) -> bool:
+    """Whether the other one has a sample of the last five minutes or, scraped more seldom, of the
+    last one and a half intervals."""
+    past = [sample for sample in other if sample[0] <= at]
+    if not past or past[-1][1] == STALE:
+        return False
+    age = at - past[-1][0]
+    interval = min(interval_at(other, past[-1][0]), interval_at(member, at))
+    return age < 5 * MINUTE or (interval < math.inf and 2 * age <= 3 * interval)
 
 
 def fill_holes(base: Out, members: Sequence[Member], number: int, guarded: bool) -> Out:
@@ -68,14 +89,22 @@ def fill_holes(base: Out, members: Sequence[Member], number: int, guarded: bool)
     return out
 
 
-def interval_at(member: Member, at: int) -> float:
-    """The second smallest gap near a sample, the only one there is, or infinity."""
+def unit(interval: float) -> float:
+    return interval if SHORT < interval < math.inf else MINUTE
+
+
+def interval_at(member: Raw, at: int) -> float:
+    """The second smallest gap near a sample, the only one there is, or infinity. Near is what is
+    six units of its smaller neighbouring gap away."""
     times = [t for t, _ in member]
     k = times.index(at)
+    beside = [abs(t - at) for t in times[max(0, k - 1) : k + 2] if t != at]
+    if min(beside, default=math.inf) > LONGEST:
+        return math.inf
     near = times[max(0, k - GAPS_ASIDE) : k + GAPS_ASIDE + 1]
-    near = [t for t in near if abs(t - at) <= INTERVAL_REACH_MS]
+    near = [t for t in near if abs(t - at) <= 6 * unit(min(beside))]
     gaps = sorted(after - before for before, after in zip(near, near[1:], strict=False))
-    return gaps[min(1, len(gaps) - 1)] if gaps else math.inf
+    return min(gaps[min(1, len(gaps) - 1)], LONGEST)
 
 
 class Hole:
@@ -93,68 +122,85 @@ class Hole:
         self.x, self.y, self.inside = x, y, inside
         self.members, self.number, self.guarded = members, number, guarded
 
-    def near_x(self, t: int) -> bool:
-        return self.x is not None and t - self.x[0] <= NEAR_MS
+    def own(self, t: int) -> float:
+        return interval_at(self.members[self.number], t)
 
-    def near_y(self, t: int) -> bool:
-        return self.y is not None and self.y[0] - t <= NEAR_MS
+    def at_side(self, side: tuple[int, float, int] | None) -> float:
+        return math.inf if side is None else interval_at(self.members[side[2]], side[0])
 
-    def interval(self, t: int) -> float:
-        found = [interval_at(self.members[self.number], t)]
-        for side, near in ((self.x, self.near_x(t)), (self.y, self.near_y(t))):
-            if side is not None and near:
-                found.append(interval_at(self.members[side[2]], side[0]))
-        return min(found)
+    def near(self, t: int, side: tuple[int, float, int] | None) -> tuple[int, float, int] | None:
+        """The neighbour, if it is near."""
+        if side is None:
+            return None
+        return side if abs(t - side[0]) <= 4 * unit(min(self.own(t), self.at_side(side))) else None
 
     def is_wanted(self, t: int, share: Fraction) -> bool:
-        x = self.x[0] if self.x is not None and self.near_x(t) else None
-        y = self.y[0] if self.y is not None and self.near_y(t) else None
+        x, y = self.near(t, self.x), self.near(t, self.y)
+        if share < SHARES[0] and (x is None or y is None):
+            return False
         if x is None and y is None:
             return True
-        interval = self.interval(t)
+        interval = min(self.own(t), self.at_side(x), self.at_side(y))
         if interval == math.inf:
             return False
         apart = share * int(interval)
-        if x is not None and t - x < apart or y is not None and y - t < apart:
+        if x is not None and t - x[0] < apart or y is not None and y[0] - t < apart:
             return False
         if x is not None and y is not None:
-            return 2 * (y - x) > 3 * interval
-        own = [s for s, _ in self.members[self.number] if abs(s - t) <= INTERVAL_REACH_MS]
+            return 2 * (y[0] - x[0]) > 3 * interval
+        own = [s for s, _ in self.members[self.number] if abs(s - t) <= 6 * unit(interval)]
         if x is not None:
-            return any(20 * (s - x) >= 21 * interval for s in own if s >= t)
+            return any(20 * (s - x[0]) >= 21 * interval for s in own if s >= t)
         assert y is not None
-        return any(20 * (y - s) >= 21 * interval for s in own if s <= t)
+        return any(20 * (y[0] - s) >= 21 * interval for s in own if s <= t)
 
-    def may_follow_x(self, t: int) -> bool:
-        if self.x is None or not self.guarded or not self.near_x(t):
-            return True
-        return switch_is_sound(self.members[self.x[2]], self.x[0], self.members[self.number], t)
+    def fits(self, t: int, value: float) -> bool:
+        """Whether it is of the kind of a near neighbour, if there is one."""
+        found = [side for side in (self.near(t, self.x), self.near(t, self.y)) if side is not None]
+        return not found or any(kind(value) == kind(side[1]) for side in found)
 
-    def may_precede_y(self, t: int) -> bool:
-        if self.y is None or not self.guarded or not self.near_y(t):
+    def may_follow_x(self, t: int, value: float) -> bool:
+        x = self.near(t, self.x)
+        if x is None or not self.guarded or kind(x[1]) != kind(value):
             return True
-        return switch_is_sound(self.members[self.number], t, self.members[self.y[2]], self.y[0])
+        return switch_is_sound(self.members[x[2]], x[0], self.members[self.number], t)
+
+    def may_precede_y(self, t: int, value: float) -> bool:
+        y = self.near(t, self.y)
+        if y is None or not self.guarded or kind(y[1]) != kind(value):
+            return True
+        return switch_is_sound(self.members[self.number], t, self.members[y[2]], y[0])
 
     def filled(self) -> Out:
-        for tenths in APART_TENTHS:
-            kept = [(t, v) for t, v in self.inside if self.is_wanted(t, Fraction(tenths, 10))]
-            while kept and not self.may_follow_x(kept[0][0]):
+        for share in SHARES:
+            kept = [(t, v) for t, v in self.inside if self.fits(t, v) and self.is_wanted(t, share)]
+            while kept and not self.may_follow_x(*kept[0]):
                 kept = kept[1:]
-            if tenths < APART_TENTHS[0]:
+            if share < SHARES[0]:
                 kept = kept[:1]
-            while kept and not self.may_precede_y(kept[-1][0]):
+            while kept and not self.may_precede_y(*kept[-1]):
                 kept = kept[:-1]
-            if kept or self.x is None or self.y is None or self.y[0] - self.x[0] > NEAR_MS:
+            if kept or not self.is_small():
                 break
         return [(t, v, self.number) for t, v in kept]
 
+    def is_small(self) -> bool:
+        if self.x is None or self.y is None:
+            return False
+        interval = min(self.at_side(self.x), self.at_side(self.y))
+        return self.y[0] - self.x[0] <= 4 * unit(interval)
 
-def fell(member: Member, low: int, high: int, *, deep: bool = False) -> bool:
-    """Whether the value falls in a step that overlaps (low, high)."""
+
+def kind(value: float) -> bool:
+    return isinstance(value, Count)
+
+
+def fell(member: Member, low: float, high: float, longest: float, *, deep: bool = False) -> bool:
+    """Whether the value falls in a step, not longer than that, that overlaps (low, high)."""
     return any(
         w < v and (not deep or 0 <= w < v / 2)
         for (t, v), (s, w) in zip(member, member[1:], strict=False)
-        if s > low and t < high and s - t <= FALL_STEP_MS
+        if s > low and t < high and s - t <= longest
     )
 
 
@@ -162,14 +208,17 @@ def switch_is_sound(p: Member, x: int, q: Member, y: int) -> bool:
     """Whether q's sample at y may come after p's at x: no false fall, and no step back in time."""
     to_x, from_x = [s for s in p if s[0] <= x], [s for s in p if s[0] >= x]
     to_y, from_y = [s for s in q if s[0] <= y], [s for s in q if s[0] >= y]
-    late = y - x <= LATE_MS
-    passed = late and fell(to_x, x - LATE_MS, y, deep=True)
-    coming = late and fell(from_y, x, y + LATE_MS, deep=True)
+    of_p, of_q = 6 * unit(interval_at(p, x)), 6 * unit(interval_at(q, y))
+    # A scrape takes its interval at most, and 10 s by default; clocks differ by 2 s.
+    late = min(interval_at(p, x), 10 * SECOND) + 2 * SECOND
+    close = y - x <= late
+    passed = close and fell(to_x, x - late, y, of_p, deep=True)
+    coming = close and fell(from_y, x, y + late, of_q, deep=True)
     if passed and coming:
         return False
     if not to_y[-1][1] < to_x[-1][1]:
         return True
-    return (not passed and fell(to_y, x, y)) or (not coming and fell(from_x, x, y))
+    return (not passed and fell(to_y, x, y, of_q)) or (not coming and fell(from_x, x, y, of_p))
 
 
 def chain(members: Sequence[Raw]) -> list[tuple[int, float | str, int]]:
