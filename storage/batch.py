@@ -18,6 +18,7 @@ KIND_REMOTE_WRITE_2_SNAPPY = 3
 KIND_REMOTE_WRITE_2_ZSTD = 4
 KIND_TENANT_RULES = 64  # no request: storage/log/rules.py
 KIND_SERIES_LEFT_OUT = 65  # a request and what was not taken of it: storage/log/rules.py
+KIND_ELECTIONS = 66  # no request: storage/shard/reigns.py
 
 
 # A sample that is no part of a data point.

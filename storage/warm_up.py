@@ -66,8 +66,9 @@ def elect_replicas(table: SeriesTable, batch: Batch) -> None:
     entry = Entry(rules, replicas=np.zeros(batch.series_count, np.uint64))
     refs = table.resolve(batch, 3, entry)
     elections = Elections(SMALL.series_max)
-    elections.begin_term(3)
-    elections.judge(3, batch, refs, entry.replicas, accepted_ms=(-100, 100), failover_ms=100)
+    elections.judge(
+        3, batch, refs, entry.replicas, arrival_ms=50, accepted_ms=(-100, 100), failover_ms=100
+    )
 
 
 def example_batch() -> Batch:

@@ -4,6 +4,7 @@
     left out     a request, and which of its series were refused for want of room, for new series
                  or for HA clusters:
                  kind:u8 count:u32 positions:i32[count] payload            (little-endian)
+    elections    the elected replicas of a tenant; after its rules, and as storage.shard.reigns says
 
 Limits on labels and times follow from the rules and the request alone. Whether there was room for a
 new series or cluster depended on the moment, so its answer is kept.

@@ -1,7 +1,9 @@
 """The replica labels of HA pairs, taken off series that are about to be registered.
 
-What a replica and a cluster are called is told by a keyed hash. So a series needs one word to
-remember its replica, and names that senders make up fill no table of texts.
+What a replica and a cluster are called is known by a hash. So a series needs one word to remember
+its replica, and names that senders make up fill no table of texts. The log keeps hashes of replicas
+(storage/shard/reigns.py), so their key is the same for ever. It need be no secret: whoever makes
+names of equal hashes mixes up replicas of his own.
 
 Invariants:
 * A series is taken for a replica's only if it has both labels; all others stay as they are.
@@ -14,12 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.kernels.arrays import Bytes, Int64s, UInt64s
-from storage.kernels.hashing import hash64, random_key
+from storage.kernels.hashing import hash64
 from storage.kernels.jit import kernel
 from storage.kernels.words import load_byte
 from storage.reasons import TENANT_TOO_MANY_CLUSTERS
 from storage.series.label_spans import LabelSpans
 from storage.tenants.rules import HaRules
+
+KEY: UInt64s = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,6 @@ class ReplicaLabels:
     """Takes replica labels off, and knows the clusters of each tenant of a shard."""
 
     def __init__(self) -> None:
-        self._key = random_key()
         self._clusters: dict[int, set[int]] = {}
 
     def take(self, found: LabelSpans, tenant: int, rules: HaRules, clusters_max: int) -> Origins:
@@ -62,7 +65,7 @@ class ReplicaLabels:
         places = np.empty(len(found.counts), np.int64)
         hashes = np.empty(len(found.counts), np.uint64)
         text = np.frombuffer(bytearray(name.encode()), np.uint8)
-        find_values(found.buffer, found.spans, found.counts, text, self._key, places, hashes)
+        find_values(found.buffer, found.spans, found.counts, text, KEY, places, hashes)
         return places, hashes
 
     def _excess(self, tenant: int, clusters: UInt64s, allowed: int) -> UInt64s:

@@ -1,8 +1,11 @@
-"""What a write does to a shard beside the log; at replay, the log does the same to it again.
+"""What a write does to a shard; at replay, the log does the same to it again.
 
     resolve   the refs of its series; those that are new are registered
     judge     which of its samples are copies of those of an elected replica
     append    what is left goes to the active head; returns what became of all of it
+
+The rules of a tenant and who is elected stand in the log before the writes that go by them:
+log_rules() and begin_log_file() write them there.
 
 For the shard's writer, and before that has started for its recovery.
 """
@@ -13,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from storage.batch import Batch, Outcome
+from storage.batch import KIND_ELECTIONS, Batch, Outcome
 from storage.errors import StorageError
 from storage.head.extras import first_places
 from storage.kernels.arrays import NOBODY, Int32s, Int64s, UInt64s
@@ -29,7 +32,7 @@ from storage.refusals.samples import (
 from storage.series.hash_cache import NO_REPLICAS
 from storage.series.table import Entry
 from storage.shard.elections import NO_COPIES, Copies
-from storage.shard.shard import Shard
+from storage.shard.shard import Shard, now_ms
 from storage.tenants.rules import NO_RULES, TenantRules
 from storage.tenants.tenant import Tenant
 
@@ -93,11 +96,13 @@ def judge(shard: Shard, write: PendingWrite, refs: Int32s, replicas: UInt64s) ->
     ha = write.rules.ha
     if ha is None:
         return NO_COPIES
+    shard.judged[write.tenant.name] = write.tenant
     return shard.elections.judge(
         write.tenant.number,
         write.batch,
         refs,
         replicas,
+        arrival_ms=write.arrival_ms,
         accepted_ms=accepted_times(shard.options, write.arrival_ms, write.rules),
         failover_ms=ha.failover_ms,
     )
@@ -162,9 +167,35 @@ def replay(
 
 
 def take_rules(shard: Shard, tenant: Tenant, rules: TenantRules) -> None:
-    """Take the rules of a tenant from the log."""
+    """Take the rules of a tenant from the log; its elections come after them, if it has any."""
     shard.rule_log.take(tenant.name, rules)
-    shard.elections.begin_term(tenant.number)
+    shard.elections.clear(tenant.number)
+
+
+def take_elections(shard: Shard, tenant: Tenant, payload: bytes) -> None:
+    """Take elected replicas of a tenant from the log. Raises ValueError if they are damaged."""
+    shard.elections.load(tenant.number, payload, shard.table.ids[: len(shard.table)])
+    shard.judged[tenant.name] = tenant
+
+
+def log_rules(shard: Shard, tenant: Tenant, arrival_ms: int, rules: TenantRules) -> None:
+    """Log the rules of a tenant and its elections, if that is not done yet."""
+    append = shard.wal.append
+    if shard.rule_log.append(append, arrival_ms, tenant.name, rules):
+        ids = shard.table.ids[: len(shard.table)]
+        for payload in shard.elections.payloads(tenant.number, ids, arrival_ms):
+            append(KIND_ELECTIONS, arrival_ms, tenant.name, payload)
+
+
+def begin_log_file(shard: Shard) -> int:
+    """Begin a new log file, with the elections there are. Returns its number: with what is in
+    segments, the log from there on gives the state of now. Raises as the log does."""
+    position = shard.wal.rotate()
+    shard.rule_log.start_anew()
+    for name, tenant in shard.judged.items():
+        log_rules(shard, tenant, now_ms(), shard.rule_log.of(name))
+    shard.wal.sync()
+    return position
 
 
 def replicas_for(batch: Batch, rules: TenantRules) -> UInt64s:

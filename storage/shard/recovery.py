@@ -14,12 +14,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from storage.batch import KIND_SERIES_LEFT_OUT, KIND_TENANT_RULES, Batch, Decoder
+from storage.batch import (
+    KIND_ELECTIONS,
+    KIND_SERIES_LEFT_OUT,
+    KIND_TENANT_RULES,
+    Batch,
+    Decoder,
+)
 from storage.errors import CorruptBatch, FormatError
 from storage.kernels.arrays import NOBODY, Int64s
 from storage.log.record import Record
 from storage.log.rules import split_left_out
-from storage.shard.ingest import replay, take_rules
+from storage.shard.ingest import begin_log_file, replay, take_elections, take_rules
 from storage.shard.sealing import Sealer, restore_series
 from storage.shard.shard import Shard
 from storage.tenants.rules import decode_rules
@@ -29,11 +35,13 @@ logger = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 5.0
 RECORDS_AHEAD = 2
+NO_REQUESTS = (KIND_TENANT_RULES, KIND_ELECTIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A record of the log and its batch, None for one of rules. left_out: as storage.log.rules."""
+    """A record of the log and its batch, None if it holds no request. left_out: as
+    storage.log.rules."""
 
     record: Record
     batch: Batch | None
@@ -57,7 +65,7 @@ def recover_shard(
         replay_record(shard, tenants, decoded)
         progress.note(decoded.record)
     if sealed:
-        position = shard.wal.rotate()
+        position = begin_log_file(shard)
         seal_now(shard, seal, position)
         shard.wal.truncate(position)
     progress.finish()
@@ -80,7 +88,7 @@ def decoded_ahead(shard: int, records: Iterable[Record], decode: Decoder) -> Ite
 
 def decode_record(shard: int, record: Record, decode: Decoder) -> Decoded:
     """The batch of a record. Raises FormatError."""
-    if record.kind == KIND_TENANT_RULES:
+    if record.kind in NO_REQUESTS:
         return Decoded(record, None, NOBODY)
     try:
         kind, payload, left_out = record.kind, record.payload, NOBODY
@@ -101,7 +109,9 @@ def replay_record(shard: Shard, tenants: Mapping[str, Tenant], decoded: Decoded)
             "does not know; are log and catalog of the same data directory?"
         )
     try:
-        if batch is None:
+        if record.kind == KIND_ELECTIONS:
+            take_elections(shard, tenant, record.payload)
+        elif batch is None:
             take_rules(shard, tenant, decode_rules(record.payload))
         else:
             replay(shard, tenant, batch, record.arrival_ms, decoded.left_out)

@@ -30,6 +30,7 @@ from storage.series.index import TenantIndex
 from storage.series.table import SeriesTable
 from storage.shard.active_series import ActiveSeries
 from storage.shard.elections import Elections
+from storage.tenants.tenant import Tenant
 
 SEAL_FULLNESS = 0.5
 
@@ -81,6 +82,7 @@ class Shard:
         # The writer's, made anew from the log at start.
         self.rule_log = RuleLog()
         self.elections = Elections(options.series_max)
+        self.judged: dict[str, Tenant] = {}  # those that have elections, by name
         self.active_series = ActiveSeries(self.table, lambda: self.view().heads)
 
     def view(self) -> ShardView:

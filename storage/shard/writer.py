@@ -27,7 +27,16 @@ from storage.head.histograms import bucket_count
 from storage.kernels.arrays import Int32s, UInt64s
 from storage.log.rules import loggable
 from storage.shard.elections import NO_COPIES
-from storage.shard.ingest import Logged, PendingWrite, append, fresh_metadata, judge, resolve
+from storage.shard.ingest import (
+    Logged,
+    PendingWrite,
+    append,
+    begin_log_file,
+    fresh_metadata,
+    judge,
+    log_rules,
+    resolve,
+)
 from storage.shard.sealing import Sealer
 from storage.shard.shard import Shard
 
@@ -220,8 +229,7 @@ class Writer:
         all_accepted = bool(refs.min(initial=0) >= 0)
         if not len(fresh) and not (len(refs) if all_accepted else refs.max() >= 0):
             return Logged(write, refs, all_accepted, fresh, NO_COPIES)
-        if shard.rule_log.append(shard.wal.append, write.arrival_ms, name, write.rules):
-            shard.elections.begin_term(write.tenant.number)
+        log_rules(shard, write.tenant, write.arrival_ms, write.rules)
         copies = judge(shard, write, refs, replicas)
         if len(fresh) or not copies.are_all_of(batch):
             kind, payload = (batch.kind, batch.payload) if all_accepted else loggable(batch, refs)
@@ -284,9 +292,10 @@ class Writer:
         self._land()  # its records come before the position, so it belongs to the frozen head
         shard = self.shard
         try:
-            position = shard.wal.rotate()
-            shard.rule_log.start_anew()
+            position = begin_log_file(shard)
         except StorageError as error:
+            shard.rule_log.start_anew()
+            shard.wal.forget()
             logger.error("seal not started shard=%d error=%r", shard.number, str(error))
             return
         head = shard.freeze()
