@@ -102,8 +102,10 @@ def simulate(
     gauge: bool = False,
     interval_ms: int = 15_000,
     length_ms: int = HOUR_MS,
+    knot_ms: int = 5_000,
 ) -> Scene:
-    truth = make_gauge(rng, length_ms) if gauge else make_counter(rng, faults, length_ms)
+    """knot_ms: how long a counter grows at one speed."""
+    truth = make_gauge(rng, length_ms) if gauge else make_counter(rng, faults, length_ms, knot_ms)
     intervals = [(0, interval_ms)]
     for change in faults.interval_changes:
         intervals.append((int(rng.integers(0, length_ms)), change))
@@ -112,9 +114,9 @@ def simulate(
     return Scene(truth, agents, tuple(intervals), gauge, faults)
 
 
-def make_counter(rng: np.random.Generator, faults: Faults, length_ms: int) -> Truth:
+def make_counter(rng: np.random.Generator, faults: Faults, length_ms: int, knot_ms: int) -> Truth:
     """Grows by bursts; sometimes it does not grow for a while."""
-    knots = np.arange(-60_000, length_ms + 120_000, 5_000)
+    knots = np.arange(-60_000, length_ms + 120_000, knot_ms)
     speed = rng.choice([0.0, 0.3, 1.0, 7.0], len(knots)) * rng.exponential(10.0)
     levels = 1_000 * rng.random() + np.cumsum(speed)
     count = rng.poisson(faults.resets_an_hour * length_ms / HOUR_MS)

@@ -100,18 +100,14 @@ def test_what_is_too_late_to_have_been_read_before_is_another_fall() -> None:
     assert is_sound(p, 15 * S, q, 28 * S)
 
 
-def test_a_fast_scrape_is_not_read_later_than_it_may_take() -> None:
-    """Scraped each second, a fall 4 s before is another one; each quarter of a minute, it may be
-    the one that the other replica is about to see."""
-    p = [(-2, 90), (-1, 100), (0, 12), (1, 13), (2, 14), (3, 15), (4, 99), (20, 99)]
-    q = [(4.5, 109), (5.5, 10), (6.5, 11), (7.5, 12), (20.5, 99)]
-    by_second, by_quarter = (
-        [[(round(t * scale * S), float(v)) for t, v in one] for one in (p, q)] for scale in (1, 15)
-    )
-    assert is_sound(by_second[0], 4 * S, by_second[1], round(5.5 * S))
-    p = samples((0, 100), (15, 12), (19, 99), (30, 99), (45, 99), (60, 99))
-    q = samples((6, 109), (21, 10), (36, 11), (51, 12))
-    assert not is_sound(p, 19 * S, q, 21 * S)
+def test_falls_are_seen_over_six_intervals_or_minutes() -> None:
+    """Steps over missed scrapes, in which another replica's value falls."""
+    for interval_s, seen_s in ((1, 360), (15, 360), (60, 360), (120, 720), (600, 3_600)):
+        for step_s, expected in ((seen_s, True), (seen_s + interval_s, False)):
+            p = samples(*((k * interval_s, 100 + k) for k in range(-4, 1)))
+            after = [(step_s - 1 + k * interval_s, 2 + k) for k in range(4)]
+            q = samples(*((-1 - k * interval_s, 99) for k in (2, 1, 0)), *after)
+            assert is_sound(p, 0, q, (step_s - 1) * S) is expected
 
 
 @st.composite

@@ -19,6 +19,8 @@ SHORT = 90 * SECOND
 # Neighbours further apart are not of one interval, and no interval counts as longer.
 LONGEST = 150 * MINUTE
 GAPS_ASIDE = 3
+# A scrape takes 10 s by default, and clocks differ by 2 s.
+LATE = 12 * SECOND
 SHARES = (Fraction(1, 2), Fraction(2, 5))
 
 
@@ -209,11 +211,9 @@ def switch_is_sound(p: Member, x: int, q: Member, y: int) -> bool:
     to_x, from_x = [s for s in p if s[0] <= x], [s for s in p if s[0] >= x]
     to_y, from_y = [s for s in q if s[0] <= y], [s for s in q if s[0] >= y]
     of_p, of_q = 6 * unit(interval_at(p, x)), 6 * unit(interval_at(q, y))
-    # A scrape takes its interval at most, and 10 s by default; clocks differ by 2 s.
-    late = min(interval_at(p, x), 10 * SECOND) + 2 * SECOND
-    close = y - x <= late
-    passed = close and fell(to_x, x - late, y, of_p, deep=True)
-    coming = close and fell(from_y, x, y + late, of_q, deep=True)
+    close = y - x <= LATE
+    passed = close and fell(to_x, x - LATE, y, of_p, deep=True)
+    coming = close and fell(from_y, x, y + LATE, of_q, deep=True)
     if passed and coming:
         return False
     if not to_y[-1][1] < to_x[-1][1]:
