@@ -156,3 +156,4 @@ class Outcome:
     dropped: int = 0  # of the accepted: left out because relabelling says so
     copies: int = 0  # of the accepted: left out because another replica's samples are kept
     refused_points: int = 0  # data points of which a sample was refused, where a batch has points
+    kept_out: tuple[Reject, ...] = ()  # of the accepted: another value stands at their moment

@@ -196,14 +196,15 @@ class Database:
         os.close(self._lock_descriptor)
 
     def _count(self, tenant: str, outcome: Outcome) -> Outcome:
-        stored = outcome.accepted - outcome.dropped - outcome.copies
+        kept_out = sum(reject.count for reject in outcome.kept_out)
+        stored = outcome.accepted - outcome.dropped - outcome.copies - kept_out
         if stored > 0:
             self._metrics.samples.labels(tenant).inc(stored)
         if outcome.dropped:
             self._metrics.dropped.labels(tenant).inc(outcome.dropped)
         if outcome.copies:
             self._metrics.copies.labels(tenant).inc(outcome.copies)
-        for reject in outcome.rejects:
+        for reject in (*outcome.rejects, *outcome.kept_out):
             self._metrics.rejected.labels(tenant, reject.reason).inc(reject.count)
         if outcome.exemplars:
             self._metrics.exemplars.labels(tenant).inc(outcome.exemplars)

@@ -10,9 +10,12 @@ from dataclasses import replace
 import numpy as np
 
 from storage.batch import Batch, SymbolSpans
+from storage.dedup.algorithm import SHORT_MS
 from storage.dedup.complete import complete_groups
 from storage.dedup.dedup import dedup
+from storage.dedup.reach import unsettled_groups
 from storage.head.head import Head, sealed_samples
+from storage.head.late import FIRST_SLOTS, LateIndex, Side
 from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame, Symbols
@@ -45,6 +48,9 @@ def warm_up() -> None:
     for _ in range(2):
         refs = table.resolve(batch, 1)
         head.append(refs, batch, -100, 100)
+    LateIndex(Side(np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.uint64))).with_room(
+        1, FIRST_SLOTS
+    )
     table.resolve(batch, 2, Entry(room=lambda wanted: 0))
     table.resolve(symbol_batch(batch), 1)
     for later_ms in (50, 51):
@@ -134,6 +140,7 @@ def read_back(head: Head, refs: Int64s, labels: LabelFrame) -> None:
     found.near_sources(0, len(refs), (15, 35), 1)
     complete_groups(samples, np.array([0, 1, 2]), (15, 35))
     members = np.array([0, 2])
+    unsettled_groups(samples, members, (15, 35), SHORT_MS)
     chosen = dedup(samples, members, provenance=True)
     assert chosen.sources is not None, "BUG: dedup told no sources"
     measure(samples, members, chosen.samples, chosen.sources)

@@ -158,9 +158,9 @@ class WriteHandler:
     def note_refused(
         self, tenant: str, request: web.Request, outcome: Outcome, others: Sequence[Reject]
     ) -> None:
-        """Enter what was refused into the ledger, and now and then into the log; `others` were
-        refused before."""
-        refused = (*others, *outcome.rejects, *outcome.exemplar_rejects)
+        """Enter what was refused or kept out into the ledger, and now and then into the log;
+        `others` were refused before."""
+        refused = (*others, *outcome.rejects, *outcome.kept_out, *outcome.exemplar_rejects)
         if refused and self._ledger.note(tenant, refused, sender_of(request), now_ms()):
             text = reject_text(outcome.accepted, refused)
             log.warning("samples refused tenant=%s answer=%r", tenant, text)

@@ -92,6 +92,15 @@ class HeadExtras:
         )
         self.arena.set_hints(first, hints)
 
+    def keys_at(self, places: Int64s, bits: UInt64s) -> tuple[UInt64s, Bools]:
+        """What is compared of the samples at these places, and which are histograms; bits: of their
+        values."""
+        rows = self._rows[places].astype(np.int64) - 1
+        of_histograms = rows >= 0
+        keys = bits.copy()
+        keys[of_histograms] = fingerprints(self.arena.view(), rows[of_histograms])
+        return keys, of_histograms
+
     def view(self, refs: Int64s) -> ExtrasView | None:
         """What there is now; None if none of these series has any. Under the shard's lock."""
         if not self._marked[refs].any():

@@ -9,7 +9,7 @@ Invariants:
 * The caller holds the shard's lock in append() and snapshot(), and in nothing else.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,7 +25,8 @@ from storage.head.extras import (
 )
 from storage.head.kernels import EXAMPLES_MAX, append_samples
 from storage.head.pool import CHUNK_SIZE, NO_PLACES, ChunkPool, PoolSnapshot
-from storage.kernels.arrays import Float64s, Int32s, Int64s
+from storage.histograms.columns import NO_HISTOGRAM
+from storage.kernels.arrays import Float64s, Int32s, Int64s, UInt64s
 from storage.options import StorageOptions
 from storage.reasons import SAMPLE_REASONS
 from storage.samples.merge import clip, merge_all, take_rows
@@ -55,12 +56,15 @@ GROUP_LIMITS = GroupLimits()
 class Appended:
     """What append() refused: counts by reason, and for each up to EXAMPLES_MAX positions.
 
-    Histograms with a problem are not among these. histograms: how many were accepted.
+    Histograms with a problem are not among these. histograms: how many were accepted. kept_out:
+    where samples are that were accepted, and are not stored: the head has another value of their
+    moment, which is older than the newest of their series.
     """
 
     counts: Int64s
     examples: Int64s
     histograms: int = 0
+    kept_out: Int64s = field(default_factory=lambda: NO_PLACES)
 
 
 class Head:
@@ -126,18 +130,37 @@ class Head:
         examples = np.zeros((len(SAMPLE_REASONS), EXAMPLES_MAX), np.int64)
         if places is None:
             places = first_places(batch) if has_extras(batch) else NO_PLACES
-        pool = self._pool
-        append_samples(
-            refs, batch.sample_offsets, batch.timestamps, batch.values.view(np.uint64),
-            content_keys(batch), places,
+        pool, keys, bits = self._pool, content_keys(batch), batch.values.view(np.uint64)
+        late = np.empty(batch.sample_count, np.int64)
+        late_refs = np.empty(batch.sample_count, np.int32)
+        late_count = append_samples(
+            refs, batch.sample_offsets, batch.timestamps, bits, keys, places,
             oldest_ms, newest_ms, self._table.last_ms, self._table.last_bits,
             pool.times, pool.bits, pool.previous, pool.current, pool.fill,
-            pool.side_refs, pool.side_times, pool.side_bits, pool.state, counts, examples,
+            late, late_refs, pool.state, counts, examples,
         )  # fmt: skip
-        if not len(places):
-            return Appended(counts, examples)
-        self._extras.put(refs, batch, places)
-        return Appended(counts, examples, accepted_histograms(batch, places))
+        late, late_refs = late[:late_count], late_refs[:late_count]
+        standing = pool.append_late(late, late_refs, batch.timestamps, bits, places)
+        histograms = 0
+        if len(places):
+            self._extras.put(refs, batch, places)
+            histograms = accepted_histograms(batch, places)
+        kept_out = self._kept_out(late, standing, batch, keys)
+        return Appended(counts, examples, histograms, kept_out)
+
+    def _kept_out(self, late: Int64s, standing: Int64s, batch: Batch, keys: UInt64s) -> Int64s:
+        """Those of the late samples that contradict what is at their moment: at the place standing,
+        unless that is -1. keys: of all samples of the batch."""
+        found = standing >= 0
+        if not found.any():
+            return NO_PLACES
+        late, standing = late[found], standing[found]
+        known, of_histograms = self._extras.keys_at(standing, self._pool.bits_at(standing))
+        sent = np.zeros(len(late), np.bool_)
+        if batch.rows is not None:
+            sent = batch.rows[late] != NO_HISTOGRAM
+        kept_out: Int64s = late[(known != keys[late]) | (of_histograms != sent)]
+        return kept_out
 
     def snapshot(self, refs: Int64s) -> "HeadSnapshot":
         """Freeze what the head has of these series now."""

@@ -48,21 +48,22 @@ def append_samples(
     previous: Int32s,
     current: Int32s,
     fill: Int32s,
-    side_refs: Int32s,
-    side_times: Int64s,
-    side_bits: UInt64s,
+    late: Int64s,
+    late_refs: Int32s,
     state: Int64s,
     counts: Int64s,
     examples: Int64s,
-) -> None:
-    """Append the samples of a batch whose series are known (ref >= 0).
+) -> int:
+    """Append the samples of a batch whose series are known (ref >= 0); returns how many are late.
 
-    A sample newer than its series' last goes to the series' chunk; an older one to the side buffer,
-    unless the current chunk has that timestamp already. keys: what must be equal in two samples of
-    one moment. counts[i], examples[i]: how many samples were refused for reason TOO_OLD + i, and
-    where some are. places: empty, or UNSOUND or COPY for samples to pass over; of others it is
-    noted where they are, in slot p of the chunks or beyond these in the side. There must be room.
+    A sample newer than its series' last goes to the series' chunk; an older one is left to
+    append_late() (storage/head/late.py): late[n], late_refs[n] = where it is and its series. keys:
+    what must be equal in two samples of one moment. counts[i], examples[i]: how many samples were
+    refused for reason TOO_OLD + i, and where some are. places: empty, or UNSOUND or COPY for
+    samples to pass over; of others it is noted in which slot of the chunks they are. There must be
+    room.
     """
+    late_count = 0
     size, noted = chunk_times.shape[1], len(places) > 0
     times_at, bits_at = chunk_times.ctypes.data, chunk_bits.ctypes.data
     for i in range(len(refs)):
@@ -96,13 +97,13 @@ def append_samples(
                 place = chunk * size + fill[ref]
                 fill[ref] += 1
                 state[SAMPLES] += 1
-            elif not repeated and (chunk < 0 or not in_chunk(chunk_times, chunk, fill[ref], t)):
-                side = state[SIDE_SAMPLES]
-                side_refs[side], side_times[side], side_bits[side] = ref, t, bits[k]
-                place = chunk_times.size + side
-                state[SIDE_SAMPLES] = side + 1
+            elif not repeated:
+                late[late_count], late_refs[late_count] = k, ref
+                late_count += 1
+                continue
             if noted:
                 places[k] = place
+    return late_count
 
 
 @kernel_part

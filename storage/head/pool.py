@@ -23,6 +23,7 @@ from storage.head.kernels import (
     count_near,
     select_side,
 )
+from storage.head.late import LateIndex, Side, append_late
 from storage.kernels.arrays import Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
 from storage.samples.merge import sort_rows
@@ -34,7 +35,8 @@ NO_PLACES = np.zeros(0, np.int64)
 
 
 class ChunkPool:
-    """Room for so many chunks, side samples and series. append_samples() fills the columns in.
+    """Room for so many chunks, side samples and series. append_samples() fills the columns of the
+    chunks in, append_late() those of the side.
 
     previous: of each chunk the one before it in its series; current, fill: of each series its
     newest chunk and how much of it is filled. Chunk numbers are kept plus one: 0 means none.
@@ -46,15 +48,14 @@ class ChunkPool:
         self.previous: Int32s = reserve(chunks, np.int32)
         self.current: Int32s = reserve(series, np.int32)
         self.fill: Int32s = reserve(series, np.int32)
-        self.side_refs: Int32s = reserve(side, np.int32)
-        self.side_times: Int64s = reserve(side, np.int64)
-        self.side_bits: UInt64s = reserve(side, np.uint64)
+        self.side = Side(reserve(side, np.int32), reserve(side, np.int64), reserve(side, np.uint64))
+        self._late = LateIndex(self.side)
         self.state = np.zeros(3, np.int64)
 
     @property
     def places(self) -> int:
         """How many places there are, used or not."""
-        return self.times.size + len(self.side_times)
+        return self.times.size + len(self.side.times)
 
     @property
     def sample_count(self) -> int:
@@ -63,6 +64,24 @@ class ChunkPool:
     @property
     def chunks_used(self) -> int:
         return int(self.state[CHUNKS_USED])
+
+    def append_late(
+        self, late: Int64s, refs: Int32s, timestamps: Int64s, bits: UInt64s, places: Int64s
+    ) -> Int64s:
+        """Append the late samples of a batch, as append_samples() reports them, unless their moment
+        is taken; returns of each the place of the sample that has it already, or -1.
+
+        timestamps, bits: of all samples of the batch; places: empty, or theirs, which it notes.
+        """
+        standing = np.empty(len(late), np.int64)
+        if len(late):
+            slots = self._late.with_room(int(self.state[SIDE_SAMPLES]), len(late))
+            append_late(
+                late, refs, timestamps, bits, places,
+                self.times, self.previous, self.current, self.fill,
+                self.side.refs, self.side.times, self.side.bits, slots, self.state, standing,
+            )  # fmt: skip
+        return standing
 
     def snapshot(self, refs: Int64s) -> "PoolSnapshot":
         """Freeze what there is of these series now. Under the shard's lock."""
@@ -74,7 +93,7 @@ class ChunkPool:
         """Which of the first `count` series have a sample, ascending. For a pool that is not
         appended to."""
         has = self.current[:count] > 0
-        has[self.side_refs[: int(self.state[SIDE_SAMPLES])]] = True
+        has[self.side.refs[: int(self.state[SIDE_SAMPLES])]] = True
         return np.flatnonzero(has).astype(np.int64)
 
     def before(self, places: Int64s) -> Int64s:
@@ -88,6 +107,16 @@ class ChunkPool:
         """The times in these slots; of a place in the side, any time."""
         times: Int64s = self.times.reshape(-1)[np.minimum(places, self.times.size - 1)]
         return times
+
+    def bits_at(self, places: Int64s) -> UInt64s:
+        """The values at these places, as bits."""
+        slots = self.times.size
+        in_side = places >= slots
+        return np.where(
+            in_side,
+            self.side.bits[np.where(in_side, places - slots, 0)],
+            self.bits.reshape(-1)[np.where(in_side, 0, places)],
+        )
 
 
 # Samples, and the place of each, as far as places were asked for.
@@ -157,12 +186,12 @@ class PoolSnapshot:
         rows = np.empty(self.side_count, np.int64)
         positions = np.empty(self.side_count, np.int64)
         found = select_side(
-            pool.side_refs, pool.side_times, self.side_count, row_of_ref,
+            pool.side.refs, pool.side.times, self.side_count, row_of_ref,
             start_ms, end_ms, rows, positions,
         )  # fmt: skip
         rows, positions = rows[:found], positions[:found]
-        timestamps = pool.side_times[positions]
+        timestamps = pool.side.times[positions]
         offsets, order = sort_rows(rows, timestamps, len(self.refs))
         timestamps, positions = timestamps[order], positions[order]
-        values = pool.side_bits[positions].view(np.float64)
+        values = pool.side.bits[positions].view(np.float64)
         return offsets, timestamps, values, pool.times.size + positions

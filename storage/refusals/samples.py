@@ -81,9 +81,11 @@ SAMPLE_NAMES = {
     TOO_FAR_IN_FUTURE: "too_far_in_future",
     CONFLICT: "duplicate",
 }
+KEPT_OUT = "kept_out"
 REASONS = tuple(
     sorted(
-        {reason for reason, _ in SERIES_REASONS.values()}
+        {KEPT_OUT}
+        | {reason for reason, _ in SERIES_REASONS.values()}
         | {reason for reason, _ in TENANT_SERIES_REASONS.values()}
         | set(SAMPLE_NAMES.values())
         | {reason for reason, _ in HISTOGRAM_RULES.values()}
@@ -151,6 +153,20 @@ def sample_rejects(
             examples = tuple(sample_example(batch, series_of(batch, k), k) for k in positions)
             rejects.append(Reject(reason, count, message, examples))
     return rejects
+
+
+def kept_out_rejects(batch: Batch, positions: Int64s) -> tuple[Reject, ...]:
+    """The samples at these positions as a reject, of which the sender need not know."""
+    if not len(positions):
+        return ()
+    k = int(positions[0])
+    message = (
+        "sample kept out: another value was written first at the same timestamp, which is older "
+        f"than the newest of its series; one: {label_text(batch, series_of(batch, k))} "
+        f"at {int(batch.timestamps[k])} ms, value {float(batch.values[k])!r}"
+    )
+    examples = tuple(sample_example(batch, series_of(batch, k), k) for k in some_of(positions))
+    return (Reject(KEPT_OUT, len(positions), message, examples),)
 
 
 def series_of(batch: Batch, sample: int) -> int:

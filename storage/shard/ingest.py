@@ -25,6 +25,7 @@ from storage.refusals.exemplars import exemplar_rejects
 from storage.refusals.samples import (
     dropped_samples,
     histogram_rejects,
+    kept_out_rejects,
     refused_points,
     sample_rejects,
     series_rejects,
@@ -134,6 +135,7 @@ def append(shard: Shard, logged: Logged) -> Outcome:
         dropped=dropped,
         copies=copies.count,
         refused_points=refused_points(batch, refs, places) if refused else 0,
+        kept_out=kept_out_rejects(batch, appended.kept_out),
     )
     if batch.exemplars is not None:
         raw = batch.exemplars

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from storage.dedup import auto as dedup_auto
-from storage.dedup import dedup
+from storage.dedup import dedup, reach
 from storage.head import kernels as head_kernels
+from storage.head import late
 from storage.histograms import fingerprints as histogram_fingerprint
 from storage.histograms import hints as histogram_hints
 from storage.histograms import histograms
@@ -23,6 +24,8 @@ from storage.warm_up import warm_up
 KERNELS = (
     elections.elect,
     head_kernels.append_samples,
+    late.append_late,
+    late.enter,
     head_kernels.copy_chunks,
     head_kernels.count_chunks,
     head_kernels.select_side,
@@ -43,6 +46,7 @@ KERNELS = (
     dedup.copy_parts,
     dedup.gather,
     dedup_auto.choose_auto,
+    reach.find_unsettled,
     replica_health.count_holes,
     replica_labels.find_values,
     segment_kernels.find_runs,

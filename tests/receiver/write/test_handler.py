@@ -198,6 +198,18 @@ def test_refusals_are_entered_into_the_ledger_and_logged_once(
     assert lines[1].startswith("write failed tenant=t code=400")
 
 
+def test_what_is_kept_out_is_entered_and_answered_as_success() -> None:
+    kept_out = (Reject("kept_out", 2, "another value", (Example({"a": "b"}, 1, 2.0),)),)
+
+    async def scenario(scene: Scene) -> None:
+        status, _, _ = await scene.post(headers={"X-Scope-OrgID": "t"})
+        assert status == 204
+        (entry,) = scene.ledger.extract(["t"], Wanted()).entries
+        assert (entry.reason, entry.message) == ("kept_out", "another value")
+
+    play(scenario, FakeDatabase(Outcome(7, kept_out=kept_out)))
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [(Overloaded("queue full"), 503), (LogFailed("disk"), 503), (CorruptBatch("labels"), 400)],

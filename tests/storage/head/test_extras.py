@@ -58,11 +58,12 @@ def read(head: Head, start: int, end: int, first: int = 0, last: int = SERIES) -
 @given(written, st.integers(-10, 60), st.integers(0, 60))
 def test_the_head_does_as_its_twin(groups: list[list[Written]], start: int, length: int) -> None:
     head, twin = empty_head(), NaiveMixedHead()
-    accepted = conflicts = 0
+    accepted, conflicts, kept_out = 0, 0, []
     for points in groups:
         appended = head.append(*mixed_batch(points), -2, 90)
         accepted += appended.histograms
         conflicts += int(appended.counts[CONFLICT - TOO_OLD])
+        kept_out += [points[k][:3] for k in appended.kept_out]
         for ref, timestamp, content, since, unsound in points:
             is_histogram = isinstance(content, Plain)
             point: MixedPoint = (timestamp, content, since)
@@ -71,6 +72,7 @@ def test_the_head_does_as_its_twin(groups: list[list[Written]], start: int, leng
         expected = [twin.mixed(ref, low, high) for ref in range(SERIES)]
         assert read(head, low, high) == expected
         assert read(head, low, high, 1, 3) == expected[1:3]
+    assert kept_out == twin.kept_out
     assert (accepted, conflicts) == (twin.accepted_histograms, twin.refused["conflict"])
     with_samples = [ref for ref in range(SERIES) if twin.points.get(ref)]
     whole = sealed_samples(head, np.array(with_samples, np.int64))

@@ -70,10 +70,12 @@ def test_the_head_does_as_its_twin(
     written: list[list[tuple[int, int, int]]], start: int, length: int
 ) -> None:
     head, twin = empty_head(), naive.NaiveHead()
-    refused = np.zeros(3, np.int64)
+    refused, kept_out = np.zeros(3, np.int64), []
     for points in written:
         refs, made = batch(points)
-        refused += head.append(refs, made, -2, 90).counts
+        appended = head.append(refs, made, -2, 90)
+        refused += appended.counts
+        kept_out += [points[k] for k in appended.kept_out]
         for ref, timestamp, bits in points:
             twin.append(ref, timestamp, bits, -2, 90)
     for low, high in ((start, start + length), (-100, 1000)):
@@ -81,6 +83,8 @@ def test_the_head_does_as_its_twin(
         assert read(head, low, high) == expected
         found = head.snapshot(np.arange(SERIES)).between(low, high)
         assert ((found.counts() > 0) == [bool(series) for series in expected]).all()
+    assert kept_out == twin.kept_out
+    assert head.sample_count == sum(map(len, twin.points.values()))
     assert refused[0] == twin.refused["too_old"]
     assert refused[TOO_FAR_IN_FUTURE - TOO_OLD] == twin.refused["too_far"]
     assert refused[CONFLICT - TOO_OLD] == twin.refused["conflict"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from storage.head.kernels import REPEATED
 from storage.head.pool import CHUNK_SIZE, ChunkPool
 
 
@@ -30,6 +31,23 @@ def test_places_are_those_of_chunks_and_then_of_the_side() -> None:
     pool = pool_of_two_series()
     assert pool.places == 4 * CHUNK_SIZE + 3
     assert pool.times_at(np.array([1, 2 * CHUNK_SIZE])).tolist() == [1, 2 * CHUNK_SIZE]
+
+
+def test_late_samples_find_what_is_at_their_moment() -> None:
+    pool = pool_of_two_series()
+    pool.bits[0, 1] = 5
+    late, refs = np.arange(4), np.array([0, 0, 1, 0], np.int32)
+    times, bits = np.array([1, 40, 1, 40]), np.array([5, 6, 7, 8], np.uint64)
+    places = np.zeros(4, np.int64)
+    standing = pool.append_late(late, refs, times, bits, places)
+    first = 4 * CHUNK_SIZE  # of the side
+    assert standing.tolist() == [1, -1, -1, first]
+    assert places.tolist() == [REPEATED, first, first + 1, REPEATED]
+    assert pool.bits_at(np.array([1, first, first + 1])).tolist() == [5, 6, 7]
+    _, times, values, places = pool.snapshot(np.array([1, 0])).read_side(0, 40)
+    assert times.tolist() == [1, 40]
+    assert values.view(np.uint64).tolist() == [7, 6]
+    assert places.tolist() == [first + 1, first]
 
 
 def test_a_snapshot_is_read_chain_by_chain() -> None:

@@ -25,6 +25,7 @@ class NaiveHead:
         self.last: dict[int, tuple[int, Hashable]] = {}
         self.points: dict[int, dict[int, Hashable]] = {}
         self.refused: dict[str, int] = {"too_old": 0, "too_far": 0, "conflict": 0}
+        self.kept_out: list[tuple[int, int, Hashable]] = []
 
     def append(self, ref: int, timestamp: int, bits: Hashable, oldest: int, newest: int) -> None:
         last = self.last.get(ref)
@@ -35,7 +36,8 @@ class NaiveHead:
         elif last is not None and last[0] == timestamp and last[1] != bits:
             self.refused["conflict"] += 1
         else:
-            self.points.setdefault(ref, {}).setdefault(timestamp, bits)
+            if self.points.setdefault(ref, {}).setdefault(timestamp, bits) != bits:
+                self.kept_out.append((ref, timestamp, bits))
             if last is None or timestamp > last[0]:
                 self.last[ref] = (timestamp, bits)
 
