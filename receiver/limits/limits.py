@@ -136,8 +136,8 @@ class TenantLimits:
         "ha_tracker_failover_timeout",
         "duration",
         30_000,
-        "How far a series' samples of the stored replica must lie behind one of another replica "
-        "for that to take over.",
+        "How long nothing of a series must have come from the stored replica for another one to "
+        "take over.",
     )
 
     @cached_property
