@@ -46,11 +46,13 @@ def test_a_caller_that_went_away_is_not_answered() -> None:
 
 def test_what_waits_at_the_end_is_done() -> None:
     async def main() -> None:
+        others = set(threading.enumerate())
         threads = DecodeThreads(1)
         answers = [asyncio.ensure_future(threads.run(abs, -n)) for n in range(5)]
         await asyncio.sleep(0)
         threads.close()
         assert await asyncio.gather(*answers) == [0, 1, 2, 3, 4]
-        assert not any(t.name.startswith("decode_") for t in threading.enumerate())
+        left = set(threading.enumerate()) - others
+        assert not any(thread.name.startswith("decode_") for thread in left)
 
     asyncio.run(main())
