@@ -59,7 +59,7 @@ def warm_up() -> None:
     head.exemplars.add(refs, example_exemplars(batch), -100, 100)
     label_maps(head.exemplars.settled())
     index = TenantIndex(table, 1)
-    matched = index.match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")])
+    matched = index.match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")]).refs
     index.group(matched, ("r",))
     labels = index.frame(matched, Symbols(table.symbols))
     read_back(head, matched, labels)

@@ -5,12 +5,15 @@ is the same as an absent label. A frame holds one code column per label name. Co
 the series' label pairs only when they are asked for, so a query pays for the labels it names.
 
 Frames are immutable: every operation returns a new frame that shares the columns it kept.
+
+What is derived from labels alone is made once for a frame (`once`), and a frame of stored codes may
+serve several queries at a time (`in_query`), which then share what each of them derived.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +26,11 @@ OVERLAY_CODE_MIN = 1 << 30
 NO_CODE = -1
 # Up to so many names are looked for one by one, without a copy of all labels of the rows.
 FEW_NAMES = 3
+# What queries ask of a frame that they share is up to them, so what is kept of it is bounded.
+COLUMNS_KEPT_MAX = 64
+DERIVED_KEPT_MAX = 64
+
+T = TypeVar("T")
 
 
 class SymbolSource(Protocol):
@@ -98,14 +106,16 @@ class LabelFrame:
         columns: dict[str, Int32s] | None = None,
         pairs: LabelPairs | PickedPairs | None = None,
         hidden: frozenset[str] = frozenset(),
+        derived: dict[Hashable, Any] | None = None,
     ) -> None:
-        """columns override pairs; hidden names of pairs are not seen at all."""
+        """columns override pairs; hidden names of pairs are not seen at all; derived: what is known
+        of these very labels already."""
         self.symbols = symbols
         self.rows = rows
-        self._columns = columns or {}
+        self._columns = {} if columns is None else columns
         self._source = pairs
         self._hidden = hidden
-        self._names: tuple[str, ...] | None = None
+        self._derived = {} if derived is None else derived
 
     @classmethod
     def from_dicts(cls, symbols: Symbols, labelsets: Sequence[dict[str, str]]) -> LabelFrame:
@@ -118,6 +128,27 @@ class LabelFrame:
                 columns[name][row] = symbols.code(value)
         return cls(symbols, len(labelsets), columns)
 
+    def in_query(self, symbols: Symbols) -> LabelFrame:
+        """The same labels as another query sees them. All codes have to be stored ones."""
+        return LabelFrame(
+            symbols, self.rows, self._columns, self._source, self._hidden, self._derived
+        )
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What make() gives, made once for all queries that see these labels. It depends on
+        nothing but them and the key, holds no symbols, and is not changed any more."""
+        found: T | None = self._derived.get(key)
+        if found is None:
+            found = make()
+            if len(self._derived) >= DERIVED_KEPT_MAX:
+                self._derived.clear()
+            self._derived[key] = found
+        return found
+
+    def frame_once(self, key: Hashable, make: Callable[[], LabelFrame]) -> LabelFrame:
+        """Like once(), for frames."""
+        return self.once(key, lambda: make().in_query(NO_QUERY)).in_query(self.symbols)
+
     @property
     def _pairs(self) -> LabelPairs | None:
         return self._source.all() if isinstance(self._source, PickedPairs) else self._source
@@ -125,13 +156,15 @@ class LabelFrame:
     @property
     def names(self) -> tuple[str, ...]:
         """The label names that some row has, in byte order."""
-        if self._names is None:
-            found = {name for name, codes in self._columns.items() if codes.any()}
-            if self._pairs is not None:
-                stored = set(self.symbols.texts(distinct_codes(self._pairs.names)))
-                found |= stored - self._hidden - set(self._columns)
-            self._names = tuple(sorted(found, key=label_sort_key))
-        return self._names
+        return self.once("names", self._find_names)
+
+    def _find_names(self) -> tuple[str, ...]:
+        columns = self._columns.copy()
+        found = {name for name, codes in columns.items() if codes.any()}
+        if self._pairs is not None:
+            stored = set(self.symbols.texts(distinct_codes(self._pairs.names)))
+            found |= stored - self._hidden - set(columns)
+        return tuple(sorted(found, key=label_sort_key))
 
     def column(self, name: str) -> Int32s:
         """The codes of one label, int32[rows]; all 0 where no row has it. Not to be changed."""
@@ -140,8 +173,13 @@ class LabelFrame:
             codes = np.zeros(self.rows, np.int32)
             if self._source is not None and name not in self._hidden:
                 self._source.fill(self.symbols.code(name), codes)
-                self._columns[name] = codes
+                if len(self._columns) < COLUMNS_KEPT_MAX:
+                    self._columns[name] = codes
         return codes
+
+    def has(self, name: str) -> bool:
+        """Whether some row has this label."""
+        return self.once(("has", name), lambda: bool(self.column(name).any()))
 
     def matrix(self, names: Sequence[str]) -> Int32s:
         """The columns of `names` side by side, int32[rows, len(names)], row-major."""
@@ -164,7 +202,7 @@ class LabelFrame:
 
     def take(self, rows: Int64s) -> LabelFrame:
         """The frame of the given rows, in their order."""
-        columns = {name: codes[rows] for name, codes in self._columns.items()}
+        columns = {name: codes[rows] for name, codes in self._columns.copy().items()}
         source = self._source
         if isinstance(source, LabelPairs):
             source = PickedPairs(source, rows)
@@ -175,12 +213,25 @@ class LabelFrame:
     def drop(self, names: Iterable[str]) -> LabelFrame:
         """The frame without these labels."""
         gone = frozenset(names)
-        columns = {name: codes for name, codes in self._columns.items() if name not in gone}
+        return self.frame_once(("without", gone), lambda: self._without(gone))
+
+    def _without(self, gone: frozenset[str]) -> LabelFrame:
+        columns = {name: codes for name, codes in self._columns.copy().items() if name not in gone}
         return LabelFrame(self.symbols, self.rows, columns, self._source, self._hidden | gone)
 
     def keep(self, names: Iterable[str]) -> LabelFrame:
         """The frame with these labels only."""
+        wanted = tuple(names)
+        return self.frame_once(("only", *wanted), lambda: self._only(wanted))
+
+    def _only(self, names: Iterable[str]) -> LabelFrame:
         return LabelFrame(self.symbols, self.rows, {name: self.column(name) for name in names})
+
+    def firsts(self, names: Sequence[str]) -> LabelFrame:
+        """One row for each of the groups by these labels, with no others."""
+        return self.frame_once(
+            ("firsts", *names), lambda: self.keep(names).take(self.group(names)[1])
+        )
 
     def with_column(self, name: str, codes: Int32s) -> LabelFrame:
         """The frame with one label set for every row (0 removes it)."""
@@ -193,7 +244,7 @@ class LabelFrame:
 
         Groups are numbered in the order in which they first appear.
         """
-        return group_rows(self.matrix(names))
+        return self.once(("groups", *names), lambda: group_rows(self.matrix(names)))
 
     def labelset(self, row: int) -> dict[str, str]:
         """The labels of one row, sorted by name, without empty ones."""
@@ -203,14 +254,28 @@ class LabelFrame:
 
     def values_of(self, name: str) -> list[str]:
         """The distinct values of one label, in byte order, without the empty one."""
+        return self.once(("values", name), lambda: self._find_values(name))
+
+    def _find_values(self, name: str) -> list[str]:
         codes = np.unique(self.column(name))
         return sorted(self.symbols.texts(codes[codes != 0]), key=label_sort_key)
 
     def order(self) -> Int64s:
         """The rows in the order of their label sets: compared pair by pair as bytes, name before
         value, a shorter label set first where one begins the other. Stable."""
+        return self.once("order", self._find_order)
+
+    def _find_order(self) -> Int64s:
         distinct, numbers = number_codes(self.matrix(self.names))
         return order_of(numbers, text_ranks(self.symbols.texts(distinct.tolist())))
+
+    def in_order(self) -> LabelFrame:
+        """The frame of the rows in their order."""
+        return self.frame_once("in order", lambda: self.take(self.order()))
+
+
+# What frames have that are kept for later queries.
+NO_QUERY = Symbols()
 
 
 def text_ranks(texts: Sequence[str]) -> Int32s:

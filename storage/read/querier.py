@@ -10,6 +10,7 @@ Invariants:
 """
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
+from storage.read.replicas.matched import Replicas
 from storage.read.replicas.report import (
     REPORT_LIMITS,
     ReplicaGroup,
@@ -33,6 +35,7 @@ from storage.samples.merge import take_rows
 from storage.samples.samples import Samples, empty_samples
 from storage.segments.segment import SegmentMeta, overlapping
 from storage.series.index import TenantIndex
+from storage.series.matches import Match
 from storage.shard.shard import Shard, ShardView
 from storage.tenants.rules import NO_RULES, TenantRules
 
@@ -73,10 +76,9 @@ class StorageQuerier:
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
     ) -> StoredSelection | DedupSelection:
         """Raises LimitExceeded if more series or samples match than storage.select.max-* allow."""
-        refs = self._match(matchers)
-        return self._select(
-            refs, self._index.frame(refs, self.symbols), (start_ms, end_ms), counter
-        )
+        match = self._match(matchers)
+        labels = match.labels.in_query(self.symbols)
+        return self._select(match.refs, labels, (start_ms, end_ms), counter)
 
     def replica_report(
         self,
@@ -92,8 +94,7 @@ class StorageQuerier:
         cluster_labels: tell replicas of equal name apart. Raises LimitExceeded, or QueryStopped
         once `stopped` says so.
         """
-        refs = self._match_any(matcher_sets)
-        labels = self._index.frame(refs, self.symbols)
+        refs, labels = self._match_any(matcher_sets)
         replicated = np.flatnonzero(labels.matrix(self._replica_labels).any(axis=1))
         limits = self._report_limits
         if len(replicated) > limits.series:
@@ -114,24 +115,35 @@ class StorageQuerier:
         self, refs: Int64s, labels: LabelFrame, span: tuple[int, int], counter: bool
     ) -> StoredSelection | DedupSelection:
         view = self._shard.view()
-        grouping = self._index.group(refs, self._replica_labels) if self._replica_labels else None
-        if grouping is None:
+        replicas = self._replicas_among(refs, labels)
+        if replicas is None:
             return self._read(view, self._snapshots(view, refs), labels, span)
-        order, members = grouping.order, grouping.members
-        labels = labels.take(order)
-        snapshots = self._snapshots(view, refs[order])
-        around_ms = reach_ms(self._algorithm, int(np.diff(members).max()))
-        stored = self._read(view, snapshots, labels, widened(span, around_ms))
+        snapshots = self._snapshots(view, replicas.refs)
+        around_ms = reach_ms(self._algorithm, replicas.largest)
+        stored_labels = replicas.stored.in_query(self.symbols)
+        stored = self._read(view, snapshots, stored_labels, widened(span, around_ms))
 
         def wider(rows: Int64s, around_ms: int) -> Samples:
             picked = [snapshot.pick(rows) for snapshot in snapshots]
             found = self._read(view, picked, stored.labels.take(rows), widened(span, around_ms))
             return found.read(0, len(rows))
 
-        rule = DedupRule(grouping.names, self._algorithm, counter=counter)
-        labels = labels.take(members[:-1]).drop(grouping.names)
+        rule = DedupRule(replicas.names, self._algorithm, counter=counter)
+        labels = replicas.joined.in_query(self.symbols)
         gauges = gauge_rows(self._shard.metadata, self._tenant, labels)
+        members, order = replicas.members, replicas.order
         return DedupSelection(labels, stored, members, order, rule, span, gauges, wider)
+
+    def _replicas_among(self, refs: Int64s, labels: LabelFrame) -> "Replicas | None":
+        """These series by replica groups; None if none of them has a replica label."""
+        if not self._replica_labels:
+            return None
+
+        def group() -> Replicas | Literal[False]:
+            grouping = self._index.group(refs, self._replica_labels)
+            return False if grouping is None else Replicas.of(grouping, refs, labels)
+
+        return labels.once(("replicas", *self._replica_labels), group) or None
 
     def exemplars(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
@@ -139,13 +151,12 @@ class StorageQuerier:
         """The exemplars of the selected series of [start_ms, end_ms], both inclusive. Raises
         LimitExceeded if there are more than storage.select.max-exemplars."""
         view = self._shard.view()
-        refs = self._match_any(matcher_sets)
+        refs, labels = self._match_any(matcher_sets)
         pools = [head.exemplars for head in view.heads]
         sources = ExemplarSources(self._shard.files.exemplars, view.segments, pools)
         budget = ExemplarBudget(self._options.select_exemplars_max)
         ids = self._shard.table.ids[refs]
         found = sources.select(refs, ids, (start_ms, end_ms), budget.spend)
-        labels = self._index.frame(refs, self.symbols)
         return select_rows(*self._without_replicas(labels), found)
 
     def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
@@ -158,40 +169,42 @@ class StorageQuerier:
         """The selected series with a sample in [start_ms, end_ms], each once. In a segment that
         reaches over an end of the range a series counts if its first and last sample do."""
         view = self._shard.view()
-        refs = self._match_any(matcher_sets)
-        refs = refs[self._has_samples(view, refs, start_ms, end_ms)]
-        if not len(refs):
-            return empty_frame(self.symbols)
-        labels = self._index.frame(refs, self.symbols)
+        refs, labels = self._match_any(matcher_sets)
+        has = self._has_samples(view, refs, start_ms, end_ms)
+        if not has.all():
+            labels = labels.take(np.flatnonzero(has))
         return self._without_replicas(labels)[0]
 
     def _without_replicas(self, labels: LabelFrame) -> tuple[LabelFrame, Int64s]:
         """The label sets without replica labels, each once, and which of them each row became."""
-        replicas = [name for name in self._replica_labels if labels.column(name).any()]
-        if not replicas:
+        if not any(labels.has(name) for name in self._replica_labels):
             return labels, np.arange(labels.rows)
-        labels = labels.drop(replicas)
+        labels = labels.drop(self._replica_labels)
         rows, firsts = labels.group(labels.names)
-        return labels.take(firsts), rows
+        return labels.frame_once("distinct", lambda: labels.take(firsts)), rows
 
-    def _match_any(self, matcher_sets: Sequence[Sequence[Matcher]]) -> Int64s:
-        matched = [self._match(matchers) for matchers in matcher_sets or [()]]
-        return matched[0] if len(matched) == 1 else np.unique(np.concatenate(matched))
+    def _match_any(self, matcher_sets: Sequence[Sequence[Matcher]]) -> tuple[Int64s, LabelFrame]:
+        """Refs and labels of the series that any of the sets selects."""
+        matches = [self._match(matchers) for matchers in matcher_sets or [()]]
+        if len(matches) == 1:
+            return matches[0].refs, matches[0].labels.in_query(self.symbols)
+        refs = np.unique(np.concatenate([match.refs for match in matches]))
+        return refs, self._index.frame(refs, self.symbols)
 
-    def _match(self, matchers: Sequence[Matcher]) -> Int64s:
-        """Matched refs. Matchers see replica labels, also those that dedup removes."""
-        refs = self._index.match(matchers)
+    def _match(self, matchers: Sequence[Matcher]) -> Match:
+        """What matches. Matchers see replica labels, also those that dedup removes."""
+        match = self._index.match(matchers)
         allowed, setting = self._options.select_series_max, "storage.select.max-series"
         if 0 < self._rules.fetched_series_max < allowed:
             allowed = self._rules.fetched_series_max
             setting = "max_fetched_series_per_query in limits.file"
-        if len(refs) > allowed:
+        if len(match.refs) > allowed:
             text = ", ".join(map(str, matchers))
             raise LimitExceeded(
-                f"the selector {{{text}}} matches {len(refs)} series, at most {allowed} are "
+                f"the selector {{{text}}} matches {len(match.refs)} series, at most {allowed} are "
                 f"allowed ({setting})"
             )
-        return refs
+        return match
 
     def _snapshots(self, view: ShardView, refs: Int64s) -> list[HeadSnapshot]:
         with self._shard.lock:

@@ -2,7 +2,8 @@
 
 The columns are derived from the series table and made when a query first names a label; after that
 they only grow by the series that are new. A matcher is evaluated once per distinct value of its
-label and becomes a mask over codes.
+label and becomes a mask over codes. What a selector matched is kept, so that the next query evaluates
+its matchers over series only that are new by then.
 
 Invariants:
 * Position i of every column belongs to refs[i]; positions are only appended.
@@ -17,9 +18,10 @@ import numpy as np
 
 from storage.kernels.arrays import Bools, Int32s, Int64s
 from storage.kernels.jit import kernel
-from storage.labels.frames import LabelFrame, Symbols
+from storage.labels.frames import NO_QUERY, LabelFrame, Symbols
 from storage.labels.matchers import Matcher, text_test
 from storage.labels.pairs import PickedPairs, pick_column
+from storage.series.matches import Match, Matches
 from storage.series.replica_groups import Grouping, ReplicaGroups
 from storage.series.table import SeriesTable
 
@@ -55,10 +57,17 @@ class TenantIndex:
     """The series of one tenant in one shard."""
 
     def __init__(
-        self, table: SeriesTable, tenant: int, *, columns_kept: int = COLUMNS_KEPT_MAX
+        self,
+        table: SeriesTable,
+        tenant: int,
+        matches: Matches | None = None,
+        *,
+        columns_kept: int = COLUMNS_KEPT_MAX,
     ) -> None:
+        """matches: those of the shard, which its tenants share room in."""
         self._table = table
         self._tenant = tenant
+        self._matches = Matches() if matches is None else matches
         self._columns_kept = columns_kept
         self._lock = threading.Lock()
         self._seen = 0  # refs of the table that were looked at
@@ -66,17 +75,33 @@ class TenantIndex:
         self._columns: OrderedDict[int, GrowingColumn] = OrderedDict()
         self._groupings: OrderedDict[tuple[str, ...], ReplicaGroups] = OrderedDict()
 
-    def match(self, matchers: Sequence[Matcher]) -> Int64s:
-        """The refs of the series that pass all matchers, ascending by series id."""
+    def __len__(self) -> int:
+        """How many series of the tenant have been looked at."""
+        return self._refs.length
+
+    def match(self, matchers: Sequence[Matcher]) -> Match:
+        """The series that pass all matchers."""
+        key = (self._tenant, *matchers)
+        known = self._matches.find(key)
+        if known is not None and self._table.numbered == self._seen and known.seen == len(self):
+            return known  # without the lock, which others hold while they look at many series
         with self._lock:
             refs = self._all_refs()
-            if matchers:
-                passes = self._passes(matchers[0], refs)
-                for matcher in matchers[1:]:
-                    passes &= self._passes(matcher, refs)
-                refs = refs[np.flatnonzero(passes)]
-        chosen = refs.astype(np.int64)
-        return chosen[np.argsort(self._table.ids[chosen], kind="stable")]
+            seen = 0 if known is None else known.seen
+            if known is not None and seen >= len(refs):
+                return known
+            passing = self._passing(matchers, refs, seen)
+        match = self._extended(known, passing.astype(np.int64), len(refs))
+        self._matches.keep(key, match)
+        return match
+
+    def _extended(self, known: Match | None, passing: Int64s, seen: int) -> Match:
+        """What is known already with the new refs that pass."""
+        if known is not None and not len(passing):
+            return Match(known.refs, known.labels, seen)
+        refs = passing if known is None else np.concatenate([known.refs, passing])
+        refs = refs[np.argsort(self._table.ids[refs], kind="stable")]
+        return Match(refs, self.frame(refs, NO_QUERY), seen)
 
     def frame(self, refs: Int64s, symbols: Symbols) -> LabelFrame:
         """The labels of these series."""
@@ -104,18 +129,28 @@ class TenantIndex:
         return np.searchsorted(known, refs).astype(np.int64)
 
     def _all_refs(self) -> Int32s:
-        count = len(self._table)
+        count = self._table.numbered
         if count > self._seen:
             new = np.flatnonzero(self._table.tenants[self._seen : count] == self._tenant)
             self._refs.extend(len(new))[:] = new + self._seen
             self._seen = count
         return self._refs.view
 
-    def _passes(self, matcher: Matcher, refs: Int32s) -> Bools:
+    def _passing(self, matchers: Sequence[Matcher], refs: Int32s, first: int) -> Int32s:
+        """Those of refs[first:] that pass all matchers."""
+        if not matchers:
+            return refs[first:].copy()
+        passes = self._passes(matchers[0], refs, first)
+        for matcher in matchers[1:]:
+            passes &= self._passes(matcher, refs, first)
+        return refs[first:][np.flatnonzero(passes)]
+
+    def _passes(self, matcher: Matcher, refs: Int32s, first: int) -> Bools:
+        """Whether each of refs[first:] passes."""
         code = self._table.symbols.find(matcher.name)
         if code < 0:  # no series of the shard has this label
-            return np.full(len(refs), text_test(matcher)(""))
-        codes = self._column(code, refs)
+            return np.full(len(refs) - first, text_test(matcher)(""))
+        codes = self._column(code, refs)[first:]
         if matcher.op in ("=", "!="):
             wanted = self._table.symbols.find(matcher.value)
             passes: Bools = codes == wanted if matcher.op == "=" else codes != wanted

@@ -9,6 +9,7 @@ one tenant is one contiguous range of ids.
 Invariants:
 * Two different label sets of a tenant never share a ref, nor a series id.
 * A ref and its labels never change; new ones are appended by the shard's writer only.
+* Refs below `numbered` have their series ids; readers look at no others.
 """
 
 from collections.abc import Callable
@@ -114,6 +115,7 @@ class SeriesTable:
         self._hashes: UInt64s = reserve(size, np.uint64)
         self._slots: Int32s = np.zeros(FIRST_SLOTS, np.int32)
         self._state = np.zeros(1, np.int64)
+        self.numbered = 0
         self._metrics: dict[tuple[int, int], list[int]] = {}  # (tenant, name) -> [metric, next]
         self._metric_counts: dict[int, int] = {}
         self._tenant_counts: dict[int, int] = {}
@@ -181,6 +183,7 @@ class SeriesTable:
         self.last_ms[refs[newer]] = series.last_ms[newer]
         self.last_bits[refs[newer]] = series.last_keys[newer]
         self._restore_numbers(series.tenant, refs[new])
+        self.numbered = len(self)
         return refs
 
     def _register(
@@ -287,6 +290,7 @@ class SeriesTable:
         refs = self._find_or_add(tenant, pairs, new_max)
         self.last_ms[first_new : len(self)] = NEVER_MS
         self._give_ids(tenant, first_new)
+        self.numbered = len(self)
         return refs
 
     def _find_or_add(self, tenant: int, pairs: LabelPairs, new_max: int = NEW_SERIES_MAX) -> Int32s:

@@ -27,6 +27,7 @@ from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.series import SeriesReader
 from storage.series.index import TenantIndex
+from storage.series.matches import Matches
 from storage.series.table import SeriesTable
 from storage.shard.active_series import ActiveSeries
 from storage.shard.elections import Elections
@@ -79,6 +80,7 @@ class Shard:
         self.active = self._empty_head()
         self.frozen: Head | None = None
         self._indexes: dict[int, TenantIndex] = {}
+        self._matches = Matches()
         # The writer's, made anew from the log at start.
         self.rule_log = RuleLog()
         self.elections = Elections(options.series_max)
@@ -94,7 +96,7 @@ class Shard:
         with self.lock:
             index = self._indexes.get(tenant)
             if index is None:
-                index = self._indexes[tenant] = TenantIndex(self.table, tenant)
+                index = self._indexes[tenant] = TenantIndex(self.table, tenant, self._matches)
             return index
 
     @property

@@ -48,7 +48,7 @@ def test_matching_does_as_its_twin(
             for labels in known
             if all(naive.matches(labels, *test) for test in tests)
         }
-        refs = index.match(asked)
+        refs = index.match(asked).refs
         frame = index.frame(refs, Symbols(table.symbols))
         found = [tuple(frame.labelset(row).items()) for row in range(frame.rows)]
         assert set(found) == expected
@@ -63,4 +63,4 @@ def test_columns_are_dropped_and_made_again() -> None:
     table.resolve(batch_of([({"__name__": "up", "a": "x", "b": "y"}, [(1, 1.0)])]), 1)
     for _ in range(2):
         for name, value in (("a", "x"), ("b", "y")):
-            assert len(index.match([Matcher(name, "=", value)])) == 1
+            assert len(index.match([Matcher(name, "=", value)]).refs) == 1
