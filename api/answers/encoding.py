@@ -77,16 +77,24 @@ def encode_texts(texts: list[str], *, limit: int) -> bytes:
 
 def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[Buffer]:
     """The answer whose data are label sets, sorted."""
-    order = labels.order()
-    truncated = 0 < limit < len(order)
-    order = order[:limit] if truncated else order
+    truncated = 0 < limit < labels.rows
     yield _SUCCESS + b"["
-    for first in range(0, len(order), BLOCK_ROWS):
-        text = LabelText.of(labels.take(order[first : first + BLOCK_ROWS]))
+    for first, block in ordered_blocks(labels, limit if truncated else labels.rows):
+        text = LabelText.of(block)
         out = room_for(text.bytes_max + len(text.ids))
         end = json_kernels.write_labelsets(out, *text.columns)
         yield out[(1 if first == 0 else 0) : end].data
     yield b"]" + Notes(warnings=(TRUNCATED,) if truncated else ()).encode()
+
+
+def ordered_blocks(labels: LabelFrame, rows: int) -> Iterator[tuple[int, LabelFrame]]:
+    """The first rows of a frame in their order: (number of the first, rows)."""
+    if 0 < labels.rows == rows <= BLOCK_ROWS:
+        yield 0, labels.in_order()
+        return
+    order = labels.order()[:rows]
+    for first in range(0, rows, BLOCK_ROWS):
+        yield first, labels.take(order[first : first + BLOCK_ROWS])
 
 
 @dataclass(frozen=True, slots=True)

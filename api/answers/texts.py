@@ -26,7 +26,7 @@ KERNEL_ARRAY: Final = ("C", "W")
 class LabelText:
     """The label sets of a frame, ready to be written: which quoted value each row has per name.
 
-    ids: int32[rows, names], 0 where a row has no such label.
+    ids: int32[rows, names], 0 where a row has no such label; bytes_max: what all of them take.
     """
 
     ids: Int32s
@@ -34,20 +34,23 @@ class LabelText:
     keys: Bytes
     token_starts: Int64s
     tokens: Bytes
+    bytes_max: int
 
     @classmethod
     def of(cls, labels: LabelFrame) -> "LabelText":
+        return labels.once(cls, lambda: cls._made(labels))
+
+    @classmethod
+    def _made(cls, labels: LabelFrame) -> "LabelText":
         distinct, ids = number_codes(labels.matrix(labels.names))
-        texts = labels.symbols.texts(distinct.tolist())
-        return cls(ids, *quote_all(labels.names), *quote_all(texts))
+        key_starts, keys = quote_all(labels.names)
+        token_starts, tokens = quote_all(labels.symbols.texts(distinct.tolist()))
+        size = json_kernels.label_bytes(ids, key_starts, token_starts)
+        return cls(ids, key_starts, keys, token_starts, tokens, size)
 
     @property
     def columns(self) -> tuple[Int32s, Int64s, Bytes, Int64s, Bytes]:
         return self.ids, self.key_starts, self.keys, self.token_starts, self.tokens
-
-    @property
-    def bytes_max(self) -> int:
-        return json_kernels.label_bytes(self.ids, self.key_starts, self.token_starts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from api.promql.syntax.parser import parse
 from api.promql.vectors.cells import fresh_between, samples_of_cells
 from api.promql.vectors.names import finish_names
 from api.promql.vectors.natives import histogram_cost
-from api.promql.vectors.rows import take_rows
+from api.promql.vectors.rows import in_order, take_rows
 from api.promql.vectors.value import Matrix, Result, Scalar, Value, Vector
 from storage.errors import LimitExceeded, QueryStopped
 from storage.kernels.arrays import Int64s
@@ -259,7 +259,7 @@ def _finished(evaluator: Evaluator, context: Context, root: Node) -> Value | Mat
     if not context.is_range:
         return vector
     with context.meter.sorting():
-        return take_rows(vector, vector.labels.order())
+        return in_order(vector)
 
 
 def _without_empty_rows(vector: Vector) -> Vector:

@@ -140,6 +140,8 @@ class Rows:
         return vector, block.samples
 
     def _stub(self, first_row: int, end_row: int) -> LabelFrame:
+        if end_row - first_row == self.labels.rows:
+            return self.labels.keep(NAME_LABELS)
         columns = {name: self.labels.column(name)[first_row:end_row] for name in NAME_LABELS}
         return LabelFrame(self.labels.symbols, end_row - first_row, columns)
 
@@ -148,8 +150,6 @@ class Rows:
         if not self.stages or self.context.features.delayed_name_removal:
             return self.labels
         gone = [
-            name
-            for name in NAME_LABELS
-            if self.labels.column(name).any() and not block.labels.column(name).any()
+            name for name in NAME_LABELS if self.labels.has(name) and not block.labels.has(name)
         ]
         return self.labels.drop(gone) if gone and block.labels.rows else self.labels

@@ -50,9 +50,7 @@ class Groups:
 
 def make_groups(node: Aggregate, labels: LabelFrame) -> Groups:
     names = grouping_names(node, labels)
-    number, first = labels.group(names)
-    columns = {name: labels.column(name)[first] for name in names}
-    return Groups(number, LabelFrame(labels.symbols, len(first), columns))
+    return Groups(labels.group(names)[0], labels.firsts(names))
 
 
 class _Marks:

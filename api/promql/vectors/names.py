@@ -101,7 +101,10 @@ def _earliest_rows(group: Int64s, present: Bools) -> Int64s:
 
 def names_are_constant(labels: LabelFrame) -> bool:
     """Whether distinct rows stay distinct when the name labels go."""
-    return all(is_constant(labels.column(name)) for name in NAME_LABELS)
+    return labels.once(
+        "names are constant",
+        lambda: all(is_constant(labels.column(name)) for name in NAME_LABELS),
+    )
 
 
 def _refuse_merged(vector: Vector) -> None:

@@ -12,9 +12,17 @@ from storage.labels.frames import LabelFrame
 
 def take_rows(vector: Vector, rows: Int64s) -> Vector:
     """The vector of the given rows, in their order."""
+    return _taken(vector, rows, vector.labels.take(rows))
+
+
+def in_order(vector: Vector) -> Vector:
+    """The vector with its rows in the order of their labels."""
+    return _taken(vector, vector.labels.order(), vector.labels.in_order())
+
+
+def _taken(vector: Vector, rows: Int64s, labels: LabelFrame) -> Vector:
     marks = None if vector.drop_name is None else vector.drop_name[rows]
     natives = take_natives(vector.natives, rows)
-    labels = vector.labels.take(rows)
     return Vector(labels, vector.values[rows], vector.present[rows], marks, natives)
 
 
