@@ -1,8 +1,7 @@
 """What an endpoint is: a function from a parsed request to the job that answers it."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 
 from api.answers.encoding import Buffer
 from api.forms import Params
@@ -17,7 +16,7 @@ class Call:
     path: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
     """The right of one request to be computed; asked from its thread.
 
@@ -27,22 +26,26 @@ class Turn:
     timeout_ms: int
     queued_seconds: float
     client_left: Callable[[], bool]
-    _ended: threading.Event = field(default_factory=threading.Event)
+    _ended: bool = False
 
     def cancelled(self) -> bool:
         """Whether nobody waits for the answer any more."""
-        return self._ended.is_set() or self.client_left()
+        return self._ended or self.client_left()
 
     def end(self) -> None:
-        self._ended.set()
+        self._ended = True
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The rest of a request. run gives the blocks of the answer; timeout_ms None: the default."""
+    """The rest of a request. run gives the blocks of the answer; timeout_ms None: the default.
+
+    kind: jobs of the same kind cost about the same; None: nothing is known of that.
+    """
 
     run: Callable[[Turn], Iterator[Buffer]]
     timeout_ms: int | None = None
+    kind: Hashable = None
 
 
 Handler = Callable[[Call], Job | bytes]

@@ -1,7 +1,7 @@
 """The endpoints about what there is: labels, label values, series, metadata and the build."""
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -41,7 +41,7 @@ class MetadataHandlers:
             labels = self._querier(call, params).series(*params.selection)
             yield encode_texts(list(labels.names), limit=params.limit)
 
-        return Job(run)
+        return Job(run, kind=kind_of("labels", call, params))
 
     def label_values(self, call: Call) -> Job:
         """The values of one label of the selected series."""
@@ -52,7 +52,7 @@ class MetadataHandlers:
             labels = self._querier(call, params).series(*params.selection)
             yield encode_texts(labels.values_of(name), limit=params.limit)
 
-        return Job(run)
+        return Job(run, kind=kind_of(("values", name), call, params))
 
     def series(self, call: Call) -> Job:
         """The label sets of the selected series."""
@@ -62,7 +62,7 @@ class MetadataHandlers:
             labels = self._querier(call, params).series(*params.selection)
             yield from encode_labelsets(labels, limit=params.limit)
 
-        return Job(run)
+        return Job(run, kind=kind_of("series", call, params))
 
     def metadata(self, call: Call) -> Job:
         """The types, help texts and units of metric families."""
@@ -79,6 +79,12 @@ class MetadataHandlers:
 
     def _querier(self, call: Call, params: SeriesParams) -> Querier:
         return self._source.querier(call.tenants, params.replicas)
+
+
+def kind_of(asked: Hashable, call: Call, params: SeriesParams) -> Hashable:
+    """What label queries have in common that cost about the same."""
+    length = (params.end_ms - params.start_ms).bit_length()
+    return asked, call.tenants, params.matcher_sets, params.limit, params.replicas, length
 
 
 def metadata_data(

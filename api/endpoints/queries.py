@@ -4,14 +4,21 @@ A handler reads the parameters and returns a job, so that a bad request is answe
 the job computes in a thread when its turn has come. Handlers know neither HTTP nor JSON.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from functools import partial
 
 from api.answers.encoding import Buffer, encode_result
 from api.endpoints.handler import Call, Job, Turn
 from api.endpoints.query_stats import statistics
-from api.params import QueryParams, instant_time_ms, query_params, range_params, stats_warnings
+from api.params import (
+    QueryParams,
+    RangeParams,
+    instant_time_ms,
+    query_params,
+    range_params,
+    stats_warnings,
+)
 from api.promql.engine import Engine, Measured
 from api.promql.errors import QueryTimeout
 from api.promql.queryable import Queryable
@@ -53,7 +60,7 @@ class QueryHandlers:
                 meter=meter,
             )
 
-        return self._job(call, params, evaluate)
+        return self._job(call, params, evaluate, ("query",))
 
     def query_range(self, call: Call) -> Job:
         """The values of an expression at start, start + step, ... up to end."""
@@ -74,15 +81,18 @@ class QueryHandlers:
                 meter=meter,
             )
 
-        return self._job(call, params, evaluate)
+        return self._job(call, params, evaluate, ("query_range", *magnitudes(times)))
 
-    def _job(self, call: Call, params: QueryParams, evaluate: Evaluate) -> Job:
+    def _job(
+        self, call: Call, params: QueryParams, evaluate: Evaluate, kind: tuple[Hashable, ...]
+    ) -> Job:
         self._source.limits(call.tenants).check_text(params.text)
         if params.timeout_ms is not None and params.timeout_ms <= 0:
             return Job(partial(self._out_of_time, params.text))
         if params.provenance:
             check_plain(self._engine.parse(params.text))
-        return Job(partial(self._run, call, params, evaluate), params.timeout_ms)
+        kind = (*kind, call.tenants, params)
+        return Job(partial(self._run, call, params, evaluate), params.timeout_ms, kind)
 
     def _out_of_time(self, text: str, turn: Turn) -> Iterator[Buffer]:
         """The end of a query that has no time. That its text is wrong is found before."""
@@ -109,3 +119,10 @@ class QueryHandlers:
             warnings = result.warnings + stats_warnings(params.stats)
             result = replace(result, warnings=warnings)
         return encode_result(result, limit=params.limit, stats=stats, origins=origins)
+
+
+def magnitudes(times: RangeParams) -> tuple[int, int]:
+    """What range queries of one kind have in common: the order of magnitude of their length and of
+    their number of steps."""
+    length_ms = times.end_ms - times.start_ms
+    return length_ms.bit_length(), (length_ms // times.step_ms).bit_length()

@@ -3,11 +3,14 @@
 At most `concurrency` requests have their turn at a time and at most `waiting_max` wait for one; the
 next is refused. A turn lasts until its answer has been sent, so that the answers held in memory are
 bounded too.
+
+What is known to be quick needs no thread: the event loop does it itself, once in each of its
+rounds, so that what else it serves, such as writes, never waits for more than one such job.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -16,6 +19,7 @@ from api.endpoints.handler import Turn
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
 from api.promql.errors import QueryTimeout
+from api.web.quick_jobs import QuickJobs
 
 QUEUE_TIMEOUT = "query timed out in query queue"
 
@@ -32,6 +36,8 @@ class QueryPool:
         self._waiting = 0
         self._turns = asyncio.Semaphore(concurrency)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="api")
+        self._quick = QuickJobs()
+        self._round_is_taken = False
 
     @asynccontextmanager
     async def turn(
@@ -50,9 +56,20 @@ class QueryPool:
             self._metrics.running.dec()
             self._turns.release()
 
-    async def run(self, function: Callable[[], T]) -> T:
-        """Call a function in a thread; for the holder of a turn."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+    async def run(self, function: Callable[[], T], kind: Hashable = None) -> T:
+        """Call a function in a thread; for the holder of a turn. One of a kind that is known to be
+        quick may be called here and now. None: of no kind."""
+        loop = asyncio.get_running_loop()
+        if kind is None:
+            return await loop.run_in_executor(self._threads, function)
+        if self._round_is_taken or kind not in self._quick:
+            return await loop.run_in_executor(self._threads, self._quick.run, kind, function)
+        self._round_is_taken = True
+        loop.call_soon(self._begin_round)
+        return self._quick.run(kind, function)
+
+    def _begin_round(self) -> None:
+        self._round_is_taken = False
 
     def close(self) -> None:
         """Wait for what is being computed."""
@@ -67,6 +84,9 @@ class QueryPool:
                 f"too many requests: query.max-concurrency={self.concurrency} are running and "
                 f"api.max-waiting-requests={self.waiting_max} are waiting"
             )
+        if not self._turns.locked():
+            await self._turns.acquire()  # which does not wait
+            return
         self._waiting += 1
         try:
             with self._metrics.waiting.track_inprogress():

@@ -12,6 +12,7 @@ from functools import partial
 from urllib.parse import unquote
 
 from aiohttp import web
+from prometheus_client import Histogram
 
 from api.answers.encoding import encode_error
 from api.endpoints.handler import NOTHING, Call, Handler, Job, Turn
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MULTIPART_TYPE = "multipart/form-data"
+JSON = {"Content-Type": "application/json"}
 REASONS = {499: "Client Closed Request"}
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,14 +49,17 @@ class Server:
 
     def endpoint(self, name: str, handler: Handler) -> AiohttpHandler:
         """The aiohttp handler of an endpoint; `name` is for metrics and the log."""
-        return partial(self._serve, name, handler)
+        duration = self._metrics.duration_seconds.labels(name)
+        return partial(self._serve, name, duration, handler)
 
     async def preflight(self, request: web.Request) -> web.Response:
         """The answer to OPTIONS."""
         return web.Response(status=204, headers=self._headers(request))
 
-    async def _serve(self, name: str, handler: Handler, request: web.Request) -> web.StreamResponse:
-        with self._metrics.duration_seconds.labels(name).time():
+    async def _serve(
+        self, name: str, duration: Histogram, handler: Handler, request: web.Request
+    ) -> web.StreamResponse:
+        with duration.time():
             try:
                 return await self._answer(handler, request)
             except asyncio.CancelledError:  # where the server cancels the handlers of lost clients
@@ -80,18 +85,20 @@ class Server:
         async with self._pool.turn(
             timeout_ms=timeout_ms, client_left=lambda: request.transport is None
         ) as turn:
-            body, part, is_last = await self._pool.run(partial(_begin, outcome, turn, encoding))
+            begin = partial(_begin, outcome, turn, encoding)
+            body, part, is_last = await self._pool.run(begin, outcome.kind)
             if not is_last:
                 return await self._stream(request, body, part)
         return self._whole(request, body, part)
 
     async def _read_params(self, request: web.Request) -> Params:
-        query, kind = request.rel_url.raw_query_string, request.content_type
-        fields_max = self._options.form_fields_max
-        form, parts = b"", []
-        if request.method == "POST" and kind == FORM_TYPE:
+        query, fields_max = request.rel_url.raw_query_string, self._options.form_fields_max
+        if request.method != "POST":
+            return Params.parse(query, fields_max=fields_max)
+        kind, form, parts = request.content_type, b"", []
+        if kind == FORM_TYPE:
             form = await self._read_form(request)
-        elif request.method == "POST" and kind == MULTIPART_TYPE:
+        elif kind == MULTIPART_TYPE:
             body = await self._read_form(request)
             parts = multipart_fields(request.headers["Content-Type"], body, fields_max=fields_max)
         return Params.parse(query, form, parts=parts, fields_max=fields_max)
@@ -121,11 +128,7 @@ class Server:
         return b"".join(parts)
 
     def _whole(self, request: web.Request, body: Body, part: bytes) -> web.Response:
-        return web.Response(
-            body=part,
-            headers=self._headers(request, body.encoding),
-            content_type="application/json",
-        )
+        return web.Response(body=part, headers=self._headers(request, body.encoding) | JSON)
 
     async def _stream(self, request: web.Request, body: Body, part: bytes) -> web.StreamResponse:
         """Send an answer of several parts. Once begun it can only be completed or cut off."""
@@ -186,6 +189,8 @@ def path_values(request: web.Request) -> dict[str, str]:
     """The variable parts of the path by name; bytes that are no UTF-8 are surrogate escapes."""
     resource = request.match_info.route.resource
     assert resource is not None, "BUG: served without a route"
+    if not request.match_info:
+        return {}
     names = resource.canonical.split("/")
     given = request.rel_url.raw_path.split("/")
     return {

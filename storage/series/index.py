@@ -2,8 +2,8 @@
 
 The columns are derived from the series table and made when a query first names a label; after that
 they only grow by the series that are new. A matcher is evaluated once per distinct value of its
-label and becomes a mask over codes. What a selector matched is kept, so that the next query evaluates
-its matchers over series only that are new by then.
+label and becomes a mask over codes. What a selector matched is kept, so that the next query
+evaluates its matchers only over series that are new by then.
 
 Invariants:
 * Position i of every column belongs to refs[i]; positions are only appended.
