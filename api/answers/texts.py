@@ -38,7 +38,7 @@ class LabelText:
 
     @classmethod
     def of(cls, labels: LabelFrame) -> "LabelText":
-        return labels.once(cls, lambda: cls._made(labels))
+        return labels.once("text", lambda: cls._made(labels))
 
     @classmethod
     def _made(cls, labels: LabelFrame) -> "LabelText":

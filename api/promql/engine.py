@@ -71,6 +71,7 @@ class Engine:
         self.features = features or Features()
         self._executor = ThreadPoolExecutor(options.threads, thread_name_prefix="promql")
         self._parse_cached = lru_cache(PARSED_QUERIES_MAX)(self._parse_text)
+        self._plan_cached = lru_cache(PARSED_QUERIES_MAX)(_movable_plan)
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -146,16 +147,7 @@ class Engine:
     ) -> Result:
         meter, started = options.meter, time.monotonic()
         lookback_ms = options.lookback_ms or self.options.lookback_delta_ms
-        frame = Frame(
-            start_ms=query.start_ms,
-            end_ms=query.end_ms,
-            step_ms=query.step_ms,
-            lookback_ms=lookback_ms,
-            subquery_step_ms=self.options.default_evaluation_interval_ms,
-            depth_max=self.options.max_depth,
-            counters_differ=queryable.counters_differ,
-        )
-        plan = make_plan(root, frame)
+        plan = self._plan(root, query, lookback_ms, queryable.counters_differ)
         context = Context(
             steps=query.steps(budget),
             start_ms=query.start_ms,
@@ -183,6 +175,33 @@ class Engine:
         return Result(
             value, context.steps, query.is_range, annotations.warnings(), annotations.infos()
         )
+
+    def _plan(self, root: Node, query: _Query, lookback_ms: int, counters_differ: bool) -> Plan:
+        """The plan of a query. Where only times make it differ from an earlier one, it is that."""
+
+        def frame(start_ms: int) -> Frame:
+            return Frame(
+                start_ms=start_ms,
+                end_ms=query.end_ms - query.start_ms + start_ms,
+                step_ms=query.step_ms,
+                lookback_ms=lookback_ms,
+                subquery_step_ms=self.options.default_evaluation_interval_ms,
+                depth_max=self.options.max_depth,
+                counters_differ=counters_differ,
+            )
+
+        # A tree that is not kept would be found by no later query.
+        if len(query.text) <= PARSED_QUERY_CHARS_MAX:
+            plan = self._plan_cached(root, frame(0))
+            if plan is not None:
+                return plan.moved(query.start_ms)
+        return make_plan(root, frame(query.start_ms))
+
+
+def _movable_plan(root: Node, frame: Frame) -> Plan | None:
+    """The plan, unless it is for one time only."""
+    plan = make_plan(root, frame)
+    return plan if plan.is_movable else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ Invariants:
 * Two selectors with the same matchers share a Select if their time bounds touch; where
   counters differ, only if both or neither of them are for a counter.
 * A selector in `counted` has functions above it that look at counts and sums of histograms only.
+* A plan that is made is not changed: queries share it, moved to their times.
 * A node in `invariant` has the same value at every step, at whatever step it is evaluated.
 """
 
@@ -115,6 +116,20 @@ class Plan:
     select_of: dict[Node, int] = field(default_factory=dict)
     invariant: set[Node] = field(default_factory=set)
     counted: set[Node] = field(default_factory=set)
+
+    @property
+    def is_movable(self) -> bool:
+        """Whether it is that of any equally long query, but for the times of the selects. Fixed
+        times and the grids of subqueries do not move along."""
+        return all(span.at_ms is None and not span.step_ms for span in self.spans.values())
+
+    def moved(self, by_ms: int) -> Plan:
+        """The plan of the same query that much later, if it is movable."""
+        selects = [
+            Select(select.matchers, select.start_ms + by_ms, select.end_ms + by_ms, select.counter)
+            for select in self.selects
+        ]
+        return Plan(self.root, self.spans, selects, self.select_of, self.invariant, self.counted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,15 @@ class Symbols:
         self._codes[text] = code
         return code
 
+    def code_of_name(self, name: str) -> int:
+        """The code by which labels have a name, though the query made up one before the name was
+        stored."""
+        code = self.code(name)
+        if code < OVERLAY_CODE_MIN:
+            return code
+        stored = self._source.find(name)
+        return code if stored < 0 else stored
+
 
 class LabelFrame:
     """The labels of `rows` series, one int32 code column per label name (0: absent)."""
@@ -172,7 +181,7 @@ class LabelFrame:
         if codes is None:
             codes = np.zeros(self.rows, np.int32)
             if self._source is not None and name not in self._hidden:
-                self._source.fill(self.symbols.code(name), codes)
+                self._source.fill(self.symbols.code_of_name(name), codes)
                 if len(self._columns) < COLUMNS_KEPT_MAX:
                     self._columns[name] = codes
         return codes
@@ -194,7 +203,7 @@ class LabelFrame:
             if few or name in self._columns:
                 out[:, i] = self.column(name)
             elif name not in self._hidden:
-                wanted[i] = self.symbols.code(name)
+                wanted[i] = self.symbols.code_of_name(name)
         pairs = self._pairs if (wanted != NO_CODE).any() else None
         if pairs is not None:
             scatter_columns(pairs.offsets, pairs.names, pairs.values, wanted, out)

@@ -40,6 +40,8 @@ from storage.shard.shard import Shard, ShardView
 from storage.tenants.rules import NO_RULES, TenantRules
 
 INT64 = np.iinfo(np.int64)
+# What is kept where no series has a replica label.
+NO_REPLICAS: Literal[False] = False
 
 
 class StorageQuerier:
@@ -134,16 +136,16 @@ class StorageQuerier:
         members, order = replicas.members, replicas.order
         return DedupSelection(labels, stored, members, order, rule, span, gauges, wider)
 
-    def _replicas_among(self, refs: Int64s, labels: LabelFrame) -> "Replicas | None":
+    def _replicas_among(self, refs: Int64s, labels: LabelFrame) -> Replicas | None:
         """These series by replica groups; None if none of them has a replica label."""
         if not self._replica_labels:
             return None
+        key = ("replicas", *self._replica_labels)
+        return labels.once(key, lambda: self._grouped(refs, labels) or NO_REPLICAS) or None
 
-        def group() -> Replicas | Literal[False]:
-            grouping = self._index.group(refs, self._replica_labels)
-            return False if grouping is None else Replicas.of(grouping, refs, labels)
-
-        return labels.once(("replicas", *self._replica_labels), group) or None
+    def _grouped(self, refs: Int64s, labels: LabelFrame) -> Replicas | None:
+        grouping = self._index.group(refs, self._replica_labels)
+        return None if grouping is None else Replicas.of(grouping, refs, labels)
 
     def exemplars(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int

@@ -243,3 +243,26 @@ def test_children_of_every_node() -> None:
     root = parse('label_replace(x, "a", "b", "c", "d")', ALL_FEATURES)
     assert isinstance(root, Call)
     assert children(root) == root.args
+
+
+@pytest.mark.parametrize(
+    ("text", "is_movable"),
+    [
+        ("1", True),
+        ("x", True),
+        ("rate(x[2m] offset 1m) / ignoring (a) (y offset -5m)", True),
+        ("sum by (a) (x smoothed) + rate(x[range()] anchored) + rate(x[step()])", True),
+        ("info(x)", True),
+        ("x @ 50", False),
+        ("x + y @ start()", False),
+        ("x + y @ end()", False),
+        ("max_over_time(x[10m:1m])", False),
+    ],
+)
+def test_a_plan_moves_with_the_times_of_its_query(text: str, is_movable: bool) -> None:
+    root = parse(text, ALL_FEATURES)
+    plan = make_plan(root, replace(FRAME, start_ms=0, end_ms=600_000))
+    assert plan.is_movable is is_movable
+    if is_movable:
+        assert plan.moved(FRAME.start_ms) == make_plan(root, FRAME)
+        assert plan == make_plan(root, replace(FRAME, start_ms=0, end_ms=600_000))

@@ -11,6 +11,7 @@ from api.endpoints.handler import Turn
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
 from api.promql.errors import QueryTimeout
+from api.web import quick_jobs
 from api.web.query_pool import QueryPool
 
 
@@ -117,3 +118,43 @@ def test_a_client_that_left_cancels() -> None:
             assert turn.cancelled()
 
     run(check)
+
+
+def test_the_loop_does_what_was_quick_before() -> None:
+    async def check(bench: Bench) -> None:
+        names = []
+        for _ in range(3):
+            names.append(await bench.pool.run(current_thread, "kind"))
+            await settle()
+        assert names[0].startswith("api")
+        assert names[1:] == [threading.current_thread().name] * 2
+        assert (await bench.pool.run(current_thread, "other")).startswith("api")
+        assert (await bench.pool.run(current_thread)).startswith("api")
+
+    run(check)
+
+
+def test_the_loop_does_one_quick_job_a_round() -> None:
+    async def check(bench: Bench) -> None:
+        await bench.pool.run(current_thread, "kind")
+        for _ in range(3):
+            together = [bench.pool.run(current_thread, "kind") for _ in range(4)]
+            names = await asyncio.gather(*together)
+            assert names.count(threading.current_thread().name) == 1
+
+    run(check)
+
+
+def test_what_grew_slow_goes_to_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(bench: Bench) -> None:
+        await bench.pool.run(current_thread, "kind")
+        monkeypatch.setattr(quick_jobs, "QUICK_S", -1.0)
+        loop = threading.current_thread().name
+        assert await bench.pool.run(current_thread, "kind") == loop
+        assert await bench.pool.run(current_thread, "kind") != loop
+
+    run(check)
+
+
+def current_thread() -> str:
+    return threading.current_thread().name

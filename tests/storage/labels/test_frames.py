@@ -8,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.labels.frames import (
+    COLUMNS_KEPT_MAX,
+    DERIVED_KEPT_MAX,
+    NO_QUERY,
     OVERLAY_CODE_MIN,
     LabelFrame,
     Symbols,
@@ -133,3 +136,63 @@ def test_a_name_may_be_asked_for_twice() -> None:
         text = frame.symbols.text
         found = [[text(int(code)) for code in row] for row in frame.matrix(["b", "a", "b", "b"])]
         assert found == [["2", "1", "2", "2"], ["3", "", "3", "3"]]
+
+
+class Stored:
+    """Symbols that a writer adds to."""
+
+    def __init__(self, *texts: str) -> None:
+        self.known = ["", *texts]
+
+    def text(self, code: int) -> str:
+        return self.known[code]
+
+    def find(self, text: str) -> int:
+        return self.known.index(text) if text in self.known else -1
+
+
+def stored_frame(symbols: Symbols, sets: list[dict[str, str]]) -> LabelFrame:
+    """A frame as the storage keeps it for any query."""
+    return pairs_frame(symbols, sets).in_query(NO_QUERY)
+
+
+def test_queries_share_what_they_derive_and_no_symbols() -> None:
+    stored = Stored("a", "b", "x", "y")
+    frame = stored_frame(Symbols(stored), [{"a": "y", "b": "x"}, {"a": "x"}])
+    one, two = (frame.in_query(Symbols(stored)) for _ in range(2))
+    assert one.names is two.names
+    assert one.order() is two.order()
+    assert one.group(["b", "a"])[0] is two.group(["b", "a"])[0]
+    assert one.drop(["b"]).order() is two.drop(["b"]).order()
+    for labels in (one, two):
+        for derived in (labels, labels.drop(["b"]), labels.in_order(), labels.firsts(["a"])):
+            assert derived.symbols is labels.symbols
+    code = one.symbols.code("made up")
+    assert two.symbols.text(two.symbols.code("of the other")) == "of the other"
+    changed = one.with_column("b", np.full(2, code, np.int32))
+    assert dicts(changed) == [{"a": "y", "b": "made up"}, {"a": "x", "b": "made up"}]
+    assert dicts(two) == [{"a": "y", "b": "x"}, {"a": "x"}]
+    assert dicts(two.in_order()) == [{"a": "x"}, {"a": "y", "b": "x"}]
+
+
+def test_what_is_kept_of_a_shared_frame_is_bounded() -> None:
+    stored = Stored("a", "x")
+    frame = stored_frame(Symbols(stored), [{"a": "x"}])
+    for i in range(1_000):
+        query = frame.in_query(Symbols(stored))
+        assert not query.has(f"n{i}")
+        assert query.group([f"n{i}", "a"])[0].tolist() == [0]
+        assert dicts(query.drop([f"n{i}"])) == [{"a": "x"}]
+    assert len(frame._derived) <= DERIVED_KEPT_MAX
+    assert len(frame._columns) <= COLUMNS_KEPT_MAX
+
+
+def test_a_name_that_is_stored_while_a_query_runs_is_found() -> None:
+    stored = Stored("a", "x")
+    symbols = Symbols(stored)
+    assert symbols.code("late") == OVERLAY_CODE_MIN
+    stored.known.append("late")
+    frame = stored_frame(Symbols(stored), [{"a": "x", "late": "x"}])
+    assert frame.in_query(symbols).has("late")
+    assert symbols.texts(frame.in_query(symbols).matrix(["late", "a"])[0]) == ["x", "x"]
+    assert frame.in_query(Symbols(stored)).has("late")

@@ -1,0 +1,51 @@
+"""What is quick is what was quick the last time."""
+
+import pytest
+
+from api.web import quick_jobs
+from api.web.quick_jobs import QuickJobs
+
+
+class Clock:
+    """A clock that the jobs of a test set forward."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def job(self, seconds: float) -> str:
+        self.seconds += seconds
+        return "done"
+
+
+def test_a_kind_is_as_quick_as_its_latest_job() -> None:
+    clock = Clock()
+    jobs = QuickJobs(clock)
+    assert "up" not in jobs
+    for seconds, is_quick in ((0.0005, True), (0.002, False), (0.0, True), (0.001001, False)):
+        assert jobs.run("up", lambda taken=seconds: clock.job(taken)) == "done"
+        assert ("up" in jobs) is is_quick
+    assert "other" not in jobs
+
+
+def test_a_job_that_fails_has_its_time_too() -> None:
+    clock = Clock()
+    jobs = QuickJobs(clock)
+
+    def fail() -> None:
+        clock.job(0.0001)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        jobs.run(("kind", 1), fail)
+    assert ("kind", 1) in jobs
+
+
+def test_few_kinds_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick_jobs, "KINDS_KEPT_MAX", 2)
+    jobs = QuickJobs(Clock())
+    for kind in ("a", "b", "a", "c"):
+        jobs.run(kind, lambda: None)
+    assert [kind in jobs for kind in "abc"] == [True, False, True]
