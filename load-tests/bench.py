@@ -27,6 +27,7 @@ import disk
 import pairs
 import queries
 import report
+import small_queries
 from bodies import Corpus, Shape, build_corpus
 from details import details_of
 from machine import machine_facts
@@ -79,6 +80,10 @@ def ask_queries(server: Server, data: Data, measured: Measured) -> None:
     busy_s, start_s = machine_busy_s(), time.perf_counter()
     ours_s = server.cpu_s() + time.process_time()
     measured.answers = queries.measure(server, data.counters, queries.query_set())
+    try:
+        measured.small = small_queries.measure(server, data.counters)
+    except small_queries.SmallError as error:
+        raise ServerError(str(error)) from error
     ours_s = server.cpu_s() + time.process_time() - ours_s
     wall_s = time.perf_counter() - start_s
     measured.others_share = others_share(machine_busy_s() - busy_s, ours_s, wall_s)
@@ -180,12 +185,15 @@ def report_lines(
     if report.OURS in results:
         lines += report.ratio_table(results)
     lines += report.query_table(results, query_set)
+    small = {name: measured.small for name, measured in results.items()}
+    lines += small_queries.small_table(small)
     lines += report.memory_table(results, query_set)
     if report.OURS in results:
         lines += report.disk_table(use)
         lines += report.pair_table(found)
         lines += capacity.capacity_table(held)
-        wanted = [*report.targets(results, use, query_set, found), *capacity.targets(held)]
+        wanted = report.targets(results, use, query_set, found)
+        wanted += [*small_queries.small_targets(small), *capacity.targets(held)]
         lines += report.target_table(wanted)
     problems = report.disagreements(results, query_set)
     lines += [f"PROBLEM: {problem}" for problem in problems]

@@ -64,7 +64,8 @@ class Ingest:
 @dataclass(slots=True)
 class Measured:
     """Everything measured on one server. rss_peak_bytes: after the queries of its last run;
-    others_share: what other processes took of the machine during the queries."""
+    others_share: what other processes took of the machine during the queries; small: median seconds
+    of small queries by kind."""
 
     program: Program
     ingests: list[Ingest] = field(default_factory=list)
@@ -72,6 +73,7 @@ class Measured:
     rss_peak_bytes: int = 0
     others_share: float = 0.0
     error: str = ""
+    small: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
