@@ -29,14 +29,21 @@ T = TypeVar("T")
 class QueryPool:
     """Turns and threads; to be used from one event loop."""
 
-    def __init__(self, *, concurrency: int, waiting_max: int, metrics: ApiMetrics) -> None:
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        waiting_max: int,
+        metrics: ApiMetrics,
+        quick: QuickJobs | None = None,
+    ) -> None:
         self.concurrency = concurrency
         self.waiting_max = waiting_max
         self._metrics = metrics
         self._waiting = 0
         self._turns = asyncio.Semaphore(concurrency)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="api")
-        self._quick = QuickJobs()
+        self._quick = quick or QuickJobs()
         self._round_is_taken = False
 
     @asynccontextmanager

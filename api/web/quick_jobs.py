@@ -24,7 +24,14 @@ T = TypeVar("T")
 class QuickJobs:
     """The kinds that were quick the last time. Thread-safe."""
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        quick_s: float = QUICK_S,
+        kinds_max: int = KINDS_KEPT_MAX,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._quick_s = quick_s
+        self._kinds_max = kinds_max
         self._clock = clock
         self._lock = threading.Lock()
         self._quick: OrderedDict[int, None] = OrderedDict()
@@ -38,7 +45,7 @@ class QuickJobs:
         try:
             return job()
         finally:
-            self._note(hash(kind), self._clock() - started < QUICK_S)
+            self._note(hash(kind), self._clock() - started < self._quick_s)
 
     def _note(self, kind: int, is_quick: bool) -> None:
         with self._lock:
@@ -46,5 +53,5 @@ class QuickJobs:
             if not is_quick:
                 return
             self._quick[kind] = None
-            if len(self._quick) > KINDS_KEPT_MAX:
+            if len(self._quick) > self._kinds_max:
                 self._quick.popitem(last=False)

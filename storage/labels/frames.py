@@ -114,6 +114,7 @@ class LabelFrame:
         rows: int,
         columns: dict[str, Int32s] | None = None,
         pairs: LabelPairs | PickedPairs | None = None,
+        *,
         hidden: frozenset[str] = frozenset(),
         derived: dict[Hashable, Any] | None = None,
     ) -> None:
@@ -140,7 +141,12 @@ class LabelFrame:
     def in_query(self, symbols: Symbols) -> LabelFrame:
         """The same labels as another query sees them. All codes have to be stored ones."""
         return LabelFrame(
-            symbols, self.rows, self._columns, self._source, self._hidden, self._derived
+            symbols,
+            self.rows,
+            self._columns,
+            self._source,
+            hidden=self._hidden,
+            derived=self._derived,
         )
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -217,7 +223,7 @@ class LabelFrame:
             source = PickedPairs(source, rows)
         elif source is not None:
             source = source.pick(rows)
-        return LabelFrame(self.symbols, len(rows), columns, source, self._hidden)
+        return LabelFrame(self.symbols, len(rows), columns, source, hidden=self._hidden)
 
     def drop(self, names: Iterable[str]) -> LabelFrame:
         """The frame without these labels."""
@@ -226,7 +232,9 @@ class LabelFrame:
 
     def _without(self, gone: frozenset[str]) -> LabelFrame:
         columns = {name: codes for name, codes in self._columns.copy().items() if name not in gone}
-        return LabelFrame(self.symbols, self.rows, columns, self._source, self._hidden | gone)
+        return LabelFrame(
+            self.symbols, self.rows, columns, self._source, hidden=self._hidden | gone
+        )
 
     def keep(self, names: Iterable[str]) -> LabelFrame:
         """The frame with these labels only."""
@@ -246,7 +254,7 @@ class LabelFrame:
         """The frame with one label set for every row (0 removes it)."""
         assert len(codes) == self.rows, f"BUG: {len(codes)} codes for {self.rows} rows"
         columns = self._columns | {name: codes}
-        return LabelFrame(self.symbols, self.rows, columns, self._source, self._hidden)
+        return LabelFrame(self.symbols, self.rows, columns, self._source, hidden=self._hidden)
 
     def group(self, names: Sequence[str]) -> tuple[Int64s, Int64s]:
         """Rows with equal labels `names`: (group number of each row, first row of each group).

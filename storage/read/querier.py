@@ -19,7 +19,7 @@ from storage.dedup.algorithm import Algorithm, reach_ms
 from storage.errors import LimitExceeded
 from storage.head.head import HeadSnapshot
 from storage.kernels.arrays import Bools, Int64s
-from storage.labels.frames import LabelFrame, Symbols, empty_frame
+from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows

@@ -18,11 +18,21 @@ from dataclasses import dataclass
 from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame
 
-MATCHES_KEPT_MAX = 512
-# Some 500 bytes each, with all that queries derive. A selector of more than a share of them is not
-# kept: next to what such a query costs, its labels are little.
-SERIES_KEPT_MAX = 1 << 16
-SERIES_PER_MATCH_MAX = 1 << 12
+
+@dataclass(frozen=True, slots=True)
+class KeptLimits:
+    """What one shard keeps: selectors, series of all of them, and of one.
+
+    A series takes some 500 bytes with all that queries derive. A selector of many is not kept: next
+    to what such a query costs, its labels are little.
+    """
+
+    matches: int = 512
+    series: int = 1 << 16
+    series_per_match: int = 1 << 12
+
+
+KEPT_LIMITS = KeptLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +50,11 @@ class Match:
 class Matches:
     """The latest matches of one shard's selectors. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: KeptLimits = KEPT_LIMITS) -> None:
+        self._limits = limits
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, Match] = OrderedDict()
         self._series = 0
-
-    def __len__(self) -> int:
-        return len(self._kept)
 
     def find(self, key: Hashable) -> Match | None:
         with self._lock:
@@ -59,12 +67,15 @@ class Matches:
         """In place of what is kept under the key, and of the oldest ones if there is no room."""
         with self._lock:
             self._drop(key)
-            if len(match.refs) > SERIES_PER_MATCH_MAX:
+            if len(match.refs) > self._limits.series_per_match:
                 return
             self._kept[key] = match
             self._series += len(match.refs)
-            while len(self._kept) > MATCHES_KEPT_MAX or self._series > SERIES_KEPT_MAX:
+            while self._is_too_much():
                 self._drop(next(iter(self._kept)))
+
+    def _is_too_much(self) -> bool:
+        return len(self._kept) > self._limits.matches or self._series > self._limits.series
 
     def _drop(self, key: Hashable) -> None:
         match = self._kept.pop(key, None)

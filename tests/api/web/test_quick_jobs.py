@@ -2,7 +2,6 @@
 
 import pytest
 
-from api.web import quick_jobs
 from api.web.quick_jobs import QuickJobs
 
 
@@ -22,7 +21,7 @@ class Clock:
 
 def test_a_kind_is_as_quick_as_its_latest_job() -> None:
     clock = Clock()
-    jobs = QuickJobs(clock)
+    jobs = QuickJobs(clock=clock)
     assert "up" not in jobs
     for seconds, is_quick in ((0.0005, True), (0.002, False), (0.0, True), (0.001001, False)):
         assert jobs.run("up", lambda taken=seconds: clock.job(taken)) == "done"
@@ -32,7 +31,7 @@ def test_a_kind_is_as_quick_as_its_latest_job() -> None:
 
 def test_a_job_that_fails_has_its_time_too() -> None:
     clock = Clock()
-    jobs = QuickJobs(clock)
+    jobs = QuickJobs(clock=clock)
 
     def fail() -> None:
         clock.job(0.0001)
@@ -43,9 +42,8 @@ def test_a_job_that_fails_has_its_time_too() -> None:
     assert ("kind", 1) in jobs
 
 
-def test_few_kinds_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick_jobs, "KINDS_KEPT_MAX", 2)
-    jobs = QuickJobs(Clock())
+def test_few_kinds_are_remembered() -> None:
+    jobs = QuickJobs(kinds_max=2, clock=Clock())
     for kind in ("a", "b", "a", "c"):
         jobs.run(kind, lambda: None)
     assert [kind in jobs for kind in "abc"] == [True, False, True]

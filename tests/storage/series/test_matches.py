@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from storage.labels.frames import NO_QUERY, LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
-from storage.series import matches as matches_module
 from storage.series.index import TenantIndex
-from storage.series.matches import Match, Matches
+from storage.series.matches import KeptLimits, Match, Matches
 from storage.series.table import SeriesTable
 from tests.makers.batches import batch_of
 
@@ -90,11 +89,8 @@ def match_of(series: int) -> Match:
     return Match(np.arange(series), LabelFrame(NO_QUERY, series), series)
 
 
-def test_the_latest_are_kept_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matches_module, "MATCHES_KEPT_MAX", 3)
-    monkeypatch.setattr(matches_module, "SERIES_KEPT_MAX", 10)
-    monkeypatch.setattr(matches_module, "SERIES_PER_MATCH_MAX", 8)
-    matches = Matches()
+def test_the_latest_are_kept_within_bounds() -> None:
+    matches = Matches(KeptLimits(matches=3, series=10, series_per_match=8))
     for key in "abcd":
         matches.keep(key, match_of(1))
         assert matches.find("a") is not None

@@ -43,8 +43,8 @@ def seen(reading: Any, matchers: tuple[Matcher, ...]) -> list[object]:
         samples.timestamps.tolist(),
         samples.values.tolist(),
         [shown.labelset(row) for row in range(shown.rows)],
-        reading.label_names([matchers, matchers], *WHOLE),
-        reading.label_values("x", [matchers], *WHOLE),
+        reading.series([matchers, matchers], *WHOLE).names,
+        shown.values_of("x"),
         [row.labelset(0) for row in (selection.labels.drop(["x"]),) if row.rows],
     ]
 
