@@ -26,6 +26,13 @@ TABLE_FULL = 8
 TOO_MANY_METRICS = 9
 BAD_REFERENCE = 10  # of an exemplar, too
 
+# Of an exemplar.
+EXEMPLAR_TOO_LONG = 11
+LABELS_INVALID = 12
+SERIES_REFUSED = 13
+SWITCHED_OFF = 20
+TENANT_SWITCHED_OFF = 21
+
 # Of a sample or an exemplar. Kernels count those of samples in rows from TOO_OLD on.
 TOO_OLD = 16
 TOO_FAR_IN_FUTURE = 17
@@ -58,13 +65,6 @@ TENANT_TOO_MANY_LABELS = 65
 TENANT_NAME_TOO_LONG = 66
 TENANT_VALUE_TOO_LONG = 67
 TENANT_TOO_MANY_CLUSTERS = 68
-
-# Of an exemplar.
-EXEMPLAR_TOO_LONG = 80
-LABELS_INVALID = 81
-SERIES_REFUSED = 82
-SWITCHED_OFF = 83
-TENANT_SWITCHED_OFF = 84
 
 # No refusal: relabelling dropped the series, and its samples are left out as was asked for.
 DROPPED = 96

@@ -17,7 +17,7 @@ from storage.kernels.stale import STALE_NAN, is_stale
 from storage.read.federation import FederatedQuerier
 from storage.read.selection import DedupSelection
 from tests.makers.batches import batch_of
-from tests.makers.databases import WHOLE, append, opened, series, write
+from tests.makers.databases import WHOLE, append, opened, seal, series, write
 from tests.makers.metadata import raw_metadata
 
 HOUR = 3_600_000
@@ -89,10 +89,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-d
                     points = points[:: 5 if replica == "b" else 1]
                     write(made, [series(f"mixed_{step_s}", points, replica=replica)])
             if not half:
-                shard = made._shards[0]
-                shard._start_seal()
-                assert shard._sealing is not None
-                shard._sealing.join()
+                seal(made)
         yield made
 
 
