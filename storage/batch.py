@@ -7,8 +7,8 @@ and replay run the same code on it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from storage.histograms.columns import Histograms
-from storage.kernels.arrays import Bytes, Float64s, Int8s, Int32s, Int64s, UInt64s
+from storage.histograms.columns import Natives
+from storage.kernels.arrays import Bytes, Float64s, Int8s, Int64s, UInt64s
 from storage.samples.exemplars import RawExemplars
 
 # Record kinds: how a log record's payload is encoded. They are on disk; never reuse a number.
@@ -32,6 +32,14 @@ class SymbolSpans:
 
     starts: Int64s
     lengths: Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class RawNatives(Natives):
+    """The native histograms among the samples of a request. problems: int8 for each histogram, 0
+    or why it is refused (storage.reasons); None: all are sound."""
+
+    problems: Int8s | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +76,8 @@ class Batch:
     numbers of symbols in pairs; series_problems: int8 for each series, 0 or why it is refused
     (storage.series.kernels); None: nothing is known against any.
 
-    starts, rows, histograms: as in storage.samples.samples.Samples; native histograms stand among
-    the floats of their series, with their sum as value. problems: int8 for each histogram, 0 or why
-    it is refused (storage.reasons); None: all are sound.
+    starts, natives: as in storage.samples.samples.Samples; native histograms stand among the
+    floats of their series, with their sum as value.
 
     points: int64 for each sample, the number of the data point of another protocol that it is a
     part of, or NO_POINT; None: no one asks how many points were refused.
@@ -85,9 +92,7 @@ class Batch:
     timestamps: Int64s
     values: Float64s
     starts: Int64s | None = None
-    rows: Int32s | None = None
-    histograms: Histograms | None = None
-    problems: Int8s | None = None
+    natives: RawNatives | None = None
     symbols: SymbolSpans | None = None
     series_problems: Int8s | None = None
     points: Int64s | None = None
@@ -106,6 +111,11 @@ class Batch:
     def sample_count(self) -> int:
         """Samples of all series, native histograms included."""
         return len(self.timestamps)
+
+    @property
+    def bucket_count(self) -> int:
+        """Buckets and custom bounds of all native histograms."""
+        return 0 if self.natives is None else self.natives.histograms.bucket_count
 
     @property
     def is_empty(self) -> bool:

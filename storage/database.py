@@ -24,7 +24,6 @@ from storage.dedup.algorithm import Algorithm
 from storage.errors import FormatError, LimitExceeded, StorageError
 from storage.files import catalog_file, make_directory, segments_directory, wal_directory
 from storage.head.head import Head
-from storage.head.histograms import bucket_count
 from storage.log.file import Damage, warn_of_damage
 from storage.log.wal import Wal
 from storage.metrics import StorageMetrics
@@ -141,12 +140,11 @@ class Database:
                 f"{batch.sample_count} samples in one request, at most {allowed.samples} are "
                 "allowed (GROUP_SAMPLES_MAX)"
             )
-        buckets = bucket_count(batch.histograms)
-        if buckets > allowed.buckets:
+        if batch.bucket_count > allowed.buckets:
             batch.release()
             raise LimitExceeded(
-                f"{buckets} histogram buckets in one request, at most {allowed.buckets} are "
-                "allowed (GROUP_BUCKETS_MAX)"
+                f"{batch.bucket_count} histogram buckets in one request, at most "
+                f"{allowed.buckets} are allowed (GROUP_BUCKETS_MAX)"
             )
         if batch.is_empty:
             batch.release()

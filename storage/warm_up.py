@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from storage.batch import Batch, SymbolSpans
+from storage.batch import Batch, RawNatives, SymbolSpans
 from storage.dedup.algorithm import SHORT_MS
 from storage.dedup.complete import complete_groups
 from storage.dedup.dedup import dedup
@@ -115,8 +115,10 @@ def histogram_batch(floats: Batch, later_ms: int) -> Batch:
         timestamps=np.full(len(SERIES), later_ms),
         values=np.ones(len(SERIES)),
         starts=np.full(len(SERIES), 5),
-        rows=np.arange(len(SERIES), dtype=np.int32),
-        histograms=from_parts([Parts(count=1, sum=1, positive=[(1, 1)])] * len(SERIES)),
+        natives=RawNatives(
+            from_parts([Parts(count=1, sum=1, positive=[(1, 1)])] * len(SERIES)),
+            np.arange(len(SERIES), dtype=np.int32),
+        ),
     )
 
 

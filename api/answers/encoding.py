@@ -16,8 +16,8 @@ from api.answers import json_text as json_kernels
 from api.answers.json_text import Bytes
 from api.answers.texts import KERNEL_ARRAY, LabelText, ObjectText, dump, histogram_texts, room_for
 from api.promql.vectors.kernels import gather_cells
-from api.promql.vectors.value import Matrix, Natives, Result, Scalar, String, Vector
-from storage.histograms.columns import NO_HISTOGRAM
+from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
+from storage.histograms.columns import NO_HISTOGRAM, Natives
 from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.arrays import Int32s, Int64s
 from storage.labels.frames import LabelFrame, Symbols
@@ -197,16 +197,15 @@ def vector_blocks(
         numbers = no_origins() if origins is None else origins[first:end][present]
         samples = Samples(offsets, timestamps, values)
         if vector.natives is not None:
-            rows_of_cells = vector.natives.rows[first:end][present]
-            histograms = vector.natives.histograms
-            samples = replace(samples, rows=rows_of_cells, histograms=histograms)
+            natives = vector.natives.at(slice(first, end)).at(present)
+            samples = replace(samples, natives=natives)
         yield Block(first, samples, origins=numbers)
 
 
 def matrix_blocks(matrix: Matrix, rows: int, origins: Int32s | None = None) -> Iterator[Block]:
     """The samples of the first `rows` series, in blocks that may cut a series."""
     samples = matrix.samples
-    if origins is not None or samples.rows is not None:
+    if origins is not None or samples.natives is not None:
         yield from whole_blocks(matrix, rows, origins)
         return
     first, end = 0, int(samples.offsets[rows])
@@ -235,8 +234,8 @@ def whole_blocks(matrix: Matrix, rows: int, origins: Int32s | None) -> Iterator[
         first, last = samples.offsets[row], samples.offsets[end]
         offsets = samples.offsets[row : end + 1] - first
         part = Samples(offsets, samples.timestamps[first:last], samples.values[first:last])
-        if samples.rows is not None:
-            part = replace(part, rows=samples.rows[first:last], histograms=samples.histograms)
+        if samples.natives is not None:
+            part = replace(part, natives=samples.natives.at(slice(first, last)))
         numbers = no_origins() if origins is None else origins[first:last]
         yield Block(row, part, origins=numbers)
         row = end
@@ -245,7 +244,7 @@ def whole_blocks(matrix: Matrix, rows: int, origins: Int32s | None) -> Iterator[
 def encode_block(text: LabelText, block: Block, replicas: ObjectText, *, single: bool) -> Bytes:
     """The JSON text of a block, with a comma in front of every series that begins in it."""
     samples = block.samples
-    if samples.rows is not None and (samples.rows != NO_HISTOGRAM).any():
+    if samples.natives is not None and samples.natives.mask.any():
         return encode_mixed_block(text, block, replicas, single=single)
     size = (
         text.bytes_max
@@ -275,14 +274,14 @@ def encode_mixed_block(
     text: LabelText, block: Block, replicas: ObjectText, *, single: bool
 ) -> Bytes:
     """Like encode_block, with native histograms among the points of whole series."""
-    samples = block.samples
-    assert samples.rows is not None and samples.histograms is not None
+    samples, natives = block.samples, block.samples.natives
+    assert natives is not None, "BUG: a block without histograms"
     assert not (block.continues or block.unfinished), "BUG: a series with histograms was cut"
-    are_native = samples.rows != NO_HISTOGRAM
-    used, places = np.unique(samples.rows[are_native], return_inverse=True)
+    are_native = natives.mask
+    used, places = np.unique(natives.rows[are_native], return_inverse=True)
     objects = np.full(len(samples), -1, np.int32)
     objects[are_native] = places
-    histograms = histogram_texts(samples.histograms, used)
+    histograms = histogram_texts(natives.histograms, used)
     lengths = np.diff(histograms.starts)
     size = (
         text.bytes_max

@@ -33,9 +33,10 @@ from api.promql.syntax.nodes import (
     without_parens,
 )
 from api.promql.vectors.cells import VALUE, fresh_samples, newest_cells
-from api.promql.vectors.value import Matrix, Natives, Value, Vector
-from storage.histograms.columns import NO_HISTOGRAM, Buckets, Histograms
+from api.promql.vectors.value import Matrix, Value, Vector
+from storage.histograms.columns import Buckets, Histograms, Natives
 from storage.kernels.arrays import Int64s
+from storage.samples.samples import Samples
 
 # Bytes of a float with its time, of a histogram without buckets, and of a bucket, span or bound.
 POINT_BYTES, HISTOGRAM_BYTES, NUMBER_BYTES = 16, 176, 8
@@ -68,7 +69,7 @@ class SampleCounter:
         steps = self.context.steps
         if isinstance(root, MatrixSelector):
             assert isinstance(value, Matrix), "BUG: a range selector gave no matrix"
-            weights = weights_of(value.samples.rows, value.samples.histograms, len(value.samples))
+            weights = weights_of(value.samples)
             both = np.array([weights.sum()], np.int64)
             return Counts(both, both)
         if isinstance(root, Subquery):
@@ -136,7 +137,7 @@ class SampleCounter:
         selector, span = node.selector, plan.spans[node]
         selection = self.evaluator.selections[plan.select_of[selector]]
         samples = fresh_samples(selection.read(0, selection.labels.rows))
-        weights = weights_of(samples.rows, samples.histograms, len(samples))
+        weights = weights_of(samples)
         ends = span.ends(steps)
         starts = ends - span.range_ms
         if selector.anchored or selector.smoothed:
@@ -227,12 +228,13 @@ def handed_up(read: Int64s, grid: Int64s, span: Span, steps: Int64s) -> Int64s:
     return counts
 
 
-def weights_of(rows: np.ndarray | None, histograms: Histograms | None, count: int) -> Int64s:
-    """How many samples each of `count` samples is."""
-    weights = np.ones(count, np.int64)
-    if rows is not None and histograms is not None:
-        natives = rows != NO_HISTOGRAM
-        weights[natives] = histogram_sizes(histograms)[rows[natives]]
+def weights_of(samples: Samples) -> Int64s:
+    """How many samples each of them counts as."""
+    weights = np.ones(len(samples), np.int64)
+    natives = samples.natives
+    if natives is not None:
+        are_native = natives.mask
+        weights[are_native] = histogram_sizes(natives.histograms)[natives.rows[are_native]]
     return weights
 
 

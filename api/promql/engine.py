@@ -31,7 +31,7 @@ from api.promql.syntax.nodes import MatrixSelector, Node, Subquery, ValueType, w
 from api.promql.syntax.parser import parse
 from api.promql.vectors.cells import fresh_between, samples_of_cells
 from api.promql.vectors.names import finish_names
-from api.promql.vectors.natives import histogram_cost
+from api.promql.vectors.natives import natives_cost
 from api.promql.vectors.rows import in_order, take_rows
 from api.promql.vectors.value import Matrix, Result, Scalar, Value, Vector
 from storage.errors import LimitExceeded, QueryStopped
@@ -292,7 +292,7 @@ def _matrix_of_selector(evaluator: Evaluator, context: Context, node: MatrixSele
     span = evaluator.plan.spans[node]
     end_ms = int(span.ends(context.steps)[0])
     samples = selection.read(0, selection.labels.rows)
-    context.charge(len(samples) + histogram_cost(samples.histograms))
+    context.charge(len(samples) + natives_cost(samples.natives))
     extension = extension_of(node.selector, evaluator.lookback_ms)
     if extension is not None:
         extended = extend_samples(samples, end_ms, span.range_ms, extension)
@@ -327,12 +327,11 @@ def _sorted_matrix(labels: LabelFrame, samples: Samples) -> Matrix:
     np.cumsum(lengths, out=offsets[1:])
     starts = np.repeat(samples.offsets[:-1][order] - offsets[:-1], lengths)
     positions = starts + np.arange(offsets[-1])
-    rows = None if samples.rows is None else samples.rows[positions]
+    natives = samples.natives
     columns = Samples(
         offsets,
         samples.timestamps[positions],
         samples.values[positions],
-        rows=rows,
-        histograms=samples.histograms,
+        natives=None if natives is None else natives.at(positions),
     )
     return Matrix(labels.take(order), columns)

@@ -58,8 +58,9 @@ from api.promql.vectors.cells import (
     without_starts,
 )
 from api.promql.vectors.names import drop_metric_name
-from api.promql.vectors.natives import histogram_cost, natives_cost, spread_natives, stacked_natives
-from api.promql.vectors.value import Natives, Scalar, String, Value, Vector
+from api.promql.vectors.natives import natives_cost, spread_natives, stacked_natives
+from api.promql.vectors.value import Scalar, String, Value, Vector
+from storage.histograms.columns import Natives
 from storage.kernels.arrays import Bools
 from storage.labels.frames import empty_frame
 
@@ -179,7 +180,7 @@ class Evaluator:
             if not context.features.use_start_timestamps:
                 samples = without_starts(samples)
             values, present, natives = newest_cells(samples, times, self.lookback_ms, what)
-            size = len(samples) + histogram_cost(samples.histograms)
+            size = len(samples) + natives_cost(samples.natives)
             return Block(values, present, size, natives)
 
         rows.leaf = leaf
@@ -192,7 +193,7 @@ class Evaluator:
 
         def leaf(first_row: int, end_row: int) -> Block:
             samples = selection.read(first_row, end_row)
-            size = len(samples) + histogram_cost(samples.histograms)
+            size = len(samples) + natives_cost(samples.natives)
             cells = smooth_cells(fresh_samples(without_starts(samples)), times, self.lookback_ms)
             if cells.notes:
                 labels = selection.labels.take(np.arange(first_row, end_row))

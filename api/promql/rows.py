@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from api.promql.context import Context
 from api.promql.vectors.names import NAME_LABELS, names_are_constant
 from api.promql.vectors.natives import natives_cost
-from api.promql.vectors.value import Natives, Vector
+from api.promql.vectors.value import Vector
+from storage.histograms.columns import Natives
 from storage.kernels.arrays import Bools, Float64s
 from storage.labels.frames import LabelFrame
 

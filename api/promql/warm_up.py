@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from api.promql.engine import Engine
-from storage.histograms.columns import NO_HISTOGRAM, Histograms
+from storage.histograms.columns import NO_HISTOGRAM, Histograms, Natives
 from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
@@ -68,7 +68,7 @@ class _Example:
         if natives:
             rows = np.arange(14, dtype=np.int32)
             rows[3] = NO_HISTOGRAM
-            self._samples = replace(self._samples, rows=rows, histograms=_histograms(14))
+            self._samples = replace(self._samples, natives=Natives(_histograms(14), rows))
 
     def read(self, first_row: int, end_row: int) -> Samples:
         return self._samples

@@ -25,7 +25,7 @@ from receiver.wire.scan import (
     SCANNED,
     SERIES,
 )
-from storage.batch import Batch
+from storage.batch import Batch, RawNatives
 from storage.histograms.columns import NO_HISTOGRAM
 from storage.kernels.arrays import Int64s
 from storage.kernels.words import Place
@@ -121,12 +121,12 @@ def add_histograms(
     tell one. Raises CorruptBody or TooLarge."""
     found = decode_histograms(batch.buffer, places, limits.histograms)
     samples = places[:, OWNER]
-    batch.rows = np.full(batch.sample_count, NO_HISTOGRAM, np.int32)
-    batch.rows[samples] = np.arange(len(places))
+    rows = np.full(batch.sample_count, NO_HISTOGRAM, np.int32)
+    rows[samples] = np.arange(len(places))
+    problems = found.problems if found.problems.any() else None
+    batch.natives = RawNatives(found.histograms, rows, problems)
     batch.timestamps[samples] = found.timestamps
     batch.values.view(np.uint64)[samples] = found.sum_bits
-    batch.histograms = found.histograms
-    batch.problems = found.problems if found.problems.any() else None
     if starts and found.starts.any():
         if batch.starts is None:
             batch.starts = np.zeros(batch.sample_count, np.int64)

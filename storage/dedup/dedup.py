@@ -18,7 +18,7 @@ from storage.dedup.auto import choose_auto
 from storage.dedup.chain import choose_chain
 from storage.dedup.markers import STALE, weave_markers
 from storage.dedup.penalty import choose_penalty
-from storage.histograms.columns import HINT_GAUGE, NO_HISTOGRAM
+from storage.histograms.columns import HINT_GAUGE
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.kernels.stale import is_stale
@@ -86,10 +86,10 @@ def taken(samples: Samples, offsets: Int64s, chosen: Int64s, values: Float64s | 
     gather(offsets, chosen, samples.timestamps, samples.values.view(np.uint64), timestamps, bits)
     found = bits.view(np.float64)
     starts = None if samples.starts is None else samples.starts[chosen]
-    rows = None if samples.rows is None else samples.rows[chosen]
+    natives = None if samples.natives is None else samples.natives.at(chosen)
     if values is not None:
-        found = values if rows is None else np.where(rows == NO_HISTOGRAM, values, found)
-    return Samples(offsets, timestamps, found, starts, rows, samples.histograms)
+        found = values if natives is None else np.where(natives.mask, found, values)
+    return Samples(offsets, timestamps, found, starts, natives)
 
 
 def choose(
@@ -137,21 +137,22 @@ def levels_of(samples: Samples) -> Float64s:
     No bucket of a counter can fall without a reset, so between replicas the count tells enough. A
     gauge histogram has no level (NaN, which is never seen to fall).
     """
-    histograms = samples.histograms
-    if samples.rows is None or histograms is None:
+    natives = samples.natives
+    if natives is None:
         return samples.values
+    histograms = natives.histograms
     counts = np.where(histograms.hints == HINT_GAUGE, np.nan, histograms.counts)
     levels = samples.values.copy()
-    of_histograms = samples.rows != NO_HISTOGRAM
-    levels[of_histograms] = counts[samples.rows[of_histograms]]
+    of_histograms = natives.mask
+    levels[of_histograms] = counts[natives.rows[of_histograms]]
     return levels
 
 
 def kinds_of(samples: Samples) -> Bools:
     """Which samples are histograms; empty where all are of one kind, markers aside."""
-    if samples.rows is None:
+    if samples.natives is None:
         return NO_KINDS
-    histograms: Bools = samples.rows != NO_HISTOGRAM
+    histograms = samples.natives.mask
     floats = ~histograms & ~is_stale(samples.values)
     return histograms if histograms.any() and floats.any() else NO_KINDS
 
@@ -162,8 +163,8 @@ def penalty(samples: Samples, members: Int64s, counter: bool) -> Choice:
     values = np.empty(len(chosen), np.float64)
     bits = samples.values.view(np.uint64)
     floats = samples.values
-    if samples.rows is not None:
-        floats = np.where(samples.rows == NO_HISTOGRAM, floats, np.nan)
+    if samples.natives is not None:
+        floats = np.where(samples.natives.mask, np.nan, floats)
     choose_penalty(
         members, samples.offsets, samples.timestamps, floats, bits,
         counter, offsets, chosen, values,

@@ -17,7 +17,7 @@ from storage.batch import Batch
 from storage.head.histograms import HistogramArena
 from storage.head.kernels import COPY, REFUSED, REPEATED, UNSOUND, keep_starts
 from storage.head.pool import ChunkPool
-from storage.histograms.columns import NO_HISTOGRAM, Histograms
+from storage.histograms.columns import Histograms, Natives
 from storage.histograms.fingerprints import fingerprints
 from storage.histograms.hints import hints_after
 from storage.histograms.histograms import take
@@ -42,10 +42,8 @@ class ExtrasView:
     ) -> Samples:
         """Samples with what is kept for them at their places."""
         starts = self.starts[places]
-        rows, histograms = few_of(self.histograms, self.rows[places] - np.int32(1))
-        return Samples(
-            offsets, timestamps, values, starts if starts.any() else None, rows, histograms
-        )
+        natives = few_of(Natives(self.histograms, self.rows[places] - np.int32(1)))
+        return Samples(offsets, timestamps, values, starts if starts.any() else None, natives)
 
 
 class HeadExtras:
@@ -63,15 +61,16 @@ class HeadExtras:
 
     def put(self, refs: Int32s, batch: Batch, places: Int64s) -> None:
         """Keep what the batch has for the samples that were given a place. refs: per series."""
+        natives = batch.natives
         if batch.starts is not None:
-            rows = NO_ROWS if batch.rows is None else batch.rows
+            rows = NO_ROWS if natives is None else natives.rows
             of_floats = keep_starts(
                 refs, batch.sample_offsets, batch.starts, rows, places, self._starts, self._marked
             )
             self.floats_have_starts |= of_floats > 0
-        if batch.rows is not None and batch.histograms is not None:
-            kept = np.flatnonzero((batch.rows != NO_HISTOGRAM) & (places >= 0))
-            self._put_histograms(take(batch.histograms, batch.rows[kept]), places[kept])
+        if natives is not None:
+            kept = np.flatnonzero(natives.mask & (places >= 0))
+            self._put_histograms(take(natives.histograms, natives.rows[kept]), places[kept])
             series = np.searchsorted(batch.sample_offsets, kept, side="right") - 1
             self._marked[refs[series]] = True
 
@@ -109,15 +108,16 @@ class HeadExtras:
 
 
 def has_extras(batch: Batch) -> bool:
-    return batch.rows is not None or batch.starts is not None
+    return batch.natives is not None or batch.starts is not None
 
 
 def first_places(batch: Batch) -> Int64s:
     """What the places of a batch's samples are before the head has seen them."""
     places = np.full(batch.sample_count, REFUSED, np.int64)
-    if batch.rows is not None and batch.problems is not None:
-        of_histograms = np.flatnonzero(batch.rows != NO_HISTOGRAM)
-        unsound = batch.problems[batch.rows[of_histograms]] != 0
+    natives = batch.natives
+    if natives is not None and natives.problems is not None:
+        of_histograms = np.flatnonzero(natives.mask)
+        unsound = natives.problems[natives.rows[of_histograms]] != 0
         places[of_histograms[unsound]] = UNSOUND
     return places
 
@@ -125,19 +125,20 @@ def first_places(batch: Batch) -> Int64s:
 def content_keys(batch: Batch) -> UInt64s:
     """What must be equal in two samples of one moment: a float's bits, or a fingerprint."""
     keys: UInt64s = batch.values.view(np.uint64)
-    if batch.rows is None or batch.histograms is None:
+    natives = batch.natives
+    if natives is None:
         return keys
     keys = keys.copy()
-    of_histograms = batch.rows != NO_HISTOGRAM
-    rows = batch.rows[of_histograms].astype(np.int64)
-    keys[of_histograms] = fingerprints(batch.histograms, rows)
+    of_histograms = natives.mask
+    rows = natives.rows[of_histograms].astype(np.int64)
+    keys[of_histograms] = fingerprints(natives.histograms, rows)
     return keys
 
 
 def accepted_histograms(batch: Batch, places: Int64s) -> int:
     """How many histograms are in the head now, those that were there before or are copies
     included."""
-    if batch.rows is None:
+    if batch.natives is None:
         return 0
     taken = (places >= REPEATED) | (places == COPY)
-    return int((taken & (batch.rows != NO_HISTOGRAM)).sum())
+    return int((taken & batch.natives.mask).sum())

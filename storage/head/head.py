@@ -25,7 +25,6 @@ from storage.head.extras import (
 )
 from storage.head.kernels import EXAMPLES_MAX, append_samples
 from storage.head.pool import CHUNK_SIZE, NO_PLACES, ChunkPool, PoolSnapshot
-from storage.histograms.columns import NO_HISTOGRAM
 from storage.kernels.arrays import Float64s, Int32s, Int64s, UInt64s
 from storage.options import StorageOptions
 from storage.reasons import SAMPLE_REASONS
@@ -157,8 +156,8 @@ class Head:
         late, standing = late[found], standing[found]
         known, of_histograms = self._extras.keys_at(standing, self._pool.bits_at(standing))
         sent = np.zeros(len(late), np.bool_)
-        if batch.rows is not None:
-            sent = batch.rows[late] != NO_HISTOGRAM
+        if batch.natives is not None:
+            sent = batch.natives.at(late).mask
         kept_out: Int64s = late[(known != keys[late]) | (of_histograms != sent)]
         return kept_out
 

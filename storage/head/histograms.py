@@ -12,14 +12,6 @@ from storage.kernels.arrays import Float64s, Int8s, Int32s, Int64s
 from storage.kernels.memory import reserve
 
 
-def bucket_count(histograms: Histograms | None) -> int:
-    """Buckets and custom bounds of all of them: what takes their memory."""
-    if histograms is None:
-        return 0
-    h = histograms
-    return len(h.positive.counts) + len(h.negative.counts) + len(h.bounds.values)
-
-
 class GrowingLists:
     """One list of numbers per row, under each other; indexes are left out for bounds."""
 

@@ -9,7 +9,7 @@ and there are neither negative buckets nor a zero bucket.
 
 from dataclasses import dataclass
 
-from storage.kernels.arrays import Float64s, Int8s, Int32s, Int64s
+from storage.kernels.arrays import Bools, Float64s, Int8s, Int32s, Int64s
 
 CUSTOM_SCHEMA = -53
 SCHEMA_MIN, SCHEMA_MAX = -4, 8
@@ -56,3 +56,30 @@ class Histograms:
 
     def __len__(self) -> int:
         return len(self.schemas)
+
+    @property
+    def bucket_count(self) -> int:
+        """Buckets and custom bounds of all of them: what takes their memory."""
+        return len(self.positive.counts) + len(self.negative.counts) + len(self.bounds.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Natives:
+    """The native histograms among the samples of series, or among the cells of a vector.
+
+    rows: int32, of the shape of these: where in `histograms` each is, or NO_HISTOGRAM for a float.
+    A histogram may be in several places, or in none.
+    """
+
+    histograms: Histograms
+    rows: Int32s
+
+    @property
+    def mask(self) -> Bools:
+        """Which of the samples or cells are histograms."""
+        mask: Bools = self.rows != NO_HISTOGRAM
+        return mask
+
+    def at(self, places: Int64s | Bools | slice) -> "Natives":
+        """Those of some samples, or of some rows of cells; `histograms` stays as it is."""
+        return Natives(self.histograms, self.rows[places])

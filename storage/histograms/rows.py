@@ -6,26 +6,26 @@ histograms of a head or of a large selection, of which they have a few.
 
 import numpy as np
 
-from storage.histograms.columns import NO_HISTOGRAM, Bounds, Buckets, Histograms
+from storage.histograms.columns import NO_HISTOGRAM, Bounds, Buckets, Histograms, Natives
 from storage.histograms.histograms import take
-from storage.kernels.arrays import Int32s, Int64s
+from storage.kernels.arrays import Int64s
 
 
-def few_of(histograms: Histograms, rows: Int32s) -> tuple[Int32s | None, Histograms | None]:
-    """The rows, and columns of at most twice as many histograms. (None, None) if there are only
-    floats. Shares memory where the histograms lie one after the other, or are most of all."""
-    mixed = np.flatnonzero(rows != NO_HISTOGRAM)
+def few_of(natives: Natives) -> Natives | None:
+    """The same samples, with at most twice as many histograms; None if there are only floats.
+    Shares memory where the histograms lie one after the other, or are most of all."""
+    mixed = np.flatnonzero(natives.mask)
     if not len(mixed):
-        return None, None
-    if 2 * len(mixed) >= len(histograms):
-        return rows, histograms
-    chosen = rows[mixed]
-    numbers = np.full(len(rows), NO_HISTOGRAM, np.int32)
-    numbers[mixed] = np.arange(len(mixed), dtype=np.int32)
+        return None
+    if 2 * len(mixed) >= len(natives.histograms):
+        return natives
+    chosen = natives.rows[mixed]
+    rows = np.full(len(natives.rows), NO_HISTOGRAM, np.int32)
+    rows[mixed] = np.arange(len(mixed), dtype=np.int32)
     first = int(chosen[0])
     if (np.diff(chosen) == 1).all():
-        return numbers, cut(histograms, first, first + len(chosen))
-    return numbers, take(histograms, chosen)
+        return Natives(cut(natives.histograms, first, first + len(chosen)), rows)
+    return Natives(take(natives.histograms, chosen), rows)
 
 
 def cut(h: Histograms, first: int, end: int) -> Histograms:

@@ -208,11 +208,12 @@ def time_settings(options: StorageOptions, rules: TenantRules) -> tuple[str, str
 def histogram_rejects(batch: Batch, refs: Int32s) -> list[Reject]:
     """Rejects of native histograms that the decoder found unsound, in series that are accepted, one
     per kind of problem."""
-    if batch.problems is None or batch.rows is None or not batch.problems.any():
+    natives = batch.natives
+    if natives is None or natives.problems is None or not natives.problems.any():
         return []
-    positions = np.flatnonzero(batch.rows >= 0)
+    positions = np.flatnonzero(natives.mask)
     series = np.searchsorted(batch.sample_offsets, positions, side="right") - 1
-    problems = np.where(refs[series] >= 0, batch.problems[batch.rows[positions]], OK)
+    problems = np.where(refs[series] >= 0, natives.problems[natives.rows[positions]], OK)
     rejects = []
     for code in np.unique(problems[problems != OK]).tolist():
         reason, rule = HISTOGRAM_RULES[code]

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN, NO_HISTOGRAM, Histograms
+from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN, NO_HISTOGRAM, Natives
 from storage.histograms.histograms import concat, take
 from storage.histograms.rows import few_of
-from storage.kernels.arrays import Int32s, Int64s, UInt64s
+from storage.kernels.arrays import Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.samples.samples import Samples, empty_samples
 
@@ -56,7 +56,6 @@ def stack(parts: Sequence[Samples]) -> Samples:
         return parts[0]
     sizes = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
     ends = [part.offsets[1:] + size for part, size in zip(parts, sizes, strict=False)]
-    rows, histograms = stack_histograms(parts)
     starts = None
     if any(part.starts is not None for part in parts):
         zeros = np.zeros(int(np.diff(sizes).max()), np.int64)
@@ -68,27 +67,25 @@ def stack(parts: Sequence[Samples]) -> Samples:
         np.concatenate([part.timestamps for part in parts]),
         np.concatenate([part.values for part in parts]),
         starts,
-        rows,
-        histograms,
+        stack_natives(parts),
     )
 
 
-def stack_histograms(parts: Sequence[Samples]) -> tuple[Int32s | None, Histograms | None]:
-    """The histograms that the samples of all parts have, one after the other, and the rows of all
-    samples among them."""
-    if all(part.histograms is None for part in parts):
-        return None, None
+def stack_natives(parts: Sequence[Samples]) -> Natives | None:
+    """The histograms that the samples of all parts have, one after the other."""
+    if all(part.natives is None for part in parts):
+        return None
     found, columns = [], []
     count = 0
     for part in parts:
         rows = np.full(len(part), NO_HISTOGRAM, np.int32)
-        if part.rows is not None and part.histograms is not None:
-            mixed = np.flatnonzero(part.rows != NO_HISTOGRAM)
+        if part.natives is not None:
+            mixed = np.flatnonzero(part.natives.mask)
             rows[mixed] = np.arange(count, count + len(mixed), dtype=np.int32)
-            found.append(take(part.histograms, part.rows[mixed].astype(np.int64)))
+            found.append(take(part.natives.histograms, part.natives.rows[mixed].astype(np.int64)))
             count += len(mixed)
         columns.append(rows)
-    return np.concatenate(columns), concat(found)
+    return Natives(concat(found), np.concatenate(columns))
 
 
 def pick(samples: Samples, offsets: Int64s, places: Int64s) -> Samples:
@@ -97,31 +94,30 @@ def pick(samples: Samples, offsets: Int64s, places: Int64s) -> Samples:
     A histogram that does not follow the one before it in `samples` cannot say whether the counter
     was reset in between: its hint becomes unknown.
     """
-    rows, histograms = None, None
-    if samples.rows is not None and samples.histograms is not None:
-        rows, histograms = samples.rows[places], samples.histograms
+    natives = samples.natives
+    if natives is not None:
+        natives = natives.at(places)
         series = np.searchsorted(samples.offsets, places, side="right")
         torn = np.ones(len(places), np.bool_)
         torn[1:] = (np.diff(places) != 1) | (np.diff(series) != 0)
         torn[offsets[:-1][np.diff(offsets) > 0]] = False
-        torn_rows = rows[torn & (rows != NO_HISTOGRAM)]
+        torn_rows = natives.rows[torn & natives.mask]
         if len(torn_rows):
-            hints = histograms.hints.copy()
+            hints = natives.histograms.hints.copy()
             hints[torn_rows[hints[torn_rows] != HINT_GAUGE]] = HINT_UNKNOWN
-            histograms = replace(histograms, hints=hints)
+            natives = replace(natives, histograms=replace(natives.histograms, hints=hints))
     return Samples(
         offsets,
         samples.timestamps[places],
         samples.values[places],
         None if samples.starts is None else samples.starts[places],
-        rows,
-        histograms,
+        natives,
     )
 
 
 def is_plain(samples: Samples) -> bool:
     """Whether all samples are floats without start timestamps."""
-    return samples.rows is None and samples.starts is None
+    return samples.natives is None and samples.starts is None
 
 
 def sort_rows(rows: Int64s, timestamps: Int64s, series_count: int) -> tuple[Int64s, Int64s]:
@@ -146,16 +142,13 @@ def clip(samples: Samples, first_row: int, end_row: int) -> Samples:
     """The samples of rows [first_row, end_row), sharing memory."""
     offsets = samples.offsets[first_row : end_row + 1]
     start, end = offsets[0], offsets[-1]
-    starts, rows, histograms = samples.starts, None, None
-    if samples.rows is not None and samples.histograms is not None:
-        rows, histograms = few_of(samples.histograms, samples.rows[start:end])
+    starts, natives = samples.starts, samples.natives
     return Samples(
         offsets - start,
         samples.timestamps[start:end],
         samples.values[start:end],
         None if starts is None else starts[start:end],
-        rows,
-        histograms,
+        None if natives is None else few_of(natives.at(slice(start, end))),
     )
 
 

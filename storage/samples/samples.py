@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.histograms.columns import Histograms
-from storage.kernels.arrays import Float64s, Int32s, Int64s
+from storage.histograms.columns import Natives
+from storage.kernels.arrays import Float64s, Int64s
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,14 @@ class Samples:
     offsets: int64[n+1]; timestamps: int64 ms, strictly increasing within a series;
     values: float64, stale markers included; for a histogram its sum.
     starts: since when each sample counts, int64 ms, 0 where unknown; None: unknown of all.
-    rows: int32, where each sample is in `histograms`, or NO_HISTOGRAM; None: all are floats.
+    natives: the native histograms among them, a row for each sample; None: all are floats.
     """
 
     offsets: Int64s
     timestamps: Int64s
     values: Float64s
     starts: Int64s | None = None
-    rows: Int32s | None = None
-    histograms: Histograms | None = None
+    natives: Natives | None = None
 
     @property
     def series_count(self) -> int:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import FormatError, StorageError
-from storage.histograms.columns import NO_HISTOGRAM, Bounds, Buckets, Histograms
+from storage.histograms.columns import Bounds, Buckets, Histograms, Natives
 from storage.histograms.histograms import take
 from storage.kernels.arrays import Int64s
 from storage.samples.samples import Samples
@@ -89,12 +89,12 @@ class HistogramWriter(AbstractContextManager["HistogramWriter"]):
 
     def write(self, ids: Int64s, samples: Samples) -> None:
         """Add the histograms among the samples of the series `ids`; they follow those before."""
-        if samples.rows is None or samples.histograms is None:
+        if samples.natives is None:
             return
-        places = np.flatnonzero(samples.rows != NO_HISTOGRAM)
+        places = np.flatnonzero(samples.natives.mask)
         owners = np.repeat(ids, np.diff(samples.offsets))[places]
         starts = None if samples.starts is None else samples.starts[places]
-        histograms = take(samples.histograms, samples.rows[places])
+        histograms = take(samples.natives.histograms, samples.natives.rows[places])
         table = table_of(owners, samples.timestamps[places], starts, histograms)
         try:
             if self._writer is None and len(places):
@@ -188,8 +188,7 @@ def rows_of(table: pa.Table) -> tuple[Int64s, Samples]:
         table["ts"].to_numpy(),
         histograms.sums,
         starts if starts.any() else None,
-        np.arange(count, dtype=np.int32),
-        histograms,
+        Natives(histograms, np.arange(count, dtype=np.int32)),
     )
     return table["series_id"].to_numpy(), samples
 

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE
+from storage.histograms.columns import Natives
 from storage.histograms.histograms import take
 from storage.kernels.arrays import Int64s, UInt64s
 from storage.samples.merge import is_plain, pick, ranges, stack
@@ -274,15 +275,16 @@ def cut_histograms(
     spend: Callable[[int], None],
 ) -> Runs:
     """The runs of histograms of the wanted ids; wanted: the item of the first id, and the ids."""
-    assert rows.histograms is not None, "BUG: rows of histograms without histograms"
+    assert rows.natives is not None, "BUG: rows of histograms without histograms"
+    histograms = rows.natives.histograms
     items, starts, offsets = wanted_runs(row_ids, rows.timestamps, wanted[1], span)
     places = ranges(starts, offsets)
-    sizes = buckets_of(rows.histograms)[places]
+    sizes = buckets_of(histograms)[places]
     spend(int(np.maximum(1, sizes // 2).sum()))
-    chosen = take(rows.histograms, places)
+    chosen = take(histograms, places)
     since = None if rows.starts is None else rows.starts[places]
-    numbers = np.arange(len(places), dtype=np.int32)
-    samples = Samples(offsets, rows.timestamps[places], chosen.sums, since, numbers, chosen)
+    natives = Natives(chosen, np.arange(len(places), dtype=np.int32))
+    samples = Samples(offsets, rows.timestamps[places], chosen.sums, since, natives)
     return Runs(items + wanted[0], samples)
 
 

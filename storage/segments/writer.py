@@ -261,14 +261,14 @@ class SeriesSummary:
         self.max_ms[rows] = samples.timestamps[lasts]
         self.samples[rows] += lasts - firsts + 1
         self.last_values[rows] = samples.values[lasts]
-        if samples.rows is None or samples.histograms is None:
+        if samples.natives is None:
             return
-        newest = samples.rows[lasts]
+        newest = samples.natives.rows[lasts]
         mixed = newest != NO_HISTOGRAM
-        prints = fingerprints(samples.histograms, newest[mixed].astype(np.int64))
+        prints = fingerprints(samples.natives.histograms, newest[mixed].astype(np.int64))
         self.last_prints[rows] = 0
         self.last_prints[rows[mixed]] = prints
-        self.histograms += int((samples.rows != NO_HISTOGRAM).sum())
+        self.histograms += int(samples.natives.mask.sum())
 
     def add_exemplars(self, exemplars: Exemplars) -> None:
         """Take exemplars in, whose series are ids; all of these must be known."""
@@ -312,8 +312,8 @@ def sample_batches(
         if schema is STARTS_SCHEMA:
             zeros = np.zeros(len(samples), np.int64)
             columns.append(zeros if samples.starts is None else samples.starts)
-        if samples.rows is not None:
-            floats = np.flatnonzero(samples.rows == NO_HISTOGRAM)
+        if samples.natives is not None:
+            floats = np.flatnonzero(~samples.natives.mask)
             columns = [column[floats] for column in columns]
         arrays = [pa.array(column) for column in columns[:3]]
         arrays += [pa.array(starts, mask=starts == 0) for starts in columns[3:]]

@@ -29,7 +29,6 @@ from storage.batch import Batch
 from storage.dedup.falls import distance
 from storage.head.extras import first_places
 from storage.head.kernels import COPY, UNSOUND
-from storage.histograms.columns import NO_HISTOGRAM
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.kernels.memory import reserve
@@ -141,11 +140,12 @@ class Elections:
 
 def levels_of(batch: Batch) -> Float64s:
     """What falls if a counter is reset: values, and of a histogram how many observations it has."""
-    if batch.rows is None or batch.histograms is None:
+    natives = batch.natives
+    if natives is None:
         return batch.values
     levels = batch.values.copy()
-    of_histograms = batch.rows != NO_HISTOGRAM
-    levels[of_histograms] = batch.histograms.counts[batch.rows[of_histograms]]
+    of_histograms = natives.mask
+    levels[of_histograms] = natives.histograms.counts[natives.rows[of_histograms]]
     return levels
 
 

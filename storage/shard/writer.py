@@ -23,7 +23,6 @@ from dataclasses import dataclass
 
 from storage.errors import CorruptBatch, Overloaded, StorageError
 from storage.head.head import GROUP_LIMITS, GroupLimits, Head
-from storage.head.histograms import bucket_count
 from storage.kernels.arrays import Int32s, UInt64s
 from storage.log.rules import loggable
 from storage.shard.elections import NO_COPIES
@@ -158,11 +157,11 @@ class Writer:
         limits = self._limits
         flying = [] if self._flight is None else [logged.write for logged in self._flight.group]
         samples = sum(write.batch.sample_count for write in flying)
-        buckets = sum(bucket_count(write.batch.histograms) for write in flying)
+        buckets = sum(write.batch.bucket_count for write in flying)
         count, size = 0, 0
         for write in self._queue:
             samples += write.batch.sample_count
-            buckets += bucket_count(write.batch.histograms)
+            buckets += write.batch.bucket_count
             size += len(write.batch.payload)
             full = samples > limits.group.samples or buckets > limits.group.buckets
             if (count or flying) and (full or size > limits.group_bytes):

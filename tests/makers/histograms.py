@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from storage.histograms.columns import CUSTOM_SCHEMA, Bounds, Buckets, Histograms
+from storage.histograms.columns import CUSTOM_SCHEMA, Bounds, Buckets, Histograms, Natives
 from storage.samples.samples import Samples
 
 Lists = tuple[tuple[int, float], ...]
@@ -102,9 +102,9 @@ def contents(samples: Samples) -> list[list[tuple[int, object, int]]]:
     bits, found = samples.values.view(np.uint64).tolist(), []
     for k, timestamp in enumerate(samples.timestamps.tolist()):
         content: object = bits[k]
-        if samples.rows is not None and samples.rows[k] >= 0:
-            assert samples.histograms is not None
-            content = plain(samples.histograms, int(samples.rows[k]))
+        natives = samples.natives
+        if natives is not None and natives.mask[k]:
+            content = plain(natives.histograms, int(natives.rows[k]))
             assert content.sum_bits == bits[k], "the value of a histogram is its sum"
         start = 0 if samples.starts is None else int(samples.starts[k])
         found.append((timestamp, content, start))
@@ -138,6 +138,5 @@ def mixed_samples(series: Sequence[Sequence[tuple[int, object, int]]]) -> Sample
         np.array([t for t, _, _ in flat], np.int64),
         values.view(np.float64),
         starts if starts.any() else None,
-        rows if histograms else None,
-        columns(histograms) if histograms else None,
+        Natives(columns(histograms), rows) if histograms else None,
     )

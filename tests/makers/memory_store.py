@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import re2
 
-from storage.histograms.columns import NO_HISTOGRAM
+from storage.histograms.columns import NO_HISTOGRAM, Natives
 from storage.histograms.hints import hints_after
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
@@ -36,15 +36,13 @@ def samples_of(series: Sequence[Sequence[Timed]]) -> Samples:
     natives = [point for _, point, _ in flat if isinstance(point, NativePoint)]
     is_native = np.array([isinstance(point, NativePoint) for _, point, _ in flat], np.bool_)
     starts = np.array([start for _, _, start in flat], np.int64)
+    rows = np.where(is_native, np.cumsum(is_native) - 1, NO_HISTOGRAM).astype(np.int32)
     return Samples(
         offsets.astype(np.int64),
         np.array([t for t, _, _ in flat], np.int64),
         np.array(values, np.float64),
         starts if starts.any() else None,
-        np.where(is_native, np.cumsum(is_native) - 1, NO_HISTOGRAM).astype(np.int32)
-        if natives
-        else None,
-        histograms_of(natives) if natives else None,
+        Natives(histograms_of(natives), rows) if natives else None,
     )
 
 
@@ -65,15 +63,16 @@ def with_stored_hints(samples: list[Timed]) -> list[Timed]:
     if not at:
         return samples
     columns = samples_of([samples])
-    assert columns.rows is not None and columns.histograms is not None
+    assert columns.natives is not None
+    rows = columns.natives.rows
     positions = np.array(at)
     follows = np.array([i > 0 for i in at])
-    before = np.where(follows, columns.rows[positions - 1], NO_HISTOGRAM)
+    before = np.where(follows, rows[positions - 1], NO_HISTOGRAM)
     times = columns.timestamps
     hints = hints_after(
-        columns.histograms,
+        columns.natives.histograms,
         before.astype(np.int64),
-        columns.rows[positions].astype(np.int64),
+        rows[positions].astype(np.int64),
         times[positions - 1],
         times[positions],
     )

@@ -26,7 +26,6 @@ from api.promql.operators.native import TRIM_OPERATORS, NativeOperation, Operand
 from api.promql.syntax.nodes import Binary, Card, VectorMatching
 from api.promql.vectors.groups import Pairing, pair_rows, present_groups
 from api.promql.vectors.names import NAME_LABELS, drop_metric_name, is_constant, merge_equal_rows
-from api.promql.vectors.natives import take_natives
 from api.promql.vectors.rows import concat
 from api.promql.vectors.value import Scalar, Vector
 from storage.kernels.arrays import Bools, Float64s, Int64s
@@ -184,7 +183,7 @@ def _operand(values: Float64s, side: Side, rows: Int64s) -> Operand:
     natives = side.vector.natives
     if natives is None or _are_all(rows, len(natives.rows)):
         return Operand(values, natives)
-    return Operand(values, take_natives(natives, rows))
+    return Operand(values, natives.at(rows))
 
 
 def _are_all(rows: Int64s, count: int) -> bool:

@@ -17,8 +17,8 @@ from api.promql.native_histograms import arithmetic as native
 from api.promql.syntax.nodes import Binary
 from api.promql.vectors.cells import MixedCells
 from api.promql.vectors.natives import natives_at
-from api.promql.vectors.value import Natives, Vector
-from storage.histograms.columns import NO_HISTOGRAM, Histograms
+from api.promql.vectors.value import Vector
+from storage.histograms.columns import Histograms, Natives
 from storage.histograms.histograms import take
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 
@@ -44,8 +44,7 @@ class Operand:
     def are_histograms(self, shape: tuple[int, ...]) -> Bools:
         if self.natives is None:
             return np.zeros(shape, np.bool_)
-        mask: Bools = self.natives.rows != NO_HISTOGRAM
-        return mask
+        return self.natives.mask
 
     def histograms_at(self, places: Int64s) -> tuple[Histograms, Int32s]:
         assert self.natives is not None, "BUG: histograms of floats"

@@ -23,7 +23,7 @@ from api.promql.rows import Block
 from api.promql.syntax.nodes import Call
 from api.promql.vectors.cells import fresh_samples, samples_of_cells, without_starts
 from api.promql.vectors.names import drop_metric_name
-from api.promql.vectors.natives import float_mask, histogram_cost
+from api.promql.vectors.natives import float_mask, natives_cost
 from api.promql.vectors.value import Vector
 from storage.kernels.arrays import Float64s, Int64s
 from storage.labels.frames import LabelFrame
@@ -54,7 +54,7 @@ class RangeCall:
     ) -> Block:
         """extension: of an anchored or smoothed range."""
         samples = selection.read(first_row, end_row)
-        size = len(samples) + histogram_cost(samples.histograms)
+        size = len(samples) + natives_cost(samples.natives)
         uses_starts = self.context.features.use_start_timestamps and self.node.func in USE_STARTS
         if not uses_starts or extension is not None:
             samples = without_starts(samples)
@@ -73,7 +73,7 @@ class RangeCall:
     ) -> Mixed:
         """The cells of all windows; the samples are those of these rows of the labels."""
         func, windows = self.node.func, self.windows
-        if samples.rows is None and samples.starts is None:
+        if samples.natives is None and samples.starts is None:
             if extension is None:
                 return Mixed(*FUNCTIONS[func](samples, windows, self.params))
             return Mixed(*EXTENDED_FUNCTIONS[func](samples, windows, extension))

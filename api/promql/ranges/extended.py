@@ -27,7 +27,7 @@ from api.promql.vectors.cells import (
     fresh_between,
     histogram_samples,
 )
-from storage.histograms.columns import CUSTOM_SCHEMA, NO_HISTOGRAM
+from storage.histograms.columns import CUSTOM_SCHEMA, NO_HISTOGRAM, Natives
 from storage.histograms.histograms import concat
 from storage.kernels.arrays import Bools, Int64s
 from storage.samples.samples import Samples
@@ -138,11 +138,10 @@ def _kinds(samples: Samples, ends: Int64s, reach_ms: int) -> tuple[Bools, Bools]
     All that is in reach counts, whether it is looked at or not.
     """
     low, high = window_edges(samples.offsets, samples.timestamps, ends, reach_ms)
-    are_native = np.zeros(len(samples), np.bool_)
-    if samples.rows is not None:
-        are_native = samples.rows != NO_HISTOGRAM
-    natives = np.concatenate(([0], np.cumsum(are_native)))
-    counts = natives[high] - natives[low]
+    natives = samples.natives
+    are_native = np.zeros(len(samples), np.bool_) if natives is None else natives.mask
+    before = np.concatenate(([0], np.cumsum(are_native)))
+    counts = before[high] - before[low]
     return high - low > counts, counts > 0
 
 
@@ -171,7 +170,7 @@ def extend_samples(samples: Samples, end_ms: int, range_ms: int, extension: Exte
     room = len(fresh) + 2 * fresh.series_count
     offsets = np.empty(fresh.series_count + 1, np.int64)
     timestamps, values = np.empty(room, np.int64), np.empty(room)
-    of_floats = fresh.rows is None
+    of_floats = fresh.natives is None
     kernels.extend_samples(
         extension.smoothed,
         fresh.offsets,
@@ -191,12 +190,12 @@ def _at_positions(samples: Samples, extended: Samples) -> Samples:
     """The extended samples, whose values are positions among `samples`: n + 0.25 is a quarter of
     the way from sample n to the next. Between samples of two kinds, or of two layouts, the first
     one counts."""
-    rows, histograms = samples.rows, samples.histograms
-    assert rows is not None and histograms is not None, "BUG: floats are not looked up"
+    assert samples.natives is not None, "BUG: floats are not looked up"
+    rows, histograms = samples.natives.rows, samples.natives.histograms
     at = np.floor(extended.values).astype(np.int64)
     share = extended.values - at
     following = np.minimum(at + 1, len(samples) - 1)
-    are_native = rows != NO_HISTOGRAM
+    are_native = samples.natives.mask
     values = samples.values[at]
     between = (share > 0) & ~are_native[at] & ~are_native[following]
     moved = values + (samples.values[following] - values) * share
@@ -213,4 +212,4 @@ def _at_positions(samples: Samples, extended: Samples) -> Samples:
     out_rows[places] = len(histograms) + np.arange(len(places))
     joined = concat([histograms, mixed])
     values = np.where(out_rows != NO_HISTOGRAM, joined.sums[out_rows], values)
-    return replace(extended, values=values, rows=out_rows, histograms=joined)
+    return replace(extended, values=values, natives=Natives(joined, out_rows))

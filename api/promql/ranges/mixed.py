@@ -20,8 +20,7 @@ from api.promql.ranges.starts import find_new_starts, started_rate_windows
 from api.promql.ranges.windows import Windows
 from api.promql.vectors.cells import Cells, empty_cells, float_samples, histogram_samples
 from api.promql.vectors.natives import compacted, natives_at
-from api.promql.vectors.value import Natives
-from storage.histograms.columns import HINT_GAUGE, NO_HISTOGRAM, Histograms
+from storage.histograms.columns import HINT_GAUGE, NO_HISTOGRAM, Histograms, Natives
 from storage.histograms.histograms import concat, take
 from storage.histograms.resets import detect_resets
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
@@ -96,11 +95,11 @@ def _picked(func: str, samples: Samples, windows: Windows) -> Mixed:
     at = positions[present]
     values = np.zeros(present.shape)
     values[present] = samples.values[at]
-    if samples.rows is None or samples.histograms is None:
+    if samples.natives is None:
         return Mixed(values, present)
     rows = np.full(present.shape, NO_HISTOGRAM, np.int32)
-    rows[present] = samples.rows[at]
-    return Mixed(values, present, compacted(Natives(samples.histograms, rows)))
+    rows[present] = samples.natives.rows[at]
+    return Mixed(values, present, compacted(Natives(samples.natives.histograms, rows)))
 
 
 def _positions(func: str, samples: Samples, windows: Windows) -> tuple[Int64s, Bools]:
@@ -117,13 +116,14 @@ def edges_of(samples: Samples, windows: Windows) -> tuple[Int64s, Int64s]:
 def _folded(func: str, samples: Samples, windows: Windows) -> Mixed:
     """Sums or means of windows of one kind."""
     values, present = FUNCTIONS[func](float_samples(samples), windows, [])
-    natives = histogram_samples(samples)
-    low, high = edges_of(natives, windows)
+    others = histogram_samples(samples)
+    natives = others.natives
+    low, high = edges_of(others, windows)
     has_both = present & (high > low)
     result = Mixed(values, present & ~has_both)
     result.note(MIXED, has_both)
     places = np.flatnonzero((high > low) & ~present)
-    if len(places) == 0 or natives.rows is None or natives.histograms is None:
+    if len(places) == 0 or natives is None:
         return result
     first, counts = low.reshape(-1)[places], (high - low).reshape(-1)[places]
     groups = np.repeat(np.arange(len(places)), counts)
@@ -166,11 +166,11 @@ def find_events(samples: Samples, *, of_resets: bool) -> Bools:
         else:
             both_nan = np.isnan(values[1:]) & np.isnan(values[:-1])
             events[1:] = (values[1:] != values[:-1]) & ~both_nan
-    if samples.rows is not None and samples.histograms is not None:
-        are_native = samples.rows != NO_HISTOGRAM
+    if samples.natives is not None:
+        are_native, rows = samples.natives.mask, samples.natives.rows
         events[1:] = np.where(are_native[1:] | are_native[:-1], True, events[1:])
         at = np.flatnonzero(are_native[1:] & are_native[:-1]) + 1
-        h, before, after = samples.histograms, samples.rows[at - 1], samples.rows[at]
+        h, before, after = samples.natives.histograms, rows[at - 1], rows[at]
         if of_resets:
             events[at] = detect_resets(h, before, after)
         else:
@@ -216,10 +216,11 @@ def _instant(samples: Samples, windows: Windows, *, is_rate: bool) -> Mixed:
     result = Mixed(np.zeros(low.shape), np.zeros(low.shape, np.bool_))
     anew = new_starts(samples)[0][after] if is_rate else np.zeros(len(places), np.bool_)
     seconds = (samples.timestamps[after] - samples.timestamps[before]) / 1000.0
-    rows = samples.rows if samples.rows is not None else np.full(len(samples), NO_HISTOGRAM)
-    natives = (rows[after] != NO_HISTOGRAM).astype(np.int8) + (rows[before] != NO_HISTOGRAM)
-    result.note(MIXED, _mask(result, places[natives == 1]))
-    plain = natives == 0
+    natives = samples.natives
+    are_native = np.zeros(len(samples), np.bool_) if natives is None else natives.mask
+    kinds = are_native[after].astype(np.int8) + are_native[before]
+    result.note(MIXED, _mask(result, places[kinds == 1]))
+    plain = kinds == 0
     last, previous = samples.values[after], samples.values[before]
     with np.errstate(all="ignore"):
         changes = last - previous
@@ -227,11 +228,12 @@ def _instant(samples: Samples, windows: Windows, *, is_rate: bool) -> Mixed:
             changes = np.where(anew | (last < previous), last, changes) / seconds
     result.values.reshape(-1)[places[plain]] = changes[plain]
     result.present.reshape(-1)[places[plain]] = True
-    both = np.flatnonzero(natives == 2)
-    if len(both) and samples.histograms is not None:
+    both = np.flatnonzero(kinds == 2)
+    if natives is not None and len(both):
+        h, rows = natives.histograms, natives.rows
         _instant_natives(
             result,
-            _Pairs(samples.histograms, rows[before[both]], rows[after[both]], seconds[both]),
+            _Pairs(h, rows[before[both]], rows[after[both]], seconds[both]),
             places[both],
             anew[both] if is_rate else None,
         )

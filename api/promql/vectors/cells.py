@@ -12,9 +12,9 @@ import numpy as np
 
 from api.promql.queryable import Selection
 from api.promql.vectors import kernels as sample_kernels
-from api.promql.vectors.natives import compacted
-from api.promql.vectors.value import Natives, Vector
-from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN, NO_HISTOGRAM, Histograms
+from api.promql.vectors.natives import compacted, natives_at
+from api.promql.vectors.value import Vector
+from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN, NO_HISTOGRAM, Histograms, Natives
 from storage.histograms.hints import filled_hints
 from storage.histograms.histograms import take
 from storage.kernels.arrays import Bools, Float64s, Int64s
@@ -40,7 +40,7 @@ def newest_cells(samples: Samples, times: Int64s, lookback_ms: int, what: int) -
     There is none if that sample is a stale marker or older than the lookback.
     """
     values, present = empty_cells(samples.series_count, len(times))
-    if what == START or (what in (VALUE, INFO_TIMESTAMP) and samples.rows is not None):
+    if what == START or (what in (VALUE, INFO_TIMESTAMP) and samples.natives is not None):
         positions = np.empty(values.shape, np.int64)
         sample_kernels.latest_positions(
             samples.offsets,
@@ -65,12 +65,11 @@ def _picked(samples: Samples, positions: Int64s, present: Bools, what: int) -> M
         values[present] = 0.0 if samples.starts is None else samples.starts[at] / 1000
         return values, present, None
     values[present] = samples.values[at] if what == VALUE else samples.timestamps[at] / 1000
-    assert samples.rows is not None and samples.histograms is not None
+    assert samples.natives is not None, "BUG: floats are not picked by place"
     rows = np.full(present.shape, NO_HISTOGRAM, np.int32)
-    rows[present] = samples.rows[at]
-    if not (rows != NO_HISTOGRAM).any():
-        return values, present, None
-    return values, present, compacted(Natives(samples.histograms, rows))
+    rows[present] = samples.natives.rows[at]
+    natives = Natives(samples.natives.histograms, rows)
+    return values, present, compacted(natives) if natives.mask.any() else None
 
 
 def fresh_samples(samples: Samples) -> Samples:
@@ -82,7 +81,7 @@ def fresh_samples(samples: Samples) -> Samples:
 
 def fresh_between(samples: Samples, start_ms: int, end_ms: int) -> Samples:
     """A copy of the samples in [start_ms, end_ms] without stale markers."""
-    if samples.rows is not None or samples.starts is not None:
+    if samples.natives is not None or samples.starts is not None:
         times = samples.timestamps
         return chosen(samples, ~is_stale(samples.values) & (start_ms <= times) & (times <= end_ms))
     offsets = np.empty(samples.series_count + 1, np.int64)
@@ -105,31 +104,28 @@ def chosen(samples: Samples, keep: Bools) -> Samples:
     """The samples for which `keep` is true."""
     before = np.zeros(len(samples) + 1, np.int64)
     np.cumsum(keep, out=before[1:])
-    rows = None if samples.rows is None else samples.rows[keep]
-    if rows is not None and not (rows != NO_HISTOGRAM).any():
-        rows = None
+    natives = None if samples.natives is None else samples.natives.at(keep)
+    if natives is not None and not natives.mask.any():
+        natives = None
     return Samples(
         before[samples.offsets],
         samples.timestamps[keep],
         samples.values[keep],
         None if samples.starts is None else samples.starts[keep],
-        rows,
-        None if rows is None else samples.histograms,
+        natives,
     )
 
 
 def float_samples(samples: Samples) -> Samples:
     """The samples that are floats; the same object if all of them are."""
-    if samples.rows is None:
-        return samples
-    return chosen(samples, samples.rows == NO_HISTOGRAM)
+    return samples if samples.natives is None else chosen(samples, ~samples.natives.mask)
 
 
 def histogram_samples(samples: Samples) -> Samples:
     """The samples that are histograms."""
-    if samples.rows is None:
+    if samples.natives is None:
         return Samples(np.zeros_like(samples.offsets), samples.timestamps[:0], samples.values[:0])
-    return chosen(samples, samples.rows != NO_HISTOGRAM)
+    return chosen(samples, samples.natives.mask)
 
 
 def without_starts(samples: Samples) -> Samples:
@@ -149,15 +145,13 @@ def samples_of_cells(vector: Vector, steps: Int64s) -> Samples:
     sample_kernels.gather_cells(values, present, steps, offsets, timestamps, out)
     if vector.natives is None:
         return Samples(offsets, timestamps, out)
-    rows = vector.natives.rows[present]
-    at = np.flatnonzero(rows != NO_HISTOGRAM)
+    natives = vector.natives.at(present)
+    at = np.flatnonzero(natives.mask)
     if len(at) == 0:
         return Samples(offsets, timestamps, out)
-    histograms = without_hints(take(vector.natives.histograms, rows[at]))
+    histograms = without_hints(take(natives.histograms, natives.rows[at]))
     out[at] = histograms.sums
-    places = np.full(len(rows), NO_HISTOGRAM, np.int32)
-    places[at] = np.arange(len(at))
-    return Samples(offsets, timestamps, out, None, places, histograms)
+    return Samples(offsets, timestamps, out, None, natives_at(histograms, at, (count,)))
 
 
 def without_hints(histograms: Histograms) -> Histograms:
@@ -169,18 +163,18 @@ def without_hints(histograms: Histograms) -> Histograms:
 def with_filled_hints(samples: Samples) -> Samples:
     """The samples with what histograms leave open about resets found out by comparing them with the
     histogram before them in their series."""
-    if samples.rows is None or samples.histograms is None:
+    natives = samples.natives
+    if natives is None:
         return samples
-    at = np.flatnonzero(samples.rows != NO_HISTOGRAM)
+    at = np.flatnonzero(natives.mask)
     series = np.searchsorted(samples.offsets, at, "right")
-    histograms = take(samples.histograms, samples.rows[at])
+    histograms = take(natives.histograms, natives.rows[at])
     places = np.arange(len(at))
     before = np.full(len(at), -1, np.int64)
     before[1:] = np.where(series[1:] == series[:-1], places[:-1], -1)
     hints = filled_hints(histograms, before, places)
-    rows = samples.rows.copy()
-    rows[at] = places
-    return replace(samples, rows=rows, histograms=replace(histograms, hints=hints))
+    filled = replace(histograms, hints=hints)
+    return replace(samples, natives=natives_at(filled, at, natives.rows.shape))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from api.promql.vectors.value import Natives, Vector
-from storage.histograms.columns import NO_HISTOGRAM, Histograms
+from api.promql.vectors.value import Vector
+from storage.histograms.columns import NO_HISTOGRAM, Histograms, Natives
 from storage.histograms.histograms import concat, take
 from storage.kernels.arrays import Bools, Int32s, Int64s
 
@@ -26,7 +26,7 @@ def histogram_mask(vector: Vector) -> Bools:
     """The present cells that are histograms."""
     if vector.natives is None:
         return np.zeros(vector.present.shape, np.bool_)
-    mask: Bools = vector.present & (vector.natives.rows != NO_HISTOGRAM)
+    mask: Bools = vector.present & vector.natives.mask
     return mask
 
 
@@ -34,7 +34,7 @@ def float_mask(vector: Vector) -> Bools:
     """The present cells that are floats."""
     if vector.natives is None:
         return vector.present
-    mask: Bools = vector.present & (vector.natives.rows == NO_HISTOGRAM)
+    mask: Bools = vector.present & ~vector.natives.mask
     return mask
 
 
@@ -62,16 +62,11 @@ def histogram_places(vector: Vector) -> tuple[Int64s, Int32s]:
     return places, vector.natives.rows.reshape(-1)[places]
 
 
-def natives_at(histograms: Histograms, places: Int64s, shape: tuple[int, int]) -> Natives:
-    """Histogram i in cell places[i], row-major; all other cells are floats."""
+def natives_at(histograms: Histograms, places: Int64s, shape: tuple[int, ...]) -> Natives:
+    """Histogram i at places[i], row-major; all others are floats."""
     rows = np.full(shape, NO_HISTOGRAM, np.int32)
     rows.reshape(-1)[places] = np.arange(len(places), dtype=np.int32)
     return Natives(histograms, rows)
-
-
-def take_natives(natives: Natives | None, rows: Int64s) -> Natives | None:
-    """Those of the given rows of a vector."""
-    return None if natives is None else Natives(natives.histograms, natives.rows[rows])
 
 
 def spread_natives(natives: Natives | None, count: int) -> Natives | None:
@@ -110,7 +105,7 @@ def stacked_natives(parts: Sequence[tuple[Natives | None, tuple[int, int]]]) -> 
             pool.append(natives.histograms)
             count += len(natives.histograms)
         first = np.int32(firsts[id(natives.histograms)])
-        moved = np.where(natives.rows == NO_HISTOGRAM, natives.rows, natives.rows + first)
+        moved = np.where(natives.mask, natives.rows + first, natives.rows)
         rows.append(moved.astype(np.int32))
     histograms = pool[0] if len(pool) == 1 else concat(pool)
     return Natives(histograms, np.concatenate(rows))
@@ -118,7 +113,7 @@ def stacked_natives(parts: Sequence[tuple[Natives | None, tuple[int, int]]]) -> 
 
 def compacted(natives: Natives) -> Natives:
     """The same cells without the histograms that are in none, if these are the larger part."""
-    used = np.unique(natives.rows[natives.rows != NO_HISTOGRAM])
+    used = np.unique(natives.rows[natives.mask])
     if 2 * len(used) > len(natives.histograms):
         return natives
     places = np.full(len(natives.histograms) + 1, NO_HISTOGRAM, np.int32)
@@ -126,13 +121,9 @@ def compacted(natives: Natives) -> Natives:
     return Natives(take(natives.histograms, used), places[natives.rows])
 
 
-def histogram_cost(histograms: Histograms | None) -> int:
+def histogram_cost(histograms: Histograms) -> int:
     """How many samples histograms count as, beside the cells or samples they are in."""
-    if histograms is None:
-        return 0
-    buckets = len(histograms.positive.counts) + len(histograms.negative.counts)
-    numbers = buckets + len(histograms.bounds.values)
-    return HISTOGRAM_SAMPLES * len(histograms) + numbers // BUCKETS_PER_SAMPLE
+    return HISTOGRAM_SAMPLES * len(histograms) + histograms.bucket_count // BUCKETS_PER_SAMPLE
 
 
 def natives_cost(natives: Natives | None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from api.promql.vectors.natives import stacked_natives, take_natives
+from api.promql.vectors.natives import stacked_natives
 from api.promql.vectors.value import Vector
 from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame
@@ -22,7 +22,7 @@ def in_order(vector: Vector) -> Vector:
 
 def _taken(vector: Vector, rows: Int64s, labels: LabelFrame) -> Vector:
     marks = None if vector.drop_name is None else vector.drop_name[rows]
-    natives = take_natives(vector.natives, rows)
+    natives = None if vector.natives is None else vector.natives.at(rows)
     return Vector(labels, vector.values[rows], vector.present[rows], marks, natives)
 
 

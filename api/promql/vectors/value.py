@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from storage.histograms.columns import Histograms
-from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
+from storage.histograms.columns import Natives
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.labels.frames import LabelFrame
 from storage.samples.samples import Samples
 
@@ -29,24 +29,12 @@ class String:
 
 
 @dataclass(frozen=True, slots=True)
-class Natives:
-    """The native histograms among the cells of a vector.
-
-    rows: int32[series, steps], where in `histograms` a cell is, or NO_HISTOGRAM for a float. Cells
-    may share a histogram, and histograms may be in no cell.
-    """
-
-    histograms: Histograms
-    rows: Int32s
-
-
-@dataclass(frozen=True, slots=True)
 class Vector:
     """values: float64[labels.rows, steps], C-contiguous; present: bool of the same shape.
 
     Values where `present` is false, and those of histograms, mean nothing and are never read.
     drop_name: the rows whose metric name goes away at the end of the query (delayed name removal);
-    None: no row's. natives: None if all cells are floats.
+    None: no row's. natives: their rows are int32[labels.rows, steps]; None if all are floats.
     """
 
     labels: LabelFrame

@@ -166,9 +166,9 @@ def series_of(result: Result) -> list[tuple[Labels, Points]]:
         samples = value.samples
         offsets, times = samples.offsets.tolist(), samples.timestamps.tolist()
         points: list[Point] = samples.values.tolist()
-        if samples.rows is not None and samples.histograms is not None:
-            for i, row in enumerate(samples.rows.tolist()):
-                points[i] = points[i] if row < 0 else point_of(samples.histograms, row)
+        if samples.natives is not None:
+            for i, row in enumerate(samples.natives.rows.tolist()):
+                points[i] = points[i] if row < 0 else point_of(samples.natives.histograms, row)
         parts = [
             dict(zip(times[a:b], points[a:b], strict=True))
             for a, b in zip(offsets, offsets[1:], strict=False)

@@ -92,7 +92,7 @@ def test_a_batch_has_the_columns_of_the_body() -> None:
     assert batch.values.view(np.uint64).tolist() == [STALE_NAN_BITS, 7, 1]
     assert batch.exemplars is not None and batch.exemplars.series.tolist() == [1]
     assert batch.metadata is None  # of the family without a name
-    assert (batch.histograms, batch.rows, batch.starts, batch.problems) == (None,) * 4
+    assert (batch.natives, batch.starts) == (None, None)
     assert bytes(batch.buffer[batch.label_start[0] : batch.label_end[0]]) == naive_wire.label(
         *one[0]
     )

@@ -17,6 +17,7 @@ from storage.histograms.columns import (
     Bounds,
     Buckets,
     Histograms,
+    Natives,
 )
 from storage.kernels.stale import STALE_NAN, is_stale
 from storage.samples.merge import between, sort_rows, take_rows
@@ -230,7 +231,7 @@ def histogram_series(series: Sequence[Sequence[tuple[int, float]]], hint: int) -
     offsets = np.cumsum([0] + [len(one) for one in series])
     times = np.array([t * 1_000 for t, _ in flat])
     rows = np.arange(n, dtype=np.int32)
-    return Samples(offsets, times, sums, times - 500, rows, found)
+    return Samples(offsets, times, sums, times - 500, Natives(found, rows))
 
 
 PREFERRED = [(0, 100.0), (15, 110.0), (30, 120.0), (75, 150.0)]
@@ -252,27 +253,29 @@ def test_histograms_fall_by_their_count(
     found = dedup(samples, np.array([0, 2])).samples
     times = sorted([t for t, _ in PREFERRED] + taken)
     assert (found.timestamps // 1_000).tolist() == times
-    assert found.rows is not None
+    assert found.natives is not None and samples.natives is not None
     assert found.starts is not None
-    assert found.histograms is samples.histograms
-    assert np.array_equal(samples.timestamps[found.rows], found.timestamps)
-    assert np.array_equal(found.values, -found.rows.astype(np.float64))
+    assert found.natives.histograms is samples.natives.histograms
+    assert np.array_equal(samples.timestamps[found.natives.rows], found.timestamps)
+    assert np.array_equal(found.values, -found.natives.rows.astype(np.float64))
     assert np.array_equal(found.starts, found.timestamps - 500)
 
 
 def test_penalty_raises_floats_but_no_histograms() -> None:
     late = [(t + 7, count - 60) for t, count in PREFERRED]
     histograms = histogram_series([PREFERRED, late], HINT_UNKNOWN)
-    by_count = Samples(histograms.offsets, histograms.timestamps, histograms.histograms.counts)  # type: ignore[union-attr]
+    natives = histograms.natives
+    assert natives is not None
+    by_count = Samples(histograms.offsets, histograms.timestamps, natives.histograms.counts)
     raised = dedup(by_count, np.array([0, 2]), Algorithm.PENALTY, counter=True).samples
     kept = dedup(histograms, np.array([0, 2]), Algorithm.PENALTY, counter=True).samples
-    assert kept.rows is not None
+    assert kept.natives is not None
     assert np.array_equal(kept.timestamps, raised.timestamps)
-    assert np.array_equal(kept.values, -kept.rows.astype(np.float64))
-    assert not np.array_equal(by_count.values[kept.rows], raised.values)
+    assert np.array_equal(kept.values, -kept.natives.rows.astype(np.float64))
+    assert not np.array_equal(by_count.values[kept.natives.rows], raised.values)
     mixed = Samples(
         histograms.offsets, histograms.timestamps, by_count.values,
-        rows=np.full(len(histograms), NO_HISTOGRAM, np.int32), histograms=histograms.histograms,
+        natives=Natives(natives.histograms, np.full(len(histograms), NO_HISTOGRAM, np.int32)),
     )  # fmt: skip
     floats = dedup(mixed, np.array([0, 2]), Algorithm.PENALTY, counter=True).samples
     assert np.array_equal(floats.values, raised.values)
@@ -282,10 +285,7 @@ def test_a_stale_histogram_ends_the_series_if_no_other_goes_on() -> None:
     samples = histogram_series([[(0, 1.0), (15, 2.0)], [(4, 1.0), (19, 2.0)]], HINT_UNKNOWN)
     values = samples.values.copy()
     values[[1, 3]] = STALE_NAN
-    ended = Samples(
-        samples.offsets, samples.timestamps, values, rows=samples.rows,
-        histograms=samples.histograms,
-    )  # fmt: skip
+    ended = Samples(samples.offsets, samples.timestamps, values, natives=samples.natives)
     found = dedup(ended, np.array([0, 2])).samples
     assert (found.timestamps // 1_000).tolist() == [0, 19]
     assert is_stale(found.values).tolist() == [False, True]

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.batch import Batch
+from storage.batch import Batch, RawNatives
 from storage.head.head import Head, sealed_samples
 from storage.reasons import CONFLICT, TOO_OLD
 from storage.samples.merge import merge_all
@@ -46,7 +46,7 @@ def mixed_batch(points: list[Written]) -> tuple[np.ndarray, Batch]:
         is_histogram = np.array([isinstance(p[2], Plain) for p in points])
         rows = np.where(is_histogram, np.cumsum(is_histogram) - 1, -1).astype(np.int32)
         problems = np.array([p[4] for p in points if isinstance(p[2], Plain)], np.int8)
-        made = replace(made, rows=rows, histograms=columns(histograms), problems=problems)
+        made = replace(made, natives=RawNatives(columns(histograms), rows, problems))
     return refs, made
 
 
@@ -85,9 +85,9 @@ def test_a_series_of_floats_has_no_optional_columns_beside_histograms() -> None:
     head.append(*mixed_batch([(0, 1, 5, 0, False), (1, 1, EXAMPLES[0], 0, False)]), -100, 1000)
     head.append(*mixed_batch([(2, 1, 5, 3, False)]), -100, 1000)
     found = head.snapshot(np.array([0])).between(-100, 100).sources(0, 1)[0]
-    assert (found.starts, found.rows, found.histograms) == (None, None, None)
+    assert (found.starts, found.natives) == (None, None)
     found = head.snapshot(np.array([2])).between(-100, 100).sources(0, 1)[0]
-    assert found.starts is not None and found.rows is None
+    assert found.starts is not None and found.natives is None
 
 
 def test_a_snapshot_does_not_see_later_histograms() -> None:

@@ -7,26 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storage.histograms.columns import Natives
 from storage.histograms.rows import few_of
 from tests.makers.histograms import EXAMPLES, columns, plain
 
 
 @given(st.lists(st.integers(-1, len(EXAMPLES) - 1), max_size=8))
 def test_rows_refer_to_the_same_histograms_among_few(rows: list[int]) -> None:
-    got, histograms = few_of(columns(EXAMPLES), np.array(rows, np.int32))
-    if got is None or histograms is None:
+    found = few_of(Natives(columns(EXAMPLES), np.array(rows, np.int32)))
+    if found is None:
         assert set(rows) <= {-1}
         return
     count = sum(row >= 0 for row in rows)
-    assert len(histograms) == count or 2 * count >= len(EXAMPLES) == len(histograms)
-    for row, chosen in zip(rows, got.tolist(), strict=True):
+    assert len(found.histograms) == count or 2 * count >= len(EXAMPLES) == len(found.histograms)
+    for row, chosen in zip(rows, found.rows.tolist(), strict=True):
         assert (row < 0) == (chosen < 0)
-        assert row < 0 or plain(histograms, chosen) == EXAMPLES[row]
+        assert row < 0 or plain(found.histograms, chosen) == EXAMPLES[row]
 
 
 @pytest.mark.parametrize(("rows", "shared"), [([2, 3, -1, 4], True), ([2, 4], False)])
 def test_what_lies_together_is_shared(rows: list[int], shared: bool) -> None:
     every = columns(EXAMPLES)
-    _, histograms = few_of(every, np.array(rows, np.int32))
-    assert histograms is not None
-    assert np.shares_memory(histograms.positive.counts, every.positive.counts) == shared
+    found = few_of(Natives(every, np.array(rows, np.int32)))
+    assert found is not None
+    assert np.shares_memory(found.histograms.positive.counts, every.positive.counts) == shared

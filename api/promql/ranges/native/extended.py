@@ -44,9 +44,8 @@ class Extension(Protocol):
 
 
 def _content(samples: Samples) -> tuple[Histograms, Int64s]:
-    assert samples.rows is not None, "BUG: samples without rows of histograms"
-    assert samples.histograms is not None, "BUG: samples with rows, but no histograms"
-    return samples.histograms, rows_of(samples.rows)
+    assert samples.natives is not None, "BUG: samples without histograms"
+    return samples.natives.histograms, rows_of(samples.natives.rows)
 
 
 def neighbour_resets(samples: Samples) -> Bools:

@@ -57,9 +57,8 @@ def histogram_rates(
     before it in its series. starts: if given, a counter whose first sample started inside the
     window was zero then, which makes one sample enough.
     """
-    assert samples.rows is not None, "BUG: samples without rows of histograms"
-    assert samples.histograms is not None, "BUG: samples with rows, but no histograms"
-    h, rows = samples.histograms, rows_of(samples.rows)
+    assert samples.natives is not None, "BUG: samples without histograms"
+    h, rows = samples.natives.histograms, rows_of(samples.natives.rows)
     began = np.zeros(0, np.int64) if starts is None else starts
     plan = plan_rates(
         h.schemas.astype(np.int64),

@@ -85,9 +85,9 @@ def test_both_kinds_are_taken_apart() -> None:
     assert fresh.timestamps.tolist() == [10, 20, 30, 50, 20]
     assert fresh.starts is not None and fresh.starts.tolist() == [5, 0, 25, 45, 0]
     floats, natives = float_samples(fresh), histogram_samples(fresh)
-    assert floats.values.tolist() == [1.0, 4.0] and floats.rows is None
+    assert floats.values.tolist() == [1.0, 4.0] and floats.natives is None
     assert floats.offsets.tolist() == [0, 2, 2, 2]
-    assert natives.values.tolist() == [2.0, 3.0, 7.0] and natives.rows is not None
+    assert natives.values.tolist() == [2.0, 3.0, 7.0] and natives.natives is not None
     assert natives.offsets.tolist() == [0, 2, 3, 3]
     assert without_starts(natives).starts is None
     assert float_samples(floats) is floats
@@ -102,9 +102,9 @@ def test_hints_are_forgotten_in_subqueries_but_for_gauges() -> None:
     vector = Vector(one_row(Symbols()), np.full((1, 4), 9.0), present, natives=natives)
     samples = samples_of_cells(vector, np.array([10, 20, 30, 40]))
     assert samples.values.tolist() == [1.0, 2.0, 9.0, 3.0]
-    assert samples.rows is not None and samples.rows.tolist() == [0, 1, NO_HISTOGRAM, 2]
-    assert samples.histograms is not None
-    assert samples.histograms.hints.tolist() == [HINT_UNKNOWN, HINT_UNKNOWN, HINT_GAUGE]
+    assert samples.natives is not None
+    assert samples.natives.rows.tolist() == [0, 1, NO_HISTOGRAM, 2]
+    assert samples.natives.histograms.hints.tolist() == [HINT_UNKNOWN, HINT_UNKNOWN, HINT_GAUGE]
 
 
 def test_hints_are_filled_in_within_a_series_only() -> None:
@@ -113,13 +113,13 @@ def test_hints_are_filled_in_within_a_series_only() -> None:
         [(1, native(1, HINT_GAUGE), 0), (2, native(9), 0)],
     ]
     filled = with_filled_hints(samples_of(series))
-    assert filled.histograms is not None
-    assert filled.histograms.hints.tolist() == [
+    assert filled.natives is not None
+    assert filled.natives.histograms.hints.tolist() == [
         *(HINT_UNKNOWN, HINT_NOT_RESET, HINT_RESET),
         *(HINT_GAUGE, HINT_NOT_RESET),
     ]
     selection = HintedSelection(MemorySelection(one_row(Symbols()), series))
-    assert selection.read(0, 2).histograms is not None
+    assert selection.read(0, 2).natives is not None
     assert selection.labels.rows == 1
     floats = samples_of([[(1, 2.0, 0)]])
     assert with_filled_hints(floats) is floats

@@ -11,14 +11,14 @@ from api.promql.vectors.natives import (
     histogram_places,
     merged_natives,
     natives_at,
+    natives_cost,
     only_floats,
     only_histograms,
     spread_natives,
     stacked_natives,
-    take_natives,
 )
-from api.promql.vectors.value import Natives, Vector
-from storage.histograms.columns import NO_HISTOGRAM
+from api.promql.vectors.value import Vector
+from storage.histograms.columns import NO_HISTOGRAM, Natives
 from storage.labels.frames import LabelFrame, Symbols
 from tests.makers.native_points import NativePoint, histograms_of
 
@@ -60,16 +60,15 @@ def test_vectors_of_floats_have_nothing_to_carry() -> None:
     assert only_floats(plain) is plain
     assert not histogram_mask(plain).any() and float_mask(plain) is plain.present
     assert len(histogram_places(plain)[0]) == 0
-    assert take_natives(None, np.array([0])) is None
     assert spread_natives(None, 3) is None
     assert merged_natives(None, np.array([0]), plain.present, 1) is None
     assert stacked_natives([(None, (1, 2)), (None, (3, 2))]) is None
-    assert histogram_cost(None) == 0
+    assert natives_cost(None) == 0
 
 
 def test_rows_are_taken_spread_and_placed() -> None:
     natives = natives_of([0, -1], [-1, 2])
-    assert counts(take_natives(natives, np.array([1, 0, 1])))[0] == [None, 2.0]
+    assert counts(natives.at(np.array([1, 0, 1])))[0] == [None, 2.0]
     assert counts(spread_natives(natives_of([4]), 3)) == [[4.0, 4.0, 4.0]]
     placed = natives_at(HISTOGRAMS, np.array([1, 2]), (2, 2))
     assert counts(placed) == [[None, 0.0], [1.0, None]]

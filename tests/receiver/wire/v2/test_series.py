@@ -49,12 +49,14 @@ def decode_columns(data: bytes) -> Batch:
 def decode(data: bytes) -> tuple[list[NaiveSeries], list[tuple[int, ...]]]:
     """The series in the twin's form, without their labels, and the metadata."""
     c = decode_columns(data)
+    rows = None if c.natives is None else c.natives.rows
+    problems = None if c.natives is None else c.natives.problems
     found = []
     for i in range(len(c.label_start)):
         series = NaiveSeries(0 if c.series_problems is None else int(c.series_problems[i]))
         for k in range(int(c.sample_offsets[i]), int(c.sample_offsets[i + 1])):
-            row = -1 if c.rows is None else int(c.rows[k])
-            problem = 0 if c.problems is None or row < 0 else int(c.problems[row])
+            row = -1 if rows is None else int(rows[k])
+            problem = 0 if problems is None or row < 0 else int(problems[row])
             bits = int(c.values.view(np.uint64)[k])
             start = 0 if c.starts is None else int(c.starts[k])
             sample = (int(c.timestamps[k]), bits, start, None if row < 0 else problem)

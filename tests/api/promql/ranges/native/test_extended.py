@@ -10,7 +10,7 @@ from api.promql.ranges.native.extended import extended_rates, smooth_values
 from api.promql.ranges.native.rate_kernels import MIXED_SCHEMAS, NOT_COUNTER, NOT_GAUGE
 from api.promql.ranges.native.rates import RateCells
 from api.promql.ranges.windows import Windows
-from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_RESET, HINT_UNKNOWN
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_RESET, HINT_UNKNOWN, Natives
 from storage.histograms.histograms import Parts, from_parts, parts_of
 from storage.samples.samples import Samples
 
@@ -21,7 +21,7 @@ def series_of(items: list[Parts], step_ms: int) -> Samples:
     h = from_parts(items)
     times = np.arange(len(items), dtype=np.int64) * step_ms
     rows = np.arange(len(items), dtype=np.int32)
-    return Samples(np.array([0, len(items)]), times, h.counts, None, rows, h)
+    return Samples(np.array([0, len(items)]), times, h.counts, None, Natives(h, rows))
 
 
 def counter(count: float, hint: int = 0) -> Parts:

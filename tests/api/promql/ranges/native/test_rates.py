@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from api.promql.ranges.native.rate_kernels import MIXED_SCHEMAS, NOT_COUNTER, NOT_GAUGE
 from api.promql.ranges.native.rates import RateCells, histogram_rates
 from api.promql.ranges.windows import Windows
-from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, Natives
 from storage.histograms.histograms import Parts, from_parts, parts_of
 from storage.histograms.resets import detect_resets
 from storage.samples.samples import Samples
@@ -32,16 +32,16 @@ def series_of(items: list[list[Parts]], times: list[list[int]]) -> Samples:
     h = from_parts([item for group in items for item in group])
     offsets = np.cumsum([0, *map(len, items)])
     at = np.array([t for group in times for t in group], np.int64)
-    return Samples(offsets, at, h.sums, None, np.arange(len(h), dtype=np.int32), h)
+    natives = Natives(h, np.arange(len(h), dtype=np.int32))
+    return Samples(offsets, at, h.sums, None, natives)
 
 
 def rates(
     samples: Samples, ends: list[int], range_ms: int, kind: str, starts: list[int] | None = None
 ) -> RateCells:
-    assert samples.rows is not None
-    assert samples.histograms is not None
-    rows = samples.rows.astype(np.int64)
-    resets = detect_resets(samples.histograms, np.concatenate([[-1], rows[:-1]]), rows)
+    assert samples.natives is not None
+    rows = samples.natives.rows.astype(np.int64)
+    resets = detect_resets(samples.natives.histograms, np.concatenate([[-1], rows[:-1]]), rows)
     at = np.array(ends, np.int64)
     return histogram_rates(
         samples,
