@@ -69,6 +69,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "installing Python packages into .venv"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/pip install --quiet --editable . --group dev --constraint constraints.txt
-	@echo "compiling kernels, once: one to two minutes"
-	@$(BIN)/python -c 'from receiver.server import compile_kernels; compile_kernels()'
+	@echo "compiling kernels, once: about a minute"
+	@$(BIN)/cupola compile
 	@touch $@

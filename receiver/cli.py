@@ -1,4 +1,4 @@
-"""The command line: serve, and check-config.
+"""The command line: serve, check-config, and compile.
 
 Exit codes: 0 all went well, 1 it did not, 2 the command line or the configuration is wrong. The
 flags are the settings, by the same names; nothing is imported that a command does not need.
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     if options.command == "check-config":
         return check_config(Path(options.file))
+    if options.command == "compile":
+        return compile_kernels()
     given = {name: value for name, value in vars(options).items() if name in settings()}
     return serve(Path(options.config) if options.config else None, given)
 
@@ -56,6 +58,9 @@ def make_parser() -> argparse.ArgumentParser:
         "check-config", help="say what is wrong with a configuration file", allow_abbrev=False
     )
     checking.add_argument("file", metavar="FILE")
+    commands.add_parser(
+        "compile", help="compile all kernels now, for all later starts", allow_abbrev=False
+    )
     return parser
 
 
@@ -85,6 +90,21 @@ def check_config(path: Path) -> int:
         return EXIT_FAILURE
     sys.stdout.write(f"{path}: ok\n")
     return EXIT_OK
+
+
+def compile_kernels() -> int:
+    """Compile what a server would compile when it starts, and show how far that is."""
+    from receiver import warm_up
+
+    is_terminal = sys.stdout.isatty()
+
+    def report(done: int, total: int) -> None:
+        if is_terminal or done == total:
+            start, end = "\r" if is_terminal else "", "\n" if done == total else ""
+            sys.stdout.write(f"{start}compiling kernels: {done} of {total} steps{end}")
+            sys.stdout.flush()
+
+    return EXIT_OK if warm_up.compile_kernels(report) else EXIT_FAILURE
 
 
 def serve(path: Path | None, flags: dict[str, object]) -> int:

@@ -11,22 +11,16 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import CancelledError, ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
-from api.answers.encoding import warm_encoder
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
-from api.promql.options import EngineOptions
-from api.promql.warm_up import warm_up as warm_queries
 from api.sources.queriers import ReplicaDefaults
 from api.sources.query_limits import QueryLimits
 from api.web.cors import Cors
@@ -46,6 +40,7 @@ from receiver.settings.listen_address import bind, parse_listen_address
 from receiver.settings.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
 from receiver.settings.reloading import Reloader, ReloadMetrics, WatchedFile
 from receiver.version import program_version
+from receiver.warm_up import run_warm_up
 from receiver.web.connections import Connections
 from receiver.web.open_files import allow_many_files
 from receiver.web.probes import Probes
@@ -53,7 +48,7 @@ from receiver.web.redirects import Redirects
 from receiver.web.request_heads import parser_limits
 from receiver.web.tls import Listening
 from receiver.wire.columns import limits_of, replay_limits_of
-from receiver.wire.decoder import WriteDecoder, warm_decoder
+from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
 from storage.database import Database, Policy
@@ -63,7 +58,6 @@ from storage.kernels.memory import keep_freed_memory
 from storage.read.replicas.watch import WatchedLabels
 from storage.refusals.ledger import RejectLedger
 from storage.tenants.tenant import parse_tenant
-from storage.warm_up import warm_up as warm_storage
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +131,7 @@ def build_app(config: Config) -> web.Application:
     app.cleanup_ctx.append(lambda _: run_engine(engine))
     app.cleanup_ctx.append(lambda _: run_write_handler(write_handler))
     app.cleanup_ctx.append(lambda _: run_database(database, metrics, shutdown_timeout_s))
-    app.cleanup_ctx.append(lambda _: run_warm_up(engine, decoder, write_handler, metrics))
+    app.cleanup_ctx.append(lambda _: run_warm_up(write_handler, metrics))
     return app
 
 
@@ -236,61 +230,6 @@ async def run_database(
         logger.warning(
             "database still being opened, left as it is seconds=%.0f", shutdown_timeout_s
         )
-
-
-async def run_warm_up(
-    engine: Engine, decoder: WriteDecoder, handler: WriteHandler, metrics: ReceiverMetrics
-) -> AsyncIterator[None]:
-    """Compile or load the kernels in a thread that nobody waits for."""
-    loop = asyncio.get_running_loop()
-    ending = threading.Event()
-
-    def decoder_is_warm() -> None:
-        handler.kernels_warm = True
-
-    def warm() -> None:
-        started = time.monotonic()
-        try:
-            warm_decoder(decoder)
-            loop.call_soon_threadsafe(decoder_is_warm)
-            warm_storage()
-            warm_queries(engine, ending.is_set)
-            warm_encoder()
-        except (CancelledError, RuntimeError) as error:
-            # The engine or the loop was closed under it: the program is ending.
-            logger.info("kernels not warmed error=%r", error)
-            return
-        if ending.is_set():
-            return
-        metrics.kernels_warm.set(1)
-        logger.info("kernels warm seconds=%.1f", time.monotonic() - started)
-
-    threading.Thread(target=warm, name="warm-up", daemon=True).start()
-    yield
-    ending.set()
-
-
-def compile_kernels() -> None:
-    """Compile all kernels now, so that the first start of an installation finds them on disk.
-
-    Numba compiles one kernel at a time in a process, so two processes share the work. The parts
-    take about as long, and have few kernels in common. Blocks.
-    """
-    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        for compiled in [pool.submit(part) for part in (compile_writes, compile_queries)]:
-            compiled.result()
-
-
-def compile_writes() -> None:
-    warm_decoder(WriteDecoder())
-    warm_storage()
-
-
-def compile_queries() -> None:
-    engine = Engine(EngineOptions(), parse_features([]))
-    warm_queries(engine)
-    warm_encoder()
-    engine.close()
 
 
 def serve(config: Config) -> int:

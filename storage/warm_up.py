@@ -10,20 +10,24 @@ from dataclasses import replace
 import numpy as np
 
 from storage.batch import Batch, RawNatives, SymbolSpans
-from storage.dedup.algorithm import SHORT_MS
-from storage.dedup.complete import complete_groups
+from storage.dedup.algorithm import SHORT_MS, Algorithm
+from storage.dedup.complete import complete_groups, ranges_of
 from storage.dedup.dedup import dedup
 from storage.dedup.reach import unsettled_groups
 from storage.head.head import Head, sealed_samples
 from storage.head.late import FIRST_SLOTS, LateIndex, Side
 from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.arrays import Int64s
+from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.replicas.health import measure
+from storage.read.replicas.watch import ShardWatch, WatchedLabels
+from storage.refusals.samples import label_text
 from storage.samples.exemplars import RawExemplars
 from storage.samples.merge import between, merge_all
+from storage.samples.samples import Samples
 from storage.segments.exemplars import label_maps
 from storage.segments.reader import Rows, cut_runs, join_runs, merge
 from storage.segments.runs import strictly_ascending
@@ -40,8 +44,8 @@ SERIES = [b"\x0a\x0e\x0a\x08__name__\x12\x02up\x0a\x06\x0a\x01r\x12\x01" + r for
 TIMES = (10, 20, 40, 30)  # the last one is out of order
 
 
-def warm_up() -> None:
-    """Call every kernel of writing, reading and sealing once. Blocks; touches no files."""
+def write_and_read() -> None:
+    """Call the kernels of writing, reading and sealing. Blocks; touches no files."""
     table = SeriesTable(SMALL)
     head = Head(SMALL, table, 0)
     batch = example_batch()
@@ -52,7 +56,11 @@ def warm_up() -> None:
         1, FIRST_SLOTS
     )
     table.resolve(batch, 2, Entry(room=lambda wanted: 0))
-    table.resolve(symbol_batch(batch), 1)
+    symbols = symbol_batch(batch)
+    table.resolve(symbols, 1)
+    for refused in (batch, symbols):
+        label_text(refused, 0)
+    ShardWatch(table, WatchedLabels(("r",), ())).newest(lambda number: "")
     for later_ms in (50, 51):
         head.append(refs, histogram_batch(batch, later_ms), -100, 100)
     elect_replicas(table, batch)
@@ -166,3 +174,22 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
         column.flags.writeable = False  # as what Arrow reads is, where it need not be joined
     runs.append(cut_runs(found, ids, 0, (0, 100), lambda samples: None))
     merge(join_runs(runs), len(ids))
+
+
+def merge_replicas() -> None:
+    """Call the kernels of all ways to make one series of two replicas, which end in a marker."""
+    times = np.tile(np.arange(4) * 15_000, 2)
+    values = np.array([1, 2, 3, STALE_NAN] * 2)
+    samples, members, span = (
+        Samples(np.array([0, 4, 8]), times, values),
+        np.array([0, 2]),
+        (0, 30_000),
+    )
+    for algorithm in Algorithm:
+        dedup(samples, members, algorithm, counter=True, provenance=True, span=span)
+    between(samples, *span)
+    ranges_of(samples, *complete_groups(samples, np.array([0, 1, 2]), span))
+
+
+# All kernels of storage. Each step does without the others.
+STEPS = (write_and_read, merge_replicas)

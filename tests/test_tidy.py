@@ -38,6 +38,8 @@ TESTED_WITH = {
     "receiver/wire/v1/columns.py": "../test_decoder.py",
     "receiver/wire/v2/columns.py": "test_series.py",
     "storage/head/kernels.py": "test_head.py",
+    "storage/kernels/inner.py": "test_jit.py",
+    "storage/kernels/stamps.py": "test_cache.py",
     "storage/labels/wire.py": "../series/test_table.py",
     "storage/series/kernels.py": "test_table.py",
 }

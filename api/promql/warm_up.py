@@ -1,18 +1,31 @@
 """Compiling the kernels of queries before a query has to wait for them.
 
-A kernel is compiled at its first call, which takes up to seconds, and is found on disk by later
-processes. Warming up asks an engine a few queries over series that are made up here: floats first,
-as most queries are about them, and native histograms last.
+A kernel is compiled at its first call with arguments of some types, which takes up to seconds, and
+is found on disk by later processes. Warming up asks an engine every function, aggregation and
+operator there is, of floats, of native histograms and of both: what the tables of the language gain
+is warmed up, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from api.promql.engine import Engine
+from api.promql.features import ALL_FEATURES
+from api.promql.operators.binary import ARITHMETIC, COMPARISONS, SET_OPERATORS
+from api.promql.operators.native import TRIM_OPERATORS
+from api.promql.options import EngineOptions
+from api.promql.syntax.nodes import ValueType
+from api.promql.syntax.signatures import (
+    AGGREGATORS,
+    ANCHORED_FUNCTIONS,
+    FUNCTIONS,
+    SMOOTHED_FUNCTIONS,
+    Signature,
+)
 from storage.histograms.columns import NO_HISTOGRAM, Histograms, Natives
 from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.stale import STALE_NAN
@@ -20,44 +33,85 @@ from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.samples.samples import Samples
 
-# Together they call every kernel that dashboards commonly need.
-QUERIES = (
-    "sum by (a) (rate(x_total[30s]))",
-    "avg without (a) (x_total) + max(x_total) - min(x_total)",
-    "stddev(x_total) / count(x_total) * group(x_total)",
-    "topk(1, x_total) or bottomk(1, x_total) and x_total unless (x_total > 100)",
-    "quantile(0.5, x_total) or quantile_over_time(0.5, x_total[30s])",
-    "histogram_quantile(0.9, rate(x_total[30s]))",
+# The first is what most queries are about, and is warmed up first.
+NAMES = ("x_total", "native", "mixed")
+# Its samples have start timestamps.
+STARTED = "started"
+TEXTS = {
+    "info": "{0}, {{a=~'.+'}}",
+    "histogram_quantiles": '{0}, "q", 0.5, 0.9',
+    "label_join": '{0}, "b", "-", "a"',
+    "label_replace": '{0}, "b", "$1", "a", "(.*)"',
+}
+# What the tables do not bring about.
+OTHERS = (
     "x_total * on (a) group_left () x_total",
+    "x_total + on (a) group_right () x_total",
+    "x_total + ignoring (le) mixed",
+    "x_total + on (a) fill (0) native",
+    "x_total{a='1'} unless on (a) x_total",
+    "histogram_quantile(0.9, sum by (le) (rate(x_total[30s])))",
     "max_over_time(rate(x_total[30s])[1m:10s])",
-    "predict_linear(x_total[30s], 60) or irate(x_total[30s])",
-    "timestamp(x_total) + time() + hour()",
-    'label_replace(x_total, "b", "$1", "a", "(.*)")',
-    'count_values("v", x_total)',
-    "-abs(x_total) > bool 0",
+    "sum_over_time((native + native)[1m:10s])",
+    "last_over_time(mixed[1m:10s] offset 10s)",
+    "x_total @ 40 + native offset 10s",
     '{__name__=~"x_total"} * 1',
-    "sum by (a) (rate(native[30s]))",
-    "histogram_quantile(0.9, sum(increase(native[30s])))",
-    "avg(native) + native - sum_over_time(native[30s])",
-    "histogram_fraction(0, 1, native) + histogram_stddev(native * 2)",
-    "last_over_time(native[30s]) == native",
-    "resets(native[30s]) + histogram_count(irate(native[30s]))",
+    "-x_total - -native",
+    "x_total smoothed",
+    "native smoothed",
+    "x_total and native or mixed",
+    "sum by (__name__) (-x_total)",
+    *(f"{name}[30s] {how}" for name in NAMES for how in ("anchored", "smoothed")),
+    "1 + time() > bool 2",
 )
+
+
+def queries() -> Iterator[str]:
+    """Texts that together call every kernel of queries, those of floats first."""
+    for name in NAMES:
+        yield from (call_of(function, name) for function in FUNCTIONS.values())
+        for aggregator in AGGREGATORS.values():
+            param = "" if aggregator.param is None else f"{argument(aggregator.param, name)}, "
+            for grouping in ("", "by (a)", "without (a)"):
+                yield f"{aggregator.name} {grouping} ({param}{name})"
+        yield from (f"{f}({name}[30s] anchored)" for f in ANCHORED_FUNCTIONS)
+        yield from (f"{f}({name}[30s] smoothed)" for f in SMOOTHED_FUNCTIONS)
+    of_ranges = (f for f in FUNCTIONS.values() if ValueType.MATRIX in f.args)
+    yield from (call_of(function, STARTED) for function in of_ranges)
+    yield from OTHERS
+    for operator in (*ARITHMETIC, *COMPARISONS, *SET_OPERATORS, *TRIM_OPERATORS):
+        sides = [(a, b) for a in NAMES for b in NAMES]
+        if operator not in SET_OPERATORS:
+            sides += [pair for name in NAMES for pair in ((name, "2"), ("2", name))]
+        yield from (f"{a} {operator} {b}" for a, b in sides)
+        if operator in COMPARISONS:
+            yield from (f"{a} {operator} bool {b}" for a, b in sides)
+
+
+def call_of(function: Signature, name: str) -> str:
+    arguments = ", ".join(argument(kind, name) for kind in function.args)
+    return f"{function.name}({TEXTS.get(function.name, arguments).format(name)})"
+
+
+def argument(kind: ValueType, name: str) -> str:
+    texts = {ValueType.SCALAR: "0.5", ValueType.STRING: '"a"', ValueType.MATRIX: f"{name}[30s]"}
+    return texts.get(kind, name)
 
 
 class _Example:
     """Two series of seven samples each, one of them stale; any selector matches both.
 
-    In `natives` all but the stale one are native histograms; a selector of that name gets these.
+    Samples of `native` are native histograms, and every other one of `mixed`; those of `started`
+    are floats.
     """
 
     counters_differ = False
 
-    def __init__(self, *, natives: bool = False) -> None:
-        self.symbols = Symbols()
+    def __init__(self, name: str = "x_total", symbols: Symbols | None = None) -> None:
+        self.symbols = symbols or Symbols()
         labelsets = [
-            {"__name__": "x_total", "a": "1", "le": "1"},
-            {"__name__": "x_total", "a": "2", "le": "+Inf"},
+            {"__name__": name, "a": "1", "le": "1"},
+            {"__name__": name, "a": "2", "le": "+Inf"},
         ]
         self.labels = LabelFrame.from_dicts(self.symbols, labelsets)
         timestamps = np.tile(np.arange(7, dtype=np.int64) * 10_000, 2)
@@ -65,9 +119,13 @@ class _Example:
         values[3] = STALE_NAN
         offsets = np.array([0, 7, 14], np.int64)
         self._samples = Samples(offsets, timestamps, values)
-        if natives:
+        if name == STARTED:
+            self._samples = replace(self._samples, starts=timestamps - 5_000)
+        elif name != "x_total":
             rows = np.arange(14, dtype=np.int32)
             rows[3] = NO_HISTOGRAM
+            if name == "mixed":
+                rows[::2] = NO_HISTOGRAM
             self._samples = replace(self._samples, natives=Natives(_histograms(14), rows))
 
     def read(self, first_row: int, end_row: int) -> Samples:
@@ -76,7 +134,8 @@ class _Example:
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
     ) -> _Example:
-        return _Example(natives=True) if any(m.value == "native" for m in matchers) else self
+        name = next((m.value for m in matchers if m.value in (*NAMES, STARTED)), "x_total")
+        return _Example(name, self.symbols)
 
 
 def _histograms(count: int) -> Histograms:
@@ -88,9 +147,16 @@ def _histograms(count: int) -> Histograms:
     return from_parts(parts)
 
 
-def warm_up(engine: Engine, stopped: Callable[[], bool] = lambda: False) -> None:
-    """Ask all queries; gives up between two of them once `stopped` says so."""
-    for text in QUERIES:
-        if stopped():
-            return
-        engine.range_query(_Example(), text, 30_000, 60_000, 10_000)
+def warm_up(texts: Sequence[str], stopped: Callable[[], bool] = lambda: False) -> None:
+    """Ask these of queries(); gives up between two of them once `stopped` says so. Blocks."""
+    engine = Engine(EngineOptions(), ALL_FEATURES)
+    try:
+        for text in texts:
+            if stopped():
+                return
+            if engine.parse(text).type is ValueType.MATRIX:
+                engine.instant_query(_Example(), text, 60_000)
+            else:
+                engine.range_query(_Example(), text, 30_000, 60_000, 10_000)
+    finally:
+        engine.close()

@@ -206,8 +206,9 @@ EXAMPLES = {
 }
 
 
-def warm_decoder(decoder: WriteDecoder) -> None:
+def warm_decoder() -> None:
     """Compile or load the kernels of decoding. Blocks."""
+    decoder = WriteDecoder()
     for kind, example in EXAMPLES.items():
         payload = snappy.compress(example)
         decoder.decode(kind, bytes(payload)).release()

@@ -18,15 +18,13 @@ from pathlib import Path
 
 import msgspec
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, bindparam, delete, event, insert, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.catalog.metadata import Description, FamilyMetadata
+from storage.catalog.migrating import migrate
 from storage.catalog.schema import (
     DATA_FORMAT_VERSION,
     log_positions,
@@ -43,7 +41,6 @@ from storage.tenants.tenant import Tenant
 logger = logging.getLogger(__name__)
 
 FIRST_LOG_FILE = 1
-MIGRATIONS = Path(__file__).with_name("migrations")
 # SQLite's default limit of variables in one statement was 999 for long.
 ULIDS_PER_STATEMENT = 500
 BUSY_TIMEOUT_MS = 30_000
@@ -176,19 +173,8 @@ class Catalog:
                     connection.execute(insert(metric_metadata), rows)
 
     def _migrate(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        # Two lines at every start that tell nothing.
-        logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
         with self._transaction() as connection:
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, "head")
-            except CommandError as error:
-                raise FormatError(
-                    f"the catalog {self._name} is of a version that this program does not know: "
-                    f"{error}"
-                ) from error
+            migrate(connection, self._name)
 
     def _fix_settings(self, shards: int) -> None:
         """Read the settings of the data directory, or write them into a new catalog."""

@@ -65,7 +65,7 @@ def _multiply_add(typing_context: Any, low: Any, high: Any, a: Any, b: Any) -> T
         return context.make_tuple(builder, signature.return_type, words)
 
     word: Any = types.uint64
-    pair: Any = types.UniTuple(word, 2)  # type: ignore[no-untyped-call]
+    pair: Any = types.UniTuple(word, 2)
     return pair(word, word, word, word), generate
 
 

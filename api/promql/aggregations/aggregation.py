@@ -239,7 +239,8 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
         raise ExecutionError(f"invalid label name {quote(label)}")
     names = [name for name in grouping_names(node, vector.labels) if name != label]
     number, first_row = vector.labels.group(names)
-    rows, steps = np.nonzero(vector.present)
+    # As columns of their own: views with a stride would have the kernels compiled once more.
+    rows, steps = map(np.ascontiguousarray, np.nonzero(vector.present))
     codes = _value_codes(vector)
     if node.without and label in node.grouping:
         codes = np.zeros(len(codes), np.int32)

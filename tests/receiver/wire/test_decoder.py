@@ -7,7 +7,7 @@ import snappy
 from receiver.errors import CorruptBody, TooLarge, UnsupportedMedia
 from receiver.settings.options import WriteOptions
 from receiver.wire.columns import DecodeLimits, limits_of
-from receiver.wire.decoder import WriteDecoder, kind_of_body, version_of_kind, warm_decoder
+from receiver.wire.decoder import WriteDecoder, kind_of_body, version_of_kind
 from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, KIND_REMOTE_WRITE_1_ZSTD, Batch
 from storage.kernels.stale import STALE_NAN_BITS
 from tests.shared import SHARED
@@ -147,7 +147,7 @@ def test_a_corrupt_body_is_refused_by_name_of_the_fault(payload: bytes, text: st
 
 def test_a_corrupt_body_gives_its_buffers_back() -> None:
     decoder = WriteDecoder()
-    warm_decoder(decoder)
+    decoder.decode(KIND_REMOTE_WRITE_1_SNAPPY, compressed(b"")).release()
     kept = decoder.kept_bytes
     assert kept > 0
     with pytest.raises(CorruptBody):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from storage.catalog import catalog as catalog_module
 from storage.catalog.catalog import Catalog
@@ -174,8 +175,8 @@ def test_interrupted_migration_leaves_nothing(path: Path, monkeypatch: pytest.Mo
         raise OSError("power cut")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="power cut"):
-        upgrade = catalog_module.command.upgrade
-        patch.setattr(catalog_module.command, "upgrade", lambda *args: (upgrade(*args), fail()))
+        upgrade = command.upgrade
+        patch.setattr(command, "upgrade", lambda *args: (upgrade(*args), fail()))
         Catalog.open(path, shards=1)
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)

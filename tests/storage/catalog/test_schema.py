@@ -9,7 +9,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from storage.catalog.catalog import MIGRATIONS, sqlite_engine
+from storage.catalog.catalog import sqlite_engine
+from storage.catalog.migrating import MIGRATIONS
 from storage.catalog.schema import metadata
 
 

@@ -1,0 +1,92 @@
+"""Compiling and loading the kernels of the whole program before a request has to wait for them.
+
+`compile_kernels` is for installations: it compiles all there are. `run_warm_up` is for a server:
+it loads them in a thread that nobody waits for, and compiles what is not found on disk. Both do
+what requests do, step by step, with examples.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
+
+from api.answers.encoding import warm_encoder
+from api.promql import warm_up as query_steps
+from receiver.metrics import ReceiverMetrics
+from receiver.wire.decoder import warm_decoder
+from receiver.write.handler import WriteHandler
+from storage import warm_up as storage_steps
+from storage.kernels.cache import LOST
+
+logger = logging.getLogger(__name__)
+
+Step = Callable[[], None]
+# Numba compiles one kernel at a time in a process. More processes than these would mostly compile
+# what others are compiling, too.
+PROCESSES_MAX = 4
+# Queries of one step: enough steps for all processes to be busy up to the end.
+QUERIES_OF_STEP = 24
+
+
+def steps() -> Iterator[Step]:
+    """All there is to do, what requests need first before the rest. Steps need no order."""
+    yield warm_decoder
+    yield from storage_steps.STEPS
+    texts = list(query_steps.queries())
+    for first in range(0, len(texts), QUERIES_OF_STEP):
+        yield partial(query_steps.warm_up, texts[first : first + QUERIES_OF_STEP])
+    yield warm_encoder
+
+
+def compile_kernels(report: Callable[[int, int], None] = lambda done, total: None) -> bool:
+    """Compile all kernels now, so that later starts find them on disk. Blocks.
+
+    report: is called with how many steps are done, and of how many. Returns whether all was kept.
+    """
+    total = len(list(steps()))
+    processes = min(PROCESSES_MAX, len(os.sched_getaffinity(0)))
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        pending = [pool.submit(run_step, place) for place in range(total)]
+        for done, _ in enumerate(as_completed(pending), 1):
+            report(done, total)
+    return all(step.result() for step in pending)
+
+
+def run_step(place: int) -> bool:
+    """Whether all that this process has compiled so far was kept."""
+    list(steps())[place]()
+    return not LOST
+
+
+async def run_warm_up(handler: WriteHandler, metrics: ReceiverMetrics) -> AsyncIterator[None]:
+    """Compile or load the kernels while the program serves."""
+    loop = asyncio.get_running_loop()
+    ending = threading.Event()
+
+    def decoder_is_warm() -> None:
+        handler.kernels_warm = True
+
+    def warm() -> None:
+        started = time.monotonic()
+        try:
+            for step in steps():
+                if ending.is_set():
+                    return
+                step()
+                if step is warm_decoder:
+                    loop.call_soon_threadsafe(decoder_is_warm)
+        except (CancelledError, RuntimeError) as error:
+            # A pool or the loop was closed under it: the program is ending.
+            logger.info("kernels not warmed error=%r", error)
+            return
+        metrics.kernels_warm.set(1)
+        logger.info("kernels warm seconds=%.1f", time.monotonic() - started)
+
+    threading.Thread(target=warm, name="warm-up", daemon=True).start()
+    yield
+    ending.set()

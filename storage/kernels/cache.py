@@ -1,0 +1,146 @@
+"""Where compiled kernels are kept and found again.
+
+A compiled kernel is one file, whose name says which function it is, what the function was made of
+(storage.kernels.stamps) and for which types and processor it was compiled. It is looked for in the
+`__pycache__` beside the function's module and then in the user's own cache, and is put where that
+may be written: what an installation compiled serves every user, and where one is read-only each
+user keeps what is missing. Where nothing can be written, each process compiles anew.
+NUMBA_CACHE_DIR names the one place to use instead.
+
+Invariant: neither a file that cannot be read nor one that cannot be written ever fails a call.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+import pickle
+import sys
+import uuid
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core import config
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from storage.kernels.inner import Inner
+from storage.kernels.stamps import digest, stamp_of
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".kernel"
+# What was compiled by this process and could be kept nowhere.
+LOST: list[str] = []
+BUILD = f"{sys.implementation.cache_tag} {numba.__version__} {llvmlite.__version__}"
+
+
+def directories(source: str) -> list[Path]:
+    """Where kernels of a source file may be kept, the best first."""
+    folder = Path(source).resolve().parent
+    # Kernels of another installation are none of this one's business.
+    own = Path(hashlib.sha1(str(folder).encode()).hexdigest())
+    if config.CACHE_DIR:
+        return [Path(config.CACHE_DIR) / own]
+    places = [folder / "__pycache__"]
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if os.path.isabs(base):
+        places.append(Path(base) / "cupola" / own)
+    return places
+
+
+class KernelCache(NullCache):  # type: ignore[misc]
+    """The files of one kernel: those of what Python calls, as numba asks for them, and of what
+    other kernels call."""
+
+    def __init__(self, function: FunctionType) -> None:
+        self._function = function
+        self._name = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}"
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What was compiled for a signature, or None."""
+        target_context.refresh()
+        return self._load(CompileResult._rebuild, f"{sig}", target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled for a signature, where that is possible."""
+        if not data.library.has_dynamic_globals:
+            self._save(data._reduce(), f"{sig}", data.target_context)
+
+    def load_inner(self, arguments: Any, target_context: Any) -> Inner | None:
+        """What was compiled for callers with these types of arguments, or None."""
+        found: Inner | None = self._load(Inner.rebuild, f"inner {arguments}", target_context)
+        return found
+
+    def save_inner(self, arguments: Any, data: Inner, target_context: Any) -> None:
+        """Keep what was compiled for callers, where that is possible."""
+        if not data.library.has_dynamic_globals:
+            self._save(data.reduce(), f"inner {arguments}", target_context)
+
+    def _load(self, rebuild: Callable[..., Any], types: str, context: Any) -> Any:
+        name = self._file_name(types, context.codegen())
+        for directory in self._directories():
+            try:
+                content = (directory / name).read_bytes()
+            except OSError:
+                continue
+            try:
+                return rebuild(context, *pickle.loads(content))
+            except Exception as error:
+                logger.warning("kernel is compiled again file=%s error=%r", name, error)
+        return None
+
+    def _save(self, state: Any, types: str, context: Any) -> None:
+        name, content = self._file_name(types, context.codegen()), dumps(state)
+        failures = []
+        for directory in self._directories():
+            try:
+                write_file(directory / name, content)
+            except OSError as error:
+                failures.append(str(error))
+            else:
+                self._remove_stale(directory)
+                return
+        if not LOST:
+            logger.warning("kernels cannot be kept and are compiled by each start: %s", failures)
+        LOST.append(name)
+
+    def _directories(self) -> list[Path]:
+        return directories(self._function.__code__.co_filename)
+
+    def _prefix(self) -> str:
+        return f"{self._name}-{digest(BUILD + stamp_of(self._function))}-"
+
+    def _file_name(self, types: str, codegen: Any) -> str:
+        return f"{self._prefix()}{digest(f'{types} {processor(codegen)}')}{SUFFIX}"
+
+    def _remove_stale(self, directory: Path) -> None:
+        with contextlib.suppress(OSError):
+            for path in directory.glob(f"{self._name}-*{SUFFIX}"):
+                if not path.name.startswith(self._prefix()):
+                    path.unlink(missing_ok=True)
+
+
+@lru_cache
+def processor(codegen: Any) -> str:
+    """For which processor machine code is made; takes some time to find out."""
+    return repr(codegen.magic_tuple())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """All of the file or nothing, whoever else writes it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,37 @@
+"""A plugin of pytest: warms up before the tests, and fails if they call a kernel that was not.
+
+For tests that do what requests do, in this process. What counts is what Python calls with types
+that no step of the warm-up has called it with, compiled or found on disk.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from receiver.warm_up import steps
+from storage.kernels.jit import KERNELS
+
+Calls = set[tuple[str, str]]
+warm: Calls = set()
+
+
+def calls() -> Calls:
+    """Which kernels this process has called from Python, and with which types."""
+    return {
+        (f"{kernel.__module__}.{kernel.__qualname__}", str(types))
+        for kernel in KERNELS
+        for types in kernel.overloads
+    }
+
+
+def pytest_sessionstart() -> None:
+    for step in steps():
+        step()
+    warm.update(calls())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    for name, types in sorted(calls() - warm):
+        print(f"\nnot warmed up: {name} {types}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,57 @@
+"""Warming up leaves nothing to compile for any request, and takes no time once all is on disk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from receiver import warm_up
+from receiver.warm_up import compile_kernels, steps
+
+ROOT = Path(__file__).parents[2]
+# Tests that ask, write, seal and report as requests do: the scripts of the conformance set, the
+# program over HTTP with all of its protocols and endpoints, and the database.
+REQUESTS = (
+    "tests/api/promql/test_scripts.py",
+    "tests/api/endpoints",
+    "tests/api/sources",
+    "tests/api/answers/test_encoding.py",
+    "tests/receiver/test_server.py",
+    "tests/receiver/test_compliance.py",
+    "tests/receiver/otlp/test_handler.py",
+    "tests/receiver/write/test_handler.py",
+    "tests/storage/read",
+    "tests/storage/segments",
+    "tests/storage/test_database.py",
+)
+
+
+def test_no_request_compiles_anything_after_warm_up() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.makers.warm_kernels", *REQUESTS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2_000:]
+
+
+def test_steps_need_no_order() -> None:
+    """Processes share them: one that starts with the last step has none of the first."""
+    for step in reversed(list(steps())):
+        step()
+
+
+def test_compiling_reports_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[tuple[int, int]] = []
+    assert compile_kernels(lambda done, total: reported.append((done, total)))
+    total = len(list(steps()))
+    assert reported == [(done, total) for done in range(1, total + 1)]
+
+
+@pytest.mark.parametrize(("lost", "kept"), [([], True), (["a.kernel"], False)])
+def test_a_step_says_whether_all_was_kept(
+    monkeypatch: pytest.MonkeyPatch, lost: list[str], kept: bool
+) -> None:
+    monkeypatch.setattr(warm_up, "LOST", lost)
+    monkeypatch.setattr(warm_up, "steps", lambda: iter([lambda: None]))
+    assert warm_up.run_step(0) is kept

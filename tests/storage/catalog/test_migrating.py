@@ -1,0 +1,59 @@
+"""A catalog is migrated where that is needed, and only there."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from storage.catalog.catalog import Catalog
+from storage.catalog.migrating import MIGRATIONS, newest_version
+
+# Opens the catalog and tells whether Alembic was needed.
+PROGRAM = """
+import sys
+from pathlib import Path
+from storage.catalog.catalog import Catalog
+Catalog.open(Path(sys.argv[1]), shards=1).close()
+print("alembic" in sys.modules)
+"""
+
+
+def needs_alembic(path: Path) -> bool:
+    command = [sys.executable, "-c", PROGRAM, str(path)]
+    root = Path(__file__).parents[3]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout == "True\n"
+
+
+def test_newest_version_is_that_of_the_last_migration() -> None:
+    assert newest_version() == ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def test_alembic_is_loaded_for_migrations_only(path: Path) -> None:
+    assert needs_alembic(path)
+    assert not needs_alembic(path)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.sqlite"
+
+
+def test_an_older_catalog_is_brought_up_to_date(path: Path) -> None:
+    Catalog.open(path, shards=1).close()
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "DROP TABLE metric_metadata;"
+        "ALTER TABLE segments DROP COLUMN exemplars; ALTER TABLE segments DROP COLUMN histograms;"
+        "UPDATE alembic_version SET version_num = '0001'"
+    )
+    connection.close()
+    assert needs_alembic(path)
+    catalog = Catalog.open(path, shards=1)
+    assert catalog.metadata(1) == []
+    catalog.close()
