@@ -131,7 +131,7 @@ def build_app(config: Config) -> web.Application:
     app.cleanup_ctx.append(lambda _: run_engine(engine))
     app.cleanup_ctx.append(lambda _: run_write_handler(write_handler))
     app.cleanup_ctx.append(lambda _: run_database(database, metrics, shutdown_timeout_s))
-    app.cleanup_ctx.append(lambda _: run_warm_up(write_handler, metrics))
+    app.cleanup_ctx.append(lambda _: run_warm_up(database, write_handler, metrics))
     return app
 
 

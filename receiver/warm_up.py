@@ -6,6 +6,7 @@ what requests do, step by step, with examples.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import threading
@@ -17,6 +18,7 @@ from multiprocessing import get_context
 
 from api.answers.encoding import warm_encoder
 from api.promql import warm_up as query_steps
+from receiver.late_database import LateDatabase
 from receiver.metrics import ReceiverMetrics
 from receiver.wire.decoder import warm_decoder
 from receiver.write.handler import WriteHandler
@@ -31,6 +33,8 @@ Step = Callable[[], None]
 PROCESSES_MAX = 4
 # Queries of one step: enough steps for all processes to be busy up to the end.
 QUERIES_OF_STEP = 24
+# How long the database may take to open before kernels are loaded beside that.
+OPENING_S = 5.0
 
 
 def steps() -> Iterator[Step]:
@@ -50,11 +54,18 @@ def compile_kernels(report: Callable[[int, int], None] = lambda done, total: Non
     """
     total = len(list(steps()))
     processes = min(PROCESSES_MAX, len(os.sched_getaffinity(0)))
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=collect_rarely) as pool:
         pending = [pool.submit(run_step, place) for place in range(total)]
         for done, _ in enumerate(as_completed(pending), 1):
             report(done, total)
     return all(step.result() for step in pending)
+
+
+def collect_rarely() -> None:
+    """Let Python look for garbage in cycles less often: a compiler makes many objects and little
+    such garbage, and spends 15 % of its time on the search else."""
+    gc.set_threshold(50_000, 20, 100)
 
 
 def run_step(place: int) -> bool:
@@ -63,7 +74,9 @@ def run_step(place: int) -> bool:
     return not LOST
 
 
-async def run_warm_up(handler: WriteHandler, metrics: ReceiverMetrics) -> AsyncIterator[None]:
+async def run_warm_up(
+    database: LateDatabase, handler: WriteHandler, metrics: ReceiverMetrics
+) -> AsyncIterator[None]:
     """Compile or load the kernels while the program serves."""
     loop = asyncio.get_running_loop()
     ending = threading.Event()
@@ -87,6 +100,15 @@ async def run_warm_up(handler: WriteHandler, metrics: ReceiverMetrics) -> AsyncI
         metrics.kernels_warm.set(1)
         logger.info("kernels warm seconds=%.1f", time.monotonic() - started)
 
-    threading.Thread(target=warm, name="warm-up", daemon=True).start()
+    async def start() -> None:
+        # Opening the database is what everybody waits for: nothing should slow it down.
+        opened = asyncio.ensure_future(database.opened())
+        opened.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait([opened], timeout=OPENING_S)
+        opened.cancel()
+        threading.Thread(target=warm, name="warm-up", daemon=True).start()
+
+    starting = asyncio.create_task(start())
     yield
+    starting.cancel()
     ending.set()

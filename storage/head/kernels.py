@@ -305,8 +305,13 @@ def copy_near(
             skip = max(0, skip - used)
             start = max(0, end - (at - offsets[i]))
             at -= end - start
-            timestamps[at : at + end - start] = chunk_times[chunk, start:end]
-            bits[at : at + end - start] = chunk_bits[chunk, start:end]
+            # Item by item: assigning slices would compile for seconds, texts of errors included. A
+            # slice is indexed from 0 up, which lets the loop be vectorized.
+            times, own_times = timestamps[at : at + end - start], chunk_times[chunk, start:end]
+            room, own = bits[at : at + end - start], chunk_bits[chunk, start:end]
+            for k in range(len(times)):
+                times[k] = own_times[k]
+                room[k] = own[k]
             chunk = previous[chunk] - 1
             used = size
 
