@@ -60,7 +60,7 @@ def write_and_read() -> None:
     table.resolve(symbols, 1)
     for refused in (batch, symbols):
         label_text(refused, 0)
-    ShardWatch(table, WatchedLabels(("r",), ())).newest(lambda number: "")
+    ShardWatch(table, WatchedLabels(("r",), ()), 2).newest(lambda number: "")
     for later_ms in (50, 51):
         head.append(refs, histogram_batch(batch, later_ms), -100, 100)
     elect_replicas(table, batch)

@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from storage.catalog import catalog as catalog_module
 from storage.catalog.catalog import Catalog
 from storage.catalog.metadata import Description, FamilyMetadata
 from storage.errors import FormatError, StorageError
