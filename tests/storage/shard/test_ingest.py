@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
-from storage.batch import Outcome
+from storage.batch import KIND_ELECTIONS, KIND_TENANT_RULES, Outcome
 from storage.catalog.metadata import GAUGE
+from storage.shard import ingest
 from storage.shard.elections import NO_COPIES
 from storage.shard.ingest import (
     Logged,
     PendingWrite,
     accepted_times,
     append,
+    begin_log_file,
     fresh_metadata,
+    judge,
+    log_rules,
     replay,
     resolve,
+    take_elections,
     take_rules,
 )
-from storage.tenants.rules import TenantRules
+from storage.tenants.rules import HaRules, TenantRules
 from storage.tenants.tenant import Tenant
 from tests.makers.batches import batch_of
 from tests.makers.bodies.exemplars import batch
@@ -74,3 +80,24 @@ def test_replay_goes_by_the_rules_before_it(tmp_path: Path) -> None:
         left_out = np.array([0])
         replay(shard, TENANT, batch_of([series("new", [(90, 1.0)])]), 100, left_out)
         assert shard.head_samples == 3
+
+
+def test_a_log_file_begins_with_the_rules_and_elections_there_are(tmp_path: Path) -> None:
+    rules = TenantRules(ha=HaRules("cluster", "r", 30, 2))
+
+    def copies(replica: str, t: int) -> int:
+        points = batch_of([series("up", [(t, 1.0)], cluster="c", r=replica)])
+        write = PendingWrite(TENANT, points, 5, rules=rules)
+        return judge(shard, write, *resolve(shard, write)).count
+
+    with shard_at(tmp_path) as shard:
+        log_rules(shard, TENANT, 5, rules)
+        assert (copies("a", 1), copies("b", 2)) == (0, 1)
+        with patch.object(ingest, "now_ms", lambda: 6):
+            records = list(shard.wal.replay(begin_log_file(shard)))
+        assert [record.kind for record in records] == [KIND_TENANT_RULES, KIND_ELECTIONS]
+        take_rules(shard, TENANT, rules)
+        take_elections(shard, TENANT, records[1].payload)
+        assert (copies("b", 3), copies("a", 4)) == (1, 0)
+        take_rules(shard, TENANT, rules)
+        assert copies("b", 5) == 0

@@ -14,15 +14,16 @@ from typing import Any
 
 import pytest
 
-from storage.batch import Batch, Outcome
+from storage.batch import KIND_TENANT_RULES, Batch, Outcome
 from storage.errors import CorruptBatch, LogFailed, Overloaded, StorageError
 from storage.head.head import GroupLimits, Head
 from storage.log.wal import WAL_LIMITS, WalLimits, log_file_numbers
 from storage.segments.segment import SegmentMeta
 from storage.series.table import SeriesTable
-from storage.shard.ingest import PendingWrite
+from storage.shard.ingest import PendingWrite, log_rules
 from storage.shard.sealing import Sealer
 from storage.shard.writer import WRITER_LIMITS, Writer, WriterLimits
+from storage.tenants.rules import TenantRules
 from storage.tenants.tenant import Tenant
 from tests.makers.batches import batch_of, field, label, raw_batch, series_of
 from tests.makers.bodies.mixed import mixed_batch_of
@@ -347,3 +348,28 @@ def test_an_old_head_is_sealed(tmp_path: Path) -> None:
     with started(tmp_path, sealer, head_age_ms=1) as writer:
         submit(writer, up(1))
         assert sealed.wait(30)
+
+
+def test_rules_are_logged_again_if_a_seal_could_not_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = TenantRules(series_max=3)
+    with shard_at(tmp_path) as shard:
+        shard.judged["t"] = TENANT
+        log_rules(shard, TENANT, 5, rules)
+        shard.wal.write()
+        real, calls = shard.wal.sync, []
+
+        def full() -> None:
+            calls.append(1)
+            if len(calls) == 2:  # the first is that of the file before
+                raise Overloaded("no space")
+            real()
+
+        monkeypatch.setattr(shard.wal, "sync", full)
+        Writer(shard, no_seal)._start_seal()
+        assert shard.frozen is None
+        log_rules(shard, TENANT, 6, rules)
+        shard.wal.sync()
+        records = list(shard.wal.replay(2))
+        assert [(r.kind, r.arrival_ms) for r in records] == [(KIND_TENANT_RULES, 6)]
