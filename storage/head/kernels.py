@@ -59,12 +59,10 @@ def append_samples(
     A sample newer than its series' last goes to the series' chunk; an older one is left to
     append_late() (storage/head/late.py): late[n], late_refs[n] = where it is and its series. keys:
     what must be equal in two samples of one moment. counts[i], examples[i]: how many samples were
-    refused for reason TOO_OLD + i, and where some are. places: empty, or UNSOUND or COPY for
-    samples to pass over; of others it is noted in which slot of the chunks they are. There must be
-    room.
+    refused for reason TOO_OLD + i, and where some are. places: empty, or UNSOUND or COPY for those
+    to pass over; of others it takes the slot of the chunks they are in. There must be room.
     """
-    late_count = 0
-    size, noted = chunk_times.shape[1], len(places) > 0
+    late_count, size, noted = 0, chunk_times.shape[1], len(places) > 0
     times_at, bits_at = chunk_times.ctypes.data, chunk_bits.ctypes.data
     for i in range(len(refs)):
         ref = refs[i]
