@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from api.promql.ranges.floats import FUNCTIONS
+from api.promql.ranges.floats import rate
 from api.promql.ranges.windows import Windows
 from storage.dedup.dedup import Algorithm, dedup
 from storage.kernels.arrays import Int64s
@@ -100,7 +100,8 @@ class Tally:
 def increases(counters: Samples, times: Times) -> list[float]:
     """PromQL's increase of each series over the range."""
     ends = np.array([times.end_ms])
-    cells, present = FUNCTIONS["increase"](counters, Windows(ends, ends, times.range_ms), [])
+    increase = rate(is_counter=True, is_rate=False)
+    cells, present = increase(counters, Windows(ends, ends, times.range_ms), [])
     assert present.all(), "BUG: a pair without samples in the range"
     return cells[:, 0].tolist()
 

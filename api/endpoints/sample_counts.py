@@ -32,6 +32,7 @@ from api.promql.syntax.nodes import (
     children,
     without_parens,
 )
+from api.promql.syntax.signatures import FUNCTIONS
 from api.promql.vectors.cells import VALUE, fresh_samples, newest_cells
 from api.promql.vectors.value import Matrix, Value, Vector
 from storage.histograms.columns import Buckets, Histograms, Natives
@@ -41,8 +42,6 @@ from storage.samples.samples import Samples
 # Bytes of a float with its time, of a histogram without buckets, and of a bucket, span or bound.
 POINT_BYTES, HISTOGRAM_BYTES, NUMBER_BYTES = 16, 176, 8
 BLOCK_ROWS = 1 << 12
-# Functions that read times only: a histogram is one sample to them.
-TIME_CALLS = ("timestamp", "start_timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,8 @@ class SampleCounter:
         match node:
             case VectorSelector():
                 return self._of_instant(node, steps)
-            case Call(func=func, args=args) if func in TIME_CALLS:
+            case Call(func=func, args=args) if FUNCTIONS[func].reads_times:
+                # A histogram is one sample to them.
                 selector = without_parens(args[0])
                 if isinstance(selector, VectorSelector):
                     return self._of_instant(selector, steps, is_time=True)

@@ -8,26 +8,26 @@ nesting recurses, and the plan has bounded its depth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from api.promql.aggregations.aggregation import Accumulator, aggregate
+from api.promql.aggregations.aggregation import ACCUMULATING, Accumulator, aggregate
 from api.promql.annotations import Place
 from api.promql.context import Context
-from api.promql.functions.absence import absence
+from api.promql.functions.absence import absence, steps_with_rows
 from api.promql.functions.info import enrich
-from api.promql.functions.table import CALLS, ROW_LOCAL
+from api.promql.functions.table import CALLS
 from api.promql.operators.binary import evaluate_binary
 from api.promql.operators.native import negative
 from api.promql.plan import Plan
 from api.promql.queryable import Selection
 from api.promql.ranges.calls import RangeCall
 from api.promql.ranges.extended import check_function, extension_of, smooth_cells
-from api.promql.ranges.floats import FUNCTIONS as RANGE_FUNCTIONS
 from api.promql.ranges.notes import tell_notes
+from api.promql.ranges.table import FUNCTIONS as RANGE_FUNCTIONS
 from api.promql.ranges.windows import Windows
 from api.promql.rows import Block, Rows, Stage
 from api.promql.syntax.info_selector import info_selector
@@ -46,6 +46,7 @@ from api.promql.syntax.nodes import (
     VectorSelector,
     without_parens,
 )
+from api.promql.syntax.signatures import FUNCTIONS
 from api.promql.vectors.cells import (
     INFO_TIMESTAMP,
     START,
@@ -58,13 +59,11 @@ from api.promql.vectors.cells import (
     without_starts,
 )
 from api.promql.vectors.names import drop_metric_name
-from api.promql.vectors.natives import natives_cost, spread_natives, stacked_natives
+from api.promql.vectors.natives import cells_cost, natives_cost, stacked_natives
+from api.promql.vectors.rows import emptied, repeated
 from api.promql.vectors.value import Scalar, String, Value, Vector
 from storage.histograms.columns import Natives
-from storage.kernels.arrays import Bools
 from storage.labels.frames import empty_frame
-
-ACCUMULATED = frozenset(("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class Evaluator:
         held = context.budget.held
         value = self._whole(self._open(node, context))
         context.budget.release_to(held)
-        context.charge(_cells_of(value))
+        context.charge(cells_cost(value))
         return value
 
     def selection(self, node: Node) -> Selection:
@@ -127,10 +126,7 @@ class Evaluator:
             return Scalar(np.repeat(value.values, count))
         assert isinstance(value, Vector), "BUG: a string is not spread over steps"
         context.charge(value.labels.rows * count)
-        values = np.repeat(value.values, count, axis=1)
-        present = np.repeat(value.present, count, axis=1)
-        natives = spread_natives(value.natives, count)
-        return replace(value, values=values, present=present, natives=natives)
+        return repeated(value, count)
 
     def _whole(self, opened: Rows | Value) -> Value:
         """Compute all blocks of rows into one vector."""
@@ -234,7 +230,7 @@ class Evaluator:
         for binary in reversed(chain):
             value = self._binary(binary, value, context)
             context.budget.release_to(held)
-            context.charge(0 if isinstance(value, Rows) else _cells_of(value))
+            context.charge(0 if isinstance(value, Rows) else cells_cost(value))
         return value
 
     def _binary(self, node: Binary, lhs: Rows | Value, context: Context) -> Rows | Value:
@@ -251,7 +247,7 @@ class Evaluator:
                 self._open(node.rhs, context),
                 lambda vector: _cells(evaluate_binary(context, node, scalar, vector), vector),
             )
-        context.charge(_cells_of(left) if isinstance(lhs, Rows) else 0)
+        context.charge(cells_cost(left) if isinstance(lhs, Rows) else 0)
         right = self.evaluate(node.rhs, context)
         assert not isinstance(left, String), "BUG: an operator over a string"
         assert not isinstance(right, String), "BUG: an operator over a string"
@@ -261,7 +257,7 @@ class Evaluator:
         param = None if node.param is None else self.evaluate(node.param, context)
         assert not isinstance(param, Vector), "BUG: an aggregation's parameter is a vector"
         opened = self._open(node.expr, context)
-        if node.op not in ACCUMULATED or not isinstance(opened, Rows):
+        if node.op not in ACCUMULATING or not isinstance(opened, Rows):
             vector = self._whole(opened)
             assert isinstance(vector, Vector), "BUG: an aggregation over no vector"
             return aggregate(context, node, vector, param)
@@ -277,19 +273,14 @@ class Evaluator:
         return accumulator.finish()
 
     def _call(self, node: Call, context: Context) -> Rows | Value:
-        if node.func == "absent":
-            found = self._found(self._open(node.args[0], context))
-            return absence(context, node.args[0], found)
-        if node.func in ("timestamp", "start_timestamp"):
-            return self._timestamp(node, context)
-        if node.func == "info":
-            return self._info(node, context)
-        if node.func == "absent_over_time":
-            found = self._found(self._range_call(node, context))
-            return absence(context, node.args[0], found)
+        if node.func in OF_NODES:
+            return OF_NODES[node.func](self, node, context)
         if node.func in RANGE_FUNCTIONS:
-            return self._range_call(node, context)
-        if node.func in ROW_LOCAL:
+            opened = self._range_call(node, context)
+            if FUNCTIONS[node.func].of_absence:
+                return absence(context, node.args[0], steps_with_rows(opened))
+            return opened
+        if FUNCTIONS[node.func].row_local:
             return self._row_local_call(node, context)
         args = [self.evaluate(arg, context) for arg in node.args]
         return CALLS[node.func](context, node, args)
@@ -310,20 +301,27 @@ class Evaluator:
 
         return self._then(self._open(node.args[at], context), apply)
 
-    def _timestamp(self, node: Call, context: Context) -> Rows | Vector:
-        """The time or the start of the samples of a selector. Of other values the time is that of
-        the step, and no start is known; nor is one without the feature."""
+    def _absent(self, node: Call, context: Context) -> Vector:
+        return absence(context, node.args[0], steps_with_rows(self._open(node.args[0], context)))
+
+    def _start_timestamp(self, node: Call, context: Context) -> Rows | Vector:
+        """The start of the samples of a selector; none is known of other values, nor without the
+        feature."""
         argument = without_parens(node.args[0])
-        of_start = node.func == "start_timestamp"
+        if not isinstance(argument, VectorSelector):
+            opened = self._open(argument, context)
+            return self._then(opened, lambda vector: _none_of(context, vector))
+        rows = self._newest(argument, context, START)
+        if not context.features.use_start_timestamps:
+            return self._then(rows, lambda vector: _none_of(context, vector))
+        return self._then(rows, lambda vector: drop_metric_name(context, vector))
+
+    def _timestamp(self, node: Call, context: Context) -> Rows | Vector:
+        """The time of the samples of a selector; of other values it is that of the step."""
+        argument = without_parens(node.args[0])
         if isinstance(argument, VectorSelector):
-            rows = self._newest(argument, context, START if of_start else TIMESTAMP)
-            if of_start and not context.features.use_start_timestamps:
-                return self._then(rows, lambda vector: _none_of(context, vector))
+            rows = self._newest(argument, context, TIMESTAMP)
             return self._then(rows, lambda vector: drop_metric_name(context, vector))
-        if of_start:
-            return self._then(
-                self._open(argument, context), lambda vector: _none_of(context, vector)
-            )
         seconds = context.steps / 1000
 
         def apply(vector: Vector) -> Vector:
@@ -362,34 +360,23 @@ class Evaluator:
             opened.leaf = lambda first, end: call.of_selection(selection, first, end, extension)
         return self._then(opened, call.finish)
 
-    def _found(self, opened: Rows | Value) -> Bools:
-        """Where any row is present, bool[steps]."""
-        if isinstance(opened, Rows):
-            found = np.zeros(len(opened.context.steps), np.bool_)
-            for _, block in opened.blocks():
-                found |= block.present.any(axis=0)
-            return found
-        assert isinstance(opened, Vector), "BUG: the absence of something that is no vector"
-        found = np.zeros(opened.present.shape[1], np.bool_)
-        return np.any(opened.present, axis=0, out=found)
+
+# Functions that look at the nodes of their arguments, not only at their values.
+OF_NODES: dict[str, Callable[[Evaluator, Call, Context], Rows | Value]] = {
+    "absent": Evaluator._absent,
+    "info": Evaluator._info,
+    "start_timestamp": Evaluator._start_timestamp,
+    "timestamp": Evaluator._timestamp,
+}
 
 
 def _no_leaf(first_row: int, end_row: int) -> Block:
     raise AssertionError("BUG: rows were read before they had a leaf")
 
 
-def _cells_of(value: Value) -> int:
-    """How many samples a value counts as."""
-    if isinstance(value, String):
-        return 0
-    histograms = natives_cost(value.natives) if isinstance(value, Vector) else 0
-    return int(value.values.size) + histograms
-
-
 def _none_of(context: Context, vector: Vector) -> Vector:
     """The rows without their names and without any sample."""
-    absent = replace(vector, present=np.zeros_like(vector.present), natives=None)
-    return drop_metric_name(context, absent)
+    return drop_metric_name(context, emptied(vector))
 
 
 def _scalar(value: Value) -> Scalar:
@@ -404,5 +391,5 @@ def _cells(value: Value, source: Vector) -> Vector:
     """
     assert isinstance(value, Vector), "BUG: a row-local operator gave no vector"
     if value.labels.rows == 0 and source.labels.rows > 0:
-        return replace(source, present=np.zeros_like(source.present))
+        return emptied(source)
     return value

@@ -40,22 +40,9 @@ from api.promql.syntax.nodes import (
     children,
     without_parens,
 )
+from api.promql.syntax.signatures import FUNCTIONS, HistogramUse
 from storage.kernels.arrays import Int64s
 from storage.labels.matchers import Matcher
-
-# Functions of the evaluation time itself: never the same at all steps.
-TIME_FUNCTIONS = frozenset(
-    (
-        *("day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month"),
-        *("year", "time", "timestamp", "predict_linear", "start", "end", "range", "step"),
-    )
-)
-# Functions to which a fall of a value is a reset of a counter.
-COUNTER_FUNCTIONS = frozenset(("rate", "increase", "irate", "resets"))
-# Functions to which the buckets of a native histogram do not matter, and those to which they do.
-COUNTING_FUNCTIONS = frozenset(("histogram_avg", "histogram_count", "histogram_sum"))
-BUCKET_FUNCTIONS = frozenset(("histogram_fraction", "histogram_quantile", "histogram_quantiles"))
-
 
 _VECTORS = (ValueType.VECTOR, ValueType.MATRIX)
 # Samples are looked for within 146 million years around 1970 only. Times beyond that, which @ and a
@@ -149,15 +136,16 @@ class Frame:
 class _Visit:
     """A node still to be visited, and the evaluation times it will be asked for.
 
-    func: the function or aggregation above it, with no binary operator between. counted: whether
-    only counts and sums of its histograms matter, as far as such functions above it can tell.
+    counter: whether the function or aggregation above it, with no binary operator between, sees
+    the resets of counters. counted: whether only counts and sums of its histograms matter, as far
+    as such functions above it can tell.
     """
 
     node: Node
     first_ms: int
     last_ms: int
     depth: int
-    func: str | None = None
+    counter: bool = False
     counted: bool = False
 
 
@@ -237,26 +225,26 @@ def _children_visits(plan: Plan, visit: _Visit, frame: Frame) -> list[_Visit]:
             span = _span_of_subquery(plan, node, frame)
             first_ms, last_ms = _edges(span, first_ms, last_ms)
             first_ms = first_multiple_after(first_ms - span.range_ms, span.step_ms)
-    func, counted = _func_below(visit), _is_counted_below(visit)
+    counter, counted = _is_counter_below(visit), _is_counted_below(visit)
     below = node.args[:1] if isinstance(node, Call) and node.func == "info" else children(node)
-    return [_Visit(child, first_ms, last_ms, depth, func, counted) for child in below]
+    return [_Visit(child, first_ms, last_ms, depth, counter, counted) for child in below]
 
 
-def _func_below(visit: _Visit) -> str | None:
-    """What the children of a node have above them."""
+def _is_counter_below(visit: _Visit) -> bool:
     match visit.node:
         case Call(func=func):
-            return func
-        case Aggregate(op=op):
-            return op
-    return visit.func
+            return FUNCTIONS[func].sees_resets
+        case Aggregate():
+            return False
+    return visit.counter
 
 
 def _is_counted_below(visit: _Visit) -> bool:
-    if isinstance(visit.node, Call) and visit.node.func in COUNTING_FUNCTIONS:
-        return True
-    if isinstance(visit.node, Call) and visit.node.func in BUCKET_FUNCTIONS:
-        return False
+    histograms = None
+    if isinstance(visit.node, Call):
+        histograms = FUNCTIONS[visit.node.func].histograms
+    if histograms in (HistogramUse.COUNTED, HistogramUse.BUCKETS):
+        return histograms is HistogramUse.COUNTED
     return visit.counted
 
 
@@ -318,7 +306,7 @@ def _select(plan: Plan, visit: _Visit, frame: Frame) -> Select:
     first_ms -= back_ms - 1
     if node.smoothed:
         last_ms += frame.lookback_ms
-    counter = frame.counters_differ and visit.func in COUNTER_FUNCTIONS
+    counter = frame.counters_differ and visit.counter
     return Select(node.matchers, first_ms, max(first_ms, last_ms), counter)
 
 
@@ -389,7 +377,7 @@ def _is_invariant(plan: Plan, node: Node) -> bool:
             return True
         case VectorSelector() | MatrixSelector() | Subquery():
             return plan.spans[node].at_ms is not None
-        case Call(func=func) if func in TIME_FUNCTIONS:
+        case Call(func=func) if FUNCTIONS[func].of_time:
             return False
         case Call(func="info", args=args):
             return args[0] in plan.invariant and plan.spans[node].at_ms is not None

@@ -191,24 +191,27 @@ def aggregate(
         accumulator = Accumulator(context, node, vector.labels, vector.drop_name)
         accumulator.add(0, vector)
         return accumulator.finish()
-    if node.op == "count_values":
-        assert isinstance(param, String)
-        return _count_values(context, node, vector, param.text)
-    assert isinstance(param, Scalar)
-    if node.op == "quantile":
-        return _quantile(context, node, vector, param.values)
+    if isinstance(param, String):
+        return OF_TEXT[node.op](context, node, vector, param.text)
+    assert isinstance(param, Scalar), "BUG: an aggregation lacks its parameter"
+    return OF_ALL_ROWS[node.op](context, node, vector, param.values)
+
+
+def _ranked(context: Context, node: Aggregate, vector: Vector, k: Float64s) -> Vector:
+    """topk and bottomk."""
+    # Where no row is to be kept none is looked at.
+    vector = replace(vector, present=vector.present & (k >= 1))
+    vector = note_ignored(context, Place(node), node.op, vector)
     number = make_groups(node, vector.labels).number
-    match node.op:
-        case "limitk":
-            return limitk(context, number, vector, param.values)
-        case "limit_ratio":
-            return limit_ratio(context, node, number, vector, param.values)
-        case "topk" | "bottomk":
-            # Where no row is to be kept none is looked at.
-            vector = replace(vector, present=vector.present & (param.values >= 1))
-            vector = note_ignored(context, Place(node), node.op, vector)
-            return rank(context, number, vector, param.values, largest=node.op == "topk")
-    raise AssertionError(f"BUG: unknown aggregation {node.op}")
+    return rank(context, number, vector, k, largest=node.op == "topk")
+
+
+def _limited(context: Context, node: Aggregate, vector: Vector, k: Float64s) -> Vector:
+    return limitk(context, make_groups(node, vector.labels).number, vector, k)
+
+
+def _limited_ratio(context: Context, node: Aggregate, vector: Vector, ratio: Float64s) -> Vector:
+    return limit_ratio(context, node, make_groups(node, vector.labels).number, vector, ratio)
 
 
 def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) -> Vector:
@@ -220,6 +223,16 @@ def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) ->
     rows, offsets = rows_by_group(groups.number, groups.count)
     values, present = group_quantiles(rows, offsets, vector.values, vector.present, q)
     return Vector(groups.labels, values, present, marks.finish())
+
+
+# The operators that need all rows of a step at once and have a number as parameter.
+OF_ALL_ROWS: dict[str, Callable[[Context, Aggregate, Vector, Float64s], Vector]] = {
+    "bottomk": _ranked,
+    "limit_ratio": _limited_ratio,
+    "limitk": _limited,
+    "quantile": _quantile,
+    "topk": _ranked,
+}
 
 
 def warn_quantiles(context: Context, node: Aggregate, q: Float64s) -> None:
@@ -256,6 +269,10 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
     if vector.drop_name is not None and not {*NAME_LABELS}.isdisjoint(names):
         marks = vector.drop_name[source]
     return Vector(labels, counts.astype(np.float64), counts > 0, marks)
+
+
+# The operators whose parameter is a text.
+OF_TEXT = {"count_values": _count_values}
 
 
 def _value_codes(vector: Vector) -> Int32s:

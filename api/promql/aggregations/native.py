@@ -17,6 +17,7 @@ from api.promql.context import Context
 from api.promql.go_format import quote
 from api.promql.native_histograms.arithmetic import avg_groups, sum_groups
 from api.promql.syntax.nodes import Aggregate
+from api.promql.syntax.signatures import AGGREGATORS, HistogramUse
 from api.promql.vectors.natives import (
     float_mask,
     has_histograms,
@@ -36,9 +37,8 @@ from storage.labels.matchers import METRIC_NAME
 
 # The row of something that has not been met.
 NO_ROW = np.iinfo(np.int64).max
-# Operators to which a histogram is a sample like any other.
-COUNTING = frozenset(("count", "group"))
-SUMMING = frozenset(("sum", "avg"))
+# What folds the histograms of a group.
+FOLDS = {"sum": sum_groups, "avg": avg_groups}
 # Buckets and histograms collected, in samples, before they are folded.
 FOLD_COST = 1 << 20
 
@@ -116,14 +116,14 @@ class NativeSums:
         self._series: list[Int64s] = []
         self._cost = 0
         self._kinds: _Kinds | None = None
-        self.takes_part = node.op not in COUNTING
+        self.takes_part = AGGREGATORS[node.op].histograms is not HistogramUse.ANY
 
     def add(self, first_row: int, block: Vector, counts: Int64s) -> Bools:
         """Take the histograms of the rows from first_row on; returns where they have floats.
 
         counts: how many floats were met before, int64[groups, steps].
         """
-        if self._node.op not in SUMMING:
+        if self._node.op not in FOLDS:
             return note_ignored(self._context, self._place, self._node.op, block).present
         places, rows = histogram_places(block)
         if self._kinds is None and len(places) == 0:
@@ -160,8 +160,7 @@ class NativeSums:
         """(cells, one histogram for each) of what has been collected and goes together."""
         pool, cells = concat(self._pool), np.concatenate(self._cells)
         distinct, groups = np.unique(cells, return_inverse=True)
-        fold = sum_groups if self._node.op == "sum" else avg_groups
-        folded, notes = fold(pool, np.arange(len(cells)), groups, len(distinct))
+        folded, notes = FOLDS[self._node.op](pool, np.arange(len(cells)), groups, len(distinct))
         if notes.reconciled_add.any():
             self._context.info(
                 "mismatched custom buckets were reconciled during aggregation", self._place

@@ -21,16 +21,18 @@ from storage.kernels.arrays import Float64s, Int64s
 from storage.kernels.jit import kernel
 from storage.labels.frames import one_row
 
-FIELDS = (
-    "minute",
-    "hour",
-    "day_of_week",
-    "day_of_month",
-    "day_of_year",
-    "days_in_month",
-    "month",
-    "year",
-)
+# The fields of a time, in the order in which they can be worked out.
+MINUTE, HOUR, WEEKDAY, DAY, DAY_OF_YEAR, DAYS_IN_MONTH, MONTH, YEAR = range(8)
+FIELDS = {
+    "minute": MINUTE,
+    "hour": HOUR,
+    "day_of_week": WEEKDAY,
+    "day_of_month": DAY,
+    "day_of_year": DAY_OF_YEAR,
+    "days_in_month": DAYS_IN_MONTH,
+    "month": MONTH,
+    "year": YEAR,
+}
 DAYS_TO_MARCH_OF_YEAR_0 = 719_468  # from 0000-03-01 to 1970-01-01
 DAYS_OF_400_YEARS = 146_097
 ERAS_BEFORE_YEAR_0 = 730_692_556  # of 400 years each, since seconds are counted
@@ -43,7 +45,7 @@ INT64_BOUND = 2.0**63
 
 def calendar_field(context: Context, call: Call, args: list[Value]) -> Vector:
     """One field of the time that the argument's values are, or of the step time without one."""
-    field = FIELDS.index(call.func)
+    field = FIELDS[call.func]
     if not args:
         values = split_times(whole_seconds(context.steps)[np.newaxis, :], field)
         return Vector(one_row(context.symbols), values, np.ones(values.shape, np.bool_))
@@ -71,9 +73,8 @@ def whole_seconds(times_ms: Int64s) -> Int64s:
 def rfc3339(time_ms: int) -> str:
     """A time in whole seconds as Go writes it, of whatever year."""
     seconds = whole_seconds(np.array([[time_ms]], np.int64))
-    names = ("year", "month", "day_of_month", "hour", "minute")
-    fields = [int(split_times(seconds, FIELDS.index(name))[0, 0]) for name in names]
-    year, month, day, hour, minute = fields
+    fields = (YEAR, MONTH, DAY, HOUR, MINUTE)
+    year, month, day, hour, minute = (int(split_times(seconds, f)[0, 0]) for f in fields)
     sign = "-" if year < 0 else ""
     date = f"{sign}{abs(year):04}-{month:02}-{day:02}"
     return f"{date}T{hour:02}:{minute:02}:{int(seconds[0, 0]) % 60:02}Z"
@@ -81,7 +82,7 @@ def rfc3339(time_ms: int) -> str:
 
 @kernel
 def split_times(seconds: Int64s, field: int) -> Float64s:
-    """The field with that number in FIELDS of each time."""
+    """The field with that number of each time."""
     out = np.empty(seconds.shape)
     for i in range(seconds.shape[0]):
         for k in range(seconds.shape[1]):
@@ -94,11 +95,11 @@ def time_field(second: int, field: int) -> int:
     counted = np.uint64(second) + SECONDS_BEFORE_1970
     of_day = int(counted % np.uint64(SECONDS_OF_DAY))
     days = int(counted // np.uint64(SECONDS_OF_DAY))
-    if field == 0:
+    if field == MINUTE:
         return of_day % 3600 // 60
-    if field == 1:
+    if field == HOUR:
         return of_day // 3600
-    if field == 2:
+    if field == WEEKDAY:
         return (days + FIRST_WEEKDAY) % 7
     era = days // DAYS_OF_400_YEARS - ERAS_BEFORE_YEAR_0
     day_of_era = days % DAYS_OF_400_YEARS
@@ -110,12 +111,12 @@ def time_field(second: int, field: int) -> int:
     month = month_from_march + 3 if month_from_march < 10 else month_from_march - 9
     year = year_of_era + era * 400 + (1 if month <= 2 else 0)
     leap = 1 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 0
-    if field == 3:
+    if field == DAY:
         return day_of_year - (153 * month_from_march + 2) // 5 + 1
-    if field == 4:
+    if field == DAY_OF_YEAR:
         return day_of_year - 305 if month <= 2 else day_of_year + 60 + leap
-    if field == 5:
+    if field == DAYS_IN_MONTH:
         if month == 2:
             return 28 + leap
         return 30 if month in (4, 6, 9, 11) else 31
-    return month if field == 6 else year
+    return month if field == MONTH else year

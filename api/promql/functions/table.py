@@ -1,7 +1,7 @@
 """The functions over instant vectors, scalars and strings: the table, and those that do arithmetic.
 
 A function takes its evaluated arguments and gives a value for all steps. Functions of range vectors
-are in `over_time`; those that work on labels, histograms, calendars and order have modules of their
+are in `ranges`; those that work on labels, histograms, calendars and order have modules of their
 own and are only listed here.
 """
 
@@ -21,7 +21,7 @@ from api.promql.functions.classic_histograms import (
 )
 from api.promql.functions.dates import CALENDAR
 from api.promql.functions.labels import label_join, label_replace
-from api.promql.functions.native_histograms import of_native_histograms
+from api.promql.functions.native_histograms import NUMBERS, of_native_histograms
 from api.promql.functions.sorting import sort_by_label, sort_by_value
 from api.promql.syntax.nodes import Call
 from api.promql.vectors.names import drop_metric_name
@@ -154,18 +154,14 @@ def _of_two(choose: Callable[[float, float], float]) -> Function:
 CALLS: dict[str, Function] = {
     **dict.fromkeys(MATH, _elementwise),
     **CALENDAR,
+    **dict.fromkeys(NUMBERS, of_native_histograms),
     "clamp": _clamp,
     "clamp_max": _clamp,
     "clamp_min": _clamp,
     "end": _constant(lambda context: context.end_ms / 1000),
-    "histogram_avg": of_native_histograms,
-    "histogram_count": of_native_histograms,
     "histogram_fraction": histogram_fraction,
     "histogram_quantile": histogram_quantile,
     "histogram_quantiles": histogram_quantiles,
-    "histogram_stddev": of_native_histograms,
-    "histogram_stdvar": of_native_histograms,
-    "histogram_sum": of_native_histograms,
     "label_join": label_join,
     "label_replace": label_replace,
     "max_of": _of_two(larger),
@@ -183,6 +179,3 @@ CALLS: dict[str, Function] = {
     "time": _time,
     "vector": _vector,
 }
-
-# Functions whose result row depends on the same row of their first argument only.
-ROW_LOCAL = frozenset((*MATH, *CALENDAR, "clamp", "clamp_max", "clamp_min", "round"))

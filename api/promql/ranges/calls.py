@@ -13,14 +13,15 @@ from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.go_format import format_g, quote
 from api.promql.queryable import Selection
-from api.promql.ranges.extended import FUNCTIONS as EXTENDED_FUNCTIONS
-from api.promql.ranges.extended import Extension, over_extended
-from api.promql.ranges.floats import FUNCTIONS, KEEP_NAME, NEED_COUNTER, out_of_quantile_range
-from api.promql.ranges.mixed import USE_STARTS, Mixed, over_mixed
+from api.promql.ranges.extended import Extension
+from api.promql.ranges.floats import out_of_quantile_range
+from api.promql.ranges.mixed import Mixed
 from api.promql.ranges.notes import tell_notes
+from api.promql.ranges.table import over
 from api.promql.ranges.windows import Windows
 from api.promql.rows import Block
 from api.promql.syntax.nodes import Call
+from api.promql.syntax.signatures import FUNCTIONS, Signature
 from api.promql.vectors.cells import fresh_samples, samples_of_cells, without_starts
 from api.promql.vectors.names import drop_metric_name
 from api.promql.vectors.natives import float_mask, natives_cost
@@ -45,6 +46,10 @@ class RangeCall:
     params: list[Float64s]
 
     @property
+    def _facts(self) -> Signature:
+        return FUNCTIONS[self.node.func]
+
+    @property
     def _place(self) -> Place:
         """The first argument, be it the range or not."""
         return Place(self.node, self.node.args[0])
@@ -55,7 +60,7 @@ class RangeCall:
         """extension: of an anchored or smoothed range."""
         samples = selection.read(first_row, end_row)
         size = len(samples) + natives_cost(samples.natives)
-        uses_starts = self.context.features.use_start_timestamps and self.node.func in USE_STARTS
+        uses_starts = self.context.features.use_start_timestamps and self._facts.sees_resets
         if not uses_starts or extension is not None:
             samples = without_starts(samples)
         rows = np.arange(first_row, end_row)
@@ -72,15 +77,7 @@ class RangeCall:
         self, samples: Samples, labels: LabelFrame, rows: Int64s, extension: Extension | None
     ) -> Mixed:
         """The cells of all windows; the samples are those of these rows of the labels."""
-        func, windows = self.node.func, self.windows
-        if samples.natives is None and samples.starts is None:
-            if extension is None:
-                return Mixed(*FUNCTIONS[func](samples, windows, self.params))
-            return Mixed(*EXTENDED_FUNCTIONS[func](samples, windows, extension))
-        if extension is None:
-            cells = over_mixed(func, samples, windows, self.params)
-        else:
-            cells = over_extended(func, samples, windows, extension)
+        cells = over(self.node.func, samples, self.windows, self.params, extension)
         if cells.notes:
             tell_notes(self.context, self._place, cells.notes, labels.take(rows))
         return cells
@@ -90,11 +87,11 @@ class RangeCall:
 
         Where samples are absent is asked of all series together, whatever their names.
         """
-        if self.node.func in NEED_COUNTER:
+        if self._facts.needs_counter:
             note_non_counters(self.context, self._place, vector)
-        if self.node.func == "quantile_over_time":
+        if self._facts.of_quantile:
             self._warn_of_quantiles(vector)
-        if self.node.func in KEEP_NAME or self.node.func == "absent_over_time":
+        if self._facts.keeps_name or self._facts.of_absence:
             return vector
         return drop_metric_name(self.context, vector, merge=False)
 

@@ -19,7 +19,7 @@ from api.promql.ranges.mixed import MIXED, Mixed, add_rates, count_windows, find
 from api.promql.ranges.native import extended as native_extended
 from api.promql.ranges.windows import Windows
 from api.promql.syntax.nodes import VectorSelector
-from api.promql.syntax.signatures import ANCHORED_FUNCTIONS, SMOOTHED_FUNCTIONS
+from api.promql.syntax.signatures import FUNCTIONS
 from api.promql.vectors.cells import (
     Cells,
     empty_cells,
@@ -41,7 +41,7 @@ class Extension:
     smoothed: bool
 
 
-ExtendedFunction = Callable[[Samples, Windows, Extension], Cells]
+ExtendedFunction = Callable[[Samples, Windows, Extension], Mixed]
 
 
 def extension_of(selector: VectorSelector, lookback_ms: int) -> Extension | None:
@@ -53,83 +53,66 @@ def extension_of(selector: VectorSelector, lookback_ms: int) -> Extension | None
 
 def check_function(selector: VectorSelector, func: str) -> None:
     """Refuse an anchored or smoothed range for a function that has no use for it."""
-    for kind, used, allowed in (
-        ("anchored", selector.anchored, ANCHORED_FUNCTIONS),
-        ("smoothed", selector.smoothed, SMOOTHED_FUNCTIONS),
+    facts = FUNCTIONS[func]
+    for kind, used, is_taken in (
+        ("anchored", selector.anchored, facts.anchored),
+        ("smoothed", selector.smoothed, facts.smoothed),
     ):
-        if used and func not in allowed:
-            names = ", ".join(allowed)
+        if used and not is_taken:
+            names = ", ".join(name for name, row in FUNCTIONS.items() if getattr(row, kind))
             raise ExecutionError(
                 f"{kind} modifier can only be used with: {names} - not with {func}"
             )
 
 
-def _rate(is_counter: bool, is_rate: bool) -> ExtendedFunction:
-    def apply(samples: Samples, windows: Windows, extension: Extension) -> Cells:
-        out, present = empty_cells(samples.series_count, len(windows.ends))
-        kernels.extended_rate_windows(
-            extension.smoothed,
-            is_counter,
-            is_rate,
-            samples.offsets,
-            samples.timestamps,
-            samples.values,
-            windows.ends,
-            windows.range_ms,
-            extension.lookback_ms,
-            out,
-            present,
-        )
-        return out, present
+def rates(*, is_counter: bool, is_rate: bool) -> ExtendedFunction:
+    """rate, increase or delta from edge to edge."""
 
-    return apply
-
-
-def _count(of_resets: bool) -> ExtendedFunction:
-    def apply(samples: Samples, windows: Windows, extension: Extension) -> Cells:
-        out, present = empty_cells(samples.series_count, len(windows.ends))
-        kernels.anchored_count_windows(
-            of_resets,
-            samples.offsets,
-            samples.timestamps,
-            samples.values,
-            windows.ends,
-            windows.range_ms,
-            extension.lookback_ms,
-            out,
-            present,
-        )
-        return out, present
-
-    return apply
-
-
-FUNCTIONS: dict[str, ExtendedFunction] = {
-    "changes": _count(of_resets=False),
-    "delta": _rate(is_counter=False, is_rate=False),
-    "increase": _rate(is_counter=True, is_rate=False),
-    "rate": _rate(is_counter=True, is_rate=True),
-    "resets": _count(of_resets=True),
-}
-
-
-def over_extended(func: str, samples: Samples, windows: Windows, extension: Extension) -> Mixed:
-    """The cells of a function over an extended range whose samples may be histograms."""
-    if func in ("changes", "resets"):
-        events = find_events(samples, of_resets=func == "resets")
-        return Mixed(*count_windows(samples, events, windows, extension.lookback_ms))
-    floats, natives = float_samples(samples), histogram_samples(samples)
-    result = Mixed(*FUNCTIONS[func](floats, windows, extension))
-    if len(natives) == 0:
+    def apply(samples: Samples, windows: Windows, extension: Extension) -> Mixed:
+        floats, natives = float_samples(samples), histogram_samples(samples)
+        result = Mixed(*_float_rates(floats, windows, extension, is_counter, is_rate))
+        if len(natives) == 0:
+            return result
+        cells = native_extended.extended_rates(natives, windows, extension, is_counter, is_rate)
+        ahead_ms = extension.lookback_ms if extension.smoothed else 0
+        reach_ms = windows.range_ms + extension.lookback_ms + ahead_ms
+        has_floats, has_natives = _kinds(samples, windows.ends + ahead_ms, reach_ms)
+        result.note(MIXED, has_floats & has_natives)
+        add_rates(result, cells, has_floats, has_natives)
         return result
-    is_counter = func != "delta"
-    cells = native_extended.extended_rates(natives, windows, extension, is_counter, func == "rate")
-    ahead_ms = extension.lookback_ms if extension.smoothed else 0
-    reach_ms = windows.range_ms + extension.lookback_ms + ahead_ms
-    has_floats, has_natives = _kinds(samples, windows.ends + ahead_ms, reach_ms)
-    result.note(MIXED, has_floats & has_natives)
-    add_rates(result, cells, has_floats, has_natives)
-    return result
+
+    return apply
+
+
+def _float_rates(
+    samples: Samples, windows: Windows, extension: Extension, is_counter: bool, is_rate: bool
+) -> Cells:
+    out, present = empty_cells(samples.series_count, len(windows.ends))
+    kernels.extended_rate_windows(
+        extension.smoothed,
+        is_counter,
+        is_rate,
+        samples.offsets,
+        samples.timestamps,
+        samples.values,
+        windows.ends,
+        windows.range_ms,
+        extension.lookback_ms,
+        out,
+        present,
+    )
+    return out, present
+
+
+def events(*, of_resets: bool) -> ExtendedFunction:
+    """How often samples change, or are reset, the step from the sample before each window
+    included; windows without a sample of their own have no count."""
+
+    def apply(samples: Samples, windows: Windows, extension: Extension) -> Mixed:
+        found = find_events(samples, of_resets=of_resets)
+        return Mixed(*count_windows(samples, found, windows, extension.lookback_ms))
+
+    return apply
 
 
 def _kinds(samples: Samples, ends: Int64s, reach_ms: int) -> tuple[Bools, Bools]:

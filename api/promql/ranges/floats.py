@@ -21,10 +21,10 @@ from storage.kernels.arrays import Float64s
 from storage.samples.samples import Samples
 
 # params: the scalar arguments, one array over the steps each, in the order of the signature.
-RangeFunction = Callable[[Samples, Windows, list[Float64s]], Cells]
+FloatFunction = Callable[[Samples, Windows, list[Float64s]], Cells]
 
 
-def _reduction(op: int, needed: int = 1) -> RangeFunction:
+def reduction(op: int, needed: int = 1) -> FloatFunction:
     def apply(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
         out, present = empty_cells(samples.series_count, len(windows.ends))
         kernels.reduce_windows(
@@ -43,7 +43,7 @@ def _reduction(op: int, needed: int = 1) -> RangeFunction:
     return apply
 
 
-def _rate(is_counter: bool, is_rate: bool) -> RangeFunction:
+def rate(*, is_counter: bool, is_rate: bool) -> FloatFunction:
     def apply(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
         out, present = empty_cells(samples.series_count, len(windows.ends))
         rate_windows(
@@ -62,7 +62,7 @@ def _rate(is_counter: bool, is_rate: bool) -> RangeFunction:
     return apply
 
 
-def quantile_over_time(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
+def quantiles(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
     out, present = empty_cells(samples.series_count, len(windows.ends))
     quantile_windows(
         samples.offsets,
@@ -77,7 +77,7 @@ def quantile_over_time(samples: Samples, windows: Windows, params: list[Float64s
     return out, present
 
 
-def predict_linear(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
+def predictions(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
     out, present = empty_cells(samples.series_count, len(windows.ends))
     kernels.predict_windows(
         samples.offsets,
@@ -97,7 +97,7 @@ def check_factors(samples: Samples, windows: Windows, params: list[Float64s]) ->
     """Refuse factors of double_exponential_smoothing that are not inside (0, 1), where any window
     has a sample of any kind. Windows are gone through series by series, as Prometheus does."""
     wrong = [(factors <= 0) | (factors >= 1) for factors in params]
-    _, some = FUNCTIONS["count_over_time"](samples, windows, [])
+    _, some = presence(samples, windows, [])
     used = np.flatnonzero(some & (wrong[0] | wrong[1]))
     if len(used) == 0:
         return
@@ -108,10 +108,9 @@ def check_factors(samples: Samples, windows: Windows, params: list[Float64s]) ->
 
 
 def smooth(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
-    """double_exponential_smoothing; raises ExecutionError if a factor is not inside (0, 1)."""
+    """double_exponential_smoothing; check_factors has seen the two factors."""
     smoothing, trend = params
     out, present = empty_cells(samples.series_count, len(windows.ends))
-    check_factors(samples, windows, params)
     kernels.smooth_windows(
         samples.offsets,
         samples.timestamps,
@@ -126,38 +125,7 @@ def smooth(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
     return out, present
 
 
-FUNCTIONS: dict[str, RangeFunction] = {
-    "absent_over_time": _reduction(kernels.PRESENT),
-    "avg_over_time": _reduction(kernels.AVG),
-    "changes": _reduction(kernels.CHANGES),
-    "count_over_time": _reduction(kernels.COUNT),
-    "delta": _rate(is_counter=False, is_rate=False),
-    "deriv": _reduction(kernels.DERIV, needed=2),
-    "double_exponential_smoothing": smooth,
-    "first_over_time": _reduction(kernels.FIRST),
-    "idelta": _reduction(kernels.IDELTA, needed=2),
-    "increase": _rate(is_counter=True, is_rate=False),
-    "irate": _reduction(kernels.IRATE, needed=2),
-    "last_over_time": _reduction(kernels.LAST),
-    "mad_over_time": _reduction(kernels.MAD),
-    "max_over_time": _reduction(kernels.MAX),
-    "min_over_time": _reduction(kernels.MIN),
-    "predict_linear": predict_linear,
-    "present_over_time": _reduction(kernels.PRESENT),
-    "quantile_over_time": quantile_over_time,
-    "rate": _rate(is_counter=True, is_rate=True),
-    "resets": _reduction(kernels.RESETS),
-    "stddev_over_time": _reduction(kernels.STDDEV),
-    "stdvar_over_time": _reduction(kernels.STDVAR),
-    "sum_over_time": _reduction(kernels.SUM),
-    "ts_of_first_over_time": _reduction(kernels.TS_FIRST),
-    "ts_of_last_over_time": _reduction(kernels.TS_LAST),
-    "ts_of_max_over_time": _reduction(kernels.TS_MAX),
-    "ts_of_min_over_time": _reduction(kernels.TS_MIN),
-}
-
-KEEP_NAME = frozenset({"first_over_time", "last_over_time"})
-NEED_COUNTER = frozenset({"rate", "increase"})
+presence = reduction(kernels.PRESENT)
 
 
 def out_of_quantile_range(q: Float64s) -> Float64s:

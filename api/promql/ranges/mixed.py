@@ -7,12 +7,13 @@ the two are put together again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from api.promql.native_histograms import arithmetic as native
-from api.promql.ranges.floats import FUNCTIONS, check_factors
+from api.promql.ranges import floats
 from api.promql.ranges.kernels import count_events, window_edges
 from api.promql.ranges.native import rate_kernels
 from api.promql.ranges.native import rates as native_rates
@@ -30,23 +31,6 @@ from storage.samples.samples import Samples
 IGNORED, MIXED, SCHEMAS, NOT_COUNTER, NOT_GAUGE, CONFLICT = range(6)
 SUBTRACTED, ADDED, FOLDED, OVERLAP = range(6, 10)
 
-# Functions of floats only: histograms among them are ignored.
-OF_FLOATS = frozenset(
-    (
-        *("deriv", "double_exponential_smoothing", "mad_over_time", "max_over_time"),
-        *("min_over_time", "predict_linear", "quantile_over_time", "stddev_over_time"),
-        *("stdvar_over_time", "ts_of_max_over_time", "ts_of_min_over_time"),
-    )
-)
-# Functions to which it makes no difference what a sample is.
-OF_ANY = frozenset(
-    (
-        *("absent_over_time", "count_over_time", "present_over_time"),
-        *("ts_of_first_over_time", "ts_of_last_over_time"),
-    )
-)
-USE_STARTS = frozenset(("increase", "irate", "rate", "resets"))
-
 
 @dataclass(slots=True)
 class Mixed:
@@ -63,49 +47,40 @@ class Mixed:
             self.notes[kind] = where if known is None else known | where
 
 
-def over_mixed(func: str, samples: Samples, windows: Windows, params: list[Float64s]) -> Mixed:
-    """The cells of a function over samples without stale markers. Starts are used if there."""
-    if func in OF_ANY:
-        return Mixed(*FUNCTIONS[func](samples, windows, params))
-    if func in OF_FLOATS:
-        if func == "double_exponential_smoothing":
-            check_factors(samples, windows, params)
-        floats = float_samples(samples)
-        result = Mixed(*FUNCTIONS[func](floats, windows, params))
-        result.note(IGNORED, _has(floats, windows) & _has(histogram_samples(samples), windows))
-        return result
-    if func in ("first_over_time", "last_over_time"):
-        return _picked(func, samples, windows)
-    if func in ("sum_over_time", "avg_over_time"):
-        return _folded(func, samples, windows)
-    if func in ("changes", "resets"):
-        events = find_events(samples, of_resets=func == "resets")
-        return Mixed(*count_windows(samples, events, windows))
-    if func in ("irate", "idelta"):
-        return _instant(samples, windows, is_rate=func == "irate")
-    return _rates(func, samples, windows)
+Fold = Callable[[Histograms, Int32s, Int64s, int], tuple[Histograms, native.Notes]]
+MixedFunction = Callable[[Samples, Windows], Mixed]
+
+
+def over_floats(
+    function: floats.FloatFunction, samples: Samples, windows: Windows, params: list[Float64s]
+) -> Mixed:
+    """What a function makes of the floats; histograms among them are ignored."""
+    plain = float_samples(samples)
+    result = Mixed(*function(plain, windows, params))
+    result.note(IGNORED, _has(plain, windows) & _has(histogram_samples(samples), windows))
+    return result
 
 
 def _has(samples: Samples, windows: Windows) -> Bools:
-    return FUNCTIONS["present_over_time"](samples, windows, [])[1]
+    return floats.presence(samples, windows, [])[1]
 
 
-def _picked(func: str, samples: Samples, windows: Windows) -> Mixed:
-    positions, present = _positions(func, samples, windows)
-    at = positions[present]
-    values = np.zeros(present.shape)
-    values[present] = samples.values[at]
-    if samples.natives is None:
-        return Mixed(values, present)
-    rows = np.full(present.shape, NO_HISTOGRAM, np.int32)
-    rows[present] = samples.natives.rows[at]
-    return Mixed(values, present, compacted(Natives(samples.natives.histograms, rows)))
+def picked(*, is_first: bool) -> MixedFunction:
+    """The first or the last sample of each window."""
 
+    def apply(samples: Samples, windows: Windows) -> Mixed:
+        low, high = edges_of(samples, windows)
+        present = high > low
+        at = (low if is_first else high - 1)[present]
+        values = np.zeros(present.shape)
+        values[present] = samples.values[at]
+        if samples.natives is None:
+            return Mixed(values, present)
+        rows = np.full(present.shape, NO_HISTOGRAM, np.int32)
+        rows[present] = samples.natives.rows[at]
+        return Mixed(values, present, compacted(Natives(samples.natives.histograms, rows)))
 
-def _positions(func: str, samples: Samples, windows: Windows) -> tuple[Int64s, Bools]:
-    """Where the first or last sample of each window is among all samples."""
-    low, high = edges_of(samples, windows)
-    return (low if func == "first_over_time" else high - 1), high > low
+    return apply
 
 
 def edges_of(samples: Samples, windows: Windows) -> tuple[Int64s, Int64s]:
@@ -113,9 +88,15 @@ def edges_of(samples: Samples, windows: Windows) -> tuple[Int64s, Int64s]:
     return window_edges(samples.offsets, samples.timestamps, windows.ends, windows.range_ms)
 
 
-def _folded(func: str, samples: Samples, windows: Windows) -> Mixed:
-    """Sums or means of windows of one kind."""
-    values, present = FUNCTIONS[func](float_samples(samples), windows, [])
+def folded(function: floats.FloatFunction, fold: Fold) -> MixedFunction:
+    """Sums or means of windows of one kind: those of floats, and those of histograms."""
+    return lambda samples, windows: _folded(function, fold, samples, windows)
+
+
+def _folded(
+    function: floats.FloatFunction, fold: Fold, samples: Samples, windows: Windows
+) -> Mixed:
+    values, present = function(float_samples(samples), windows, [])
     others = histogram_samples(samples)
     natives = others.natives
     low, high = edges_of(others, windows)
@@ -129,9 +110,8 @@ def _folded(func: str, samples: Samples, windows: Windows) -> Mixed:
     groups = np.repeat(np.arange(len(places)), counts)
     starts = np.cumsum(counts) - counts
     positions = np.arange(len(groups)) - np.repeat(starts - first, counts)
-    fold = native.sum_groups if func == "sum_over_time" else native.avg_groups
-    folded, said = fold(natives.histograms, natives.rows[positions], groups, len(places))
-    _put(result, folded, places, said.incompatible)
+    sums, said = fold(natives.histograms, natives.rows[positions], groups, len(places))
+    _put(result, sums, places, said.incompatible)
     # Nothing else is said of windows whose histograms do not go together.
     result.note(CONFLICT, _mask(result, places[said.hint_conflict & ~said.incompatible]))
     result.note(FOLDED, _mask(result, places[said.reconciled_add & ~said.incompatible]))
@@ -188,6 +168,15 @@ def new_starts(samples: Samples) -> tuple[Bools, Bools]:
     return anew, overlap
 
 
+def events(*, of_resets: bool) -> floats.FloatFunction:
+    """How often samples of any kind change, or are reset, in each window."""
+
+    def apply(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
+        return count_windows(samples, find_events(samples, of_resets=of_resets), windows)
+
+    return apply
+
+
 def count_windows(samples: Samples, events: Bools, windows: Windows, anchored_ms: int = 0) -> Cells:
     """How many events each window has, its first sample's not counted.
 
@@ -207,8 +196,12 @@ def count_windows(samples: Samples, events: Bools, windows: Windows, anchored_ms
     return out, present
 
 
-def _instant(samples: Samples, windows: Windows, *, is_rate: bool) -> Mixed:
+def instant(*, is_rate: bool) -> MixedFunction:
     """irate or idelta: what the last two samples of each window differ by."""
+    return lambda samples, windows: _instant(samples, windows, is_rate=is_rate)
+
+
+def _instant(samples: Samples, windows: Windows, *, is_rate: bool) -> Mixed:
     low, high = edges_of(samples, windows)
     places = np.flatnonzero(high - low >= 2)
     after = high.reshape(-1)[places] - 1
@@ -272,23 +265,30 @@ def _instant_natives(result: Mixed, pairs: _Pairs, places: Int64s, anew: Bools |
     _put(result, changes, places, said.incompatible & ~resets)
 
 
-def _rates(func: str, samples: Samples, windows: Windows) -> Mixed:
+def rates(*, is_counter: bool, is_rate: bool) -> MixedFunction:
     """rate, increase or delta of windows of one kind."""
-    floats, natives = float_samples(samples), histogram_samples(samples)
-    result = _float_rates(func, floats, windows)
+    return lambda samples, windows: _rates(samples, windows, is_counter=is_counter, is_rate=is_rate)
+
+
+def _rates(samples: Samples, windows: Windows, *, is_counter: bool, is_rate: bool) -> Mixed:
+    plain, natives = float_samples(samples), histogram_samples(samples)
+    if is_counter and plain.starts is not None:
+        result = _started_rates(plain, windows, is_rate=is_rate)
+    else:
+        function = floats.rate(is_counter=is_counter, is_rate=is_rate)
+        result = Mixed(*function(plain, windows, []))
     if len(natives) == 0:
         return result
-    has_floats, has_natives = _has(floats, windows), _has(natives, windows)
+    has_floats, has_natives = _has(plain, windows), _has(natives, windows)
     if OVERLAP in result.notes:
         result.notes[OVERLAP] &= ~has_natives
     result.note(MIXED, has_floats & has_natives)
     resets = find_events(natives, of_resets=True)
-    is_counter = func != "delta"
     cells = native_rates.histogram_rates(
         natives,
         windows,
         is_counter,
-        func == "rate",
+        is_rate,
         resets,
         starts=natives.starts if is_counter else None,
     )
@@ -300,17 +300,17 @@ def _rates(func: str, samples: Samples, windows: Windows) -> Mixed:
     return result
 
 
-def _float_rates(func: str, floats: Samples, windows: Windows) -> Mixed:
-    if floats.starts is None or func == "delta":
-        return Mixed(*FUNCTIONS[func](floats, windows, []))
-    out, present = empty_cells(floats.series_count, len(windows.ends))
+def _started_rates(samples: Samples, windows: Windows, *, is_rate: bool) -> Mixed:
+    """rate or increase of floats that know their start."""
+    assert samples.starts is not None, "BUG: samples without starts"
+    out, present = empty_cells(samples.series_count, len(windows.ends))
     overlapping = np.zeros(present.shape, np.bool_)
     started_rate_windows(
-        func == "rate",
-        floats.offsets,
-        floats.timestamps,
-        floats.values,
-        floats.starts,
+        is_rate,
+        samples.offsets,
+        samples.timestamps,
+        samples.values,
+        samples.starts,
         windows.ends,
         windows.range_ms,
         out,

@@ -17,15 +17,13 @@ from api.promql.syntax.lexer import Token
 from api.promql.syntax.literals import parse_number
 from api.promql.syntax.nodes import DurationExpr, NumberLiteral
 from api.promql.syntax.tokens import TokenStream
-from api.promql.syntax.vocabulary import LITERALS
+from api.promql.syntax.vocabulary import DURATION_CHOICES, DURATION_VALUES, LITERALS
 
 # What fits 64 bits of nanoseconds.
 SECONDS_MAX = (1 << 63) / 1e9
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "^": 3}
 _SIGN_PRECEDENCE = 2
-_VALUES = frozenset({"step", "range"})
-_CHOICES = frozenset({"max_of", "min_of"})
 
 
 def parse_literal(tokens: TokenStream) -> NumberLiteral:
@@ -140,9 +138,9 @@ class DurationParser:
             literal = self._literal()
             self._check_size(literal, literal.start, literal.end)
             return literal
-        if token.kind in _VALUES:
+        if token.kind in DURATION_VALUES:
             return self._value()
-        if token.kind in _CHOICES:
+        if token.kind in DURATION_CHOICES:
             self.tokens.take()
             self._expect("(")
             self._open(token)
@@ -213,7 +211,7 @@ class DurationParser:
         """End the innermost parenthesis, or its first argument; None if another one follows."""
         top = self._stack[-1]
         assert isinstance(top, _Open), "BUG: an operator was left waiting"
-        is_choice = top.token.kind in _CHOICES
+        is_choice = top.token.kind in DURATION_CHOICES
         if is_choice and top.lhs is None:
             self._expect(",")
             top.lhs = duration

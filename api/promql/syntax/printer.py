@@ -26,6 +26,7 @@ from api.promql.syntax.nodes import (
     VectorMatching,
     VectorSelector,
 )
+from api.promql.syntax.vocabulary import DURATION_CHOICES
 from storage.labels.matchers import METRIC_NAME, Matcher
 
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -206,7 +207,7 @@ def _duration_parts(node: DurationExpr) -> Iterator[Node | str]:
     elif node.lhs is None:
         yield "-" if node.op == "-" else ""
         yield node.rhs
-    elif node.op in ("min_of", "max_of"):
+    elif node.op in DURATION_CHOICES:
         yield f"{node.op}("
         yield from (node.lhs, ", ", node.rhs)
         yield ")"

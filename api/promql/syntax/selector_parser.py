@@ -25,6 +25,7 @@ from api.promql.syntax.regex import RegexError, check_regex, is_plain
 from api.promql.syntax.tokens import TokenStream
 from api.promql.syntax.vocabulary import (
     AGGREGATIONS,
+    EDGES,
     KEYWORDS,
     LITERALS,
     PREPROCESSORS,
@@ -178,7 +179,7 @@ class SelectorParser:
     def _at(self, node: Node) -> None:
         self._tokens.take()
         edge = self._tokens.peek()
-        if edge.kind in ("start", "end"):
+        if edge.kind in EDGES:
             self._tokens.take()
             if not self._tokens.take_if("(") or not self._tokens.take_if(")"):
                 raise self._tokens.unexpected("@", "timestamp")

@@ -1,15 +1,31 @@
-"""The signatures of all functions and aggregators: what they take, and what they give.
+"""The facts about all functions and aggregations: what they take and give, and how they behave.
 
-Names only; what they compute is in `functions`, `over_time` and `aggregation`.
+One row says what planner, evaluator, ranges and type check have to know of a function; adding one
+is a row here and an implementation under its name, in `functions.table`, `ranges.table`,
+`aggregations` or, of functions that look at the nodes of their arguments, in `evaluator`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 
 from api.promql.syntax.nodes import ValueType
 
+
+class HistogramUse(Enum):
+    """What becomes of native histograms among the samples or rows that a function gets."""
+
+    IGNORED = "ignored"  # Floats only have a result.
+    ANY = "any"  # One implementation takes samples of whatever kind.
+    TAKEN = "taken"  # There is an arithmetic of histograms.
+    COUNTED = "counted"  # Taken, but only their counts and sums are looked at.
+    BUCKETS = "buckets"  # Taken, and their buckets matter.
+
+
 _S, _V, _M, _T = ValueType.SCALAR, ValueType.VECTOR, ValueType.MATRIX, ValueType.STRING
+_IGNORED, _ANY, _TAKEN = HistogramUse.IGNORED, HistogramUse.ANY, HistogramUse.TAKEN
+_COUNTED, _BUCKETS = HistogramUse.COUNTED, HistogramUse.BUCKETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +34,33 @@ class Signature:
 
     variadic: 0 takes exactly `args`; n > 0 takes len(args)-1 up to len(args)-1+n arguments; -1
     takes len(args)-1 or more. Arguments beyond `args` have the type of the last of them.
+
+    keeps_name: the metric name of its rows stays. row_local: a row of the result depends on the
+    same row of its vector only. of_time: the result depends on the evaluation time itself, so that
+    it is never the same at all steps. of_absence: what counts is that there is no series.
+    reads_times: of the samples of a selector it looks at times only.
+    sees_resets: a fall of a value is the reset of a counter, and so is a new start timestamp.
+    needs_counter: a metric that does not look like a counter is noted. of_quantile: its scalar is
+    a quantile, and one out of [0, 1] is warned of after the call. anchored, smoothed: such ranges
+    are taken; all other functions refuse them.
     """
 
     name: str
     args: tuple[ValueType, ...]
-    returns: ValueType
+    returns: ValueType = _V
     variadic: int = 0
     experimental: bool = False
+    keeps_name: bool = False
+    row_local: bool = False
+    of_time: bool = False
+    of_absence: bool = False
+    reads_times: bool = False
+    sees_resets: bool = False
+    needs_counter: bool = False
+    of_quantile: bool = False
+    anchored: bool = False
+    smoothed: bool = False
+    histograms: HistogramUse = _IGNORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,99 +70,144 @@ class Aggregator:
     name: str
     param: ValueType | None = None
     experimental: bool = False
+    histograms: HistogramUse = _IGNORED
 
 
-_OF_VECTOR = """
-    abs absent acos acosh asin asinh atan atanh ceil cos cosh deg exp floor histogram_avg
-    histogram_count histogram_stddev histogram_stdvar histogram_sum ln log10 log2 rad sgn sin sinh
-    sort sort_desc sqrt start_timestamp tan tanh timestamp
-"""
-_OF_RANGE = """
-    absent_over_time avg_over_time changes count_over_time delta deriv first_over_time idelta
-    increase irate last_over_time mad_over_time max_over_time min_over_time present_over_time rate
-    resets stddev_over_time stdvar_over_time sum_over_time ts_of_first_over_time
-    ts_of_last_over_time ts_of_max_over_time ts_of_min_over_time
-"""
-_OF_TIME = "day_of_month day_of_week day_of_year days_in_month hour minute month year"
-_OF_NOTHING = "end pi range start step time"
-_OTHERS: tuple[tuple[str, tuple[ValueType, ...], ValueType, int], ...] = (
-    ("clamp", (_V, _S, _S), _V, 0),
-    ("clamp_max", (_V, _S), _V, 0),
-    ("clamp_min", (_V, _S), _V, 0),
-    ("double_exponential_smoothing", (_M, _S, _S), _V, 0),
-    ("histogram_fraction", (_S, _S, _V), _V, 0),
-    ("histogram_quantile", (_S, _V), _V, 0),
-    ("histogram_quantiles", (_V, _T, _S, _S), _V, 9),
-    ("info", (_V, _V), _V, 1),
-    ("label_join", (_V, _T, _T, _T), _V, -1),
-    ("label_replace", (_V, _T, _T, _T, _T), _V, 0),
-    ("max_of", (_S, _S), _S, 0),
-    ("min_of", (_S, _S), _S, 0),
-    ("predict_linear", (_M, _S), _V, 0),
-    ("quantile_over_time", (_S, _M), _V, 0),
-    ("round", (_V, _S), _V, 1),
-    ("scalar", (_V,), _S, 0),
-    ("sort_by_label", (_V, _T), _V, -1),
-    ("sort_by_label_desc", (_V, _T), _V, -1),
-    ("vector", (_S,), _V, 0),
-)
-_EXPERIMENTAL_FUNCTIONS = frozenset(
-    [
-        "double_exponential_smoothing",
-        "end",
-        "histogram_quantiles",
-        "info",
-        "mad_over_time",
-        "max_of",
-        "min_of",
-        "range",
-        "sort_by_label",
+_FUNCTIONS = (
+    Signature("abs", (_V,), row_local=True),
+    Signature("absent", (_V,), of_absence=True, histograms=_ANY),
+    Signature("absent_over_time", (_M,), of_absence=True, histograms=_ANY),
+    Signature("acos", (_V,), row_local=True),
+    Signature("acosh", (_V,), row_local=True),
+    Signature("asin", (_V,), row_local=True),
+    Signature("asinh", (_V,), row_local=True),
+    Signature("atan", (_V,), row_local=True),
+    Signature("atanh", (_V,), row_local=True),
+    Signature("avg_over_time", (_M,), histograms=_TAKEN),
+    Signature("ceil", (_V,), row_local=True),
+    Signature("changes", (_M,), anchored=True, histograms=_ANY),
+    Signature("clamp", (_V, _S, _S), row_local=True),
+    Signature("clamp_max", (_V, _S), row_local=True),
+    Signature("clamp_min", (_V, _S), row_local=True),
+    Signature("cos", (_V,), row_local=True),
+    Signature("cosh", (_V,), row_local=True),
+    Signature("count_over_time", (_M,), histograms=_ANY),
+    Signature("day_of_month", (_V,), variadic=1, row_local=True, of_time=True),
+    Signature("day_of_week", (_V,), variadic=1, row_local=True, of_time=True),
+    Signature("day_of_year", (_V,), variadic=1, row_local=True, of_time=True),
+    Signature("days_in_month", (_V,), variadic=1, row_local=True, of_time=True),
+    Signature("deg", (_V,), row_local=True),
+    Signature("delta", (_M,), anchored=True, smoothed=True, histograms=_TAKEN),
+    Signature("deriv", (_M,)),
+    Signature("double_exponential_smoothing", (_M, _S, _S), experimental=True),
+    Signature("end", (), _S, experimental=True, of_time=True),
+    Signature("exp", (_V,), row_local=True),
+    Signature("first_over_time", (_M,), keeps_name=True, histograms=_TAKEN),
+    Signature("floor", (_V,), row_local=True),
+    Signature("histogram_avg", (_V,), histograms=_COUNTED),
+    Signature("histogram_count", (_V,), histograms=_COUNTED),
+    Signature("histogram_fraction", (_S, _S, _V), histograms=_BUCKETS),
+    Signature("histogram_quantile", (_S, _V), histograms=_BUCKETS),
+    Signature(
+        "histogram_quantiles", (_V, _T, _S, _S), variadic=9, experimental=True, histograms=_BUCKETS
+    ),
+    Signature("histogram_stddev", (_V,), histograms=_TAKEN),
+    Signature("histogram_stdvar", (_V,), histograms=_TAKEN),
+    Signature("histogram_sum", (_V,), histograms=_COUNTED),
+    Signature("hour", (_V,), variadic=1, row_local=True, of_time=True),
+    Signature("idelta", (_M,), histograms=_TAKEN),
+    Signature(
+        "increase",
+        (_M,),
+        sees_resets=True,
+        needs_counter=True,
+        anchored=True,
+        smoothed=True,
+        histograms=_TAKEN,
+    ),
+    Signature("info", (_V, _V), variadic=1, experimental=True, keeps_name=True, histograms=_ANY),
+    Signature("irate", (_M,), sees_resets=True, histograms=_TAKEN),
+    Signature("label_join", (_V, _T, _T, _T), variadic=-1, keeps_name=True, histograms=_ANY),
+    Signature("label_replace", (_V, _T, _T, _T, _T), keeps_name=True, histograms=_ANY),
+    Signature("last_over_time", (_M,), keeps_name=True, histograms=_TAKEN),
+    Signature("ln", (_V,), row_local=True),
+    Signature("log10", (_V,), row_local=True),
+    Signature("log2", (_V,), row_local=True),
+    Signature("mad_over_time", (_M,), experimental=True),
+    Signature("max_of", (_S, _S), _S, experimental=True),
+    Signature("max_over_time", (_M,)),
+    Signature("min_of", (_S, _S), _S, experimental=True),
+    Signature("min_over_time", (_M,)),
+    Signature("minute", (_V,), variadic=1, row_local=True, of_time=True),
+    Signature("month", (_V,), variadic=1, row_local=True, of_time=True),
+    Signature("pi", (), _S),
+    Signature("predict_linear", (_M, _S), of_time=True),
+    Signature("present_over_time", (_M,), histograms=_ANY),
+    Signature("quantile_over_time", (_S, _M), of_quantile=True),
+    Signature("rad", (_V,), row_local=True),
+    Signature("range", (), _S, experimental=True, of_time=True),
+    Signature(
+        "rate",
+        (_M,),
+        sees_resets=True,
+        needs_counter=True,
+        anchored=True,
+        smoothed=True,
+        histograms=_TAKEN,
+    ),
+    Signature("resets", (_M,), sees_resets=True, anchored=True, histograms=_ANY),
+    Signature("round", (_V, _S), variadic=1, row_local=True),
+    Signature("scalar", (_V,), _S),
+    Signature("sgn", (_V,), row_local=True),
+    Signature("sin", (_V,), row_local=True),
+    Signature("sinh", (_V,), row_local=True),
+    Signature("sort", (_V,), keeps_name=True),
+    Signature(
+        "sort_by_label", (_V, _T), variadic=-1, experimental=True, keeps_name=True, histograms=_ANY
+    ),
+    Signature(
         "sort_by_label_desc",
-        "start",
-        "start_timestamp",
-        "step",
-        "ts_of_first_over_time",
-        "ts_of_last_over_time",
-        "ts_of_max_over_time",
-        "ts_of_min_over_time",
-    ]
+        (_V, _T),
+        variadic=-1,
+        experimental=True,
+        keeps_name=True,
+        histograms=_ANY,
+    ),
+    Signature("sort_desc", (_V,), keeps_name=True),
+    Signature("sqrt", (_V,), row_local=True),
+    Signature("start", (), _S, experimental=True, of_time=True),
+    Signature("start_timestamp", (_V,), experimental=True, reads_times=True, histograms=_ANY),
+    Signature("stddev_over_time", (_M,)),
+    Signature("stdvar_over_time", (_M,)),
+    Signature("step", (), _S, experimental=True, of_time=True),
+    Signature("sum_over_time", (_M,), histograms=_TAKEN),
+    Signature("tan", (_V,), row_local=True),
+    Signature("tanh", (_V,), row_local=True),
+    Signature("time", (), _S, of_time=True),
+    Signature("timestamp", (_V,), of_time=True, reads_times=True, histograms=_ANY),
+    Signature("ts_of_first_over_time", (_M,), experimental=True, histograms=_ANY),
+    Signature("ts_of_last_over_time", (_M,), experimental=True, histograms=_ANY),
+    Signature("ts_of_max_over_time", (_M,), experimental=True),
+    Signature("ts_of_min_over_time", (_M,), experimental=True),
+    Signature("vector", (_S,)),
+    Signature("year", (_V,), variadic=1, row_local=True, of_time=True),
+)
+_AGGREGATORS = (
+    Aggregator("avg", histograms=_TAKEN),
+    Aggregator("bottomk", _S),
+    Aggregator("count", histograms=_ANY),
+    Aggregator("count_values", _T, histograms=_ANY),
+    Aggregator("group", histograms=_ANY),
+    Aggregator("limit_ratio", _S, experimental=True, histograms=_ANY),
+    Aggregator("limitk", _S, experimental=True, histograms=_ANY),
+    Aggregator("max"),
+    Aggregator("min"),
+    Aggregator("quantile", _S),
+    Aggregator("stddev"),
+    Aggregator("stdvar"),
+    Aggregator("sum", histograms=_TAKEN),
+    Aggregator("topk", _S),
 )
 
-
-def _functions() -> dict[str, Signature]:
-    table = [
-        *((name, (_V,), _V, 0) for name in _OF_VECTOR.split()),
-        *((name, (_M,), _V, 0) for name in _OF_RANGE.split()),
-        *((name, (_V,), _V, 1) for name in _OF_TIME.split()),
-        *((name, (), _S, 0) for name in _OF_NOTHING.split()),
-        *_OTHERS,
-    ]
-    return {
-        name: Signature(name, args, returns, variadic, name in _EXPERIMENTAL_FUNCTIONS)
-        for name, args, returns, variadic in sorted(table, key=lambda row: row[0])
-    }
-
-
-FUNCTIONS: Mapping[str, Signature] = MappingProxyType(_functions())
-
-# Functions that may be applied to an anchored or smoothed range; all others refuse it.
-ANCHORED_FUNCTIONS = ("changes", "delta", "increase", "rate", "resets")
-SMOOTHED_FUNCTIONS = ("delta", "increase", "rate")
-
-AGGREGATORS: Mapping[str, Aggregator] = MappingProxyType(
-    {
-        aggregator.name: aggregator
-        for aggregator in (
-            *(
-                Aggregator(name)
-                for name in ["avg", "count", "group", "max", "min", "stddev", "stdvar", "sum"]
-            ),
-            Aggregator("bottomk", _S),
-            Aggregator("count_values", _T),
-            Aggregator("limit_ratio", _S, experimental=True),
-            Aggregator("limitk", _S, experimental=True),
-            Aggregator("quantile", _S),
-            Aggregator("topk", _S),
-        )
-    }
-)
+FUNCTIONS: Mapping[str, Signature] = MappingProxyType({row.name: row for row in _FUNCTIONS})
+AGGREGATORS: Mapping[str, Aggregator] = MappingProxyType({row.name: row for row in _AGGREGATORS})

@@ -1,23 +1,8 @@
 """The words and operators of the language, by what they are."""
 
-AGGREGATIONS = frozenset(
-    {
-        "avg",
-        "bottomk",
-        "count",
-        "count_values",
-        "group",
-        "limit_ratio",
-        "limitk",
-        "max",
-        "min",
-        "quantile",
-        "stddev",
-        "stdvar",
-        "sum",
-        "topk",
-    }
-)
+from api.promql.syntax.signatures import AGGREGATORS
+
+AGGREGATIONS = frozenset(AGGREGATORS)
 # Kinds of tokens that are a number when they are read.
 LITERALS = frozenset({"number", "duration"})
 FILLS = frozenset({"fill", "fill_left", "fill_right"})
@@ -33,9 +18,13 @@ KEYWORDS = FILLS | {
     "smoothed",
     "without",
 }
-PREPROCESSORS = frozenset({"start", "end", "step", "range", "max_of", "min_of"})
+# What stands for a time behind @, and in durations for a number, or chooses between two of them.
+EDGES = frozenset({"start", "end"})
+DURATION_VALUES = frozenset({"step", "range"})
+DURATION_CHOICES = frozenset({"max_of", "min_of"})
+DURATION_WORDS = DURATION_VALUES | DURATION_CHOICES
+PREPROCESSORS = EDGES | DURATION_WORDS
 WORD_OPERATORS = frozenset({"and", "or", "unless", "atan2"})
-DURATION_WORDS = frozenset({"step", "range", "max_of", "min_of"})
 RESERVED = {word: word for word in AGGREGATIONS | KEYWORDS | PREPROCESSORS | WORD_OPERATORS} | {
     "inf": "number",
     "nan": "number",

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from api.promql.vectors.value import Vector
+from api.promql.vectors.value import String, Value, Vector
 from storage.histograms.columns import NO_HISTOGRAM, Histograms, Natives
 from storage.histograms.histograms import concat, take
 from storage.kernels.arrays import Bools, Int32s, Int64s
@@ -128,3 +128,12 @@ def histogram_cost(histograms: Histograms) -> int:
 
 def natives_cost(natives: Natives | None) -> int:
     return 0 if natives is None else histogram_cost(natives.histograms)
+
+
+def cells_cost(value: Value) -> int:
+    """How many samples a value counts as."""
+    if isinstance(value, String):
+        return 0
+    return int(value.values.size) + (
+        natives_cost(value.natives) if isinstance(value, Vector) else 0
+    )

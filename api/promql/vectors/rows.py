@@ -1,10 +1,12 @@
-"""Rows of vectors: picked, put one behind the other."""
+"""Rows of vectors: picked, put one behind the other, emptied, repeated."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from api.promql.vectors.natives import stacked_natives
+from api.promql.vectors.natives import spread_natives, stacked_natives
 from api.promql.vectors.value import Vector
 from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame
@@ -43,3 +45,16 @@ def concat(a: Vector, b: Vector) -> Vector:
         for vector in (a, b)
     ]
     return Vector(labels, values, present, np.concatenate(marks), natives)
+
+
+def emptied(vector: Vector) -> Vector:
+    """The same rows, absent at every step."""
+    return replace(vector, present=np.zeros_like(vector.present), natives=None)
+
+
+def repeated(vector: Vector, count: int) -> Vector:
+    """The only step of a vector, `count` times."""
+    values = np.repeat(vector.values, count, axis=1)
+    present = np.repeat(vector.present, count, axis=1)
+    natives = spread_natives(vector.natives, count)
+    return replace(vector, values=values, present=present, natives=natives)

@@ -5,14 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from api.promql.functions.table import CALLS, MATH, ROW_LOCAL
+from api.promql.functions.table import CALLS
 from api.promql.syntax.nodes import Call, NumberLiteral, ValueType
-from api.promql.syntax.signatures import FUNCTIONS
 from api.promql.vectors.value import Scalar, Value, Vector
 from tests.twins.promql.vectors import Series, make_context, make_vector, read_vector, show
 
 INF, NAN = math.inf, math.nan
-ELSEWHERE = frozenset(("absent", "info", "start_timestamp", "timestamp"))
 
 
 def node_of(func: str) -> Call:
@@ -141,13 +139,3 @@ def test_delayed_removal_marks_rows() -> None:
     got = CALLS["abs"](context, node_of("abs"), [vector])
     assert isinstance(got, Vector) and got.drop_name is not None
     assert got.labels.labelset(0) == {"__name__": "m"} and got.drop_name.all()
-
-
-def test_every_function_of_vectors_is_in_the_table() -> None:
-    of_vectors = {
-        name
-        for name, signature in FUNCTIONS.items()
-        if ValueType.MATRIX not in signature.args and name not in ELSEWHERE
-    }
-    assert of_vectors == set(CALLS)
-    assert set(MATH) <= ROW_LOCAL <= set(CALLS)

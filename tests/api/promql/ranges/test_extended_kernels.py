@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.promql.ranges import extended_kernels as kernels
-from api.promql.ranges.extended import FUNCTIONS, Extension, extend_samples, smooth_cells
+from api.promql.ranges.extended import Extension, extend_samples, smooth_cells
+from api.promql.ranges.table import over
 from api.promql.ranges.windows import Windows
 from tests.makers.memory_store import float_samples_of
 from tests.twins.promql import ranges as naive
@@ -51,7 +52,7 @@ def assert_same(got: float | None, expected: float | None) -> None:
 
 
 CASES = [
-    *((name, False) for name in sorted(FUNCTIONS)),
+    *((name, False) for name in ("changes", "delta", "increase", "rate", "resets")),
     *((name, True) for name in ("delta", "increase", "rate")),
 ]
 
@@ -64,7 +65,8 @@ def test_function_equals_its_twin(
 ) -> None:
     windows = Windows(np.array(ends, np.int64), np.array(ends, np.int64), RANGE_MS)
     extension = Extension(LOOKBACK_MS, smoothed)
-    values, present = FUNCTIONS[name](float_samples_of(all_series), windows, extension)
+    result = over(name, float_samples_of(all_series), windows, [], extension)
+    values, present = result.values, result.present
     for i, one in enumerate(all_series):
         for k, end in enumerate(ends):
             got = float(values[i, k]) if present[i, k] else None
@@ -111,5 +113,5 @@ def test_a_counter_that_falls_is_interpolated_from_zero(
 def test_a_window_of_no_length_has_no_change() -> None:
     windows = Windows(np.array([50]), np.array([50]), 0)
     samples = float_samples_of([[(40, 1.0), (60, 3.0)]])
-    values, present = FUNCTIONS["rate"](samples, windows, Extension(LOOKBACK_MS, True))
-    assert present.all() and values.tolist() == [[0.0]]
+    result = over("rate", samples, windows, [], Extension(LOOKBACK_MS, True))
+    assert result.present.all() and result.values.tolist() == [[0.0]]

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.promql.errors import ExecutionError
-from api.promql.ranges.floats import FUNCTIONS
+from api.promql.ranges.table import over
 from api.promql.ranges.windows import Windows
+from storage.kernels.arrays import Bools, Float64s
+from storage.samples.samples import Samples
 from tests.makers.memory_store import float_samples_of
 from tests.twins.promql import ranges as naive
 from tests.twins.promql.ranges import Window
@@ -34,9 +36,17 @@ def same(a: float, b: float) -> bool:
     return (math.isnan(a) and math.isnan(b)) or a == b
 
 
+def cells_over(
+    name: str, samples: Samples, windows: Windows, params: list[Float64s]
+) -> tuple[Float64s, Bools]:
+    result = over(name, samples, windows, params)
+    assert result.natives is None and not result.notes
+    return result.values, result.present
+
+
 def check(name: str, all_series: list[Window], ends: list[int]) -> None:
     windows = Windows(np.array(ends), np.array(ends), RANGE_MS)
-    values, present = FUNCTIONS[name](float_samples_of(all_series), windows, [])
+    values, present = cells_over(name, float_samples_of(all_series), windows, [])
     for i, one in enumerate(all_series):
         for k, end in enumerate(ends):
             window = naive.window_of(one, end, RANGE_MS)
@@ -79,7 +89,7 @@ def test_function_equals_its_twin_on_odd_values(
 def test_quantile_equals_its_twin(one: Window, ends: list[int], q: float) -> None:
     windows = Windows(np.array(ends), np.array(ends), RANGE_MS)
     qs = np.full(len(ends), q)
-    values, present = FUNCTIONS["quantile_over_time"](float_samples_of([one]), windows, [qs])
+    values, present = cells_over("quantile_over_time", float_samples_of([one]), windows, [qs])
     for k, end in enumerate(ends):
         window = naive.window_of(one, end, RANGE_MS)
         assert present[0, k] == bool(window)
@@ -93,7 +103,7 @@ def test_prediction_equals_its_twin(one: Window, ends: list[int], ahead: float) 
     steps = np.array([end + 7 for end in ends], np.int64)
     windows = Windows(steps, np.array(ends, np.int64), RANGE_MS)
     params = [np.full(len(ends), ahead)]
-    values, present = FUNCTIONS["predict_linear"](float_samples_of([one]), windows, params)
+    values, present = cells_over("predict_linear", float_samples_of([one]), windows, params)
     for k, end in enumerate(ends):
         line = naive.regression(naive.window_of(one, end, RANGE_MS), int(steps[k]))
         assert present[0, k] == (line is not None)
@@ -107,7 +117,7 @@ def test_smoothing_equals_its_twin(one: Window, ends: list[int]) -> None:
     windows = Windows(np.array(ends), np.array(ends), RANGE_MS)
     params = [np.full(len(ends), 0.3), np.full(len(ends), 0.7)]
     name = "double_exponential_smoothing"
-    values, present = FUNCTIONS[name](float_samples_of([one]), windows, params)
+    values, present = cells_over(name, float_samples_of([one]), windows, params)
     for k, end in enumerate(ends):
         expected = naive.smoothed(naive.window_of(one, end, RANGE_MS), 0.3, 0.7)
         assert present[0, k] == (expected is not None)
@@ -121,7 +131,7 @@ def test_smoothing_refuses_factors_outside_0_and_1(factors: tuple[float, float])
     params = [np.array([factor]) for factor in factors]
     samples = float_samples_of([[(1, 1.0), (2, 2.0)]])
     with pytest.raises(ExecutionError, match="Expected: 0 < [st]f < 1"):
-        FUNCTIONS["double_exponential_smoothing"](samples, windows, params)
+        over("double_exponential_smoothing", samples, windows, params)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +150,6 @@ def test_smoothing_refuses_factors_outside_0_and_1(factors: tuple[float, float])
 )
 def test_rule(name: str, one: Window, end: int, expected: float) -> None:
     windows = Windows(np.array([end]), np.array([end]), RANGE_MS)
-    values, present = FUNCTIONS[name](float_samples_of([one]), windows, [])
+    values, present = cells_over(name, float_samples_of([one]), windows, [])
     assert present.all()
     assert values[0, 0] == pytest.approx(expected, rel=1e-12)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.promql.ranges.floats import FUNCTIONS
+from api.promql.ranges import table
 from api.promql.ranges.mixed import (
     CONFLICT,
     FOLDED,
@@ -19,7 +19,6 @@ from api.promql.ranges.mixed import (
     SCHEMAS,
     SUBTRACTED,
     Mixed,
-    over_mixed,
 )
 from api.promql.ranges.windows import Windows
 from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_NOT_RESET, HINT_RESET
@@ -40,7 +39,7 @@ def custom(*bounds: float) -> NativePoint:
 
 def over(func: str, *series: list[Timed]) -> Mixed:
     windows = Windows(STEPS, STEPS, RANGE_MS)
-    return over_mixed(func, samples_of(series), windows, [np.full(len(STEPS), 0.5)] * 2)
+    return table.over(func, samples_of(series), windows, [np.full(len(STEPS), 0.5)] * 2)
 
 
 def cells_of(result: Mixed, row: int = 0) -> list[Point | None]:
@@ -107,9 +106,9 @@ def test_functions_of_floats_ignore_histograms(func: str) -> None:
     floats: list[Timed] = [(10, 1.0, 0), (30, 4.0, 0)]
     result = over(func, mixed)
     windows = Windows(STEPS, STEPS, RANGE_MS)
-    values, present = FUNCTIONS[func](samples_of([floats]), windows, [])
-    assert result.present.tolist() == present.tolist() and result.natives is None
-    assert result.values[present].tolist() == values[present].tolist()
+    plain = table.over(func, samples_of([floats]), windows, [])
+    assert result.present.tolist() == plain.present.tolist() and result.natives is None
+    assert result.values[plain.present].tolist() == plain.values[plain.present].tolist()
     assert result.notes[IGNORED].tolist() == [[True, False, False]]
 
 

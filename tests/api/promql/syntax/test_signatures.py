@@ -1,14 +1,18 @@
 """The tables of functions and aggregations."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
+from api.promql.aggregations.aggregation import ACCUMULATING, OF_ALL_ROWS, OF_TEXT
+from api.promql.aggregations.native import FOLDS
+from api.promql.evaluator import OF_NODES
+from api.promql.functions.table import CALLS
+from api.promql.ranges.table import FUNCTIONS as RANGE_FUNCTIONS
+from api.promql.syntax import signatures
 from api.promql.syntax.nodes import ValueType
-from api.promql.syntax.signatures import (
-    AGGREGATORS,
-    ANCHORED_FUNCTIONS,
-    FUNCTIONS,
-    SMOOTHED_FUNCTIONS,
-)
+from api.promql.syntax.signatures import AGGREGATORS, FUNCTIONS, HistogramUse
 
 S, V, M, T = ValueType.SCALAR, ValueType.VECTOR, ValueType.MATRIX, ValueType.STRING
 
@@ -52,5 +56,82 @@ def test_parameters_of_aggregations() -> None:
 
 
 def test_extended_ranges_are_for_functions_over_ranges() -> None:
-    assert set(SMOOTHED_FUNCTIONS) < set(ANCHORED_FUNCTIONS)
-    assert all(FUNCTIONS[name].args == (M,) for name in ANCHORED_FUNCTIONS)
+    anchored = {name for name, facts in FUNCTIONS.items() if facts.anchored}
+    smoothed = {name for name, facts in FUNCTIONS.items() if facts.smoothed}
+    assert smoothed < anchored
+    assert all(FUNCTIONS[name].args == (M,) for name in anchored)
+
+
+# --- one row and one implementation -------------------------------------------------------------
+
+
+def test_every_function_has_a_row_and_one_implementation() -> None:
+    implemented = [*CALLS, *RANGE_FUNCTIONS, *OF_NODES]
+    assert sorted(implemented) == sorted(FUNCTIONS)
+    of_ranges = {name for name, facts in FUNCTIONS.items() if M in facts.args}
+    assert of_ranges == set(RANGE_FUNCTIONS)
+    assert {name for name, facts in FUNCTIONS.items() if facts.row_local} <= set(CALLS)
+
+
+def test_every_aggregation_has_a_row_and_one_implementation() -> None:
+    assert sorted([*ACCUMULATING, *OF_ALL_ROWS, *OF_TEXT]) == sorted(AGGREGATORS)
+    with_param = {name for name, facts in AGGREGATORS.items() if facts.param is not None}
+    assert with_param == {*OF_ALL_ROWS, *OF_TEXT}
+    taken = {name for name, a in AGGREGATORS.items() if a.histograms is HistogramUse.TAKEN}
+    assert taken == set(FOLDS)
+
+
+@pytest.mark.parametrize("name", sorted(RANGE_FUNCTIONS))
+def test_functions_over_ranges_are_what_their_row_says(name: str) -> None:
+    facts, function = FUNCTIONS[name], RANGE_FUNCTIONS[name]
+    assert (function.mixed is not None) == (facts.histograms is HistogramUse.TAKEN)
+    assert (function.extended is not None) == (facts.anchored or facts.smoothed)
+
+
+NAMES = {*FUNCTIONS, *AGGREGATORS}
+# The table itself; and the words that durations share with functions, which are their grammar.
+LISTS = {"signatures.py", "vocabulary.py"}
+
+
+def lists_of_names(source: str) -> list[list[str]]:
+    """Where two or more names stand beside each other, but for keys of tables."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        texts: list[object] = []
+        if isinstance(node, ast.Tuple | ast.List | ast.Set):
+            texts = [item.value for item in node.elts if isinstance(item, ast.Constant)]
+        elif isinstance(node, ast.MatchOr):
+            values = [item.value for item in node.patterns if isinstance(item, ast.MatchValue)]
+            texts = [value.value for value in values if isinstance(value, ast.Constant)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words = node.value.split()
+            texts = [*words] if "_" in node.value and NAMES.issuperset(words) else []
+        names = [text for text in texts if isinstance(text, str) and text in NAMES]
+        found += [names] if len(names) > 1 else []
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('X = ("rate", "x", "delta")', [["rate", "delta"]]),
+        ('X = frozenset({"rate", "delta"})', [["rate", "delta"]]),
+        ('X = "count_over_time rate".split()', [["count_over_time", "rate"]]),
+        ('if func in ["sum", "avg"]: pass', [["sum", "avg"]]),
+        ('match func:\n case "sum" | "avg": pass', [["sum", "avg"]]),
+        ('X = {"rate": rate, "delta": delta}', []),
+        ('X = "a range vector"; Y = ("rate", 1)', []),
+    ],
+)
+def test_lists_of_names_are_found(source: str, found: list[list[str]]) -> None:
+    assert lists_of_names(source) == found
+
+
+def test_only_the_table_lists_names() -> None:
+    root = Path(signatures.__file__).parents[2]
+    found = {
+        str(path.relative_to(root)): names
+        for path in sorted(root.rglob("*.py"))
+        if path.name not in LISTS and (names := lists_of_names(path.read_text()))
+    }
+    assert found == {}

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from api.promql.vectors.rows import concat
+from api.promql.vectors.rows import concat, emptied, repeated
 from api.promql.vectors.value import Vector
-from tests.twins.promql.vectors import make_context, make_vector
+from tests.twins.promql.vectors import make_context, make_vector, read_vector
 
 
 def test_concat_keeps_marks() -> None:
@@ -17,3 +17,10 @@ def test_concat_keeps_marks() -> None:
     assert joined.drop_name is not None
     assert joined.drop_name.tolist() == [False, True]
     assert concat(a, b).drop_name is None
+
+
+def test_rows_are_emptied_and_repeated() -> None:
+    vector = make_vector(make_context(1), [({"a": "x"}, [1.0]), ({"a": "y"}, [None])])
+    assert emptied(vector).labels is vector.labels and read_vector(emptied(vector)) == []
+    assert repeated(vector, 3).present.tolist() == [[True] * 3, [False] * 3]
+    assert [cells for _, cells in read_vector(repeated(vector, 3))] == [[1.0] * 3]

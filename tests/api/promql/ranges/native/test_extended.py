@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.promql.ranges.extended import FUNCTIONS, Extension
+from api.promql.ranges.extended import Extension
 from api.promql.ranges.native.extended import extended_rates, smooth_values
 from api.promql.ranges.native.rate_kernels import MIXED_SCHEMAS, NOT_COUNTER, NOT_GAUGE
 from api.promql.ranges.native.rates import RateCells
+from api.promql.ranges.table import over
 from api.promql.ranges.windows import Windows
 from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_RESET, HINT_UNKNOWN, Natives
 from storage.histograms.histograms import Parts, from_parts, parts_of
@@ -60,7 +61,8 @@ def test_counts_change_as_floats_do(
     ends = np.array(steps, np.int64) * 5 * SECOND
     windows, extension = Windows(ends, ends, range_ms), Extension(lookback * SECOND, smoothed)
     floats = Samples(samples.offsets, samples.timestamps, np.array(counts))
-    wanted, present = FUNCTIONS[kind](floats, windows, extension)
+    of_floats = over(kind, floats, windows, [], extension)
+    wanted, present = of_floats.values, of_floats.present
     cells = extended_rates(samples, windows, extension, kind != "delta", kind == "rate")
     assert (cells.rows >= 0).tolist() == present.tolist()
     got = cells.histograms.counts[cells.rows[present]]

@@ -1,0 +1,117 @@
+"""The functions over range vectors: what computes each of them, of whatever samples.
+
+The facts about a function say which of its implementations a call needs (syntax.signatures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.promql.native_histograms import arithmetic as native
+from api.promql.ranges import extended, floats, kernels, mixed
+from api.promql.ranges.extended import ExtendedFunction, Extension
+from api.promql.ranges.floats import FloatFunction, reduction
+from api.promql.ranges.mixed import Mixed, MixedFunction
+from api.promql.ranges.windows import Windows
+from api.promql.syntax.signatures import FUNCTIONS as FACTS
+from api.promql.syntax.signatures import HistogramUse
+from storage.kernels.arrays import Float64s
+from storage.samples.samples import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class RangeFunction:
+    """What computes one function.
+
+    floats: of plain floats, or of samples of any kind where that makes no difference. mixed: of
+    samples that have histograms among them, or know their start. extended: of anchored and smoothed
+    ranges. check: raises ExecutionError for scalar arguments that are not allowed.
+    """
+
+    floats: FloatFunction
+    mixed: MixedFunction | None = None
+    extended: ExtendedFunction | None = None
+    check: Callable[[Samples, Windows, list[Float64s]], None] | None = None
+
+
+def _rate(*, is_counter: bool, is_rate: bool) -> RangeFunction:
+    return RangeFunction(
+        floats.rate(is_counter=is_counter, is_rate=is_rate),
+        mixed.rates(is_counter=is_counter, is_rate=is_rate),
+        extended.rates(is_counter=is_counter, is_rate=is_rate),
+    )
+
+
+def _instant(op: int, *, is_rate: bool) -> RangeFunction:
+    return RangeFunction(reduction(op, needed=2), mixed.instant(is_rate=is_rate))
+
+
+def _picked(op: int, *, is_first: bool) -> RangeFunction:
+    return RangeFunction(reduction(op), mixed.picked(is_first=is_first))
+
+
+def _folded(op: int, fold: mixed.Fold) -> RangeFunction:
+    return RangeFunction(reduction(op), mixed.folded(reduction(op), fold))
+
+
+def _events(*, of_resets: bool) -> RangeFunction:
+    return RangeFunction(
+        mixed.events(of_resets=of_resets), extended=extended.events(of_resets=of_resets)
+    )
+
+
+FUNCTIONS: dict[str, RangeFunction] = {
+    "absent_over_time": RangeFunction(floats.presence),
+    "avg_over_time": _folded(kernels.AVG, native.avg_groups),
+    "changes": _events(of_resets=False),
+    "count_over_time": RangeFunction(reduction(kernels.COUNT)),
+    "delta": _rate(is_counter=False, is_rate=False),
+    "deriv": RangeFunction(reduction(kernels.DERIV, needed=2)),
+    "double_exponential_smoothing": RangeFunction(floats.smooth, check=floats.check_factors),
+    "first_over_time": _picked(kernels.FIRST, is_first=True),
+    "idelta": _instant(kernels.IDELTA, is_rate=False),
+    "increase": _rate(is_counter=True, is_rate=False),
+    "irate": _instant(kernels.IRATE, is_rate=True),
+    "last_over_time": _picked(kernels.LAST, is_first=False),
+    "mad_over_time": RangeFunction(reduction(kernels.MAD)),
+    "max_over_time": RangeFunction(reduction(kernels.MAX)),
+    "min_over_time": RangeFunction(reduction(kernels.MIN)),
+    "predict_linear": RangeFunction(floats.predictions),
+    "present_over_time": RangeFunction(floats.presence),
+    "quantile_over_time": RangeFunction(floats.quantiles),
+    "rate": _rate(is_counter=True, is_rate=True),
+    "resets": _events(of_resets=True),
+    "stddev_over_time": RangeFunction(reduction(kernels.STDDEV)),
+    "stdvar_over_time": RangeFunction(reduction(kernels.STDVAR)),
+    "sum_over_time": _folded(kernels.SUM, native.sum_groups),
+    "ts_of_first_over_time": RangeFunction(reduction(kernels.TS_FIRST)),
+    "ts_of_last_over_time": RangeFunction(reduction(kernels.TS_LAST)),
+    "ts_of_max_over_time": RangeFunction(reduction(kernels.TS_MAX)),
+    "ts_of_min_over_time": RangeFunction(reduction(kernels.TS_MIN)),
+}
+
+
+def over(
+    func: str,
+    samples: Samples,
+    windows: Windows,
+    params: list[Float64s],
+    extension: Extension | None = None,
+) -> Mixed:
+    """The cells of a function over samples without stale markers. Starts are used if there.
+
+    extension: of an anchored or smoothed range, whose samples are there without starts.
+    """
+    function, histograms = FUNCTIONS[func], FACTS[func].histograms
+    if extension is not None:
+        assert function.extended is not None, f"BUG: {func} of an extended range"
+        return function.extended(samples, windows, extension)
+    if function.check is not None:
+        function.check(samples, windows, params)
+    if histograms is HistogramUse.ANY or (samples.natives is None and samples.starts is None):
+        return Mixed(*function.floats(samples, windows, params))
+    if histograms is HistogramUse.IGNORED:
+        return mixed.over_floats(function.floats, samples, windows, params)
+    assert function.mixed is not None, f"BUG: {func} of histograms"
+    return function.mixed(samples, windows)
