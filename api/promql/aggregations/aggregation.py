@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -135,8 +136,8 @@ def _stddev(state: _State) -> Float64s:
 ACCUMULATING: dict[str, tuple[Callable[..., None], float, Callable[[_State], Float64s]]] = {
     "sum": (kernels.add_sums, -0.0, _sum),
     "avg": (kernels.add_means, -0.0, _avg),
-    "min": (kernels.add_minima, np.nan, _value),
-    "max": (kernels.add_maxima, np.nan, _value),
+    "min": (partial(kernels.add_extremes, False), np.nan, _value),
+    "max": (partial(kernels.add_extremes, True), np.nan, _value),
     "count": (kernels.add_counts, 0.0, _count),
     "group": (kernels.add_counts, 0.0, _one),
     "stdvar": (kernels.add_variances, 0.0, _stdvar),

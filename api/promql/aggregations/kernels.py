@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from api.promql.parts import compensated
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel
 
@@ -38,9 +39,7 @@ def add_sums(
         for k in range(values.shape[1]):
             x = xs[k]
             s = totals[k]
-            t = s + x
-            rest = (s - t) + x if abs(s) >= abs(x) else (x - t) + s
-            c = 0.0 if abs(t) == np.inf else losses[k] + rest
+            t, c = compensated(x, s, losses[k])
             totals[k] = t if there[k] else s
             losses[k] = c if there[k] else losses[k]
             counts[k] += there[k]
@@ -70,30 +69,21 @@ def add_means(
             n = float(counts[k])
             s = totals[k]
             if not switches[k]:
-                t = s + x
+                t, c = compensated(x, s, losses[k])
                 if n == 1.0 or abs(t) != np.inf:
-                    losses[k] += (s - t) + x if abs(s) >= abs(x) else (x - t) + s
-                    if n == 1.0:
-                        losses[k] = 0.0
+                    losses[k] = 0.0 if n == 1.0 else c
                     totals[k] = t
                     continue
                 switches[k] = True
                 s /= n - 1.0
                 losses[k] /= n - 1.0
             weight = (n - 1.0) / n
-            s, x = weight * s, x / n
-            t = s + x
-            if abs(t) == np.inf:
-                losses[k] = 0.0
-            elif abs(s) >= abs(x):
-                losses[k] = weight * losses[k] + ((s - t) + x)
-            else:
-                losses[k] = weight * losses[k] + ((x - t) + s)
-            totals[k] = t
+            totals[k], losses[k] = compensated(x / n, weight * s, weight * losses[k])
 
 
 @kernel
-def add_minima(
+def add_extremes(
+    largest: bool,
     group: Int64s,
     values: Float64s,
     present: Bools,
@@ -102,35 +92,15 @@ def add_minima(
     count: Int64s,
     switched: Bools,
 ) -> None:
-    """The smallest value; NaN only if there is nothing else. best starts as NaN."""
+    """The largest (or smallest) value; NaN only if there is nothing else. best starts as NaN."""
     for i in range(values.shape[0]):
         g = group[i]
         for k in range(values.shape[1]):
             if present[i, k]:
                 count[g, k] += 1
                 x = values[i, k]
-                if x < best[g, k] or math.isnan(best[g, k]):
-                    best[g, k] = x
-
-
-@kernel
-def add_maxima(
-    group: Int64s,
-    values: Float64s,
-    present: Bools,
-    best: Float64s,
-    unused: Float64s,
-    count: Int64s,
-    switched: Bools,
-) -> None:
-    """The largest value; NaN only if there is nothing else. best starts as NaN."""
-    for i in range(values.shape[0]):
-        g = group[i]
-        for k in range(values.shape[1]):
-            if present[i, k]:
-                count[g, k] += 1
-                x = values[i, k]
-                if x > best[g, k] or math.isnan(best[g, k]):
+                is_further = x > best[g, k] if largest else x < best[g, k]
+                if is_further or math.isnan(best[g, k]):
                     best[g, k] = x
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from api.promql.parts import is_quantile, odd_quantile, ranks_of
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel
 
@@ -43,22 +44,15 @@ def quantile_of(values: Float64s, q: float) -> float:
     Changes the order of `values`.
     """
     n = len(values)
-    if n == 0 or math.isnan(q):
-        return np.nan
-    if q < 0:
-        return -np.inf
-    if q > 1:
-        return np.inf
+    if not is_quantile(q, n):
+        return odd_quantile(q, n)
     nans = 0
     for i in range(n):
         if math.isnan(values[i]):
             values[i] = values[nans]
             values[nans] = np.nan
             nans += 1
-    rank = q * (n - 1)
-    low = int(math.floor(rank))
-    high = min(n - 1, low + 1)
-    weight = rank - math.floor(rank)
+    low, high, weight = ranks_of(q, n)
     numbers = values[nans:]
     below = select_rank(numbers, low - nans) if low >= nans else np.nan
     above = below

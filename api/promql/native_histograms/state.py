@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from api.promql.parts import compensated
 from storage.histograms.buckets import bound_of, reduced_index
 from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, HINT_UNKNOWN
 from storage.histograms.histograms import Columns
@@ -35,14 +36,6 @@ class State(NamedTuple):
     values: Float64s
     lost: Float64s
     bounds: Float64s
-
-
-@float_kernel_part
-def compensated(increment: float, total: float, lost: float) -> tuple[float, float]:
-    """The new total, and what its rounding lost so far."""
-    t = total + increment
-    rest = (total - t) + increment if abs(total) >= abs(increment) else (increment - t) + total
-    return t, 0.0 if abs(t) == np.inf else lost + rest
 
 
 @float_kernel

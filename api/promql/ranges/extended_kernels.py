@@ -10,7 +10,7 @@ The order of floating-point operations is that of Prometheus.
 
 import numpy as np
 
-from api.promql.ranges.kernels import changes_of, resets_of, skip_until
+from api.promql.ranges.kernels import skip_until
 from api.promql.ranges.rates import find_resets
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel, kernel_part
@@ -168,38 +168,6 @@ def extended_rate_windows(
             out[i],
             present[i],
         )
-
-
-@kernel
-def anchored_count_windows(
-    of_resets: bool,
-    offsets: Int64s,
-    timestamps: Int64s,
-    values: Float64s,
-    ends: Int64s,
-    range_ms: int,
-    lookback_ms: int,
-    out: Float64s,
-    present: Bools,
-) -> None:
-    """How often a value changed, or was reset, in each window, the step from the sample before the
-    window included; windows without a sample of their own have no count."""
-    for i in range(len(offsets) - 1):
-        low = inside = high = offsets[i]
-        stop = offsets[i + 1]
-        for k in range(len(ends)):
-            start = ends[k] - range_ms
-            low = skip_until(timestamps, low, stop, start - lookback_ms)
-            inside = skip_until(timestamps, max(low, inside), stop, start)
-            high = skip_until(timestamps, max(low, high), stop, ends[k])
-            if inside >= high:
-                continue
-            first = max(low, inside - 1)
-            if of_resets:
-                out[i, k] = resets_of(values, first, high)
-            else:
-                out[i, k] = changes_of(values, first, high)
-            present[i, k] = True
 
 
 @kernel

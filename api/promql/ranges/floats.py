@@ -15,6 +15,7 @@ from api.promql.errors import ExecutionError
 from api.promql.ranges import kernels
 from api.promql.ranges.quantiles import quantile_windows
 from api.promql.ranges.rates import rate_windows
+from api.promql.ranges.reductions import PRESENT
 from api.promql.ranges.windows import Windows
 from api.promql.vectors.cells import Cells, empty_cells
 from storage.kernels.arrays import Float64s
@@ -125,7 +126,7 @@ def smooth(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
     return out, present
 
 
-presence = reduction(kernels.PRESENT)
+presence = reduction(PRESENT)
 
 
 def out_of_quantile_range(q: Float64s) -> Float64s:

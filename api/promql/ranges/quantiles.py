@@ -13,7 +13,8 @@ import math
 
 import numpy as np
 
-from api.promql.ranges.kernels import quantile_of, skip_until, sort_numbers
+from api.promql.ranges.kernels import skip_until
+from api.promql.ranges.reductions import quantile_of, sort_numbers
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel, kernel_part
 

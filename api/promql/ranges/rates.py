@@ -44,6 +44,21 @@ def stretched(
     return (sampled + before + after) / sampled
 
 
+@float_kernel_part
+def stretched_from_start(
+    between_ms: float, sampled_ms: float, after_ms: float, distances: float
+) -> float:
+    """Like stretched, of a counter that is known to have been zero at a time inside the window.
+
+    between_ms: from the first to the last sample, 0 if there is only one; sampled_ms: from that
+    time to the last sample. Nothing is stretched to before it, nor behind a single sample.
+    """
+    average = between_ms / 1000.0 / max(distances, 1.0)
+    sampled, after = sampled_ms / 1000.0, after_ms / 1000.0
+    after = average / 2.0 if after >= average * 1.1 else after
+    return (sampled + after) / sampled
+
+
 @float_kernel
 def find_resets(values: Float64s, resets: Int64s) -> int:
     """Write the positions of the values below the one before; returns how many there are."""

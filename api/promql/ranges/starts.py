@@ -7,6 +7,7 @@ nothing has to be guessed about the time before the first sample: the counter wa
 
 import numpy as np
 
+from api.promql.ranges.rates import stretched, stretched_from_start
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel, float_kernel_part
 
@@ -61,41 +62,6 @@ def started_change(values: Float64s, anew: Bools, low: int, high: int) -> float:
 
 
 @float_kernel
-def started_factor(
-    first: float,
-    change: float,
-    edges: tuple[int, int, int, int],
-    window: tuple[int, int],
-    distances: int,
-) -> float:
-    """By how much a change grows when stretched to the window, in the order of rate_kernels.
-
-    edges: times of the first and last sample, the start if it is within the window (else 0), and
-    whether it is; window: its start and end.
-    """
-    first_ms, last_ms, start_ms, started = edges
-    average = 0.0
-    if distances > 0:
-        average = (last_ms - first_ms) / 1000.0 / distances
-    begin_ms = start_ms if started else first_ms
-    sampled = (last_ms - begin_ms) / 1000.0
-    before = 0.0
-    if not started:
-        before = (first_ms - window[0]) / 1000.0
-    after = (window[1] - last_ms) / 1000.0
-    threshold = average * 1.1
-    if before >= threshold:
-        before = average / 2.0
-    if started:
-        before = 0.0
-    if after >= threshold:
-        after = average / 2.0
-    if not started and change > 0 and first >= 0:
-        before = min(before, sampled * (first / change))
-    return (sampled + before + after) / sampled
-
-
-@float_kernel
 def started_rate_windows(
     is_rate: bool,
     offsets: Int64s,
@@ -134,8 +100,14 @@ def started_rate_windows(
             change = started_change(values, anew, low, high)
             if started:
                 change += values[low]
-            edges = (timestamps[low], timestamps[high - 1], starts[low], 1 if started else 0)
-            factor = started_factor(values[low], change, edges, (begin, ends[k]), high - low - 1)
+            first_ms, last_ms, distances = timestamps[low], timestamps[high - 1], high - low - 1
+            between, after = float(last_ms - first_ms), float(ends[k] - last_ms)
+            if started:
+                sampled = float(last_ms - starts[low])
+                factor = stretched_from_start(between, sampled, after, distances)
+            else:
+                before = float(first_ms - begin)
+                factor = stretched(True, values[low], change, before, between, after, distances)
             if is_rate:
                 factor = factor / seconds
             out[i, k] = change * factor

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.promql.native_histograms import arithmetic as native
-from api.promql.ranges import extended, floats, kernels, mixed
+from api.promql.ranges import extended, floats, mixed, reductions
 from api.promql.ranges.extended import ExtendedFunction, Extension
 from api.promql.ranges.floats import FloatFunction, reduction
 from api.promql.ranges.mixed import Mixed, MixedFunction
@@ -63,32 +63,32 @@ def _events(*, of_resets: bool) -> RangeFunction:
 
 FUNCTIONS: dict[str, RangeFunction] = {
     "absent_over_time": RangeFunction(floats.presence),
-    "avg_over_time": _folded(kernels.AVG, native.avg_groups),
+    "avg_over_time": _folded(reductions.AVG, native.avg_groups),
     "changes": _events(of_resets=False),
-    "count_over_time": RangeFunction(reduction(kernels.COUNT)),
+    "count_over_time": RangeFunction(reduction(reductions.COUNT)),
     "delta": _rate(is_counter=False, is_rate=False),
-    "deriv": RangeFunction(reduction(kernels.DERIV, needed=2)),
+    "deriv": RangeFunction(reduction(reductions.DERIV, needed=2)),
     "double_exponential_smoothing": RangeFunction(floats.smooth, check=floats.check_factors),
-    "first_over_time": _picked(kernels.FIRST, is_first=True),
-    "idelta": _instant(kernels.IDELTA, is_rate=False),
+    "first_over_time": _picked(reductions.FIRST, is_first=True),
+    "idelta": _instant(reductions.IDELTA, is_rate=False),
     "increase": _rate(is_counter=True, is_rate=False),
-    "irate": _instant(kernels.IRATE, is_rate=True),
-    "last_over_time": _picked(kernels.LAST, is_first=False),
-    "mad_over_time": RangeFunction(reduction(kernels.MAD)),
-    "max_over_time": RangeFunction(reduction(kernels.MAX)),
-    "min_over_time": RangeFunction(reduction(kernels.MIN)),
+    "irate": _instant(reductions.IRATE, is_rate=True),
+    "last_over_time": _picked(reductions.LAST, is_first=False),
+    "mad_over_time": RangeFunction(reduction(reductions.MAD)),
+    "max_over_time": RangeFunction(reduction(reductions.MAX)),
+    "min_over_time": RangeFunction(reduction(reductions.MIN)),
     "predict_linear": RangeFunction(floats.predictions),
     "present_over_time": RangeFunction(floats.presence),
     "quantile_over_time": RangeFunction(floats.quantiles),
     "rate": _rate(is_counter=True, is_rate=True),
     "resets": _events(of_resets=True),
-    "stddev_over_time": RangeFunction(reduction(kernels.STDDEV)),
-    "stdvar_over_time": RangeFunction(reduction(kernels.STDVAR)),
-    "sum_over_time": _folded(kernels.SUM, native.sum_groups),
-    "ts_of_first_over_time": RangeFunction(reduction(kernels.TS_FIRST)),
-    "ts_of_last_over_time": RangeFunction(reduction(kernels.TS_LAST)),
-    "ts_of_max_over_time": RangeFunction(reduction(kernels.TS_MAX)),
-    "ts_of_min_over_time": RangeFunction(reduction(kernels.TS_MIN)),
+    "stddev_over_time": RangeFunction(reduction(reductions.STDDEV)),
+    "stdvar_over_time": RangeFunction(reduction(reductions.STDVAR)),
+    "sum_over_time": _folded(reductions.SUM, native.sum_groups),
+    "ts_of_first_over_time": RangeFunction(reduction(reductions.TS_FIRST)),
+    "ts_of_last_over_time": RangeFunction(reduction(reductions.TS_LAST)),
+    "ts_of_max_over_time": RangeFunction(reduction(reductions.TS_MAX)),
+    "ts_of_min_over_time": RangeFunction(reduction(reductions.TS_MIN)),
 }
 
 

@@ -40,21 +40,31 @@ def newest_cells(samples: Samples, times: Int64s, lookback_ms: int, what: int) -
     There is none if that sample is a stale marker or older than the lookback.
     """
     values, present = empty_cells(samples.series_count, len(times))
-    if what == START or (what in (VALUE, INFO_TIMESTAMP) and samples.natives is not None):
-        positions = np.empty(values.shape, np.int64)
-        sample_kernels.latest_positions(
+    if what == VALUE and samples.natives is None:
+        sample_kernels.latest_values(
             samples.offsets,
             samples.timestamps,
             samples.values,
             times,
             lookback_ms,
-            positions,
+            values,
             present,
         )
-        return _picked(samples, positions, present, what)
-    latest = sample_kernels.latest_values if what == VALUE else sample_kernels.latest_timestamps
-    latest(samples.offsets, samples.timestamps, samples.values, times, lookback_ms, values, present)
-    return values, present, None
+        return values, present, None
+    positions = np.zeros(values.shape, np.int64)
+    sample_kernels.latest_positions(
+        samples.offsets,
+        samples.timestamps,
+        samples.values,
+        times,
+        lookback_ms,
+        positions,
+        present,
+    )
+    is_time = what == TIMESTAMP or (what == INFO_TIMESTAMP and samples.natives is None)
+    if is_time:
+        return (samples.timestamps[positions] / 1000 if len(samples) else values), present, None
+    return _picked(samples, positions, present, what)
 
 
 def _picked(samples: Samples, positions: Int64s, present: Bools, what: int) -> MixedCells:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.promql.ranges.rates import stretched
+from api.promql.ranges.rates import stretched, stretched_from_start
 from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel
@@ -177,11 +177,8 @@ def stretch_factors(
         after = float(end - timestamps[last])
         between = float(timestamps[last] - timestamps[low])
         if plan.beginnings[cell] & STARTED:
-            average = between / 1000.0 / max(last - low, 1)
-            right = after / 1000.0
-            right = average / 2.0 if right >= average * 1.1 else right
-            sampled = (timestamps[last] - starts[low]) / 1000.0
-            factors[cell] = (sampled + 0.0 + right) / sampled
+            sampled = float(timestamps[last] - starts[low])
+            factors[cell] = stretched_from_start(between, sampled, after, last - low)
         else:
             first, change = firsts[low], changes[cell]
             factors[cell] = stretched(counter, first, change, before, between, after, last - low)

@@ -1,67 +1,9 @@
-"""The arithmetic of single windows; test_over_time has the twins of whole functions."""
-
-import math
+"""The edges of windows, and what is counted between them."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from api.promql.ranges import kernels
-from tests.twins.promql import ranges as naive
-
-FLOATS = st.floats(allow_nan=True, allow_infinity=True)
-
-
-def same(a: float, b: float) -> bool:
-    return (math.isnan(a) and math.isnan(b)) or a == b
-
-
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=30))
-def test_sum_equals_its_twin(values: list[float]) -> None:
-    window = list(enumerate(values))
-    expected = naive.total(window)
-    got = kernels.sum_of(np.array(values, float), 0, len(values))
-    assert same(got, 0.0 if expected is None else expected)
-
-
-def test_sum_keeps_what_rounding_loses() -> None:
-    assert kernels.sum_of(np.array([1.0, 1e100, 1.0, -1e100]), 0, 4) == 2.0
-
-
-@pytest.mark.parametrize(
-    ("values", "mean"),
-    [
-        ([5.0], 5.0),
-        ([1e308, 1e308, 1e308], 1e308),
-        ([-1.7e308, -1.7e308], -1.7e308),
-        ([math.inf, 1.0], math.inf),
-        ([math.inf, -math.inf], math.nan),
-        ([1.0, math.nan], math.nan),
-    ],
-)
-def test_mean_does_not_overflow(values: list[float], mean: float) -> None:
-    got = kernels.mean_of(np.array(values), 0, len(values))
-    assert same(got, mean) or got == pytest.approx(mean)
-
-
-@given(st.lists(FLOATS, max_size=20))
-def test_numbers_are_sorted_with_nan_first(values: list[float]) -> None:
-    array = np.array(values, float)
-    kernels.sort_numbers(array)
-    nans = sum(map(math.isnan, values))
-    assert np.isnan(array[:nans]).all()
-    assert array[nans:].tolist() == sorted(v for v in values if not math.isnan(v))
-
-
-@given(
-    st.lists(st.floats(-1e9, 1e9) | st.just(math.nan), max_size=20),
-    st.floats(-0.5, 1.5) | st.just(math.nan),
-)
-def test_quantile_equals_its_twin(values: list[float], q: float) -> None:
-    array = np.array(values, float)
-    kernels.sort_numbers(array)
-    assert same(kernels.quantile_of(q, array, len(array)), naive.quantile(q, values))
 
 
 @pytest.mark.parametrize(
@@ -72,3 +14,13 @@ def test_skip_until_is_above_the_bound(
     positions: int, stop: int, bound: int, expected: int
 ) -> None:
     assert kernels.skip_until(np.array([10, 20, 30]), positions, stop, bound) == expected
+
+
+@pytest.mark.parametrize(("anchored_ms", "last"), [(0, 1.0), (5, 1.0), (6, 2.0), (99, 2.0)])
+def test_events_are_counted_but_for_that_of_the_first_sample(anchored_ms: int, last: float) -> None:
+    timestamps, events = np.array([0, 10, 20, 30]), np.ones(4, np.bool_)
+    ends, offsets = np.array([-1, 10, 30]), np.array([0, 4])
+    out, present = np.zeros((1, 3)), np.zeros((1, 3), np.bool_)
+    kernels.count_events(offsets, timestamps, events, ends, 15, anchored_ms, out, present)
+    assert present.tolist() == [[False, True, True]]
+    assert out[present].tolist() == [1.0, last]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.promql.vectors import kernels as sample_kernels
-from api.promql.vectors.cells import empty_cells, fresh_between
+from api.promql.vectors.cells import TIMESTAMP, empty_cells, fresh_between, newest_cells
 from storage.kernels.stale import STALE_NAN, is_stale
 from tests.makers.memory_store import float_samples_of
 from tests.twins.promql import ranges as naive
@@ -31,9 +31,8 @@ def test_latest_equals_its_twin(all_series: list[Window], times: list[int]) -> N
     samples = float_samples_of(all_series)
     args = (samples.offsets, samples.timestamps, samples.values, np.array(times, np.int64))
     values, present = empty_cells(len(all_series), len(times))
-    seconds, also_present = empty_cells(len(all_series), len(times))
     sample_kernels.latest_values(*args, LOOKBACK_MS, values, present)
-    sample_kernels.latest_timestamps(*args, LOOKBACK_MS, seconds, also_present)
+    seconds, also_present, _ = newest_cells(samples, args[-1], LOOKBACK_MS, TIMESTAMP)
     assert (present == also_present).all()
     for i, one in enumerate(all_series):
         for k, time in enumerate(times):
