@@ -22,9 +22,9 @@ from api.promql.syntax.parser import parse
 from api.promql.vectors.value import Result, Vector
 from storage.histograms.histograms import Parts, parts_of
 from tests.makers.memory_store import MemoryStore
+from tests.makers.promql.mixed_expressions import MixedSource
 from tests.makers.promql.series import Grid
-from tests.mixed_expressions import MixedSource
-from tests.naive_mixed import NaiveMixed
+from tests.twins.promql.mixed import NaiveMixed
 from tests.twins.promql.native_histograms import Plain, parts_of_plain
 from tests.twins.promql.vectors import Key, key_of
 

@@ -9,7 +9,8 @@ from storage.histograms.columns import HINT_GAUGE, HINT_NOT_RESET, HINT_RESET, H
 from storage.histograms.hints import CHUNK_RANGE_MS, filled_hints, hints_after
 from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.stale import STALE_NAN
-from tests.twins.promql.native_histograms import COUNTS, continues, grown, is_reset, parts, plain_of
+from tests.makers.promql.histograms import COUNTS, grown, parts
+from tests.twins.promql.native_histograms import continues, is_reset, plain_of
 
 UNKNOWN, RESET, NOT_RESET, GAUGE = HINT_UNKNOWN, HINT_RESET, HINT_NOT_RESET, HINT_GAUGE
 

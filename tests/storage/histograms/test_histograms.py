@@ -15,7 +15,7 @@ from storage.histograms.histograms import (
     parts_of,
     take,
 )
-from tests.twins.promql.native_histograms import flat, parts
+from tests.makers.promql.histograms import flat, parts
 
 
 def read(h: Histograms) -> list[object]:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from storage.histograms.columns import CUSTOM_SCHEMA, HINT_NOT_RESET, HINT_RESET
 from storage.histograms.histograms import Parts, from_parts
 from storage.histograms.resets import detect_resets
-from tests.twins.promql.native_histograms import COUNTS, grown, is_reset, parts, plain_of
+from tests.makers.promql.histograms import COUNTS, grown, parts
+from tests.twins.promql.native_histograms import is_reset, plain_of
 
 
 def resets(before: Parts, after: Parts) -> bool:

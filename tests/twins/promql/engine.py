@@ -30,8 +30,6 @@ from api.promql.syntax.nodes import (
     children,
     without_parens,
 )
-from api.promql.vectors.names import DUPLICATE_LABELSET
-from storage.kernels.stale import STALE_NAN_BITS
 from tests.makers.memory_store import matches
 from tests.twins.promql import aggregation as naive_aggregation
 from tests.twins.promql import functions as naive_functions
@@ -39,7 +37,14 @@ from tests.twins.promql import info as naive_info
 from tests.twins.promql import ranges as naive_ranges
 from tests.twins.promql.operators import COMPARISONS, SETS, TRIMS, duration_ms, operate
 from tests.twins.promql.rows import Row, bits_of, drop_names, merge, rows_of_steps, samples_at
-from tests.twins.promql.vectors import Key, Labels, key_of, naive_binary, naive_set
+from tests.twins.promql.vectors import (
+    DUPLICATE_LABELSET,
+    Key,
+    Labels,
+    key_of,
+    naive_binary,
+    naive_set,
+)
 
 Stored = tuple[Labels, list[tuple[int, float]]]
 Value = list[Row] | list[float] | str
@@ -363,7 +368,7 @@ def is_extended(selector: VectorSelector) -> bool:
 
 
 def is_marker(value: float) -> bool:
-    return bits_of(value) == STALE_NAN_BITS
+    return bits_of(value) == naive_ranges.STALE_NAN_BITS
 
 
 def is_vector(node: Node) -> bool:

@@ -11,16 +11,14 @@ from api.promql.errors import ExecutionError
 from api.promql.go_format import format_open_metrics
 from api.promql.syntax.nodes import Call, MatrixSelector, Node, VectorSelector
 from tests.twins.promql import ranges as naive_ranges
-from tests.twins.promql.labels import ordered, relabelled
-from tests.twins.promql.rows import Row, Sample, drop_names, rows_of_steps, samples_at
-from tests.twins.promql.vectors import (
-    Key,
-    Labels,
+from tests.twins.promql.classic_histograms import (
     divide,
-    key_of,
     naive_bucket_fraction,
     naive_bucket_quantile,
 )
+from tests.twins.promql.labels import ordered, relabelled
+from tests.twins.promql.rows import Row, Sample, drop_names, rows_of_steps, samples_at
+from tests.twins.promql.vectors import Key, Labels, key_of
 
 if TYPE_CHECKING:
     from tests.twins.promql.engine import Naive

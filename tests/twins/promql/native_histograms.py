@@ -7,23 +7,18 @@ compared bit for bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-import numpy as np
-from hypothesis import strategies as st
+from storage.histograms.histograms import Parts
 
-from storage.histograms.buckets import bound_of
-from storage.histograms.columns import (
-    CUSTOM_SCHEMA,
-    HINT_GAUGE,
-    HINT_NOT_RESET,
-    HINT_RESET,
-    HINT_UNKNOWN,
-    Histograms,
-)
-from storage.histograms.histograms import Parts, from_parts, parts_of
+# What Prometheus writes for histograms with bounds of their own, and says of counter resets.
+CUSTOM_SCHEMA = -53
+HINT_UNKNOWN, HINT_RESET, HINT_NOT_RESET, HINT_GAUGE = range(4)
+LARGEST = 1.7976931348623157e308
+# The square root of 2, that of it, and so on: Prometheus' bounds are products of these, which are
+# not always the nearest floats.
+ROOTS = ((2.0**0.25) ** 2, *(2.0**2.0**-k for k in range(2, 9)))
 
 Pair = list[float]  # a number, and what its roundings lost
 
@@ -102,6 +97,18 @@ def parts_of_plain(p: Plain, divisor: float = 1.0, *, exact: bool = False) -> Pa
         p.bounds,
         p.hint,
     )
+
+
+def bound_of(index: int, schema: int) -> float:
+    """The upper bound of an exponential bucket: 2 ** (index / 2**schema)."""
+    whole, part = (index * 2**-schema, 0) if schema < 0 else divmod(index, 2**schema)
+    if whole >= 1024:
+        return LARGEST if (whole, part) == (1024, 0) else math.inf
+    share = 0.5
+    for k in range(max(schema, 0)):
+        if part >> (schema - 1 - k) & 1:
+            share *= ROOTS[k]
+    return math.ldexp(share, whole + 1)
 
 
 # --- arithmetic -----------------------------------------------------------------------------------
@@ -294,199 +301,3 @@ def continues(before: Plain, p: Plain) -> bool:
         for new, old in zip(p.sides, before.sides, strict=True)
         for index, (count, _) in old.items()
     )
-
-
-# --- reading --------------------------------------------------------------------------------------
-
-
-def limits_of(p: Plain, index: int) -> tuple[float, float]:
-    if not p.custom:
-        return bound_of(index - 1, p.schema), bound_of(index, p.schema)
-    edges = [-math.inf, *p.bounds, math.inf]
-    return edges[index], edges[index + 1]
-
-
-def lines_of(p: Plain) -> list[tuple[float, float, float]]:
-    """The buckets as (lower, upper, count), ascending."""
-    lines = []
-    for index, (count, _) in sorted(p.negative.items(), reverse=True):
-        inner, outer = limits_of(p, index)
-        lines.append((-outer, -max(inner, p.threshold) if inner > 0 else 0.0, count))
-    if p.zero[0] > 0:
-        lines.append((-p.threshold, p.threshold, p.zero[0]))
-    for index, (count, _) in sorted(p.positive.items()):
-        lower, upper = limits_of(p, index)
-        lines.append((max(lower, p.threshold) if lower > 0 else lower, upper, count))
-    return lines
-
-
-def zero_limits(p: Plain, lower: float, upper: float) -> tuple[float, float]:
-    """A bucket around zero belongs to the only side there is."""
-    if p.positive and not p.negative:
-        return 0.0, upper
-    if p.negative and not p.positive:
-        return lower, 0.0
-    return lower, upper
-
-
-def quantile(p: Plain, q: float) -> float:
-    total, has_nan = p.count[0], math.isnan(p.sum[0])
-    if not 0 <= q <= 1:
-        return math.nan if math.isnan(q) else math.copysign(math.inf, q)
-    if total == 0:
-        return math.nan
-    forward = has_nan or q < 0.5
-    rank = q * total if forward else (1 - q) * total
-    seen, bucket = 0.0, (0.0, 0.0, 0.0)
-    for bucket in lines_of(p) if forward else reversed(lines_of(p)):
-        seen += bucket[2]
-        if seen >= rank:
-            break
-    lower, upper, here = bucket
-    if p.custom and lower == -math.inf:
-        if upper <= 0:
-            return upper
-        lower = 0.0
-    elif p.custom and upper == math.inf:
-        return lower
-    elif not p.custom and lower < 0 < upper:
-        lower, upper = zero_limits(p, lower, upper)
-    seen = min(seen, total)
-    if seen < rank:
-        return math.nan if has_nan else upper
-    rank = rank - (seen - here) if forward else seen - rank
-    share = rank / here if here else math.nan
-    if p.custom or lower <= 0 <= upper:
-        return lower + (upper - lower) * share
-    small, large = math.log2(abs(lower)), math.log2(abs(upper))
-    if lower > 0:
-        return 2.0 ** (small + (large - small) * share)
-    return -(2.0 ** (large + (small - large) * (1 - share)))
-
-
-def log_below(value: float, lower: float, upper: float) -> float:
-    small, large = math.log2(abs(lower)), math.log2(abs(upper))
-    at = math.log2(abs(value))
-    return (at - small) / (large - small) if value > 0 else 1 - (at - large) / (small - large)
-
-
-def fraction(p: Plain, lower: float, upper: float) -> float:
-    total = p.count[0]
-    if total == 0 or math.isnan(lower) or math.isnan(upper):
-        return math.nan
-    if lower >= upper:
-        return 0.0
-    known = total
-    if math.isnan(p.sum[0]):
-        known = 0.0
-        for _, _, count in lines_of(p):
-            known += count
-
-    def rank_of(value: float) -> float:
-        rank = 0.0
-        for start, end, count in lines_of(p):
-            around = start <= 0 <= end
-            low, high = zero_limits(p, start, end) if around else (start, end)
-            if low >= value:
-                return rank
-            if high > value:
-                if low == -math.inf:
-                    return count
-                if p.custom or around:
-                    return rank + count * (value - low) / (high - low)
-                return rank + count * log_below(value, low, high)
-            rank += count
-        return known
-
-    return (min(rank_of(upper), known) - min(rank_of(lower), known)) / total
-
-
-def variance(p: Plain) -> float:
-    mean = p.sum[0] / p.count[0]
-    total = [0.0, 0.0]
-    for lower, upper, count in lines_of(p):
-        middle = 0.0
-        if p.custom:
-            middle = (upper + lower) / 2.0
-        elif not lower <= 0 <= upper:
-            middle = math.copysign(math.sqrt(upper * lower), upper)
-        delta = middle - mean
-        kahan(count * delta * delta, total)
-    return (total[0] + total[1]) / p.count[0]
-
-
-# --- inputs ---------------------------------------------------------------------------------------
-
-COUNTS = st.one_of(
-    st.integers(1, 20).map(float), st.floats(0.001, 1e6), st.sampled_from([1e100, 1e-100])
-)
-HINTS = st.sampled_from([HINT_UNKNOWN, HINT_RESET, HINT_NOT_RESET, HINT_GAUGE])
-BOUNDS = st.lists(st.sampled_from([-5.0, -1.0, 0.0, 0.5, 1.0, 2.5, 10.0]), unique=True).map(sorted)
-
-
-def sides(low: int, high: int) -> st.SearchStrategy[list[tuple[int, float]]]:
-    return st.dictionaries(st.integers(low, high), COUNTS, max_size=8).map(
-        lambda buckets: sorted(buckets.items())
-    )
-
-
-@st.composite
-def exponential(draw: st.DrawFn) -> Parts:
-    return Parts(
-        draw(st.integers(-2, 4)),
-        draw(COUNTS),
-        draw(st.floats(-1e6, 1e6)),
-        draw(st.sampled_from([0.0, 0.001, 0.5, 1.0, 1.5, 3.0])),
-        draw(st.one_of(st.just(0.0), COUNTS)),
-        draw(sides(-6, 12)),
-        draw(sides(-6, 12)),
-        (),
-        draw(HINTS),
-    )
-
-
-@st.composite
-def customary(draw: st.DrawFn) -> Parts:
-    bounds = draw(BOUNDS)
-    return Parts(
-        CUSTOM_SCHEMA,
-        draw(COUNTS),
-        draw(st.floats(-1e6, 1e6)),
-        positive=draw(sides(0, len(bounds))),
-        bounds=bounds,
-        hint=draw(HINTS),
-    )
-
-
-def parts() -> st.SearchStrategy[Parts]:
-    return st.one_of(exponential(), customary())
-
-
-def grown(p: Parts, amounts: Iterable[float]) -> Parts:
-    """A histogram that may come after p in a series of a counter."""
-    more = list(amounts)
-    positive = [(i, c + more[0]) for i, c in p.positive]
-    return Parts(
-        p.schema,
-        p.count + more[1],
-        p.sum,
-        p.zero_threshold,
-        p.zero_count + more[2],
-        positive,
-        p.negative,
-        p.bounds,
-        p.hint,
-    )
-
-
-def same(got: Histograms, row: int, wanted: Parts) -> None:
-    """Assert that a row is this histogram, bit for bit."""
-    assert flat(parts_of(got, row)) == flat(parts_of(from_parts([wanted]), 0))
-
-
-def flat(p: Parts) -> tuple[object, ...]:
-    numbers = [p.count, p.sum, p.zero_threshold, p.zero_count]
-    numbers += [c for _, c in (*p.positive, *p.negative)] + list(p.bounds)
-    indexes = [i for i, _ in p.positive], [i for i, _ in p.negative]
-    bits = np.array([0.0 if v == 0 else v for v in numbers]).view(np.uint64).tolist()
-    return (p.schema, p.hint, indexes, bits)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from api.promql.errors import ExecutionError
 from api.promql.syntax.nodes import DurationExpr
-from tests.twins.promql.vectors import divide
+from tests.twins.promql.classic_histograms import divide
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "==": lambda a, b: a == b,

@@ -3,6 +3,9 @@
 import math
 from collections.abc import Callable
 
+# The NaN that ends a series until its next sample.
+STALE_NAN_BITS = 0x7FF0000000000002
+
 Window = list[tuple[int, float]]
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from api.promql.errors import ExecutionError
-from api.promql.vectors.names import DUPLICATE_LABELSET
-from tests.twins.promql.vectors import Key, Labels, key_of
+from tests.twins.promql.vectors import DUPLICATE_LABELSET, Key, Labels, key_of
 
 NAMES = ("__name__", "__type__", "__unit__")
 Sample = tuple[Labels, float, bool]

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.promql.functions import classic_kernels as kernels
-from tests.twins.promql.vectors import (
+from tests.twins.promql.classic_histograms import (
     naive_almost_equal,
     naive_bucket_fraction,
     naive_bucket_quantile,
-    show,
 )
+from tests.twins.promql.vectors import show
 
 INF, NAN = math.inf, math.nan
 BUCKETS = st.lists(

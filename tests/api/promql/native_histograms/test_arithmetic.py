@@ -19,19 +19,15 @@ from storage.histograms.columns import (
     Histograms,
 )
 from storage.histograms.histograms import Parts, from_parts, parts_of
+from tests.makers.promql.histograms import customary, exponential, flat, parts, same
 from tests.twins.promql.native_histograms import (
     Incompatible,
     Plain,
     add_to,
     coarser,
-    customary,
-    exponential,
-    flat,
     mean_of,
-    parts,
     parts_of_plain,
     plain_of,
-    same,
     sum_of,
 )
 

@@ -12,15 +12,9 @@ from api.promql.native_histograms import arithmetic as native
 from api.promql.native_histograms.values import fractions
 from storage.histograms.columns import CUSTOM_SCHEMA, Histograms
 from storage.histograms.histograms import Parts, from_parts, parts_of
-from tests.twins.promql.native_histograms import (
-    Plain,
-    exponential,
-    flat,
-    limits_of,
-    log_below,
-    parts,
-    plain_of,
-)
+from tests.makers.promql.histograms import exponential, flat, parts
+from tests.twins.promql.native_histograms import Plain, plain_of
+from tests.twins.promql.native_values import limits_of, log_below
 
 BOTH = Parts(
     0,

@@ -10,14 +10,9 @@ from hypothesis import strategies as st
 from api.promql.native_histograms import values as native_values
 from storage.histograms.columns import CUSTOM_SCHEMA
 from storage.histograms.histograms import Parts, from_parts
-from tests.twins.promql.native_histograms import (
-    fraction,
-    lines_of,
-    parts,
-    plain_of,
-    quantile,
-    variance,
-)
+from tests.makers.promql.histograms import parts
+from tests.twins.promql.native_histograms import plain_of
+from tests.twins.promql.native_values import fraction, lines_of, quantile, variance
 
 ROW = np.array([0])
 POSITIVE = Parts(0, 12.0, 100.0, 0.001, 2.0, [(0, 2), (1, 3), (3, 1), (4, 4)])

@@ -14,12 +14,12 @@ from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, Natives
 from storage.histograms.histograms import Parts, from_parts, parts_of
 from storage.histograms.resets import detect_resets
 from storage.samples.samples import Samples
+from tests.makers.promql.histograms import parts
 from tests.twins.promql.native_histograms import (
     Plain,
     add_to,
     coarser,
     is_reset,
-    parts,
     parts_of_plain,
     plain_of,
     scale,

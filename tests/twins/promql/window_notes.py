@@ -7,8 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 from api.promql.go_format import quote
-from storage.histograms.columns import HINT_GAUGE
-from tests.twins.promql.native_histograms import Plain, add_to
+from tests.twins.promql.native_histograms import HINT_GAUGE, Plain, add_to
 
 Cell = float | Plain | None
 Sample = tuple[int, float | Plain]

@@ -1,4 +1,4 @@
-"""Random series of floats and native histograms, and expressions that naive_mixed can evaluate."""
+"""Random series of floats and native histograms, and expressions for the twin `mixed`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The binary operators of naive_mixed, and what becomes of the labels of its rows."""
+"""The binary operators of `mixed`, and what becomes of the labels of its rows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from copy import deepcopy
 
 from api.promql.errors import ExecutionError
 from api.promql.syntax.nodes import Node, Paren, Subquery
-from api.promql.vectors.names import DUPLICATE_LABELSET
-from storage.histograms.columns import HINT_GAUGE, HINT_NOT_RESET, HINT_RESET
-from tests.naive_window_notes import COLLISION, RECONCILED, Cell, plus, scaled
-from tests.naive_windows import same_plain
-from tests.twins.promql.native_histograms import Incompatible, Plain
+from tests.twins.promql.native_histograms import (
+    HINT_GAUGE,
+    HINT_NOT_RESET,
+    HINT_RESET,
+    Incompatible,
+    Plain,
+)
 from tests.twins.promql.operators import operate
+from tests.twins.promql.vectors import DUPLICATE_LABELSET
+from tests.twins.promql.window_notes import COLLISION, RECONCILED, Cell, plus, scaled
+from tests.twins.promql.windows import same_plain
 
 Labels = dict[str, str]
 Row = tuple[Labels, list[Cell]]

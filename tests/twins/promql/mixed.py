@@ -1,7 +1,7 @@
 """A slow evaluator of series of floats and native histograms, with all that is said of them.
 
 It goes step by step and sample by sample, as Prometheus does, and keeps of each text the place
-where it was said last. Histograms are those of naive_native; windows are in naive_windows.
+where it was said last. Histograms are those of `native_histograms`; windows are in `windows`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from api.promql.syntax.nodes import (
     VectorSelector,
     children,
 )
-from tests import naive_extended, naive_windows
 from tests.makers.memory_store import MemoryStore
-from tests.naive_mixed_aggregation import aggregate
-from tests.naive_mixed_operators import (
+from tests.twins.promql import extended as naive_extended
+from tests.twins.promql import windows as naive_windows
+from tests.twins.promql.mixed_aggregation import aggregate
+from tests.twins.promql.mixed_operators import (
     COMPARED,
     WRONG_QUANTILE,
     Labels,
@@ -40,16 +41,17 @@ from tests.naive_mixed_operators import (
     start_of,
     unnamed,
 )
-from tests.naive_nan import is_nan_excluded, nan_note
-from tests.naive_window_notes import (
+from tests.twins.promql.nan import is_nan_excluded, nan_note
+from tests.twins.promql.native_histograms import Plain
+from tests.twins.promql.native_values import fraction, quantile
+from tests.twins.promql.window_notes import (
     Cell,
     Notes,
     Reach,
     Said,
     Window,
 )
-from tests.naive_windows import window_of
-from tests.twins.promql.native_histograms import Plain, fraction, quantile
+from tests.twins.promql.windows import window_of
 
 SORT = "sort is ineffective for range queries since results are always ordered by labels"
 

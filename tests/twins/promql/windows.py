@@ -1,6 +1,6 @@
 """Windows of floats and native histograms: what range functions make and say of them.
 
-The rules are those of Prometheus, sample by sample; histograms are those of naive_native.
+The rules are those of Prometheus, sample by sample; histograms are those of `native_histograms`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,26 @@ import math
 from collections.abc import Sequence
 from copy import deepcopy
 
-from storage.histograms.columns import HINT_GAUGE, HINT_NOT_RESET, HINT_RESET, HINT_UNKNOWN
-from storage.kernels.stale import STALE_NAN_BITS
 from tests.makers.memory_store import Timed
 from tests.makers.native_points import NativePoint
-from tests.naive_extended import extended
-from tests.naive_window_notes import (
+from tests.twins.promql import ranges as naive_ranges
+from tests.twins.promql.extended import extended
+from tests.twins.promql.native_histograms import (
+    HINT_GAUGE,
+    HINT_NOT_RESET,
+    HINT_RESET,
+    HINT_UNKNOWN,
+    Incompatible,
+    Plain,
+    add_to,
+    is_reset,
+    mean_of,
+    parts_of_plain,
+    plain_of,
+    sum_of,
+)
+from tests.twins.promql.rows import bits_of
+from tests.twins.promql.window_notes import (
     COLLISION,
     IGNORED,
     MIXED,
@@ -28,18 +42,6 @@ from tests.naive_window_notes import (
     quoted,
     scaled,
 )
-from tests.twins.promql import ranges as naive_ranges
-from tests.twins.promql.native_histograms import (
-    Incompatible,
-    Plain,
-    add_to,
-    is_reset,
-    mean_of,
-    parts_of_plain,
-    plain_of,
-    sum_of,
-)
-from tests.twins.promql.rows import bits_of
 
 OF_FLOATS = ("max_over_time", "min_over_time", "stddev_over_time", "mad_over_time", "deriv")
 
@@ -75,7 +77,7 @@ def window_of(samples: Window, end: int, range_ms: int) -> Window:
 
 
 def is_stale(value: float | Plain) -> bool:
-    return isinstance(value, float) and bits_of(value) == STALE_NAN_BITS
+    return isinstance(value, float) and bits_of(value) == naive_ranges.STALE_NAN_BITS
 
 
 # --- arithmetic -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The aggregations of naive_mixed, sample by sample in the order of the rows."""
+"""The aggregations of `mixed`, sample by sample in the order of the rows."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from api.promql.errors import ExecutionError
 from api.promql.syntax.nodes import Aggregate
-from storage.histograms.columns import HINT_NOT_RESET, HINT_RESET
-from tests import naive_windows
-from tests.naive_mixed_operators import WRONG_QUANTILE, Row, go, is_native, start_of
-from tests.naive_window_notes import COLLISION, RECONCILED, SCHEMAS, Cell, quoted
-from tests.twins.promql.native_histograms import Plain
+from tests.twins.promql import windows as naive_windows
+from tests.twins.promql.mixed_operators import WRONG_QUANTILE, Row, go, is_native, start_of
+from tests.twins.promql.native_histograms import HINT_NOT_RESET, HINT_RESET, Plain
+from tests.twins.promql.window_notes import COLLISION, RECONCILED, SCHEMAS, Cell, quoted
 
 if TYPE_CHECKING:
-    from tests.naive_mixed import NaiveMixed
+    from tests.twins.promql.mixed import NaiveMixed
 
 IGNORED = "ignored histogram in {} aggregation"
 

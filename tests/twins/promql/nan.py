@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from tests.twins.promql.native_histograms import Plain, lines_of
+from tests.twins.promql.native_histograms import Plain
+from tests.twins.promql.native_values import lines_of
 
 
 def is_nan_excluded(p: Plain) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN
-from tests.naive_window_notes import (
+from tests.twins.promql import ranges as naive_ranges
+from tests.twins.promql.native_histograms import HINT_GAUGE, HINT_UNKNOWN, Plain, is_reset
+from tests.twins.promql.window_notes import (
     MIXED,
     RECONCILED,
     SCHEMAS,
@@ -17,8 +18,6 @@ from tests.naive_window_notes import (
     quoted,
     scaled,
 )
-from tests.twins.promql import ranges as naive_ranges
-from tests.twins.promql.native_histograms import Plain, is_reset
 
 
 def between(
