@@ -61,8 +61,7 @@ def newest_cells(samples: Samples, times: Int64s, lookback_ms: int, what: int) -
         positions,
         present,
     )
-    is_time = what == TIMESTAMP or (what == INFO_TIMESTAMP and samples.natives is None)
-    if is_time:
+    if what == TIMESTAMP or (what == INFO_TIMESTAMP and samples.natives is None):
         return (samples.timestamps[positions] / 1000 if len(samples) else values), present, None
     return _picked(samples, positions, present, what)
 

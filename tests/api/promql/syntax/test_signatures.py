@@ -1,18 +1,26 @@
 """The tables of functions and aggregations."""
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from api.promql.aggregations.aggregation import ACCUMULATING, OF_ALL_ROWS, OF_TEXT
 from api.promql.aggregations.native import FOLDS
+from api.promql.engine import Engine
 from api.promql.evaluator import OF_NODES
+from api.promql.features import Features
 from api.promql.functions.table import CALLS
+from api.promql.options import EngineOptions
 from api.promql.ranges.table import FUNCTIONS as RANGE_FUNCTIONS
 from api.promql.syntax import signatures
 from api.promql.syntax.nodes import ValueType
 from api.promql.syntax.signatures import AGGREGATORS, FUNCTIONS, HistogramUse
+from api.promql.vectors.value import Vector
+from tests.makers.memory_store import MemoryStore
+from tests.makers.native_points import NativePoint
 
 S, V, M, T = ValueType.SCALAR, ValueType.VECTOR, ValueType.MATRIX, ValueType.STRING
 
@@ -86,6 +94,57 @@ def test_functions_over_ranges_are_what_their_row_says(name: str) -> None:
     facts, function = FUNCTIONS[name], RANGE_FUNCTIONS[name]
     assert (function.mixed is not None) == (facts.histograms is HistogramUse.TAKEN)
     assert (function.extended is not None) == (facts.anchored or facts.smoothed)
+
+
+ARGUMENTS = {
+    "histogram_quantiles": '{x}, "q", 0.5',
+    "label_join": '{x}, "n", "-", "a"',
+    "label_replace": '{x}, "n", "$1", "a", "(.*)"',
+    "sort_by_label": '{x}, "a"',
+    "sort_by_label_desc": '{x}, "a"',
+    "info": "{x}",
+}
+OF_ROWS = sorted(
+    name
+    for name, facts in FUNCTIONS.items()
+    if facts.returns is V and not facts.of_absence and {V, M} & {*facts.args}
+)
+
+
+def call_of(name: str, metric: str) -> str:
+    wanted = {S: "0.5", V: "{x}", M: "{x}[5m]"}
+    arguments = ARGUMENTS.get(name) or ", ".join(wanted[arg] for arg in FUNCTIONS[name].args)
+    return f"{name}({arguments.format(x=metric)})"
+
+
+@pytest.fixture(scope="module")
+def answer() -> Callable[[str], list[dict[str, str]]]:
+    store = MemoryStore()
+    counts = (1.0, 2.0, 4.0)
+    store.write({"__name__": "f", "a": "1"}, [(i * 60_000, c) for i, c in enumerate(counts)])
+    natives = [NativePoint(count=c, sum=c, positive=((1, c),)) for c in counts]
+    store.write({"__name__": "n", "a": "1"}, [(i * 60_000, p) for i, p in enumerate(natives)])
+    features = Features(experimental_functions=True, use_start_timestamps=True)
+    engine = Engine(EngineOptions(threads=1), features)
+
+    def ask(text: str) -> list[dict[str, str]]:
+        value = engine.instant_query(store, text, 120_000).value
+        assert isinstance(value, Vector)
+        return [value.labels.labelset(i) for i in np.flatnonzero(value.present[:, 0]).tolist()]
+
+    return ask
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_rows_say_what_becomes_of_names_and_histograms(
+    name: str, answer: Callable[[str], list[dict[str, str]]]
+) -> None:
+    facts = FUNCTIONS[name]
+    of_floats, of_natives = answer(call_of(name, "f")), answer(call_of(name, "n"))
+    assert bool(of_natives) == (facts.histograms is not HistogramUse.IGNORED)
+    assert bool(of_floats) != name.startswith("histogram_")
+    for labels in of_floats + of_natives:
+        assert ("__name__" in labels) == facts.keeps_name
 
 
 NAMES = {*FUNCTIONS, *AGGREGATORS}
