@@ -21,9 +21,7 @@ from api.promql.options import EngineOptions
 from api.promql.syntax.nodes import ValueType
 from api.promql.syntax.signatures import (
     AGGREGATORS,
-    ANCHORED_FUNCTIONS,
     FUNCTIONS,
-    SMOOTHED_FUNCTIONS,
     Signature,
 )
 from storage.histograms.columns import NO_HISTOGRAM, Histograms, Natives
@@ -74,8 +72,8 @@ def queries() -> Iterator[str]:
             param = "" if aggregator.param is None else f"{argument(aggregator.param, name)}, "
             for grouping in ("", "by (a)", "without (a)"):
                 yield f"{aggregator.name} {grouping} ({param}{name})"
-        yield from (f"{f}({name}[30s] anchored)" for f in ANCHORED_FUNCTIONS)
-        yield from (f"{f}({name}[30s] smoothed)" for f in SMOOTHED_FUNCTIONS)
+        yield from (f"{f}({name}[30s] anchored)" for f, s in FUNCTIONS.items() if s.anchored)
+        yield from (f"{f}({name}[30s] smoothed)" for f, s in FUNCTIONS.items() if s.smoothed)
     of_ranges = (f for f in FUNCTIONS.values() if ValueType.MATRIX in f.args)
     yield from (call_of(function, STARTED) for function in of_ranges)
     yield from OTHERS
