@@ -35,6 +35,7 @@ from receiver.limits.limits import LimitsInForce, TenantLimits, read_limits
 from receiver.metrics import ReceiverMetrics
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
+from receiver.settings.algorithms import tenant_algorithms
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.listen_address import bind, parse_listen_address
 from receiver.settings.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
@@ -52,12 +53,10 @@ from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
 from storage.database import Database, Policy
-from storage.dedup.algorithm import Algorithm, parse_algorithm
-from storage.errors import TenantError
+from storage.dedup.algorithm import Algorithm
 from storage.kernels.memory import keep_freed_memory
 from storage.read.replicas.watch import WatchedLabels
 from storage.refusals.ledger import RejectLedger
-from storage.tenants.tenant import parse_tenant
 
 logger = logging.getLogger(__name__)
 
@@ -150,15 +149,7 @@ def check(config: Config) -> Features:
 
 def replica_defaults(options: DedupOptions) -> ReplicaDefaults:
     """What the API needs to know of replicas. Raises ConfigError."""
-    tenants: dict[str, Algorithm] = {}
-    for text in options.tenant_algorithms:
-        tenant, sign, name = text.partition("=")
-        try:
-            if not sign or parse_tenant(tenant) in tenants:
-                raise ValueError("one TENANT=ALGORITHM for a tenant is expected")
-            tenants[tenant] = parse_algorithm(name)
-        except (ValueError, TenantError) as error:
-            raise ConfigError(f"dedup.tenant-algorithms: got {text!r}; {error}") from error
+    tenants = tenant_algorithms(options.tenant_algorithms)
     return ReplicaDefaults(
         options.replica_labels, options.cluster_labels, Algorithm(options.algorithm), tenants
     )

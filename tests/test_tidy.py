@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("receiver", "storage", "api")
 PROGRAMS = ("compose", "load-tests")
 FUNCTION_LINES_MAX = 70
-FILE_LINES_MAX = 600
+FILE_LINES_MAX = 400
 PACKAGE_MODULES_MAX = 20
 PARAMETERS_MAX = 5
 
