@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from api.promql.errors import QueryError
 from storage import errors as storage_errors
 
-# Of Prometheus 3; `unavailable` differs: 500 would tell clients that asking again is pointless.
+# Of Prometheus 3; `unavailable` differs: 500 would say to clients that asking again is pointless.
 STATUS_OF_KIND = {
     "bad_data": 400,
     "execution": 422,
@@ -46,7 +46,7 @@ class Unavailable(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a client is told about an error."""
+    """What a client learns of an error."""
 
     kind: str
     text: str
@@ -61,7 +61,7 @@ def invalid_parameter(name: str, cause: object) -> BadData:
 
 
 def classify(error: Exception) -> Failure:
-    """The failure that an exception stands for; `internal` for one that nobody foresaw."""
+    """The failure that an exception stands for; `internal` for an unforeseen one."""
     match error:
         case ApiError():
             return Failure(error.kind, str(error))

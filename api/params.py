@@ -234,7 +234,7 @@ def report_params(params: Params, *, now_ms: int) -> SeriesParams:
 
 
 def wanted_rejects(params: Params) -> Wanted:
-    """Which refusals to tell of; raises BadData."""
+    """Which refusals to report; raises BadData."""
     try:
         matcher_sets = parse_selectors(params.all("match[]"))
     except BadData as error:

@@ -114,5 +114,5 @@ def parse_integer(text: str) -> int:
 
 
 def seconds_of(ms: int | None) -> float | None:
-    """A time or duration as answers tell it; None if it is not known."""
+    """A time or duration as answers state it; None if it is not known."""
     return None if ms is None else ms / 1000

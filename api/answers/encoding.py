@@ -115,7 +115,7 @@ def encode_result(
     stats: dict[str, Any] | None = None,
     origins: Origins | None = None,
 ) -> Iterator[Buffer]:
-    """The answer to a query. A limit keeps that many series. With origins, each series also tells
+    """The answer to a query. A limit keeps that many series. With origins, each series also states
     the replicas that its points came from; its points are then encoded at once."""
     warnings = result.warnings
     value = result.value
@@ -169,7 +169,7 @@ class Block:
     """The points of successive series; series i of `samples` is row first_row + i of the value.
 
     continues: the first series has points in the block before; unfinished: the last in the next.
-    origins: the number of each point's replica; empty if replicas are not told, else no series is
+    origins: the number of each point's replica; empty if replicas are not stated, else no series is
     cut.
     """
 

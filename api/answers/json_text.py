@@ -29,7 +29,7 @@ HISTOGRAM_BYTES_MAX = 48  # {"count":,"sum":,"buckets":[]}
 LINE_BYTES_MAX = 8  # ,[0,]
 
 # The points of many series have the same times. So many of their texts are kept, each in a place
-# that the time tells, and copied by words.
+# that follows from the time, and copied by words.
 KEPT_TIMES_BITS = 9
 KEPT_BYTES = 40  # ,[-9223309901257974.999," is 25 long
 KEPT_WORDS = 4
@@ -196,8 +196,8 @@ def write_series(
     """Series with their points, each with a comma in front; series i has points
     offsets[i]:offsets[i+1].
 
-    kept_texts: KEPT_TEXTS_BYTES to work in. origins: for each point, which of the objects tells its
-    replica; empty if that is not told. single: each series has one point, written as `value`.
+    kept_texts: KEPT_TEXTS_BYTES to work in. origins: for each point, which of the objects names its
+    replica; empty if none is stated. single: each series has one point, written as `value`.
     continues: the first series was begun in an earlier call. unfinished: the last one goes on in a
     later call.
     """
@@ -269,7 +269,7 @@ def write_histograms(
 ) -> None:
     """Native histograms as objects: number i is out[starts[i]:starts[i + 1]].
 
-    Histogram i has the bucket lines offsets[i]:offsets[i + 1], of which codes tell whose bounds
+    Histogram i has the bucket lines offsets[i]:offsets[i + 1], of which codes say whose bounds
     belong to the bucket. The numbers are its count and sum, then lower bound, upper bound and
     count of each line, one histogram behind the other.
     """
@@ -325,7 +325,7 @@ def write_mixed_series(
 ) -> Place:
     """Like write_series, of whole series with native histograms among their points.
 
-    objects: for each point which histogram it is, or -1. A series tells its floats first, then its
+    objects: for each point which histogram it is, or -1. A series has its floats first, then its
     histograms; its replicas are those of the points in this order.
     """
     text, source = out.ctypes.data, object_texts.ctypes.data

@@ -1,4 +1,4 @@
-"""The endpoint that tells the exemplars behind a query."""
+"""The endpoint that returns the exemplars behind a query."""
 
 from collections.abc import Iterator
 

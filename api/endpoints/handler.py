@@ -29,7 +29,7 @@ class Turn:
     _ended: bool = False
 
     def cancelled(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether no one waits for the answer any more."""
         return self._ended or self.client_left()
 
     def end(self) -> None:

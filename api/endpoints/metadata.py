@@ -90,7 +90,7 @@ def kind_of(asked: Hashable, call: Call, params: SeriesParams) -> Hashable:
 def metadata_data(
     families: Mapping[str, Sequence[Description]], params: MetadataParams
 ) -> dict[str, list[dict[str, str]]]:
-    """What the metadata endpoint tells of the first families, by name."""
+    """What the metadata endpoint returns of the first families, by name."""
     names = sorted(families)
     if params.limit >= 0:
         names = names[: params.limit]
@@ -105,7 +105,7 @@ def metadata_data(
 
 
 def build_info() -> dict[str, str]:
-    """What status/buildinfo tells. There are no `features`: they would announce a ruler."""
+    """What status/buildinfo returns. There are no `features`: they would announce a ruler."""
     built = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
     return {
         "version": PROMETHEUS_VERSION,

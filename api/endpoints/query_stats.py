@@ -1,4 +1,4 @@
-"""The statistics of a query as answers tell them, in the form of Prometheus."""
+"""The statistics of a query as answers state them, in the form of Prometheus."""
 
 from typing import Any
 

@@ -43,7 +43,7 @@ class ReplicaHandlers:
 
 
 def stopper(turn: Turn) -> Callable[[], bool]:
-    """Whether the turn's time is over or nobody waits for the answer."""
+    """Whether the turn's time is over or no one waits for the answer."""
     deadline = time.monotonic() + turn.timeout_ms / 1000
     return lambda: turn.cancelled() or time.monotonic() > deadline
 

@@ -2,7 +2,7 @@
 
 A text appears once, however many series and steps caused it, with a place in the query: that of the
 operator evaluated last among those that made it. The order in which operators are evaluated here is
-nobody's promise (rows are computed late, in blocks, by several threads), so it is the tree that
+not guaranteed (rows are computed late, in blocks, by several threads), so it is the tree that
 says which of them is the last. Texts come without prefix and position; both are added here.
 """
 

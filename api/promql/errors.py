@@ -55,7 +55,7 @@ class QueryTimeout(QueryError):
 
 
 class QueryCanceled(QueryError):
-    """The query was given up because nobody waits for its answer."""
+    """The query was given up because no one waits for its answer."""
 
     kind = "canceled"
 

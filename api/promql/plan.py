@@ -129,7 +129,7 @@ class Frame:
     lookback_ms: int
     subquery_step_ms: int
     depth_max: int
-    counters_differ: bool = False  # the storage tells counters from other series
+    counters_differ: bool = False  # the storage distinguishes counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class _Visit:
 
     counter: whether the function or aggregation above it, with no binary operator between, sees
     the resets of counters. counted: whether only counts and sums of its histograms matter, as far
-    as such functions above it can tell.
+    as such functions above it can see.
     """
 
     node: Node

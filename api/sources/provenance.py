@@ -1,6 +1,6 @@
 """Provenance: which replica each sample of an answer came from.
 
-It is told of plain selectors only, whose answers consist of samples as they are. The query is
+It is reported for plain selectors only, whose answers consist of samples as they are. The query is
 evaluated twice over one and the same selection, the second time with the number of the replica in
 place of every value: both answers then have the same rows, and the same samples in them.
 """

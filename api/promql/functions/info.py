@@ -53,7 +53,7 @@ def enrich(context: Context, base: Vector, info: Vector, selector: InfoSelector)
     info = _of_rows(info, _identified(base.labels, ~is_info, info.labels))
     _check_floats(info)
     base_target, info_target, targets = _targets(base.labels, info.labels)
-    # Info series are not enriched themselves: theirs is one more target, about which none tells.
+    # Info series are not enriched themselves: theirs is one more target, which none describes.
     base_target = np.where(is_info, targets, base_target)
     choices = _choose(context, base, info, info_target, targets + 1)
     pairing = pair_rows(base_target, choices.target, targets + 1)

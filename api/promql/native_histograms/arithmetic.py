@@ -41,7 +41,7 @@ class Notes:
 
     incompatible: exponential buckets met custom ones. reconciled_add, reconciled_sub: custom bounds
     differed and only the common ones are left. hint_conflict: one histogram claims to follow a
-    counter reset, another claims not to. If incompatible, the others may tell only a part.
+    counter reset, another claims not to. If incompatible, the others may say only a part.
     """
 
     incompatible: Bools

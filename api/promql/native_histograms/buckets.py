@@ -97,7 +97,7 @@ def quantile_of_row(c: Columns, row: int, q: float, buckets: Float64s) -> tuple[
     """(the q-quantile, NAN_RESULT or NAN_SKEW or 0); buckets is scratch.
 
     The rank is counted from the nearer end, but from the lower one if there may be NaN
-    observations, which only a NaN sum can tell of. Where no bucket reaches the rank, as with
+    observations, which only a NaN sum can reveal. Where no bucket reaches the rank, as with
     negative counts, it is the upper bound of the last one. There is no skew if the buckets hold all
     observations: infinite ones of both signs make the sum NaN, too.
     """

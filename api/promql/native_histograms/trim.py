@@ -1,7 +1,7 @@
 """The kernel of `</` and `>/`: native histograms without the observations above or below a bound.
 
 A bucket with the bound inside is cut: how much of it stays is interpolated. The count and the sum
-of what stays are estimated anew, from the middles of the buckets, as soon as anything is cut off;
+of what stays are estimated again, from the middles of the buckets, as soon as anything is cut off;
 before that the histogram stays as it was.
 """
 

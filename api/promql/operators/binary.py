@@ -138,7 +138,7 @@ def _combine(context: Context, node: Binary, many: Side, one: Side, pairing: Pai
     b, there_too = _gather(one.vector, pairing.one)
     mixed = many.vector.natives is not None or one.vector.natives is not None
     sides = _operand(a, many, pairing.many), _operand(b, one, pairing.one)
-    # A gathered matrix is nobody else's; a second one would cost more than the operator.
+    # A gathered matrix is used here only; a second one would cost more than the operator.
     scratch = next(
         (own for own, side in ((a, many), (b, one)) if own is not side.vector.values), None
     )

@@ -120,7 +120,7 @@ def note_non_counters(context: Context, place: Place, vector: Vector) -> None:
 def _non_counter_text(name: str, kind: str, *, by_type: bool) -> str:
     """The info about a metric, or "" if it may well be a counter.
 
-    A series without a type is judged by its name: senders of remote write 1.0 tell no types.
+    A series without a type is judged by its name: senders of remote write 1.0 state no types.
     """
     if not name:
         return ""

@@ -1,7 +1,7 @@
 """Kernels of anchored and smoothed selectors, which look beyond the edges of their windows.
 
 Samples come as CSR columns without stale markers. A window (start, end] is extended by the lookback
-to the left, and to the right as well if it is smoothed: what lies there serves to tell the value at
+to the left, and to the right as well if it is smoothed: what lies there serves to find the value at
 the edges. An anchored window takes the sample before an edge as it is; a smoothed one interpolates
 between the samples on both sides of it. Windows never move back, so their edges only move forward.
 

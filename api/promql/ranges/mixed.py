@@ -135,7 +135,7 @@ def _mask(result: Mixed, places: Int64s) -> Bools:
 
 
 def find_events(samples: Samples, *, of_resets: bool) -> Bools:
-    """Where a sample differs from the one before in its series, or begins anew."""
+    """Where a sample differs from the one before in its series, or restarts."""
     values = samples.values
     events = np.zeros(len(samples), np.bool_)
     if len(samples) == 0:
@@ -161,7 +161,7 @@ def find_events(samples: Samples, *, of_resets: bool) -> Bools:
 
 
 def new_starts(samples: Samples) -> tuple[Bools, Bools]:
-    """Where a sample's start says that it begins anew, and where it overlaps the one before."""
+    """Where a sample's start says that it restarts, and where it overlaps the one before."""
     anew, overlap = np.zeros(len(samples), np.bool_), np.zeros(len(samples), np.bool_)
     if samples.starts is not None:
         find_new_starts(samples.offsets, samples.timestamps, samples.starts, anew, overlap)

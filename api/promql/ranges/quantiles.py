@@ -2,7 +2,7 @@
 
 A window differs from the one before it by a few samples at its ends. So its values are kept in an
 ordered copy, from which what leaves is taken out and into which what comes is put; where nearly
-all of them change, the copy is sorted anew.
+all of them change, the copy is sorted again.
 
 Invariants of an ordered copy:
 * NaN stands before all numbers, as Prometheus sorts it, and all NaN have the same bits.

@@ -1,7 +1,7 @@
-"""Counters that tell when they began: resets by start timestamps, and rates that know them.
+"""Counters that state when they began: resets by start timestamps, and rates that know them.
 
 A start timestamp says since when a sample counts. One between two samples means that the counter
-began anew between them, although its value may not have fallen. One within the window means that
+restarted between them, although its value may not have fallen. One within the window means that
 nothing has to be guessed about the time before the first sample: the counter was zero there.
 """
 
@@ -17,7 +17,7 @@ def starts_anew(before_ms: int, start_before_ms: int, time_ms: int, start_ms: in
     """Whether a counter began after the sample before; its start is 0 if unknown.
 
     A start at the very time of the sample before is that of the next interval of a delta, unless
-    that sample's own start is unknown: then it only means that nobody knows when it began.
+    that sample's own start is unknown: then it only means that no one knows when it began.
     """
     if start_ms == 0 or start_ms >= time_ms:
         return False
@@ -43,7 +43,7 @@ def overlaps(before_ms: int, start_before_ms: int, start_ms: int) -> bool:
 def find_new_starts(
     offsets: Int64s, timestamps: Int64s, starts: Int64s, anew: Bools, overlap: Bools
 ) -> None:
-    """Where samples begin anew after the one before in their series, and where they overlap it."""
+    """Where counters restart after the sample before in their series, and where they overlap it."""
     for i in range(len(offsets) - 1):
         for j in range(offsets[i] + 1, offsets[i + 1]):
             before, start_before = timestamps[j - 1], starts[j - 1]

@@ -62,7 +62,7 @@ class _Open:
 class DurationParser:
     """Parses one duration expression.
 
-    where, expected: how a syntax error anywhere in the expression is told.
+    where, expected: how a syntax error anywhere in the expression is reported.
     """
 
     tokens: TokenStream

@@ -1,4 +1,4 @@
-"""The check of regular expressions: RE2 decides, and its errors are told in Go's words.
+"""The check of regular expressions: RE2 decides, and its errors are put in Go's words.
 
 Go's regexp package and RE2 read the same syntax; they differ in error texts and in \\C, which Go
 does not have.

@@ -25,7 +25,7 @@ from storage.samples.samples import Samples
 Cells = tuple[Float64s, Bools]
 MixedCells = tuple[Float64s, Bools, Natives | None]
 
-# INFO_TIMESTAMP tells, as natives, which samples are histograms.
+# INFO_TIMESTAMP states, as natives, which samples are histograms.
 VALUE, TIMESTAMP, START, INFO_TIMESTAMP = range(4)
 _EVER_MS = 1 << 62
 
@@ -37,7 +37,7 @@ def empty_cells(rows: int, steps: int) -> Cells:
 def newest_cells(samples: Samples, times: Int64s, lookback_ms: int, what: int) -> MixedCells:
     """The newest sample of each series at each time: its value, timestamp or start in seconds.
 
-    There is none if that sample is a stale marker or older than the lookback.
+    A cell is empty if that sample is a stale marker or older than the lookback.
     """
     values, present = empty_cells(samples.series_count, len(times))
     if what == VALUE and samples.natives is None:

@@ -19,7 +19,7 @@ def latest_values(
     out: Float64s,
     present: Bools,
 ) -> None:
-    """The newest sample in (time - lookback, time] of each series; a stale marker there is none.
+    """The newest sample in (time - lookback, time] of each series; a stale marker counts as none.
 
     times never decrease.
     """

@@ -1,4 +1,4 @@
-"""The kernels that tell which native histograms an anchored or smoothed window is made of.
+"""The kernels that say which native histograms an anchored or smoothed window is made of.
 
 Where the edges of the windows are, and what of a counter's resets is made up for, is the same as
 for floats (extended_kernels). An edge has a sample of its own, or lies between two: its share is
