@@ -11,7 +11,14 @@ from dataclasses import replace
 import numpy as np
 
 from storage.dedup.dedup import Algorithm, dedup
-from storage.histograms.columns import HINT_UNKNOWN, NO_HISTOGRAM, Bounds, Buckets, Histograms
+from storage.histograms.columns import (
+    HINT_UNKNOWN,
+    NO_HISTOGRAM,
+    Bounds,
+    Buckets,
+    Histograms,
+    Natives,
+)
 from storage.kernels.arrays import Bools
 from storage.kernels.stale import STALE_NAN, is_stale
 from storage.samples.samples import Samples
@@ -46,7 +53,7 @@ def with_histograms(samples: Samples, chosen: Bools) -> Samples:
         np.zeros(len(counts), np.int8), hints, counts, counts, zeros, zeros, buckets, buckets,
         Bounds(none, np.zeros(0)),
     )  # fmt: skip
-    return replace(samples, rows=rows, histograms=found)
+    return replace(samples, natives=Natives(found, rows))
 
 
 def deduped(
