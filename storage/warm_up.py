@@ -32,7 +32,7 @@ from storage.segments.exemplars import label_maps
 from storage.segments.reader import Rows, cut_runs, join_runs, merge
 from storage.segments.runs import strictly_ascending
 from storage.series.index import TenantIndex
-from storage.series.table import Entry, SeriesTable
+from storage.series.table import Registration, SeriesTable
 from storage.shard.elections import Elections
 from storage.tenants.rules import HaRules, TenantRules
 
@@ -55,7 +55,7 @@ def write_and_read() -> None:
     LateIndex(Side(np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.uint64))).with_room(
         1, FIRST_SLOTS
     )
-    table.resolve(batch, 2, Entry(room=lambda wanted: 0))
+    table.resolve(batch, 2, Registration(room=lambda wanted: 0))
     symbols = symbol_batch(batch)
     table.resolve(symbols, 1)
     for refused in (batch, symbols):
@@ -77,7 +77,7 @@ def write_and_read() -> None:
 def elect_replicas(table: SeriesTable, batch: Batch) -> None:
     """What a request of two replicas does, of which one is to be kept."""
     rules = TenantRules(ha=HaRules("__name__", "r", 1))
-    entry = Entry(rules, replicas=np.zeros(batch.series_count, np.uint64))
+    entry = Registration(rules, replicas=np.zeros(batch.series_count, np.uint64))
     refs = table.resolve(batch, 3, entry)
     elections = Elections(SMALL.series_max)
     elections.judge(

@@ -98,7 +98,7 @@ def ordered_blocks(labels: LabelFrame, rows: int) -> Iterator[tuple[int, LabelFr
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
+class SampleReplicas:
     """The row of `replicas` that each sample of a result came from.
 
     numbers: [rows, steps] of a vector, read only where a sample is present; [samples] of a matrix.
@@ -113,7 +113,7 @@ def encode_result(
     *,
     limit: int = 0,
     stats: dict[str, Any] | None = None,
-    origins: Origins | None = None,
+    origins: SampleReplicas | None = None,
 ) -> Iterator[Buffer]:
     """The answer to a query. A limit keeps that many series. With origins, each series also states
     the replicas that its points came from; its points are then encoded at once."""
@@ -140,7 +140,7 @@ def encode_result(
 
 
 def encode_blocks(
-    value: Vector | Matrix, result: Result, *, rows: int, origins: Origins | None = None
+    value: Vector | Matrix, result: Result, *, rows: int, origins: SampleReplicas | None = None
 ) -> Iterator[Buffer]:
     """The first `rows` series of a value, with commas between them."""
     numbers = None if origins is None else origins.numbers
@@ -335,7 +335,7 @@ def warm_encoder() -> None:
     labels = LabelFrame.from_dicts(symbols, [{"a": "b"}, {}])
     values = np.array([[0.5], [1 / 3]])
     vector = Vector(labels, values, np.ones(values.shape, np.bool_))
-    origins = Origins(labels, np.zeros(values.shape, np.int32))
+    origins = SampleReplicas(labels, np.zeros(values.shape, np.int32))
     for _ in encode_result(Result(vector, np.zeros(1, np.int64), is_range=True), origins=origins):
         pass
     histograms = from_parts([Parts(count=3.0, sum=1 / 3, positive=[(1, 3.0)])])

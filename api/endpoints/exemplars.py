@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from api.answers.exemplars import encode_exemplars
-from api.endpoints.handler import NOTHING, Call, Job, Turn
+from api.endpoints.handler import NOTHING, Call, Job, Slot
 from api.errors import BadData
 from api.params import exemplar_params
 from api.promql.engine import Engine
@@ -32,7 +32,7 @@ class ExemplarHandlers:
         if not matcher_sets:
             return NOTHING
 
-        def run(turn: Turn) -> Iterator[bytes]:
+        def run(turn: Slot) -> Iterator[bytes]:
             querier = self._source.querier(call.tenants, params.replicas)
             found = querier.exemplars(matcher_sets, params.start_ms, params.end_ms)
             yield from encode_exemplars(found)

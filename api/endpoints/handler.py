@@ -17,7 +17,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Turn:
+class Slot:
     """The right of one request to be computed; asked from its thread.
 
     timeout_ms: what is left for the computing; queued_seconds: how long the request waited.
@@ -43,7 +43,7 @@ class Job:
     kind: jobs of the same kind cost about the same; None: nothing is known of that.
     """
 
-    run: Callable[[Turn], Iterator[Buffer]]
+    run: Callable[[Slot], Iterator[Buffer]]
     timeout_ms: int | None = None
     kind: Hashable = None
 

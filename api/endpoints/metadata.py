@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from api.answers.encoding import Buffer, encode_data, encode_labelsets, encode_texts
-from api.endpoints.handler import Call, Job, Turn
+from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.label_names import unescape_label_name
 from api.params import (
     MetadataParams,
@@ -37,7 +37,7 @@ class MetadataHandlers:
         """The label names of the selected series."""
         params = series_params(call.params)
 
-        def run(turn: Turn) -> Iterator[bytes]:
+        def run(turn: Slot) -> Iterator[bytes]:
             labels = self._querier(call, params).series(*params.selection)
             yield encode_texts(list(labels.names), limit=params.limit)
 
@@ -48,7 +48,7 @@ class MetadataHandlers:
         name = unescape_label_name(call.path["name"])
         params = series_params(call.params)
 
-        def run(turn: Turn) -> Iterator[bytes]:
+        def run(turn: Slot) -> Iterator[bytes]:
             labels = self._querier(call, params).series(*params.selection)
             yield encode_texts(labels.values_of(name), limit=params.limit)
 
@@ -58,7 +58,7 @@ class MetadataHandlers:
         """The label sets of the selected series."""
         params = series_params(call.params, required=True)
 
-        def run(turn: Turn) -> Iterator[Buffer]:
+        def run(turn: Slot) -> Iterator[Buffer]:
             labels = self._querier(call, params).series(*params.selection)
             yield from encode_labelsets(labels, limit=params.limit)
 
@@ -68,7 +68,7 @@ class MetadataHandlers:
         """The types, help texts and units of metric families."""
         params = metadata_params(call.params)
 
-        def run(turn: Turn) -> Iterator[bytes]:
+        def run(turn: Slot) -> Iterator[bytes]:
             querier = self._source.querier(call.tenants, NO_REPLICAS)
             yield encode_data(metadata_data(querier.metadata(params.family), params))
 

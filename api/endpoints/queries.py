@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from api.answers.encoding import Buffer, encode_result
-from api.endpoints.handler import Call, Job, Turn
+from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.query_stats import statistics
 from api.params import (
     QueryParams,
@@ -27,7 +27,7 @@ from api.sources.provenance import check_plain, with_origins
 from api.sources.queriers import QuerierSource
 
 # Evaluates a query over a querier.
-Evaluate = Callable[[Queryable, Turn, Measured], Result]
+Evaluate = Callable[[Queryable, Slot, Measured], Result]
 
 
 class QueryHandlers:
@@ -49,7 +49,7 @@ class QueryHandlers:
         time_ms = instant_time_ms(call.params, now_ms=self._now_ms())
         params = query_params(call.params)
 
-        def evaluate(querier: Queryable, turn: Turn, meter: Measured) -> Result:
+        def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
             return self._engine.instant_query(
                 querier,
                 params.text,
@@ -68,7 +68,7 @@ class QueryHandlers:
         params = query_params(call.params)
         self._source.limits(call.tenants).check_length(times.start_ms, times.end_ms)
 
-        def evaluate(querier: Queryable, turn: Turn, meter: Measured) -> Result:
+        def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
             return self._engine.range_query(
                 querier,
                 params.text,
@@ -94,13 +94,13 @@ class QueryHandlers:
         kind = (*kind, call.tenants, params)
         return Job(partial(self._run, call, params, evaluate), params.timeout_ms, kind)
 
-    def _out_of_time(self, text: str, turn: Turn) -> Iterator[Buffer]:
+    def _out_of_time(self, text: str, turn: Slot) -> Iterator[Buffer]:
         """The end of a query that has no time. That its text is wrong is found before."""
         self._engine.parse(text)
         raise QueryTimeout("query timed out in query execution")
 
     def _run(
-        self, call: Call, params: QueryParams, evaluate: Evaluate, turn: Turn
+        self, call: Call, params: QueryParams, evaluate: Evaluate, turn: Slot
     ) -> Iterator[Buffer]:
         querier = self._source.querier(call.tenants, params.replicas)
         origins = None

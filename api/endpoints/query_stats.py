@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from api.endpoints.handler import Turn
+from api.endpoints.handler import Slot
 from api.endpoints.sample_counts import SampleCounter
 from api.promql.engine import Measured
 from api.promql.vectors.value import Result
 from storage.kernels.arrays import Int64s
 
 
-def statistics(turn: Turn, meter: Measured, result: Result, *, per_step: bool) -> dict[str, Any]:
+def statistics(turn: Slot, meter: Measured, result: Result, *, per_step: bool) -> dict[str, Any]:
     """Times in seconds, and counts of samples; with per_step those of each step, too."""
     return {
         "timings": timings(turn, meter),
@@ -17,7 +17,7 @@ def statistics(turn: Turn, meter: Measured, result: Result, *, per_step: bool) -
     }
 
 
-def timings(turn: Turn, meter: Measured) -> dict[str, float]:
+def timings(turn: Slot, meter: Measured) -> dict[str, float]:
     """What the query took: waiting for its turn, then reading, evaluating and sorting."""
     return {
         "evalTotalTime": meter.total_s,

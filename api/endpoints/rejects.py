@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from api.answers.encoding import encode_data
-from api.endpoints.handler import Call, Job, Turn
+from api.endpoints.handler import Call, Job, Slot
 from api.params import wanted_rejects
 from api.promql.go_format import format_g
 from api.times import seconds_of
@@ -29,7 +29,7 @@ class RejectHandlers:
         """The refusals of the request's tenants, newest first, and the counts of all."""
         wanted = wanted_rejects(call.params)
 
-        def run(turn: Turn) -> Iterator[bytes]:
+        def run(turn: Slot) -> Iterator[bytes]:
             extract = self._ledger.extract(call.tenants, wanted)
             yield encode_data(
                 {

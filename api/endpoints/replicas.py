@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from api.answers.encoding import encode_data
-from api.endpoints.handler import Call, Job, Turn
+from api.endpoints.handler import Call, Job, Slot
 from api.params import report_params
 from api.sources.queriers import QuerierSource
 from api.times import seconds_of
@@ -26,7 +26,7 @@ class ReplicaHandlers:
         params = report_params(call.params, now_ms=self._now_ms())
         wishes = replace(params.replicas, dedup=True)
 
-        def run(turn: Turn) -> Iterator[bytes]:
+        def run(turn: Slot) -> Iterator[bytes]:
             stopped = stopper(turn)
             groups = [
                 group_data(tenant, group)
@@ -42,7 +42,7 @@ class ReplicaHandlers:
         return Job(run)
 
 
-def stopper(turn: Turn) -> Callable[[], bool]:
+def stopper(turn: Slot) -> Callable[[], bool]:
     """Whether the turn's time is over or no one waits for the answer."""
     deadline = time.monotonic() + turn.timeout_ms / 1000
     return lambda: turn.cancelled() or time.monotonic() > deadline

@@ -24,7 +24,7 @@ from api.promql.evaluator import Evaluator
 from api.promql.features import Features
 from api.promql.meter import Meter
 from api.promql.options import EngineOptions
-from api.promql.plan import Frame, Plan, evaluation_order, make_plan
+from api.promql.plan import Plan, Times, evaluation_order, make_plan
 from api.promql.queryable import Queryable, Selection
 from api.promql.ranges.extended import extend_samples, extension_of
 from api.promql.syntax.nodes import MatrixSelector, Node, Subquery, ValueType, without_parens
@@ -179,8 +179,8 @@ class Engine:
     def _plan(self, root: Node, query: _Query, lookback_ms: int, counters_differ: bool) -> Plan:
         """The plan of a query. Where only times make it differ from an earlier one, it is that."""
 
-        def frame(start_ms: int) -> Frame:
-            return Frame(
+        def frame(start_ms: int) -> Times:
+            return Times(
                 start_ms=start_ms,
                 end_ms=query.end_ms - query.start_ms + start_ms,
                 step_ms=query.step_ms,
@@ -198,7 +198,7 @@ class Engine:
         return make_plan(root, frame(query.start_ms))
 
 
-def _movable_plan(root: Node, frame: Frame) -> Plan | None:
+def _movable_plan(root: Node, frame: Times) -> Plan | None:
     """The plan, unless it is for one time only."""
     plan = make_plan(root, frame)
     return plan if plan.is_movable else None

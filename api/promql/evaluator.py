@@ -1,9 +1,9 @@
 """The evaluation of a planned query: one method per kind of node.
 
 The storage has been read before (`selections`), so nothing here waits. What depends on single rows
-only is kept as `Rows` and computed in blocks, straight into an aggregation where one is above it;
-everything else is a whole `Value`. Chains of binary and unary operators are walked in a loop; other
-nesting recurses, and the plan has bounded its depth.
+only is kept as `Pipeline` and computed in blocks, straight into an aggregation where one is above
+it; everything else is a whole `Value`. Chains of binary and unary operators are walked in a loop;
+other nesting recurses, and the plan has bounded its depth.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from api.promql.functions.info import enrich
 from api.promql.functions.table import CALLS
 from api.promql.operators.binary import evaluate_binary
 from api.promql.operators.native import negative
+from api.promql.pipeline import Block, Pipeline, Stage
 from api.promql.plan import Plan
 from api.promql.queryable import Selection
 from api.promql.ranges.calls import RangeCall
 from api.promql.ranges.extended import check_function, extension_of, smooth_cells
-from api.promql.ranges.notes import tell_notes
+from api.promql.ranges.notes import report_notes
 from api.promql.ranges.table import FUNCTIONS as RANGE_FUNCTIONS
 from api.promql.ranges.windows import Windows
-from api.promql.rows import Block, Rows, Stage
 from api.promql.syntax.info_selector import info_selector
 from api.promql.syntax.nodes import (
     Aggregate,
@@ -88,7 +88,7 @@ class Evaluator:
         selection = self.selections[self.plan.select_of[node]]
         return HintedSelection(selection) if node in self.plan.counted else selection
 
-    def _open(self, node: Node, context: Context) -> Rows | Value:
+    def _open(self, node: Node, context: Context) -> Pipeline | Value:
         """The value of a node, or the rows it can be computed from."""
         node = without_parens(node)
         context.check()
@@ -128,9 +128,9 @@ class Evaluator:
         context.charge(value.labels.rows * count)
         return repeated(value, count)
 
-    def _whole(self, opened: Rows | Value) -> Value:
+    def _whole(self, opened: Pipeline | Value) -> Value:
         """Compute all blocks of rows into one vector."""
-        if not isinstance(opened, Rows):
+        if not isinstance(opened, Pipeline):
             return opened
         rows = opened.labels.rows
         whole: Vector | None = None
@@ -152,21 +152,21 @@ class Evaluator:
         assert whole is not None, "BUG: rows without a block"
         return whole if len(parts) == 1 else replace(whole, natives=stacked_natives(parts))
 
-    def _then(self, opened: Rows | Value, stage: Stage) -> Rows | Vector:
+    def _then(self, opened: Pipeline | Value, stage: Stage) -> Pipeline | Vector:
         """Apply a stage: block by block later if that is possible, or to the whole vector now."""
-        if isinstance(opened, Rows) and opened.stays_distinct:
+        if isinstance(opened, Pipeline) and opened.stays_distinct:
             opened.stages.append(stage)
             return opened
         vector = self._whole(opened)
         assert isinstance(vector, Vector), "BUG: a stage over something that is no vector"
         return stage(vector)
 
-    def _rows(self, node: Node, context: Context) -> tuple[Selection, Rows]:
+    def _rows(self, node: Node, context: Context) -> tuple[Selection, Pipeline]:
         """The selection of a selector, and rows that still lack their leaf."""
         selection = self.selection(node)
-        return selection, Rows(context, selection.labels, _no_leaf, self.executor)
+        return selection, Pipeline(context, selection.labels, _no_leaf, self.executor)
 
-    def _newest(self, node: Node, context: Context, what: int = VALUE) -> Rows:
+    def _newest(self, node: Node, context: Context, what: int = VALUE) -> Pipeline:
         """The newest sample of each series at each step, or its time or start in seconds."""
         selection, rows = self._rows(node, context)
         times = self.plan.spans[node].ends(context.steps)
@@ -182,7 +182,7 @@ class Evaluator:
         rows.leaf = leaf
         return rows
 
-    def _smoothed(self, node: VectorSelector, context: Context) -> Rows:
+    def _smoothed(self, node: VectorSelector, context: Context) -> Pipeline:
         """The value of each series at each step, interpolated between its samples."""
         selection, rows = self._rows(node, context)
         times = self.plan.spans[node].ends(context.steps)
@@ -193,13 +193,13 @@ class Evaluator:
             cells = smooth_cells(fresh_samples(without_starts(samples)), times, self.lookback_ms)
             if cells.notes:
                 labels = selection.labels.take(np.arange(first_row, end_row))
-                tell_notes(context, Place(node), cells.notes, labels)
+                report_notes(context, Place(node), cells.notes, labels)
             return Block(cells.values, cells.present, size, cells.natives)
 
         rows.leaf = leaf
         return rows
 
-    def _unary(self, node: Unary, context: Context) -> Rows | Value:
+    def _unary(self, node: Unary, context: Context) -> Pipeline | Value:
         """A run of signs at once: they are as many as the text is long."""
         inner: Node = node
         minuses = 0
@@ -218,7 +218,7 @@ class Evaluator:
 
         return self._then(opened, negate)
 
-    def _binary_chain(self, node: Binary, context: Context) -> Rows | Value:
+    def _binary_chain(self, node: Binary, context: Context) -> Pipeline | Value:
         """Left operands are followed in a loop: a sum may have thousands of terms."""
         chain = [node]
         left = without_parens(node.lhs)
@@ -230,10 +230,10 @@ class Evaluator:
         for binary in reversed(chain):
             value = self._binary(binary, value, context)
             context.budget.release_to(held)
-            context.charge(0 if isinstance(value, Rows) else cells_cost(value))
+            context.charge(0 if isinstance(value, Pipeline) else cells_cost(value))
         return value
 
-    def _binary(self, node: Binary, lhs: Rows | Value, context: Context) -> Rows | Value:
+    def _binary(self, node: Binary, lhs: Pipeline | Value, context: Context) -> Pipeline | Value:
         types = (node.lhs.type, node.rhs.type)
         if types == (ValueType.VECTOR, ValueType.SCALAR):
             scalar = _scalar(self.evaluate(node.rhs, context))
@@ -247,7 +247,7 @@ class Evaluator:
                 self._open(node.rhs, context),
                 lambda vector: _cells(evaluate_binary(context, node, scalar, vector), vector),
             )
-        context.charge(cells_cost(left) if isinstance(lhs, Rows) else 0)
+        context.charge(cells_cost(left) if isinstance(lhs, Pipeline) else 0)
         right = self.evaluate(node.rhs, context)
         assert not isinstance(left, String), "BUG: an operator over a string"
         assert not isinstance(right, String), "BUG: an operator over a string"
@@ -257,7 +257,7 @@ class Evaluator:
         param = None if node.param is None else self.evaluate(node.param, context)
         assert not isinstance(param, Vector), "BUG: an aggregation's parameter is a vector"
         opened = self._open(node.expr, context)
-        if node.op not in ACCUMULATING or not isinstance(opened, Rows):
+        if node.op not in ACCUMULATING or not isinstance(opened, Pipeline):
             vector = self._whole(opened)
             assert isinstance(vector, Vector), "BUG: an aggregation over no vector"
             return aggregate(context, node, vector, param)
@@ -272,7 +272,7 @@ class Evaluator:
         assert accumulator is not None, "BUG: rows without a block"
         return accumulator.finish()
 
-    def _call(self, node: Call, context: Context) -> Rows | Value:
+    def _call(self, node: Call, context: Context) -> Pipeline | Value:
         if node.func in OF_NODES:
             return OF_NODES[node.func](self, node, context)
         if node.func in RANGE_FUNCTIONS:
@@ -285,7 +285,7 @@ class Evaluator:
         args = [self.evaluate(arg, context) for arg in node.args]
         return CALLS[node.func](context, node, args)
 
-    def _row_local_call(self, node: Call, context: Context) -> Rows | Value:
+    def _row_local_call(self, node: Call, context: Context) -> Pipeline | Value:
         """A function of one vector, row by row; its other arguments are scalars."""
         types = [arg.type for arg in node.args]
         if types.count(ValueType.VECTOR) != 1:
@@ -304,7 +304,7 @@ class Evaluator:
     def _absent(self, node: Call, context: Context) -> Vector:
         return absence(context, node.args[0], steps_with_rows(self._open(node.args[0], context)))
 
-    def _start_timestamp(self, node: Call, context: Context) -> Rows | Vector:
+    def _start_timestamp(self, node: Call, context: Context) -> Pipeline | Vector:
         """The start of the samples of a selector; none is known of other values, nor without the
         feature."""
         argument = without_parens(node.args[0])
@@ -316,7 +316,7 @@ class Evaluator:
             return self._then(rows, lambda vector: _none_of(context, vector))
         return self._then(rows, lambda vector: drop_metric_name(context, vector))
 
-    def _timestamp(self, node: Call, context: Context) -> Rows | Vector:
+    def _timestamp(self, node: Call, context: Context) -> Pipeline | Vector:
         """The time of the samples of a selector; of other values it is that of the step."""
         argument = without_parens(node.args[0])
         if isinstance(argument, VectorSelector):
@@ -336,7 +336,7 @@ class Evaluator:
         assert isinstance(base, Vector) and isinstance(info, Vector), "BUG: info() of no vector"
         return enrich(context, base, info, info_selector(node))
 
-    def _range_call(self, node: Call, context: Context) -> Rows | Vector:
+    def _range_call(self, node: Call, context: Context) -> Pipeline | Vector:
         ranges = [without_parens(arg) for arg in node.args]
         at = next(i for i, arg in enumerate(ranges) if arg.type is ValueType.MATRIX)
         argument = ranges[at]
@@ -350,7 +350,7 @@ class Evaluator:
             grid = span.grid(windows.ends)
             inner = self._open(argument.expr, context.at_steps(grid, int(windows.ends[-1])))
             opened = self._then(inner, lambda vector: call.of_subquery(vector, grid))
-            if isinstance(opened, Rows):
+            if isinstance(opened, Pipeline):
                 opened.move_to(context)
         else:
             assert isinstance(argument, MatrixSelector), "BUG: a range that is no selector"
@@ -362,7 +362,7 @@ class Evaluator:
 
 
 # Functions that look at the nodes of their arguments, not only at their values.
-OF_NODES: dict[str, Callable[[Evaluator, Call, Context], Rows | Value]] = {
+OF_NODES: dict[str, Callable[[Evaluator, Call, Context], Pipeline | Value]] = {
     "absent": Evaluator._absent,
     "info": Evaluator._info,
     "start_timestamp": Evaluator._start_timestamp,

@@ -120,7 +120,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Times:
     """The evaluation of a whole query: its steps, and the defaults that times depend on."""
 
     start_ms: int
@@ -149,7 +149,7 @@ class _Visit:
     counted: bool = False
 
 
-def make_plan(root: Node, frame: Frame) -> Plan:
+def make_plan(root: Node, frame: Times) -> Plan:
     """Raises BadQuery for durations that are not allowed, ExecutionError above the depth limit."""
     plan = Plan(root)
     wanted: list[tuple[Node, Select]] = []
@@ -210,7 +210,7 @@ def first_multiple_after(time_ms: int, step_ms: int) -> int:
     return (time_ms // step_ms + 1) * step_ms
 
 
-def _children_visits(plan: Plan, visit: _Visit, frame: Frame) -> list[_Visit]:
+def _children_visits(plan: Plan, visit: _Visit, frame: Times) -> list[_Visit]:
     """The visits below; depth grows only where the evaluation recurses."""
     node, first_ms, last_ms, depth = visit.node, visit.first_ms, visit.last_ms, visit.depth + 1
     match node:
@@ -254,7 +254,7 @@ def _edges(span: Span, first_ms: int, last_ms: int) -> tuple[int, int]:
     return first_ms - span.offset_ms, last_ms - span.offset_ms
 
 
-def _shifted(shift: Shift, frame: Frame, range_ms: int = 0, step_ms: int = 0) -> Span:
+def _shifted(shift: Shift, frame: Times, range_ms: int = 0, step_ms: int = 0) -> Span:
     offset_ms = shift.offset_ms
     if shift.offset_expr is not None:
         offset_ms = _resolve(shift.offset_expr, frame, may_be_negative=True)
@@ -264,7 +264,7 @@ def _shifted(shift: Shift, frame: Frame, range_ms: int = 0, step_ms: int = 0) ->
     return Span(offset_ms, at_ms, range_ms, step_ms)
 
 
-def _resolve(expr: DurationExpr, frame: Frame, *, may_be_negative: bool = False) -> int:
+def _resolve(expr: DurationExpr, frame: Times, *, may_be_negative: bool = False) -> int:
     return resolve_duration(
         expr,
         step_ms=frame.step_ms,
@@ -273,7 +273,7 @@ def _resolve(expr: DurationExpr, frame: Frame, *, may_be_negative: bool = False)
     )
 
 
-def _span_of_matrix(plan: Plan, node: MatrixSelector, frame: Frame) -> None:
+def _span_of_matrix(plan: Plan, node: MatrixSelector, frame: Times) -> None:
     range_ms = node.range_ms
     if node.range_expr is not None:
         range_ms = _resolve(node.range_expr, frame)
@@ -281,7 +281,7 @@ def _span_of_matrix(plan: Plan, node: MatrixSelector, frame: Frame) -> None:
     plan.spans[node.selector] = plan.spans[node]
 
 
-def _span_of_subquery(plan: Plan, node: Subquery, frame: Frame) -> Span:
+def _span_of_subquery(plan: Plan, node: Subquery, frame: Times) -> Span:
     range_ms, step_ms = node.range_ms, node.step_ms
     if node.range_expr is not None:
         range_ms = _resolve(node.range_expr, frame)
@@ -292,7 +292,7 @@ def _span_of_subquery(plan: Plan, node: Subquery, frame: Frame) -> Span:
     return span
 
 
-def _select(plan: Plan, visit: _Visit, frame: Frame) -> Select:
+def _select(plan: Plan, visit: _Visit, frame: Times) -> Select:
     """The samples that a selector can return."""
     node = visit.node
     assert isinstance(node, VectorSelector)
@@ -311,7 +311,7 @@ def _select(plan: Plan, visit: _Visit, frame: Frame) -> Select:
 
 
 def _info_select(
-    plan: Plan, visit: _Visit, frame: Frame, references: dict[Node, Span | None]
+    plan: Plan, visit: _Visit, frame: Times, references: dict[Node, Span | None]
 ) -> Select:
     """The samples of the info series that a call of info() needs.
 

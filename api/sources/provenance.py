@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from api.answers.encoding import Origins
+from api.answers.encoding import SampleReplicas
 from api.errors import BadData
 from api.promql.errors import TooManySamples
 from api.promql.queryable import Queryable, Selection
@@ -38,7 +38,7 @@ def check_plain(root: Node) -> None:
 
 def with_origins(
     querier: Querier, evaluate: Callable[[Queryable], Result]
-) -> tuple[Result, Origins]:
+) -> tuple[Result, SampleReplicas]:
     """The result of a plain selector, and where its samples come from.
 
     evaluate: evaluates the same query at every call. Raises TooManySamples, and what it raises.
@@ -59,7 +59,7 @@ def with_origins(
         numbers = value.samples.values.astype(np.int32)
     else:
         numbers = np.where(value.present, value.values, 0).astype(np.int32)
-    return result, Origins(selection.replicas(), numbers)
+    return result, SampleReplicas(selection.replicas(), numbers)
 
 
 def sample_count(result: Result) -> int:

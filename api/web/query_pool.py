@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from api.endpoints.handler import Turn
+from api.endpoints.handler import Slot
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
 from api.promql.errors import QueryTimeout
@@ -49,12 +49,12 @@ class QueryPool:
     @asynccontextmanager
     async def turn(
         self, *, timeout_ms: int, client_left: Callable[[], bool]
-    ) -> AsyncIterator[Turn]:
+    ) -> AsyncIterator[Slot]:
         """Wait for a turn and hold it. Raises Unavailable, or QueryTimeout."""
         started = time.monotonic()
         await self._acquire(timeout_ms)
         queued_seconds = time.monotonic() - started
-        turn = Turn(timeout_ms - int(queued_seconds * 1000), queued_seconds, client_left)
+        turn = Slot(timeout_ms - int(queued_seconds * 1000), queued_seconds, client_left)
         self._metrics.running.inc()
         try:
             yield turn

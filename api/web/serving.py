@@ -15,7 +15,7 @@ from aiohttp import web
 from prometheus_client import Histogram
 
 from api.answers.encoding import encode_error
-from api.endpoints.handler import NOTHING, Call, Handler, Job, Turn
+from api.endpoints.handler import NOTHING, Call, Handler, Job, Slot
 from api.errors import BadData, classify, is_foreseen
 from api.forms import Params, multipart_fields
 from api.metrics import ApiMetrics
@@ -200,7 +200,7 @@ def path_values(request: web.Request) -> dict[str, str]:
     }
 
 
-def _begin(job: Job, turn: Turn, encoding: str) -> tuple[Body, bytes, bool]:
+def _begin(job: Job, turn: Slot, encoding: str) -> tuple[Body, bytes, bool]:
     """Compute in a thread up to the first part of the answer."""
     body = Body(job.run(turn), encoding)
     part, is_last = body.next_part()

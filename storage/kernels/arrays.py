@@ -14,4 +14,4 @@ Bytes = NDArray[np.uint8]
 UInt64s = NDArray[np.uint64]
 
 
-NOBODY = np.zeros(0, np.int64)
+NO_SERIES = np.zeros(0, np.int64)

@@ -20,12 +20,12 @@ from collections.abc import Callable
 import numpy as np
 
 from storage.batch import KIND_SERIES_LEFT_OUT, KIND_TENANT_RULES, Batch
-from storage.kernels.arrays import NOBODY, Int32s, Int64s
+from storage.kernels.arrays import NO_SERIES, Int32s, Int64s
 from storage.reasons import TENANT_SERIES_LIMIT, TENANT_TOO_MANY_CLUSTERS
 from storage.tenants.rules import NO_RULES, TenantRules, encode_rules
 
 # In place of refs: refusals that the rules and the request alone do not tell.
-OF_THE_MOMENT = (-1 - TENANT_SERIES_LIMIT, -1 - TENANT_TOO_MANY_CLUSTERS)
+PASSING_REASONS = (-1 - TENANT_SERIES_LIMIT, -1 - TENANT_TOO_MANY_CLUSTERS)
 _LEFT_OUT = struct.Struct("<BI")
 
 # Appends a record to the log: kind, arrival, tenant, payload.
@@ -67,7 +67,7 @@ class RuleLog:
 
 def loggable(batch: Batch, refs: Int32s) -> tuple[int, bytes]:
     """The kind and payload that stand for a batch in the log."""
-    left_out = np.flatnonzero(np.isin(refs, OF_THE_MOMENT)).astype("<i4")
+    left_out = np.flatnonzero(np.isin(refs, PASSING_REASONS)).astype("<i4")
     if not len(left_out):
         return batch.kind, batch.payload
     head = _LEFT_OUT.pack(batch.kind, len(left_out))
@@ -86,4 +86,4 @@ def split_left_out(payload: bytes) -> tuple[int, bytes, Int64s]:
     if len(payload) < end:
         raise ValueError(f"{count} positions in a record of {len(payload)} bytes")
     positions = np.frombuffer(payload, "<i4", count, _LEFT_OUT.size).astype(np.int64)
-    return kind, payload[end:], positions if count else NOBODY
+    return kind, payload[end:], positions if count else NO_SERIES

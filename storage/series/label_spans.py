@@ -116,7 +116,7 @@ def relabelled(
     found: LabelSpans, rules: tuple[RelabelRule, ...], options: StorageOptions
 ) -> LabelSpans:
     """What the rules make of the label sets, in a buffer of its own."""
-    made = Made([], [], np.zeros_like(found.counts), found.reasons.copy())
+    made = ReadLabels([], [], np.zeros_like(found.counts), found.reasons.copy())
     raw, spans, end = found.buffer.tobytes(), found.spans.tolist(), 0
     for k, count in enumerate(found.counts.tolist()):
         end += count
@@ -131,7 +131,7 @@ def relabelled(
 
 
 @dataclass(slots=True)
-class Made:
+class ReadLabels:
     """Label sets that are being put together: the texts of all labels and their lengths."""
 
     texts: list[bytes]

@@ -19,7 +19,7 @@ import numpy as np
 
 from storage.batch import Batch
 from storage.errors import CorruptBatch
-from storage.kernels.arrays import NOBODY, Int32s, Int64s, UInt64s
+from storage.kernels.arrays import NO_SERIES, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
 from storage.labels.matchers import METRIC_NAME
 from storage.labels.pairs import LabelPairs
@@ -63,7 +63,7 @@ TABLE_LIMITS = TableLimits()
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Registration:
     """What registering obeys for one request.
 
     room(n): how many of n new series the tenant may get; left_out: positions in the batch of the
@@ -74,12 +74,12 @@ class Entry:
 
     rules: TenantRules = NO_RULES
     room: Callable[[int], int] | None = None
-    left_out: Int64s = field(default_factory=lambda: NOBODY)
+    left_out: Int64s = field(default_factory=lambda: NO_SERIES)
     clusters_max: int = 0
     replicas: UInt64s = field(default_factory=lambda: NO_REPLICAS)
 
 
-FREE_ENTRY = Entry()
+FREE_REGISTRATION = Registration()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class SeriesTable:
         count = len(self)
         return LabelPairs(self.offsets[: count + 1], self.names, self.values)
 
-    def resolve(self, batch: Batch, tenant: int, entry: Entry = FREE_ENTRY) -> Int32s:
+    def resolve(self, batch: Batch, tenant: int, entry: Registration = FREE_REGISTRATION) -> Int32s:
         """The ref of each series of the batch, int32[series]; -1 - reason where it is refused or
         dropped.
 
@@ -187,7 +187,7 @@ class SeriesTable:
         return refs
 
     def _register(
-        self, batch: Batch, tenant: int, items: Int64s, refs: Int32s, *, entry: Entry
+        self, batch: Batch, tenant: int, items: Int64s, refs: Int32s, *, entry: Registration
     ) -> None:
         """Resolve the series `items` of a batch by their labels, the slow and exact way."""
         found = obey(self._read_labels(batch, items), entry.rules, self._options)

@@ -19,7 +19,7 @@ import numpy as np
 from storage.batch import KIND_ELECTIONS, Batch, Outcome
 from storage.errors import StorageError
 from storage.head.extras import first_places
-from storage.kernels.arrays import NOBODY, Int32s, Int64s, UInt64s
+from storage.kernels.arrays import NO_SERIES, Int32s, Int64s, UInt64s
 from storage.options import StorageOptions
 from storage.refusals.exemplars import exemplar_rejects
 from storage.refusals.samples import (
@@ -31,7 +31,7 @@ from storage.refusals.samples import (
     series_rejects,
 )
 from storage.series.hash_cache import NO_REPLICAS
-from storage.series.table import Entry
+from storage.series.table import Registration
 from storage.shard.elections import NO_COPIES, Copies
 from storage.shard.shard import Shard, now_ms
 from storage.tenants.rules import NO_RULES, TenantRules
@@ -75,7 +75,7 @@ def resolve(shard: Shard, write: PendingWrite) -> tuple[Int32s, UInt64s]:
     number, rules = write.tenant.number, write.rules
     allowed = rules.series_max
     room = partial(shard.active_series.room, number, allowed=allowed, now_ms=write.arrival_ms)
-    entry = Entry(
+    entry = Registration(
         rules,
         room if allowed else None,
         clusters_max=0 if rules.ha is None else rules.ha.clusters_max,
@@ -88,7 +88,7 @@ def fresh_metadata(shard: Shard, write: PendingWrite) -> Int64s:
     """The positions of a write's metadata that is not known yet."""
     raw = write.batch.metadata
     if raw is None:
-        return NOBODY
+        return NO_SERIES
     return shard.metadata.fresh(write.tenant.number, raw, write.arrival_ms)
 
 
@@ -153,14 +153,14 @@ def append(shard: Shard, logged: Logged) -> Outcome:
 
 
 def replay(
-    shard: Shard, tenant: Tenant, batch: Batch, arrival_ms: int, left_out: Int64s = NOBODY
+    shard: Shard, tenant: Tenant, batch: Batch, arrival_ms: int, left_out: Int64s = NO_SERIES
 ) -> None:
     """Take a batch from the log: what a write does, without the log.
 
     left_out: the series that were refused then, as storage.log.rules keeps them.
     """
     rules = shard.rule_log.of(tenant.name)
-    entry = Entry(rules, left_out=left_out, replicas=replicas_for(batch, rules))
+    entry = Registration(rules, left_out=left_out, replicas=replicas_for(batch, rules))
     refs = shard.table.resolve(batch, tenant.number, entry)
     write = PendingWrite(tenant, batch, arrival_ms, rules=rules)
     all_accepted = bool(refs.min(initial=0) >= 0)

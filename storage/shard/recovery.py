@@ -22,7 +22,7 @@ from storage.batch import (
     Decoder,
 )
 from storage.errors import CorruptBatch, FormatError
-from storage.kernels.arrays import NOBODY, Int64s
+from storage.kernels.arrays import NO_SERIES, Int64s
 from storage.log.record import Record
 from storage.log.rules import split_left_out
 from storage.shard.ingest import begin_log_file, replay, take_elections, take_rules
@@ -89,9 +89,9 @@ def decoded_ahead(shard: int, records: Iterable[Record], decode: Decoder) -> Ite
 def decode_record(shard: int, record: Record, decode: Decoder) -> Decoded:
     """The batch of a record. Raises FormatError."""
     if record.kind in NO_REQUESTS:
-        return Decoded(record, None, NOBODY)
+        return Decoded(record, None, NO_SERIES)
     try:
-        kind, payload, left_out = record.kind, record.payload, NOBODY
+        kind, payload, left_out = record.kind, record.payload, NO_SERIES
         if kind == KIND_SERIES_LEFT_OUT:
             kind, payload, left_out = split_left_out(payload)
         return Decoded(record, decode(kind, payload), left_out)

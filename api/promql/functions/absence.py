@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from api.promql.context import Context
-from api.promql.rows import Rows
+from api.promql.pipeline import Pipeline
 from api.promql.syntax.nodes import MatrixSelector, Node, VectorSelector, without_parens
 from api.promql.vectors.value import Value, Vector
 from storage.kernels.arrays import Bools
@@ -19,9 +19,9 @@ def absence(context: Context, argument: Node, found: Bools) -> Vector:
     return Vector(labels, np.ones((1, len(found))), ~found.reshape(1, -1))
 
 
-def steps_with_rows(opened: Rows | Value) -> Bools:
+def steps_with_rows(opened: Pipeline | Value) -> Bools:
     """Where any row is present, bool[steps]."""
-    if isinstance(opened, Rows):
+    if isinstance(opened, Pipeline):
         found = np.zeros(len(opened.context.steps), np.bool_)
         for _, block in opened.blocks():
             found |= block.present.any(axis=0)

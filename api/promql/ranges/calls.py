@@ -12,14 +12,14 @@ import numpy as np
 from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.go_format import format_g, quote
+from api.promql.pipeline import Block
 from api.promql.queryable import Selection
 from api.promql.ranges.extended import Extension
 from api.promql.ranges.floats import out_of_quantile_range
 from api.promql.ranges.mixed import Mixed
-from api.promql.ranges.notes import tell_notes
+from api.promql.ranges.notes import report_notes
 from api.promql.ranges.table import over
 from api.promql.ranges.windows import Windows
-from api.promql.rows import Block
 from api.promql.syntax.nodes import Call
 from api.promql.syntax.signatures import FUNCTIONS, Signature
 from api.promql.vectors.cells import fresh_samples, samples_of_cells, without_starts
@@ -79,7 +79,7 @@ class RangeCall:
         """The cells of all windows; the samples are those of these rows of the labels."""
         cells = over(self.node.func, samples, self.windows, self.params, extension)
         if cells.notes:
-            tell_notes(self.context, self._place, cells.notes, labels.take(rows))
+            report_notes(self.context, self._place, cells.notes, labels.take(rows))
         return cells
 
     def finish(self, vector: Vector) -> Vector:

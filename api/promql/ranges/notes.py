@@ -45,7 +45,7 @@ INFOS = {
 }
 
 
-def tell_notes(
+def report_notes(
     context: Context, place: Place, notes: Mapping[int, Bools], labels: LabelFrame
 ) -> None:
     """Make the annotations; labels are those of the rows of the masks."""

@@ -12,7 +12,7 @@ from api.answers import encoding
 from api.answers import json_text as json_kernels
 from api.answers.encoding import (
     Notes,
-    Origins,
+    SampleReplicas,
     encode_data,
     encode_error,
     encode_labelsets,
@@ -84,17 +84,17 @@ def test_every_point_tells_its_replica(series: list[list[int]], is_range: bool) 
         if len(series):
             numbers[present] = flat
         value = vector(labelsets, np.ones((len(series), 5)), present.reshape(-1, 5))
-        made = text(ranged(value, list(range(5))), origins=Origins(frame(replicas), numbers))
+        made = text(ranged(value, list(range(5))), origins=SampleReplicas(frame(replicas), numbers))
     else:
         matrix = Matrix(frame(labelsets), Samples(offsets, times, np.ones(len(flat))))
-        made = text(instant(matrix), origins=Origins(frame(replicas), flat))
+        made = text(instant(matrix), origins=SampleReplicas(frame(replicas), flat))
     told = [element["replicas"] for element in json.loads(made)["data"]["result"]]
     assert told == [[replicas[number] for number in points] for points in series]
 
 
 def test_an_instant_vector_tells_one_replica_each() -> None:
     value = vector([{"i": "1"}, {"i": "2"}], [5.0, 6.0])
-    origins = Origins(frame([{"r": "a"}, {"r": "b"}]), np.array([[1], [0]], np.int32))
+    origins = SampleReplicas(frame([{"r": "a"}, {"r": "b"}]), np.array([[1], [0]], np.int32))
     assert json.loads(text(instant(value, 1_000), origins=origins))["data"]["result"] == [
         {"metric": {"i": "1"}, "value": [1, "5"], "replica": {"r": "b"}},
         {"metric": {"i": "2"}, "value": [1, "6"], "replica": {"r": "a"}},
@@ -327,6 +327,6 @@ def test_warm_kernels_fit_every_answer() -> None:
         ranged(Vector(labels, np.ones((2, 2), order="F"), np.ones((2, 2), np.bool_)), [0, 1]),
     ):
         text(result)
-    text(instant(Matrix(labels, samples)), origins=Origins(labels, np.zeros(2, np.int32)))
+    text(instant(Matrix(labels, samples)), origins=SampleReplicas(labels, np.zeros(2, np.int32)))
     b"".join(encode_labelsets(labels, limit=1))
     assert [list(kernel.signatures) for kernel in kernels] == compiled

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.answers.encoding import Origins, encode_result
+from api.answers.encoding import SampleReplicas, encode_result
 from api.answers.texts import dump, histogram_texts
 from api.promql.vectors.natives import natives_at
 from api.promql.vectors.value import Matrix, Result, Vector
@@ -79,7 +79,7 @@ def test_floats_come_before_histograms_and_keep_their_replicas(cells: list[list[
     replicas = LabelFrame.from_dicts(labels.symbols, [{"r": "a"}, {"r": "b"}])
     numbers = np.arange(len(flat), dtype=np.int32).reshape(shape) % 2
     result = Result(Vector(labels, values, present, None, natives), np.arange(3), is_range=True)
-    plain, told = text(result), text(result, origins=Origins(replicas, numbers))
+    plain, told = text(result), text(result, origins=SampleReplicas(replicas, numbers))
     shown = {1.5: "1.5", 1 / 3: "0.3333333333333333", math.inf: "+Inf"}
     for i, row in enumerate(cells):
         floats = [k for k in range(3) if isinstance(row[k], float)]

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from api.endpoints.handler import Turn
+from api.endpoints.handler import Slot
 from api.endpoints.query_stats import by_step, timings
 from api.promql.engine import Measured
 
 
 def test_all_times_are_told() -> None:
     meter = Measured(total_s=10.0, prepare_s=1.0, inner_s=6.0, sort_s=2.0)
-    assert timings(Turn(1_000, 0.25, lambda: False), meter) == {
+    assert timings(Slot(1_000, 0.25, lambda: False), meter) == {
         "evalTotalTime": 10.0,
         "resultSortTime": 2.0,
         "queryPreparationTime": 1.0,

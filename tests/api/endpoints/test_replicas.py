@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.endpoints.handler import Turn
+from api.endpoints.handler import Slot
 from api.endpoints.replicas import stopper
 from storage.labels.matchers import Matcher
 from storage.read.replicas.report import ReplicaGroup, ReplicaState
@@ -112,9 +112,9 @@ def test_bad_parameters(params: dict[str, str], text: str) -> None:
 
 
 def test_a_report_stops_when_its_time_is_over_or_its_client_gone() -> None:
-    assert not stopper(Turn(60_000, 0.0, lambda: False))()
-    assert stopper(Turn(60_000, 0.0, lambda: True))()
-    over = stopper(Turn(0, 0.0, lambda: False))
+    assert not stopper(Slot(60_000, 0.0, lambda: False))()
+    assert stopper(Slot(60_000, 0.0, lambda: True))()
+    over = stopper(Slot(0, 0.0, lambda: False))
     time.sleep(0.01)
     assert over()
 

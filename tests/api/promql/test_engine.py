@@ -310,8 +310,8 @@ def test_blocks_and_threads_do_not_change_results(
 
     features = Features(extended_range_selectors=True)
     whole = ask(Engine(EngineOptions(threads=1), features))
-    monkeypatch.setattr("api.promql.rows.FIRST_BLOCK_ROWS", 7)
-    monkeypatch.setattr("api.promql.rows.BLOCK_ROWS_MAX", 11)
+    monkeypatch.setattr("api.promql.pipeline.FIRST_BLOCK_ROWS", 7)
+    monkeypatch.setattr("api.promql.pipeline.BLOCK_ROWS_MAX", 11)
     parts = ask(Engine(EngineOptions(threads=threads), features))
     assert repr(rows(parts)) == repr(rows(whole))
 

@@ -40,8 +40,8 @@ def store() -> Watched:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    monkeypatch.setattr("api.promql.rows.FIRST_BLOCK_ROWS", 8)
-    monkeypatch.setattr("api.promql.rows.BLOCK_ROWS_MAX", 8)
+    monkeypatch.setattr("api.promql.pipeline.FIRST_BLOCK_ROWS", 8)
+    monkeypatch.setattr("api.promql.pipeline.BLOCK_ROWS_MAX", 8)
     return Engine(EngineOptions(threads=1))
 
 

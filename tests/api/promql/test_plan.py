@@ -7,12 +7,12 @@ import pytest
 
 from api.promql.errors import BadQuery, ExecutionError
 from api.promql.features import ALL_FEATURES
-from api.promql.plan import Frame, Plan, Span, make_plan
+from api.promql.plan import Plan, Span, Times, make_plan
 from api.promql.syntax.nodes import Call, MatrixSelector, Node, Subquery, VectorSelector, children
 from api.promql.syntax.parser import parse
 from storage.labels.matchers import Matcher
 
-FRAME = Frame(
+FRAME = Times(
     start_ms=1_000_000,
     end_ms=1_600_000,
     step_ms=60_000,

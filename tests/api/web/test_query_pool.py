@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from prometheus_client import CollectorRegistry
 
-from api.endpoints.handler import Turn
+from api.endpoints.handler import Slot
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
 from api.promql.errors import QueryTimeout
@@ -22,7 +22,7 @@ class Bench:
         self.registry = CollectorRegistry()
         metrics = ApiMetrics(self.registry)
         self.pool = QueryPool(concurrency=2, waiting_max=1, metrics=metrics, quick=quick)
-        self.turns: list[Turn] = []
+        self.turns: list[Slot] = []
         self.release = asyncio.Event()
 
     async def hold(self, timeout_ms: int = 60_000) -> None:

@@ -21,7 +21,7 @@ from storage.reasons import (
     TENANT_VALUE_TOO_LONG,
     TOO_MANY_LABELS,
 )
-from storage.series.table import Entry, SeriesTable
+from storage.series.table import Registration, SeriesTable
 from storage.tenants.relabel import RelabelRule
 from storage.tenants.rules import TenantRules
 from tests.makers.batches import batch_of, label, raw_batch, series_of
@@ -48,7 +48,7 @@ def resolve(
     tenant: int = 1,
 ) -> list[int]:
     batch = batch_of([(labels, [(1, 1.0)]) for labels in labelsets])
-    found: list[int] = table.resolve(batch, tenant, Entry(rules or TenantRules())).tolist()
+    found: list[int] = table.resolve(batch, tenant, Registration(rules or TenantRules())).tolist()
     return found
 
 
@@ -117,7 +117,7 @@ def test_damaged_utf8_is_refused_before_relabelling() -> None:
     table = SeriesTable(OPTIONS)
     batch = raw_batch(series_of(label(b"__name__", b"up"), label(b"a", b"\xff")))
     rules = relabelling({"target_label": "b", "replacement": "x"})
-    assert table.resolve(batch, 1, Entry(rules)).tolist() == [-1 - NOT_UTF8]
+    assert table.resolve(batch, 1, Registration(rules)).tolist() == [-1 - NOT_UTF8]
 
 
 @pytest.mark.parametrize("room", range(5))
@@ -129,7 +129,7 @@ def test_where_there_is_no_room_known_series_go_on_and_new_ones_leave_nothing(ro
     symbols = len(table.symbols)
     labelsets = [{"__name__": "up", "a": f"new{k}"} for k in range(3)]
     batch = batch_of([(labels, [(1, 1.0)]) for labels in [known, *labelsets, mixed]])
-    entry = Entry(room=lambda wanted: min(wanted, room))
+    entry = Registration(room=lambda wanted: min(wanted, room))
     refused = -1 - TENANT_SERIES_LIMIT
     wanted = [0, *([k + 1 for k in range(4)][:room]), *([refused] * (4 - room))]
     assert table.resolve(batch, 1, entry).tolist() == wanted

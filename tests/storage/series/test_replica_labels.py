@@ -15,7 +15,7 @@ from storage.kernels.hashing import random_key
 from storage.options import StorageOptions
 from storage.reasons import DROPPED_REF, TENANT_SERIES_LIMIT, TENANT_TOO_MANY_CLUSTERS
 from storage.series.replica_labels import find_values
-from storage.series.table import Entry, SeriesTable, TableLimits
+from storage.series.table import Registration, SeriesTable, TableLimits
 from storage.tenants.rules import HaRules, TenantRules
 from tests.makers.bodies.rich import WireSeries, batch_1, batch_2
 from tests.makers.tables import labelset_of
@@ -44,7 +44,7 @@ def resolve(
     """The refs, and the replicas numbered from 1 in the order in which they come."""
     batch = make([WireSeries(labels, [(1, 1.0)]) for labels in labelsets])
     replicas = np.zeros(len(labelsets), np.uint64)
-    entry = Entry(rules, clusters_max=clusters_max, replicas=replicas)
+    entry = Registration(rules, clusters_max=clusters_max, replicas=replicas)
     if room is not None:
         allowed = room
         entry = replace(entry, room=lambda wanted: allowed)

@@ -4,7 +4,7 @@ import numpy as np
 
 from api.promql.annotations import Place
 from api.promql.ranges.mixed import CONFLICT, FOLDED, IGNORED, MIXED, OVERLAP
-from api.promql.ranges.notes import INFOS, WARNINGS, tell_notes
+from api.promql.ranges.notes import INFOS, WARNINGS, report_notes
 from api.promql.syntax.parser import parse
 from storage.labels.frames import LabelFrame
 from tests.api.promql.vectors.test_names import context
@@ -16,7 +16,7 @@ def test_metrics_are_named_once_each() -> None:
     everywhere = np.ones((3, 2), np.bool_)
     first_only = np.array([[True, False], [False, False], [False, False]])
     notes = {OVERLAP: first_only, MIXED: everywhere, CONFLICT: everywhere, IGNORED: first_only}
-    tell_notes(ctx, Place(parse("x")), notes, labels)
+    report_notes(ctx, Place(parse("x")), notes, labels)
     mixed = "encountered a mix of histograms and floats for metric name "
     overlap = "sample has start time that overlaps with previous sample timestamp for metric "
     assert [text.removeprefix("PromQL warning: ") for text in ctx.annotations.warnings()] == [

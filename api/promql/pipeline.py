@@ -1,10 +1,10 @@
 """Vectors that are computed block by block: a selector, and what is done to each of its rows.
 
 As long as a row of a result depends on the same row of its input only, nothing forces the whole
-[series, steps] matrix into memory. `Rows` holds such a chain unevaluated: a leaf that reads a block
-of series, and stages that each turn a block into the next. Blocks are computed by a few threads
-(the kernels release the GIL) and are handed out in the order of the rows, so results do not depend
-on the number of threads.
+[series, steps] matrix into memory. `Pipeline` holds such a chain unevaluated: a leaf that reads a
+block of series, and stages that each turn a block into the next. Blocks are computed by a few
+threads (the kernels release the GIL) and are handed out in the order of the rows, so results do not
+depend on the number of threads.
 
 Invariants:
 * A block's frame has the name labels only; the full labels are worked out once, for all rows.
@@ -50,7 +50,7 @@ Leaf = Callable[[int, int], Block]
 
 
 @dataclass(slots=True)
-class Rows:
+class Pipeline:
     """labels: those of the leaf, one row per series. Owned by the one operator that uses it.
 
     stays_distinct: whether stages may be run in blocks; width: the most steps that a stage has.

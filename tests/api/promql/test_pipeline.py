@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from api.promql import rows as module
+from api.promql import pipeline as module
 from api.promql.annotations import Annotations
 from api.promql.context import Budget, Context
 from api.promql.errors import QueryTimeout, TooManySamples
 from api.promql.features import Features
 from api.promql.options import EngineOptions
-from api.promql.rows import Block, Rows
+from api.promql.pipeline import Block, Pipeline
 from api.promql.vectors.names import drop_metric_name
 from storage.labels.frames import LabelFrame, Symbols
 
@@ -24,7 +24,7 @@ def make_rows(
     samples_max: int = 1 << 40,
     names: tuple[str, ...] = ("x",),
     delayed: bool = False,
-) -> Rows:
+) -> Pipeline:
     """Row i has the value i at all steps."""
     context = Context(
         steps=np.arange(steps, dtype=np.int64),
@@ -45,7 +45,7 @@ def make_rows(
         values = np.repeat(np.arange(first, end, dtype=float)[:, None], steps, axis=1)
         return Block(values, np.ones(values.shape, np.bool_), (end - first) * samples_per_row)
 
-    return Rows(context, labels, leaf)
+    return Pipeline(context, labels, leaf)
 
 
 @pytest.fixture
