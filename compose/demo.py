@@ -98,7 +98,7 @@ def build(directory: Path) -> Demo:
 
 
 def questions(demo: Demo) -> list[Question]:
-    """What the demo asks, in the order in which it is told."""
+    """What the demo asks, in the order in which it is shown."""
     edge = sorted(address for some in demo.edge_targets.values() for address in some)
     lab = sorted(address for some in demo.lab_targets.values() for address in some)
     asked = [
@@ -190,7 +190,7 @@ def wait_for_data(demo: Demo, asked: list[Question]) -> None:
             if not any(question.wrong(demo.ask(question)) for question in asked):
                 return
         except QueryFailed:
-            pass  # what is still wrong at the deadline is told with the answers
+            pass  # what is still wrong at the deadline is shown with the answers
         time.sleep(1)
 
 

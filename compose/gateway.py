@@ -5,7 +5,7 @@ Agents name their tenant themselves, by `headers` of remote_write; but the Prome
 as in many installations one does after it authenticated the agent. It runs in a thread of its own.
 
 Invariants:
-* A request is passed on as it came, headers but for the tenant included; its answer likewise.
+* A request is passed on unchanged, headers but for the tenant included; its answer likewise.
 * Where Cupola cannot be reached the agent gets 503, which makes it send the same request again.
 """
 
@@ -21,7 +21,7 @@ from aiohttp import web
 START_TIMEOUT_S = 10
 BODY_BYTES_MAX = 64 << 20
 TENANT_HEADER = "X-Scope-OrgID"
-# What belongs to one connection, and what the next request gets anew.
+# What belongs to one connection, and what the next request gets afresh.
 DROPPED_HEADERS = frozenset(["host", "content-length", "connection", TENANT_HEADER.lower()])
 
 

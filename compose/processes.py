@@ -135,7 +135,7 @@ def answers(url: str) -> bool:
 
 
 def free_ports(*preferred: int) -> list[int]:
-    """One port of 127.0.0.1 for each argument that nobody listens on: that one if it is free.
+    """One port of 127.0.0.1 for each argument that no one listens on: that one if it is free.
 
     0 stands for any. All differ, because each is held until the last one is found.
     """

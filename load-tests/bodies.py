@@ -149,7 +149,7 @@ def series_labels(number: int) -> list[tuple[str, str]]:
 
 
 def replica_label(shape: Shape, copy: int) -> Labels:
-    """What tells the copies of a series apart; sorts before every other label."""
+    """What distinguishes the copies of a series; sorts before every other label."""
     return [("__replica__", f"replica-{copy}")] if shape.replicas else []
 
 
@@ -257,7 +257,7 @@ def write_corpus(
 
 
 def load_corpus(index: Path) -> Corpus | None:
-    """The corpus an index file describes; None if there is none."""
+    """The corpus an index file describes; None if it is missing."""
     if not index.exists():
         return None
     corpus = Corpus(**json.loads(index.read_text()))

@@ -128,7 +128,7 @@ def built(work: Path, shape: Shape, kind: Kind = CPU_COUNTERS) -> Iterator[Corpu
 
 
 def taken_whole(run: Ingest) -> Ingest:
-    """The run, if nothing of it was refused; otherwise raises ServerError."""
+    """The run, if none of it was refused; otherwise raises ServerError."""
     if run.refused:
         raise ServerError(f"{run.refused} requests refused, first {run.sent.first_error}")
     return run
@@ -154,7 +154,7 @@ def replay_of(server: Server, written_peak_bytes: int) -> Replay:
 
 
 def replayed(log: str) -> tuple[int, float]:
-    """Samples and seconds that a server's log tells of the replay of all shards."""
+    """Samples and seconds that a server's log reports of the replay of all shards."""
     found = REPLAYED.findall(log)
     return sum(int(samples) for samples, _ in found), sum(float(s) for _, s in found)
 

@@ -190,7 +190,7 @@ def read_all(database: Database, tenant: str) -> int:
 
 
 async def send(port: int, bodies: Bodies, count: int, statuses: Counter[int]) -> None:
-    """Send bodies over one connection, made anew where the server closes it."""
+    """Send bodies over one connection, renewed where the server closes it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(count):
         kind, encoding, body = bodies.next()

@@ -65,7 +65,7 @@ def version(program: Program) -> str:
 
 
 def version_in(text: str) -> str:
-    """The version in the first line of a program's answer, or the line if there is none in it."""
+    """The version in the first line of a program's answer, or the line if it has none."""
     line = text.strip().partition("\n")[0]
     found = VERSION.search(line)
     return found[0] if found else line

@@ -129,7 +129,7 @@ class Connection:
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
-    """Status, and whether Retry-After is told with 503."""
+    """Status, and whether Retry-After is sent with 503."""
     answer = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = answer.partition(b"content-length: ")[2].split(b"\r\n")[0]
     await reader.readexactly(int(length or 0))

@@ -1,6 +1,6 @@
 """Processor time as the kernel counts it: of one process, and of the whole machine.
 
-Their difference is what the machine did besides the benchmark, which tells whether a run is worth
+Their difference is what the machine did besides the benchmark, which shows whether a run is worth
 anything.
 """
 

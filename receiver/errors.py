@@ -42,7 +42,7 @@ class TooLarge(WriteError, ValueError):
 
 
 class CorruptBody(WriteError, ValueError):
-    """The body cannot be decoded; nothing of it was kept."""
+    """The body cannot be decoded; none of it was kept."""
 
     reason = "corrupt"
 

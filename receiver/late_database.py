@@ -1,7 +1,7 @@
 """The database as seen by requests: not there yet, open, or closed.
 
 Opening may take minutes, because the log is replayed. It happens in a thread while the program
-already listens, so that senders and probes are told to wait instead of being refused.
+already listens, so that senders and probes are asked to wait instead of being refused.
 
 Invariants:
 * Until the database is open, and after it was closed, every use raises NotReady.

@@ -55,7 +55,7 @@ def escape(match: re.Match[str]) -> str:
 
 
 def is_own_fault(record: logging.LogRecord) -> bool:
-    """Whether a record of aiohttp's server tells of more than bytes that are no HTTP.
+    """Whether a record of aiohttp's server reports more than bytes that are no HTTP.
 
     It logs each of those with a stack, and anybody who reaches the port can send them without end.
     """
@@ -71,6 +71,6 @@ def set_up_logging(level: str, form: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("aiohttp.server").addFilter(is_own_fault)
-    # These libraries tell of every compiled function and every migration step at this level.
+    # These libraries report every compiled function and every migration step at this level.
     for chatty in ("numba", "alembic", "asyncio"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

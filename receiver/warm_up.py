@@ -1,7 +1,7 @@
 """Compiling and loading the kernels of the whole program before a request has to wait for them.
 
 `compile_kernels` is for installations: it compiles all there are. `run_warm_up` is for a server:
-it loads them in a thread that nobody waits for, and compiles what is not found on disk. Both do
+it loads them in a thread that no one waits for, and compiles what is not found on disk. Both do
 what requests do, step by step, with examples.
 """
 

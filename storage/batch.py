@@ -44,7 +44,7 @@ class RawNatives(Natives):
 
 @dataclass(frozen=True, slots=True)
 class RawMetadata:
-    """What a request tells of metric families: texts as bytes start:end of the buffer.
+    """What a request says of metric families: texts as bytes start:end of the buffer.
 
     spans: int64[n, 6], start and end of the name, of the help text and of the unit. Names are those
     of families, or of series where named_by_series says so. kinds: int8, numbered as remote write

@@ -1,6 +1,6 @@
 """The database: all shards of one data directory behind append, querier and close.
 
-Opening recovers: the catalog tells which segments and which part of each log count, series come
+Opening recovers: the catalog states which segments and which part of each log count, series come
 back from the segments, samples from the log. One process at a time may have a data directory open.
 """
 
@@ -223,7 +223,7 @@ class Database:
             return self._tenants[name]
 
     def _add_tenants(self, names: list[str]) -> None:
-        """Add as many of the tenants as there is room for; LimitExceeded if there is none."""
+        """Add as many of the tenants as there is room for; LimitExceeded if no room is left."""
         allowed = min(self._options.tenants_max, (1 << TENANT_BITS) - 1)
         room = allowed - len(self._tenants)
         if room <= 0:
@@ -296,7 +296,7 @@ class Database:
             return segment
 
     def _save_metadata(self, shard: int) -> None:
-        """Put what is new about metric families into the catalog, before the log lets go of it."""
+        """Put what is new about metric families into the catalog, before the log drops it."""
         metadata = self._shards[shard].metadata
         unsaved = metadata.take_unsaved()
         try:

@@ -102,7 +102,7 @@ def example_batch() -> Batch:
 
 
 def symbol_batch(floats: Batch) -> Batch:
-    """A series as remote write 2.0 tells it: two symbols, and labels_refs that name them."""
+    """A series as remote write 2.0 states it: two symbols, and labels_refs that name them."""
     content = b"__name__up\x0a\x02\x00\x01"
     return replace(
         floats,

@@ -55,7 +55,7 @@ class Grants:
 
     def of_token(self, token: bytes) -> Grant | None:
         """The grant of a token, if there is one. Looked up by its hash: how long that takes can
-        tell about hashes only, and nobody can make a token for a hash."""
+        reveal hashes only, and no one can make a token for a hash."""
         return self.tokens.get(sha256(token).digest())
 
 
@@ -83,7 +83,7 @@ def parse_grants(document: object) -> Grants:
         place = f"tokens.{name}"
         digest = a_map(place, given).get("sha256")
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
-            # The value is not told: someone may have written the token itself there.
+            # The value is not shown: someone may have written the token itself there.
             raise ValueError(f"{place}.sha256: allowed are 64 hexadecimal digits in lower case")
         if bytes.fromhex(digest) in tokens:
             raise ValueError(f"{place}.sha256: another token has the same")

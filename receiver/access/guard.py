@@ -2,7 +2,7 @@
 
 What a request says of its tenant is replaced by what it is allowed, in its header, before anything
 else sees it: handlers then need no rules of their own. Nothing here knows which tenants exist, so
-no answer can tell.
+no answer can reveal it.
 
     credential   `Authorization: Basic` (users of web.config.file), `Bearer` (tokens of auth.file),
                  or else the client's certificate, where a field of it names the tenant
@@ -132,7 +132,7 @@ class Guard:
     async def _logged_in(
         self, request: web.Request, config: WebConfig, grants: Grants | None
     ) -> Grant | None:
-        """The grant of the credential, None if there is none or it is wrong. Raises Refused."""
+        """The grant of the credential, None if it is missing or wrong. Raises Refused."""
         scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
         secret = rest.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() == "bearer":

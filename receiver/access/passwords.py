@@ -75,7 +75,7 @@ class Passwords:
 
 
 def matches(password: bytes, hashed: bytes) -> bool:
-    """Slow, and in a time that does not tell how far they agree."""
+    """Slow, and in a time that does not reveal how far they agree."""
     return bcrypt.checkpw(password[:PASSWORD_BYTES], hashed)
 
 

@@ -2,7 +2,7 @@
 
 Invariants:
 * The program does not start with a route that has no rule (`check_routes`).
-* What is no route at all asks for a credential, so that without one nobody learns what there is.
+* What is no route at all asks for a credential, so that no one learns without one what there is.
 """
 
 from enum import Enum
@@ -22,7 +22,7 @@ class Need(Enum):
     NOTHING = "nothing"
 
 
-# By path, the prefix /prometheus aside. Probes must work without a secret and tell nothing of data.
+# By path, the prefix /prometheus aside. Probes must work without a secret and say nothing of data.
 RULES: dict[str, Need] = {
     "/-/healthy": Need.NOTHING,
     "/-/ready": Need.NOTHING,

@@ -195,7 +195,7 @@ def parse_users(section: object) -> dict[str, bytes]:
     for name, value in given.items():
         match = BCRYPT.fullmatch(value) if isinstance(value, str) else None
         if match is None or not 4 <= int(match[1]) <= BCRYPT_COST_MAX:
-            # The value is not told: someone may have written a password there.
+            # The value is not shown: someone may have written a password there.
             raise ValueError(
                 f"basic_auth_users.{name}: allowed is a bcrypt hash of cost 4 to {BCRYPT_COST_MAX}"
             )

@@ -1,4 +1,4 @@
-"""The endpoint that tells a tenant its limits: GET /api/v1/user_limits, in Mimir's form."""
+"""The endpoint that reports a tenant's limits: GET /api/v1/user_limits, in Mimir's form."""
 
 from collections.abc import Callable
 from dataclasses import fields

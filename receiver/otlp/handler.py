@@ -5,7 +5,7 @@
     503   the same request may succeed later
 
 Answers have the type of the request, and their bodies are those of the protocol: an
-ExportMetricsServiceResponse, empty if there is nothing to tell, or a Status for a failure.
+ExportMetricsServiceResponse, empty if there is nothing to report, or a Status for a failure.
 """
 
 import orjson

@@ -54,7 +54,7 @@ _NO_LABEL_CHARACTER = re.compile(r"[^a-zA-Z0-9_]")
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """escapes: characters are replaced; suffixes: metric names tell unit and type."""
+    """escapes: characters are replaced; suffixes: metric names state unit and type."""
 
     escapes: bool
     suffixes: bool

@@ -30,7 +30,7 @@ from storage.samples.exemplar_kernels import EXEMPLAR_RUNES_MAX
 
 NS_PER_MS = 1_000_000
 NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
-# Observations closer to zero than this are in the zero bucket of a sender that tells no threshold.
+# Observations closer to zero than this are in the zero bucket of a sender that states no threshold.
 ZERO_THRESHOLD = 1e-128
 LE, QUANTILE = "le", "quantile"
 INDEX_MAX = (1 << 31) - 2
@@ -73,7 +73,7 @@ class Target:
 
 def times_of(point: NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint |
              SummaryDataPoint) -> tuple[int, int]:  # fmt: skip
-    """The time of a point and, if it tells, since when it counts, in ms."""
+    """The time of a point and, if it says so, since when it counts, in ms."""
     time_ms = point.time_unix_nano // NS_PER_MS
     start_ms = point.start_time_unix_nano // NS_PER_MS
     return time_ms, start_ms if start_ms <= time_ms else 0

@@ -75,7 +75,7 @@ class Salvage:
     fault: str = ""
 
     def sift(self, document: Any, part: Part = REQUEST) -> dict[str, Any] | None:
-        """What of a document can be read, None if nothing of it can."""
+        """What of a document can be read, None if none of it can."""
         if not isinstance(document, dict):
             self._leave_out(part, None, f"{part.message.DESCRIPTOR.name} is no JSON object")
             return None

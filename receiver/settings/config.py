@@ -168,7 +168,7 @@ def read_document(path: Path) -> object:
 
 
 def a_map(place: str, value: object, allowed: Iterable[str] | None = None) -> Mapping[str, object]:
-    """A map of a YAML document, empty where there is none. Raises ValueError."""
+    """A map of a YAML document, empty where it is missing. Raises ValueError."""
     if value is None:
         return {}
     if not isinstance(value, dict):

@@ -114,7 +114,7 @@ def render(kind: str, value: Any) -> str:
 def with_unit(value: int, units: dict[str, int]) -> str:
     """The number in the largest unit that divides it."""
     for unit, size in sorted(units.items(), key=lambda pair: -pair[1]):
-        # Years and weeks are exact, but nobody reads 15d as 2w1d or 365d as 1y.
+        # Years and weeks are exact, but no one reads 15d as 2w1d or 365d as 1y.
         if value and value % size == 0 and unit not in ("y", "w"):
             return f"{value // size}{unit}"
     return str(value)

@@ -20,7 +20,7 @@ TOO_LARGE = 431
 
 
 def parser_limits(options: WebOptions) -> dict[str, Any]:
-    """What the server has to be told, so that its parser takes what `bound_head` allows."""
+    """What the server has to be given, so that its parser takes what `bound_head` allows."""
     return {
         "max_line_size": options.head_bytes_max,
         "max_field_size": options.head_bytes_max,

@@ -118,7 +118,7 @@ def add_histograms(
     batch: Batch, places: Int64s, limits: DecodeLimits, *, starts: bool = False
 ) -> None:
     """Put the histograms whose messages lie at `places` into the batch. starts: whether they may
-    tell one. Raises CorruptBody or TooLarge."""
+    state one. Raises CorruptBody or TooLarge."""
     found = decode_histograms(batch.buffer, places, limits.histograms)
     samples = places[:, OWNER]
     rows = np.full(batch.sample_count, NO_HISTOGRAM, np.int32)

@@ -22,7 +22,7 @@ ENCODINGS = (SNAPPY, ZSTD)
 SNAPPY_HEADER_BYTES_MAX = 5
 # A zstd frame: RFC 8878, section 3.1.1.
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-# How much larger than the body a zstd frame that tells no length is taken to be at first.
+# How much larger than the body a zstd frame that states no length is taken to be at first.
 ZSTD_FIRST_GUESS = 8
 
 
@@ -96,7 +96,7 @@ def uncompress_undeclared(payload: bytes, buffers: DecodeBuffers, bytes_max: int
         try:
             return int(zstd.decompress_into(payload, buffers.body[:size]))
         except cramjam.DecompressionError as error:
-            # That there is no more room is told by a text only.
+            # That there is no more room is reported by a text only.
             if "write whole buffer" not in str(error):
                 raise CorruptBody(f"corrupt body: {error}") from error
         if size == bytes_max:

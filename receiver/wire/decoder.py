@@ -181,7 +181,7 @@ class WriteDecoder:
 
 
 def form_of(kind: int) -> tuple[int, str]:
-    """(version, encoding) of a record kind. Raises CorruptBody if there is none of this number."""
+    """(version, encoding) of a record kind. Raises CorruptBody if none has this number."""
     if kind not in FORMS:
         raise CorruptBody(f"unknown kind of body {kind}; allowed are {min(FORMS)} to {max(FORMS)}")
     return FORMS[kind]

@@ -1,6 +1,6 @@
 """The native histograms of one request, as the columns that storage keeps.
 
-Most requests have none and never come here. Columns are made anew for each request that has: they
+Most requests have none and never come here. Columns are made for each request that has: they
 are small beside its body, and what is kept of them is copied by the head.
 """
 
@@ -52,7 +52,7 @@ class HistogramLimits:
 class DecodedHistograms:
     """The histograms of a request. problems: int8, 0 or why one is refused; such a one is empty.
 
-    sum_bits: the bits of the sums; starts: int64 ms, 0 where not told.
+    sum_bits: the bits of the sums; starts: int64 ms, 0 where not stated.
     """
 
     histograms: Histograms
@@ -144,6 +144,6 @@ def histograms_of(
 
 
 def number(words: UInt64s, is_float: Bools, integer: int, real: int) -> Float64s:
-    """The counts of two fields of which `is_float` tells the right one."""
+    """The counts of two fields of which `is_float` selects the right one."""
     reals = words[:, real].copy().view(np.float64)
     return np.where(is_float, reals, words[:, integer].astype(np.float64))

@@ -12,7 +12,7 @@ histogram. Messages are those of remote write 1.0 and 2.0:
     BucketSpan  offset = 1 (sint32), length = 2 (uint32)
 
 Invariants:
-* A histogram is of integers or of floats by the last count on the wire; what is told in the other
+* A histogram is of integers or of floats by the last count on the wire; what is stated in the other
   kind is ignored.
 * Repeated numbers are taken packed or one by one.
 """

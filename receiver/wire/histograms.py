@@ -2,7 +2,7 @@
 
 What receiver.wire.histogram_fields reads of a message is compared with itself here. A span says how
 many buckets follow each other, and how far after the end of the one before it it begins. Integer
-buckets are told as differences to the one before.
+buckets are stored as differences to the one before.
 
 Invariant: no work is done for a bucket that is not in the message, however long its spans say they
 are.

@@ -9,7 +9,7 @@ Rogaway, "UMAC: Fast and Secure Message Authentication", 1999).
 Invariants:
 * Whatever two runs of label bytes are chosen, without the secret they share both lanes with a
   chance of about 2^-110: not a matter of luck with the data, but only of the secret.
-* The secret is made anew by every process; hashes are never stored.
+* The secret is renewed by every process; hashes are never stored.
 """
 
 import secrets

@@ -267,8 +267,8 @@ def answer(kind: int, outcome: Outcome, bad_status: int = 400) -> web.Response:
     """The answer to a request that was taken, in whole or in part.
 
     Remote write 2.0 asks for the counts of what was written, and its senders take a missing one for
-    failure; those of 1.0 would believe them, too, and are told none. Of refused exemplars the count
-    tells, unless the sender broke the format.
+    failure; those of 1.0 would believe them, too, and get none. Of refused exemplars the count
+    is reported, unless the sender broke the format.
     """
     rejects = outcome.rejects
     written = None

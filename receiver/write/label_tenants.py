@@ -121,7 +121,7 @@ class LabelTenants:
         return Outcome(0, rejects, refused_points=sum(columns.distinct for columns in lost))
 
     async def _append(self, tenant: str, part: "Part", arrival_ms: int) -> "Outcome | Failed":
-        """The outcome of a part, or why there is none."""
+        """The outcome of a part, or why it has none."""
         batch = self._decoder.decode(part.kind, snappy.compress(part.body))
         batch.points = part.columns.points
         try:

@@ -7,7 +7,7 @@ may describe a family differently, so a family has a few descriptions.
 Invariants:
 * Only the shard's writer adds; `lock` guards what others read.
 * What was added is in the log until take_unsaved() handed it out and the catalog has it.
-* A tenant has at most storage.metadata.max-families. Families that nobody told of for IDLE_MS make
+* A tenant has at most storage.metadata.max-families. Families that no one sent for IDLE_MS make
   room for new ones; else new ones are not kept.
 """
 
@@ -102,7 +102,7 @@ class MetadataTable:
     # For the shard's writer.
 
     def fresh(self, tenant: int, raw: RawMetadata, now_ms: int) -> Int64s:
-        """The positions of the entries that are not known. Notes that the others were told of."""
+        """The positions of the entries that are not known. Notes that the others were sent."""
         since = self._not_kept_since_ms
         if since is not None and now_ms - since > IDLE_MS:  # perhaps there is room by now
             self._cache.clear()
@@ -215,8 +215,7 @@ class MetadataTable:
         return number
 
     def _drop_idle(self, tenant: int, now_ms: int) -> bool:
-        """Let go of all families of the tenant that nobody told of for long; False: there are
-        none."""
+        """Drop all families of the tenant that no one sent for long; False: there are none."""
         families = self._tenants[tenant]
         numbers: Int32s = np.array([family.number for family in families.values()], np.int32)
         idle = self._seen_ms[numbers] < now_ms - IDLE_MS

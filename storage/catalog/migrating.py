@@ -46,7 +46,7 @@ def run_migrations(connection: Connection, name: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    # Two lines at every migration that tell nothing.
+    # Two lines at every migration that say nothing.
     logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     try:
         command.upgrade(config, "head")

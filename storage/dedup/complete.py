@@ -1,4 +1,4 @@
-"""Groups that `auto` dedups to their first replica as it is, told from what lies near the range.
+"""Groups that `auto` dedups to their first replica as it is, found from what lies near the range.
 
 Most groups have a first replica without holes, and then nothing of the others is needed. That is
 proven here from fewer samples than the rules of `auto` need in general (storage/dedup/auto.py): a
@@ -11,9 +11,9 @@ replica's in the range, and the first one's beside it. That holds for short inte
 a read knows all samples that count; others are left undecided.
 
 Invariants:
-* What is told to be complete is what `auto` gives; of what is not, nothing is known.
+* What is said to be complete is what `auto` gives; of what is not, nothing is known.
 * Stale markers are no samples, and more replicas may fill in what the second one did: groups with
-  either are never told to be complete, unless there is but one replica.
+  either are never said to be complete, unless there is but one replica.
 """
 
 import numpy as np

@@ -134,7 +134,7 @@ def auto(samples: Samples, members: Int64s, gauges: Bools | None) -> Choice:
 def levels_of(samples: Samples) -> Float64s:
     """What falls if a counter is reset: values, and of a histogram how many observations it has.
 
-    No bucket of a counter can fall without a reset, so between replicas the count tells enough. A
+    No bucket of a counter can fall without a reset, so between replicas the count says enough. A
     gauge histogram has no level (NaN, which is never seen to fall).
     """
     natives = samples.natives

@@ -1,6 +1,6 @@
 """The optional columns of a head's samples: start timestamps and native histograms.
 
-They are addressed by place: slot p of the chunk pool, and beyond its slots the side buffer. The
+They are addressed by place: slot p of the chunk pool; beyond its slots, out-of-order samples. The
 columns are reserved for every place and touched only for samples that have something to put there,
 so plain floats cost nothing: zero means no start, and no histogram.
 
@@ -81,7 +81,7 @@ class HeadExtras:
         before = self._pool.before(places)
         before_rows = np.where(before < 0, 0, self._rows[before]) - 1
         follows = before_rows >= 0
-        # Only these rows: what is told of columns as a whole would be copied as a whole.
+        # Only these rows: what is asked of columns as a whole would be copied as a whole.
         pairs = take(self.arena.view(), np.concatenate([rows, before_rows[follows]]))
         before_pair = np.full(count, -1)
         before_pair[follows] = np.arange(count, len(pairs))

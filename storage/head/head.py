@@ -1,7 +1,7 @@
 """The head of a shard: its recent samples, in memory and in the log.
 
 Samples that come in time order lie in a pool of small chunks; those that are older than their
-series' newest sample lie in a side buffer, in order of arrival, and are merged in when read or
+series' newest, out-of-order samples, lie aside in order of arrival, and are merged in when read or
 sealed (storage/head/pool.py).
 
 Invariants:
@@ -67,7 +67,7 @@ class Appended:
 
 
 class Head:
-    """The chunk pool and side buffer of one stretch of the log."""
+    """The chunk pool and out-of-order samples of one stretch of the log."""
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class Head:
         return HeadSnapshot(self._pool.snapshot(refs), self._extras.view(refs))
 
     def refs_with_samples(self) -> Int64s:
-        """The series that have a sample here, ascending by ref. For a head nobody appends to."""
+        """The series that have a sample here, ascending by ref. For a head no one appends to."""
         return self._pool.refs_with_samples(len(self._table))
 
 
@@ -198,7 +198,7 @@ class HeadSamples:
     side: Samples
 
     def counts(self) -> Int64s:
-        """Samples per row; one that is in order and in the side buffer counts twice."""
+        """Samples per row; one that is both in the pool and aside counts twice."""
         counts = np.empty(len(self.snapshot.pool.refs), np.int64)
         self.snapshot.pool.count(self.span, counts)
         return counts + np.diff(self.side.offsets)
@@ -247,7 +247,7 @@ def with_extras(
 
 
 def sealed_samples(head: Head, refs: Int64s) -> Samples:
-    """All samples that a head nobody appends to has of these series, in time order."""
+    """All samples that a head no one appends to has of these series, in time order."""
     whole = np.iinfo(np.int64)
     found = head.snapshot(refs).between(int(whole.min), int(whole.max))
     return merge_all(found.sources(0, len(refs)), len(refs))

@@ -1,6 +1,6 @@
 """Late samples: those that are older than their series' newest one when they come.
 
-They lie in the head's side buffer, unless the head has a sample of that moment: the value that was
+The head keeps them aside, unless it has a sample of that moment: the value that was
 written first stays. A table of slots finds the samples of the side by series and time; it grows
 with them, and a head without late samples has none to speak of.
 
@@ -23,7 +23,7 @@ FIRST_SLOTS = 1 << 10
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The side buffer, in order of arrival."""
+    """The out-of-order samples, in order of arrival."""
 
     refs: Int32s
     times: Int64s
@@ -31,7 +31,7 @@ class Side:
 
 
 class LateIndex:
-    """Finds the samples of a side buffer. For the shard's writer."""
+    """Finds out-of-order samples. For the shard's writer."""
 
     def __init__(self, side: Side) -> None:
         self._side = side

@@ -1,7 +1,7 @@
 """The columns that a head's samples lie in, and how they are read out again.
 
 Samples of a series that come in time order lie in a chain of small chunks of one pool; those that
-are older than their series' newest lie in a side buffer, in order of arrival. Each sample has a
+are older than their series' newest, out-of-order samples, lie aside as they arrive. Each has a
 place: slot p of the chunks is times.flat[p], and the side follows beyond the slots.
 
 Invariants:

@@ -1,4 +1,4 @@
-"""The fingerprint of a native histogram: 64 bits that tell a repetition from a contradiction.
+"""The fingerprint of a native histogram: 64 bits that set a repetition apart from a contradiction.
 
 It covers every bit of what was observed: schema, count, sum, zero bucket, buckets and bounds, but
 not the counter reset hint, which depends on the histograms around. It stands where a float's bits

@@ -3,7 +3,7 @@
 A hint on the wire is a claim. What is given back was checked against the sample before: a histogram
 that continues the one before it is NOT_RESET, one that may not is UNKNOWN; whoever wants to know
 then has to compare. A gauge stays a gauge. This is what Prometheus reads from chunks, where a
-chunk holds only histograms of one layout without a reset in between, and begins anew with each
+chunk holds only histograms of one layout without a reset in between, and starts over with each
 aligned range of time.
 """
 
@@ -49,7 +49,7 @@ def continues(c: Columns, before: int, row: int) -> bool:
 
 @float_kernel
 def find_hints(c: Columns, before_rows: Int64s, rows: Int64s, fresh: Int8s) -> Int8s:
-    """The hint of each histogram; fresh: 1 where it begins anew whatever its numbers are."""
+    """The hint of each histogram; fresh: 1 where it starts over whatever its numbers are."""
     out = np.zeros(len(rows), np.int8)
     for k in range(len(rows)):
         row, before = rows[k], before_rows[k]
@@ -68,7 +68,7 @@ def hints_after(
 ) -> Int8s:
     """The hints to be kept of appended histograms, each of which follows another in its series.
 
-    before_rows: the histogram that is the sample right before, or -1 if there is none, or if that
+    before_rows: the histogram that is the sample right before, or -1 if none exists, or if that
     sample is a float. before_ms, times_ms: the timestamps of both; that of no sample is not read.
     The hints in `h` may be those received or those already kept.
     """

@@ -19,7 +19,7 @@ from storage.kernels.jit import kernel
 class Columns(NamedTuple):
     """The arrays of Histograms as kernels take them, all contiguous and writable.
 
-    Small integers are int64 here: a kernel is compiled anew for every width that it meets.
+    Small integers are int64 here: a kernel is compiled again for every width that it meets.
     """
 
     schemas: Int64s

@@ -176,7 +176,7 @@ def has_fallen(c: Columns, before: int, row: int) -> bool:
 def find_histogram_resets(c: Columns, before_rows: Int64s, rows: Int64s) -> Bools:
     """Whether each histogram is a reset against the one before: its hint, or else its numbers.
 
-    A row before of -1 means that there is none, and so no reset.
+    A row before of -1 means none, and so no reset.
     """
     resets = np.zeros(len(rows), np.bool_)
     for k in range(len(rows)):

@@ -4,7 +4,7 @@ A compiled kernel is one file, whose name says which function it is, what the fu
 (storage.kernels.stamps) and for which types and processor it was compiled. It is looked for in the
 `__pycache__` beside the function's module and then in the user's own cache, and is put where that
 may be written: what an installation compiled serves every user, and where one is read-only each
-user keeps what is missing. Where nothing can be written, each process compiles anew.
+user keeps what is missing. Where nothing can be written, each process compiles again.
 NUMBA_CACHE_DIR names the one place to use instead.
 
 Invariant: neither a file that cannot be read nor one that cannot be written ever fails a call.

@@ -1,7 +1,7 @@
 """A keyed 64-bit hash of byte runs, as a part of kernels.
 
 Words of 8 bytes are folded by a 64 x 64 -> 128 bit multiplication whose halves are xored, as in the
-wyhash family. The key is random for each process, so nobody outside can prepare texts that pile up
+wyhash family. The key is random for each process, so no one outside can prepare texts that pile up
 in one place of a hash table. Equal hashes are always followed by a comparison of the bytes.
 """
 

@@ -38,7 +38,7 @@ def keep_freed_memory() -> None:
     handed out and got back an array of KEPT_ARRAY_BYTES.
 
     Queries make and drop arrays of a few MiB for each block. Given back to the kernel and zeroed
-    anew, they cost a tenth of the time of a large query, until one with larger arrays comes along.
+    again, they cost a tenth of the time of a large query, until one with larger arrays comes along.
     Does nothing where there is no mallopt.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

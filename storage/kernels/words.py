@@ -90,7 +90,7 @@ load_word = cast(Callable[[Place, Place], np.uint64], intrinsic(_load_word))
 # Writes a word to the 8 bytes at address + offset.
 store_word = cast(Callable[[Place, Place, np.uint64], None], intrinsic(_store_word))
 # Asks the processor for the line of its cache at address + offset, which is about to be written.
-# Any address will do, also one that nobody may read.
+# Any address will do, also one that no one may read.
 prefetch = cast(Callable[[Place, Place], None], intrinsic(_prefetch))
 # (high : low) + a * b modulo 2^128, as its low and its high word.
 multiply_add = cast(

@@ -3,7 +3,7 @@
 Label sets are compared pair by pair as bytes, name before value, a shorter one first where it is
 what another begins with. So at one name, a row that has it comes by its value, before a row that
 goes on with a later name, after a row that has ended. Each name gives a row one digit; the digits
-of all names are one number by which rows are sorted. Names that tell no rows apart have no digit.
+of all names are one number by which rows are sorted. Names that distinguish no rows have no digit.
 """
 
 import numpy as np

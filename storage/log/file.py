@@ -90,7 +90,7 @@ def read_log_file(path: Path, *, limit: int, on_damage: OnDamage) -> Iterator[tu
 
 
 def check_header(path: Path, header: bytes, on_damage: OnDamage) -> None:
-    """A damaged header is only reported: records are told from noise by their own checksums."""
+    """A damaged header is only reported: their own checksums tell records apart from noise."""
     version = parse_header(header)
     if version is None:
         on_damage(Damage(path, 0, len(header), "the file header is damaged"))

@@ -56,7 +56,7 @@ def make_header(version: int = FORMAT_VERSION) -> bytes:
 
 
 def parse_header(header: bytes) -> int | None:
-    """The format version that a file header tells, or None if the header is damaged."""
+    """The format version that a file header states, or None if the header is damaged."""
     if len(header) != HEADER_BYTES:
         return None
     magic, version, _, checksum = _HEADER.unpack(header)
@@ -77,7 +77,7 @@ def make_prefix(kind: int, arrival_ms: int, tenant: str, payload: bytes) -> byte
 
 
 def parse_frame(frame: bytes) -> Frame | None:
-    """The frame, or None if it is cut short or tells a length that no body has."""
+    """The frame, or None if it is cut short or states a length that no body has."""
     if len(frame) != FRAME_BYTES:
         return None
     length, checksum = _FRAME.unpack(frame)

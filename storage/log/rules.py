@@ -1,7 +1,7 @@
 """What the log of a shard holds beside requests, so that replay judges them as ingest did.
 
     rules        the rules of a tenant, from here on; before the first request they were applied to
-    left out     a request, and which of its series were refused for want of room, for new series
+    left out     a request, and which of its series were refused for lack of room, for new series
                  or for HA clusters:
                  kind:u8 count:u32 positions:i32[count] payload            (little-endian)
     elections    the elected replicas of a tenant; after its rules, and as storage.shard.reigns says
@@ -24,7 +24,7 @@ from storage.kernels.arrays import NO_SERIES, Int32s, Int64s
 from storage.reasons import TENANT_SERIES_LIMIT, TENANT_TOO_MANY_CLUSTERS
 from storage.tenants.rules import NO_RULES, TenantRules, encode_rules
 
-# In place of refs: refusals that the rules and the request alone do not tell.
+# In place of refs: refusals that the rules and the request alone do not show.
 PASSING_REASONS = (-1 - TENANT_SERIES_LIMIT, -1 - TENANT_TOO_MANY_CLUSTERS)
 _LEFT_OUT = struct.Struct("<BI")
 
@@ -33,7 +33,7 @@ Append = Callable[[int, int, str, bytes], None]
 
 
 class RuleLog:
-    """The rules of the tenants of one shard as its log tells them. For the shard's writer."""
+    """The rules of the tenants of one shard as its log has them. For the shard's writer."""
 
     def __init__(self) -> None:
         self._rules: dict[str, TenantRules] = {}

@@ -89,7 +89,7 @@ class Wal:
         """Open or make the log in `directory`, appending to a new log file.
 
         Files before `first_file` are no longer part of the log and are deleted. A damaged tail of
-        the last file is cut off; every loss is told to `on_damage`. Raises FormatError for a file
+        the last file is cut; every loss is reported to `on_damage`. Raises FormatError for a file
         of an unknown version, OSError if the directory cannot be read or written.
         """
         make_directory(directory)
@@ -129,7 +129,7 @@ class Wal:
         self._pending_bytes += size
 
     def forget(self) -> None:
-        """Let go of the records remembered since the last write; whoever sent them was told so."""
+        """Drop the records remembered since the last write; whoever sent them was informed."""
         self._pending, self._pending_bytes = [], 0
 
     def write(self) -> None:
@@ -196,7 +196,7 @@ class Wal:
         """The synced records from log file `from_file` on, oldest first.
 
         Of a damaged file the records before the damage are given, then the next file's; what is
-        dropped is told to `on_damage`. Raises FormatError for a file of an unknown version.
+        dropped is reported to `on_damage`. Raises FormatError for a file of an unknown version.
         """
         last, size = self._durable_end
         for number in log_file_numbers(self._directory):

@@ -40,7 +40,7 @@ class ExemplarSources:
         self, refs: Int64s, ids: Int64s, span: tuple[int, int], spend: Callable[[int], None]
     ) -> list[StoredExemplars]:
         """The exemplars of some series, known by refs as well as by ids, with times in span, both
-        inclusive; their series are positions in refs. Repeated ones are told repeatedly."""
+        inclusive; their series are positions in refs. Repeated ones are returned repeatedly."""
         order = np.argsort(ids, kind="stable")
         found = [
             StoredExemplars(order[part.series], part.timestamps, part.values, part.labels)

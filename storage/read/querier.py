@@ -93,7 +93,7 @@ class StorageQuerier:
     ) -> list[ReplicaGroup]:
         """What the replicas of the selected series do, and what dedup makes of them.
 
-        cluster_labels: tell replicas of equal name apart. Raises LimitExceeded, or QueryStopped
+        cluster_labels: distinguish replicas of equal name. Raises LimitExceeded, or QueryStopped
         once `stopped` says so.
         """
         refs, labels = self._match_any(matcher_sets)

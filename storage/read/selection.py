@@ -96,7 +96,7 @@ class DedupSelection:
 
     Rows members[g]:members[g+1] of `stored` are group g; it may reach out of the span, because what
     is chosen within it may depend on samples around it. Row i of `stored` was matched as order[i].
-    gauges: the groups that metadata tells to be gauges; None if there are none. wider: reads rows
+    gauges: the groups that metadata says are gauges; None if there are none. wider: reads rows
     of `stored` again; None: `stored` reaches as far as it ever must.
     """
 
@@ -124,13 +124,13 @@ class DedupSelection:
         return int(undecided.sum()) * UNDECIDED_SHARE <= len(undecided)
 
     def _complete(self, first_row: int, end_row: int) -> tuple[Samples, Int64s, Int64s]:
-        """The replicas' samples near the span, and what complete_groups() tells of them."""
+        """The replicas' samples near the span, and what complete_groups() returns for them."""
         members = self.members[first_row : end_row + 1]
         near = self.stored.read_near(int(members[0]), int(members[-1]), self.span, LEAD)
         return near, *complete_groups(near, members - members[0], self.span)
 
     def _read_complete(self, first_row: int, end_row: int) -> Samples:
-        """The first replica of each group, if it is complete; the others are read anew."""
+        """The first replica of each group, if it is complete; the others are read again."""
         near, firsts, counts = self._complete(first_row, end_row)
         found = ranges_of(near, firsts, np.maximum(counts, 0))
         rest = np.flatnonzero(counts == UNDECIDED)

@@ -1,6 +1,6 @@
 """Refused exemplars as data: why, how many, and the first of them.
 
-They are counted and told, but are no reason to answer a request with an error, except for broken
+They are counted and reported, but no reason to answer a request with an error, except for broken
 references: no sender could do better the next time.
 """
 

@@ -1,6 +1,6 @@
 """The ledger of refusals: what was refused of late, why, and who had sent it.
 
-A refusal is told to its sender, who may log the beginning of it, or not. Whoever sees a gap in a
+A refusal is reported to its sender, who may log its beginning, or not. Whoever sees a gap in a
 graph later asks here. An entry stands for one series (or none, where a whole request was refused),
 refused for one reason, from one sender; it keeps the newest example and counts.
 
@@ -74,8 +74,8 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries to tell of. reasons: any of them, all if empty; matcher_sets: any of them has
-    to accept the series' labels, and without one series-less entries are told of, too."""
+    """Which entries to report. reasons: any of them, all if empty; matcher_sets: any of them has
+    to accept the series' labels, and without one series-less entries are reported, too."""
 
     reasons: frozenset[str] = frozenset()
     matcher_sets: Sequence[Sequence[Matcher]] = ()

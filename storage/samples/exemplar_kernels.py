@@ -140,7 +140,7 @@ def write_runs(
 def take_runs(
     offsets: Int64s, data: Bytes, positions: Int64s, out_offsets: Int64s, out: Bytes
 ) -> None:
-    """Copy the runs at `positions`; out_offsets[0] tells where the first goes."""
+    """Copy the runs at `positions`; out_offsets[0] says where the first goes."""
     base, to = data.ctypes.data, out.ctypes.data
     at = out_offsets[0]
     for k in range(len(positions)):

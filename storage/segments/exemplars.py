@@ -2,7 +2,7 @@
 
     exemplars.parquet   series_id, ts, value, labels; sorted by (series_id, ts)
 
-A segment without exemplars has no such file. What two segments both have is told twice here; it is
+A segment without exemplars has no such file. What two segments both have is here twice; it is
 made one where exemplars are selected.
 """
 
@@ -110,7 +110,7 @@ class ExemplarReader:
         spend: Callable[[int], None],
     ) -> list[StoredExemplars]:
         """The exemplars of the series `ids` (strictly ascending) with times in span, both
-        inclusive; their series are positions in ids. spend() is told how many are about to be
+        inclusive; their series are positions in ids. spend() is given how many are about to be
         taken, and may raise to stop."""
         found = []
         for segment in segments:

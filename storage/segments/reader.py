@@ -1,6 +1,6 @@
 """Reading the samples of segments: a few series, or all of them, over a time range.
 
-A segment's footer tells which ids and times each row group has; only the groups that can have
+A segment's footer states which ids and times each row group has; only the groups that can have
 wanted rows are read, and of these only the wanted rows are kept. Groups are decoded with Arrow
 directly, not by a query to DuckDB: one series out of 34 M rows takes 1.2 ms instead of 8 ms, of
 which DuckDB needs 6 ms to bind the file.
@@ -133,7 +133,7 @@ class SegmentReader:
     ) -> Samples:
         """The samples of the series `ids` (strictly ascending) with times in span, both inclusive.
 
-        Row i of the result is ids[i]. segments: oldest first. spend() is told how many samples are
+        Row i of the result is ids[i]. segments: oldest first. spend() is given how many samples are
         about to be taken and may raise to stop; a sample that two segments have counts twice, a
         histogram as half as many as it has buckets, if that is more than one.
         """

@@ -24,7 +24,7 @@ class HashCache:
 
     def __init__(self, *, dropped: int = 0) -> None:
         self._dropped = dropped
-        # As long as the other columns, or empty while nobody asks for replicas.
+        # As long as the other columns, or empty while no one asks for replicas.
         self._replicas = NO_REPLICAS
         self.clear()
 

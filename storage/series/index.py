@@ -25,7 +25,7 @@ from storage.series.matches import Match, Matches
 from storage.series.replica_groups import Grouping, ReplicaGroups
 from storage.series.table import SeriesTable
 
-# Labels that queries name are few; a tenant that uses more than these has some columns made anew.
+# Labels that queries name are few; a tenant that uses more than these has some columns rebuilt.
 COLUMNS_KEPT_MAX = 64
 # Sets of replica labels that queries name; nearly always there is one.
 GROUPINGS_KEPT_MAX = 4

@@ -74,7 +74,7 @@ class LabelSpans:
         self.counts[refused] = 0
 
     def take_off(self, owners: Bools, places: Int64s) -> None:
-        """Take a label off each of the series that are told, bool[n]; it is at `places`."""
+        """Take a label off each of the given series, bool[n]; it is at `places`."""
         kept = np.ones(len(self.spans), np.bool_)
         kept[places[owners]] = False
         self._keep(kept)

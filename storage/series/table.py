@@ -67,7 +67,7 @@ class Registration:
     """What registering obeys for one request.
 
     room(n): how many of n new series the tenant may get; left_out: positions in the batch of the
-    series that were refused for want of room when a request from the log was new. clusters_max:
+    series that were refused for lack of room when a request from the log was new. clusters_max:
     how many HA clusters it may have, 0 for any number. replicas: takes the replica of each series,
     a hash, 0 for none; needed where rules.ha is given.
     """
@@ -227,7 +227,7 @@ class SeriesTable:
         return LabelPairs(offsets, codes[0::2].copy(), codes[1::2].copy())
 
     def _refuse_unknown(self, found: LabelSpans, new_max: int) -> None:
-        """Refuse series with texts that nobody has used yet, but for new_max of them: what is not
+        """Refuse series with texts that no one has used yet, but for new_max of them: what is not
         to be registered must not fill the symbol table either."""
         if new_max >= len(found.counts):
             return

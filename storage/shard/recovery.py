@@ -130,13 +130,13 @@ def unreadable(shard: int, record: Record, error: Exception) -> FormatError:
 
 
 def seal_now(shard: Shard, seal: Sealer, position: int) -> None:
-    """Seal the head while nobody writes."""
+    """Seal the head while no one writes."""
     head = shard.freeze()
     shard.thaw(seal(shard.number, shard.table, head, position))
 
 
 class Progress:
-    """Tells how far the replay of a log is, every PROGRESS_SECONDS."""
+    """Reports how far the replay of a log is, every PROGRESS_SECONDS."""
 
     def __init__(self, shard: Shard) -> None:
         self._shard = shard

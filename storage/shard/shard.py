@@ -4,7 +4,7 @@ Its writer changes it (storage.shard.writer), queries read it: view() under the 
 everything outside of it.
 
     seal    freeze the head, new log file -> segment on disk -> catalog, with the log position
-            -> delete the log files before it -> let go of the frozen head
+            -> delete the log files before it -> release the frozen head
 
 Invariants:
 * `lock` guards heads, segments and indexes. Kernels that change or snapshot a head run under it,
@@ -81,7 +81,7 @@ class Shard:
         self.frozen: Head | None = None
         self._indexes: dict[int, TenantIndex] = {}
         self._matches = Matches()
-        # The writer's, made anew from the log at start.
+        # The writer's, rebuilt from the log at start.
         self.rule_log = RuleLog()
         self.elections = Elections(options.series_max)
         self.judged: dict[str, Tenant] = {}  # those that have elections, by name

@@ -222,7 +222,7 @@ class Writer:
         self._start_seal()
 
     def _log(self, write: PendingWrite, refs: Int32s, replicas: UInt64s) -> Logged:
-        """Log a write, unless nothing of it is to be kept."""
+        """Log a write, unless none of it is to be kept."""
         shard, batch, name = self.shard, write.batch, write.tenant.name
         fresh = fresh_metadata(shard, write)
         all_accepted = bool(refs.min(initial=0) >= 0)

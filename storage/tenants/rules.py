@@ -24,7 +24,7 @@ from storage.tenants.relabel import RelabelRule
 
 
 class HaRules(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which labels tell replicas apart, and when another one takes over. clusters_max: 0 is any
+    """Which labels distinguish replicas, and when another one takes over. clusters_max: 0 is any
     number."""
 
     cluster_label: str

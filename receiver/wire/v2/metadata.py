@@ -2,7 +2,7 @@
 
     Metadata    type = 1, help_ref = 3, unit_ref = 4
 
-Senders tell it with every series of every request, and neighbours are mostly of one family.
+Senders repeat it with every series of every request, and neighbours are mostly of one family.
 """
 
 import numpy as np
@@ -87,7 +87,7 @@ def read_metadata(
     the help, of the unit], and hashes, [low, high].
 
     metrics, problems: of the series; one whose metadata names a wrong symbol is refused. lengths:
-    of the symbols. Entries that tell nothing, or the same as the one before, are left out. Returns
+    of the symbols. Entries that say nothing, or the same as the one before, are left out. Returns
     (SCANNED, the number of entries) or (an error, its place).
     """
     base, keys, hashes_at = buffer.ctypes.data, secret.ctypes.data, symbol_hashes.ctypes.data

@@ -1,12 +1,12 @@
 """The scanner of remote write 2.0 bodies: protobuf wire bytes to columns, as kernels.
 
-The labels of a series are numbers of symbols, texts that a request tells once. As in receiver.wire,
+The labels of a series are numbers of symbols, texts that a request lists once. As in receiver.wire,
 labels are only found and hashed here; native histograms, exemplars and metadata are only found. The
 message is
 
     Request     symbols = 4, timeseries = 5
     TimeSeries  labels_refs = 1, samples = 2, histograms = 3, exemplars = 4, metadata = 5,
-                created_timestamp = 6 (of older senders: the start of samples that tell none)
+                created_timestamp = 6 (of older senders: the start of samples that state none)
     Sample      value = 1 (fixed64), timestamp = 2 (varint), start_timestamp = 3 (varint)
 
 Symbols may stand behind the series that use them, so a request is walked through twice: for symbols

@@ -2,10 +2,10 @@
 
 A row is a series of one replica; a group has the rows members[g]:members[g+1], which are the same
 series but for their replica labels, and the output that dedup made of them. Stale markers are no
-samples here: they only tell how a row ended.
+samples here: they only show how a row ended.
 
 The interval of a row is the median distance of its samples; that of a group is its first known one.
-What is told of a row is only measured against its own group:
+What is reported of a row is only measured against its own group:
 * missed: output samples where the row has a hole of more than 1.5 intervals, half an interval from
   its edges; before its first and after its last sample, a whole interval from them;
 * offset: the median distance of the row's samples to the nearest time of the group's first row;
@@ -55,7 +55,7 @@ class GroupHealth:
 def measure(
     samples: Samples, members: Int64s, output: Samples, sources: Int32s
 ) -> tuple[RowHealth, GroupHealth]:
-    """What there is to tell about rows and groups. sources: of each sample of the output, the
+    """What there is to report about rows and groups. sources: of each sample of the output, the
     number of its row within the group."""
     rows, groups = samples.series_count, len(members) - 1
     counts, last_ms, interval_ms, offset_ms, missed, outputs = np.zeros((6, rows), np.int64)
@@ -117,7 +117,7 @@ def measure_rows(
     interval_ms: Int64s,
     ended: Bools,
 ) -> None:
-    """What a row tells by itself."""
+    """What a row shows by itself."""
     distances = np.empty(len(timestamps), np.int64)
     for i in range(len(offsets) - 1):
         last = UNKNOWN_MS

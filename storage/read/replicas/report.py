@@ -5,8 +5,8 @@ is not `a` of another. Replicas that send the same series belong to one group. S
 block by block (storage.read.replica_health) and then summed up, all in columns over series.
 
 Invariants:
-* A series counts if some replica has a sample of it in the span; without one nothing is told of it.
-* A replica that has sent nothing for FORGOTTEN_MS before the span is not told of.
+* A series counts if some replica has a sample of it in the span; without one it is not reported.
+* A replica that has sent nothing for FORGOTTEN_MS before the span is not reported.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """The watch over HA replicas: how long each has been silent, as a metric.
 
-Dedup hides that one replica of a pair is gone, so this tells it. A replica is known by tenant, the
+Dedup hides that one replica of a pair is gone, so this shows it. A replica is known by tenant, the
 values of the cluster labels and those of the replica labels. Series are assigned to replicas once,
 when they are new; an update then is one pass over the newest times of a shard's series.
 
@@ -29,7 +29,7 @@ TenantNames = Callable[[int], str]
 
 @dataclass(frozen=True, slots=True)
 class WatchedLabels:
-    """What tells replicas apart, and what tells replicas of equal name apart."""
+    """What distinguishes replicas, and what distinguishes replicas of equal name."""
 
     replica: tuple[str, ...]
     cluster: tuple[str, ...]
