@@ -15,7 +15,7 @@ from storage.dedup.complete import complete_groups, ranges_of
 from storage.dedup.dedup import dedup
 from storage.dedup.reach import unsettled_groups
 from storage.head.head import Head, sealed_samples
-from storage.head.late import FIRST_SLOTS, LateIndex, Side
+from storage.head.late import FIRST_SLOTS, LateIndex, OutOfOrder
 from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.arrays import Int64s
 from storage.kernels.stale import STALE_NAN
@@ -52,9 +52,9 @@ def write_and_read() -> None:
     for _ in range(2):
         refs = table.resolve(batch, 1)
         head.append(refs, batch, -100, 100)
-    LateIndex(Side(np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.uint64))).with_room(
-        1, FIRST_SLOTS
-    )
+    LateIndex(
+        OutOfOrder(np.zeros(1, np.int32), np.zeros(1, np.int64), np.zeros(1, np.uint64))
+    ).with_room(1, FIRST_SLOTS)
     table.resolve(batch, 2, Registration(room=lambda wanted: 0))
     symbols = symbol_batch(batch)
     table.resolve(symbols, 1)

@@ -85,7 +85,7 @@ class HeadExtras:
         pairs = take(self.arena.view(), np.concatenate([rows, before_rows[follows]]))
         before_pair = np.full(count, -1)
         before_pair[follows] = np.arange(count, len(pairs))
-        times_at = self._pool.times_at  # those of the side follow none
+        times_at = self._pool.times_at  # those of the out-of-order ones follow none
         hints = hints_after(
             pairs, before_pair, np.arange(count), times_at(before), times_at(places)
         )

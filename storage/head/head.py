@@ -84,13 +84,13 @@ class Head:
         # Each series may leave its newest chunk nearly empty, hence twice the chunks.
         self._chunks_max = 2 * (options.head_samples_max // CHUNK_SIZE) + SPARE_CHUNKS
         chunks = self._chunks_max + group.samples
-        side = self._samples_max + group.samples
-        self._pool = ChunkPool(chunks=chunks, side=side, series=options.series_max)
+        ooo = self._samples_max + group.samples
+        self._pool = ChunkPool(chunks=chunks, ooo=ooo, series=options.series_max)
         self._buckets_max = options.head_buckets_max
         self._extras = HeadExtras(
             self._pool,
             series=options.series_max,
-            histograms_max=side,
+            histograms_max=ooo,
             buckets_max=self._buckets_max + group.buckets,
         )
 
@@ -179,10 +179,10 @@ class HeadSnapshot:
 
     def between(self, start_ms: int, end_ms: int) -> "HeadSamples":
         """The samples of [start_ms, end_ms], both inclusive."""
-        side = empty_samples(len(self.pool.refs))
-        if self.pool.side_count:
-            side = with_extras(self.extras, *self.pool.read_side(start_ms, end_ms))
-        return HeadSamples(self, (start_ms, end_ms), side)
+        ooo = empty_samples(len(self.pool.refs))
+        if self.pool.ooo_count:
+            ooo = with_extras(self.extras, *self.pool.read_ooo(start_ms, end_ms))
+        return HeadSamples(self, (start_ms, end_ms), ooo)
 
     def pick(self, rows: Int64s) -> "HeadSnapshot":
         """The same of some rows."""
@@ -195,20 +195,20 @@ class HeadSamples:
 
     snapshot: HeadSnapshot
     span: tuple[int, int]
-    side: Samples
+    ooo: Samples
 
     def counts(self) -> Int64s:
         """Samples per row; one that is both in the pool and aside counts twice."""
         counts = np.empty(len(self.snapshot.pool.refs), np.int64)
         self.snapshot.pool.count(self.span, counts)
-        return counts + np.diff(self.side.offsets)
+        return counts + np.diff(self.ooo.offsets)
 
     def sources(self, first_row: int, end_row: int) -> list[Samples]:
-        """The samples of rows [first_row, end_row): in-order ones, then the side's."""
+        """The samples of rows [first_row, end_row): in-order ones, then the out-of-order ones."""
         extras = self.snapshot.extras
         rows = self.snapshot.pool.rows(slice(first_row, end_row))
         in_order = with_extras(extras, *rows.read(self.span, placed=extras is not None))
-        return self._with_side(in_order, first_row, end_row)
+        return self._with_ooo(in_order, first_row, end_row)
 
     @property
     def is_plain(self) -> bool:
@@ -221,16 +221,16 @@ class HeadSamples:
         """Like sources(), for plain samples; of what is out of the span, only `lead` samples on
         each side are certain to be there."""
         rows = self.snapshot.pool.rows(slice(first_row, end_row))
-        return self._with_side(rows.read_near(self.span, span, lead), first_row, end_row)
+        return self._with_ooo(rows.read_near(self.span, span, lead), first_row, end_row)
 
     def pick(self, rows: Int64s) -> "HeadSamples":
         """The same of some rows, for plain samples."""
-        return replace(self, snapshot=self.snapshot.pick(rows), side=take_rows(self.side, rows))
+        return replace(self, snapshot=self.snapshot.pick(rows), ooo=take_rows(self.ooo, rows))
 
-    def _with_side(self, in_order: Samples, first_row: int, end_row: int) -> list[Samples]:
-        if not len(self.side):
+    def _with_ooo(self, in_order: Samples, first_row: int, end_row: int) -> list[Samples]:
+        if not len(self.ooo):
             return [in_order]
-        return [in_order, clip(self.side, first_row, end_row)]
+        return [in_order, clip(self.ooo, first_row, end_row)]
 
 
 def with_extras(

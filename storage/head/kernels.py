@@ -28,7 +28,7 @@ REPEATED = -1  # accepted, and known already
 # Positions in the head's state.
 CHUNKS_USED = 0
 SAMPLES = 1
-SIDE_SAMPLES = 2
+OOO_SAMPLES = 2
 
 
 @kernel
@@ -315,9 +315,9 @@ def copy_near(
 
 
 @kernel
-def select_side(
-    side_refs: Int32s,
-    side_times: Int64s,
+def select_ooo(
+    ooo_refs: Int32s,
+    ooo_times: Int64s,
     count: int,
     row_of_ref: Int32s,
     start_ms: int,
@@ -325,14 +325,14 @@ def select_side(
     rows: Int64s,
     positions: Int64s,
 ) -> int:
-    """The side samples of chosen series in [start_ms, end_ms]: their rows and positions.
+    """The out-of-order samples of chosen series in [start_ms, end_ms]: their rows and positions.
 
     row_of_ref: row + 1 of a chosen series, 0 for others. Returns how many there are.
     """
     found = 0
     for k in range(count):
-        ref = side_refs[k]
-        if ref < len(row_of_ref) and row_of_ref[ref] > 0 and start_ms <= side_times[k] <= end_ms:
+        ref = ooo_refs[k]
+        if ref < len(row_of_ref) and row_of_ref[ref] > 0 and start_ms <= ooo_times[k] <= end_ms:
             rows[found] = row_of_ref[ref] - 1
             positions[found] = k
             found += 1

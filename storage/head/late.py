@@ -1,19 +1,20 @@
 """Late samples: those that are older than their series' newest one when they come.
 
-The head keeps them aside, unless it has a sample of that moment: the value that was
-written first stays. A table of slots finds the samples of the side by series and time; it grows
-with them, and a head without late samples has none to speak of.
+The head keeps them aside, unless it has a sample of that moment: the value that was written first
+stays. A table of slots finds them by series and time; it grows with them, and a head without late
+samples has none to speak of.
 
 Invariants:
 * Of a series and a moment, a head has one sample.
-* A slot holds a position of the side plus one, 0 where it is free; at most half of them are used.
+* A slot holds a position of an out-of-order sample plus one, 0 where it is free; at most half of
+  the slots are used.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from storage.head.kernels import MIX, REPEATED, SIDE_SAMPLES, in_chunk
+from storage.head.kernels import MIX, OOO_SAMPLES, REPEATED, in_chunk
 from storage.kernels.arrays import Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.samples.search import first_at_least
@@ -22,7 +23,7 @@ FIRST_SLOTS = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class OutOfOrder:
     """The out-of-order samples, in order of arrival."""
 
     refs: Int32s
@@ -33,8 +34,8 @@ class Side:
 class LateIndex:
     """Finds out-of-order samples. For the shard's writer."""
 
-    def __init__(self, side: Side) -> None:
-        self._side = side
+    def __init__(self, ooo: OutOfOrder) -> None:
+        self._ooo = ooo
         self._slots: Int32s = np.zeros(FIRST_SLOTS, np.int32)
 
     def with_room(self, used: int, more: int) -> Int32s:
@@ -44,29 +45,29 @@ class LateIndex:
             size *= 2
         if size > len(self._slots):
             self._slots = np.zeros(size, np.int32)
-            enter(self._side.refs, self._side.times, used, self._slots)
+            enter(self._ooo.refs, self._ooo.times, used, self._slots)
         return self._slots
 
 
 @kernel
-def find_slot(side_refs: Int32s, side_times: Int64s, slots: Int32s, ref: int, t: int) -> np.int64:
+def find_slot(ooo_refs: Int32s, ooo_times: Int64s, slots: Int32s, ref: int, t: int) -> np.int64:
     """The slot of the sample of a series at a time, or the free one where it belongs."""
     mask = len(slots) - 1
     mixed = (np.uint64(t) ^ (np.uint64(ref) * MIX)) * MIX
     slot = np.int64(mixed >> np.uint64(32)) & mask
     while slots[slot] > 0:
-        side = slots[slot] - 1
-        if side_refs[side] == ref and side_times[side] == t:
+        ooo = slots[slot] - 1
+        if ooo_refs[ooo] == ref and ooo_times[ooo] == t:
             break
         slot = (slot + 1) & mask
     return slot
 
 
 @kernel
-def enter(side_refs: Int32s, side_times: Int64s, count: int, slots: Int32s) -> None:
-    """Enter the first samples of the side into slots that are all free."""
-    for side in range(count):
-        slots[find_slot(side_refs, side_times, slots, side_refs[side], side_times[side])] = side + 1
+def enter(ooo_refs: Int32s, ooo_times: Int64s, count: int, slots: Int32s) -> None:
+    """Enter the first out-of-order samples into slots that are all free."""
+    for ooo in range(count):
+        slots[find_slot(ooo_refs, ooo_times, slots, ooo_refs[ooo], ooo_times[ooo])] = ooo + 1
 
 
 @kernel
@@ -94,31 +95,31 @@ def append_late(
     previous: Int32s,
     current: Int32s,
     fill: Int32s,
-    side_refs: Int32s,
-    side_times: Int64s,
-    side_bits: UInt64s,
+    ooo_refs: Int32s,
+    ooo_times: Int64s,
+    ooo_bits: UInt64s,
     slots: Int32s,
     state: Int64s,
     standing: Int64s,
 ) -> None:
-    """Append the samples late[n] of a batch, of the series late_refs[n], to the side.
+    """Append the samples late[n] of a batch, of the series late_refs[n], out of order.
 
     standing[n] = the place of the sample that is there at its moment already, or -1. places: empty,
-    or takes where the samples are. There must be room in the side and in the slots.
+    or takes where the samples are. There must be room for them and in the slots.
     """
     for n in range(len(late)):
         k, ref = late[n], late_refs[n]
         t = timestamps[k]
         standing[n] = place_in_chunks(chunk_times, previous, current, fill, ref, t)
         if standing[n] < 0:
-            slot = find_slot(side_refs, side_times, slots, ref, t)
+            slot = find_slot(ooo_refs, ooo_times, slots, ref, t)
             if slots[slot] > 0:
                 standing[n] = chunk_times.size + slots[slot] - 1
             else:
-                side = state[SIDE_SAMPLES]
-                side_refs[side], side_times[side], side_bits[side] = ref, t, bits[k]
-                slots[slot] = side + 1
-                state[SIDE_SAMPLES] = side + 1
+                ooo = state[OOO_SAMPLES]
+                ooo_refs[ooo], ooo_times[ooo], ooo_bits[ooo] = ref, t, bits[k]
+                slots[slot] = ooo + 1
+                state[OOO_SAMPLES] = ooo + 1
         if len(places):
-            at_end = chunk_times.size + state[SIDE_SAMPLES] - 1
+            at_end = chunk_times.size + state[OOO_SAMPLES] - 1
             places[k] = at_end if standing[n] < 0 else REPEATED

@@ -2,11 +2,11 @@
 
 Samples of a series that come in time order lie in a chain of small chunks of one pool; those that
 are older than their series' newest, out-of-order samples, lie aside as they arrive. Each has a
-place: slot p of the chunks is times.flat[p], and the side follows beyond the slots.
+place: slot p of the chunks is times.flat[p], and out-of-order samples follow beyond the slots.
 
 Invariants:
-* Chunks and side samples are only ever added, so a snapshot of (chunk, fill) per series and of the
-  side's length stays valid while more come.
+* Chunks and out-of-order samples are only ever added, so a snapshot of (chunk, fill) per series and
+  of their number stays valid while more come.
 """
 
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ import numpy as np
 
 from storage.head.kernels import (
     CHUNKS_USED,
+    OOO_SAMPLES,
     SAMPLES,
-    SIDE_SAMPLES,
     copy_chunks,
     copy_near,
     count_chunks,
     count_near,
-    select_side,
+    select_ooo,
 )
-from storage.head.late import LateIndex, Side, append_late
+from storage.head.late import LateIndex, OutOfOrder, append_late
 from storage.kernels.arrays import Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
 from storage.samples.merge import sort_rows
@@ -35,31 +35,33 @@ NO_PLACES = np.zeros(0, np.int64)
 
 
 class ChunkPool:
-    """Room for so many chunks, side samples and series. append_samples() fills the columns of the
-    chunks in, append_late() those of the side.
+    """Room for so many chunks, out-of-order samples and series. append_samples() fills in the
+    columns of the chunks, append_late() the others.
 
     previous: of each chunk the one before it in its series; current, fill: of each series its
     newest chunk and how much of it is filled. Chunk numbers are kept plus one: 0 means none.
     """
 
-    def __init__(self, *, chunks: int, side: int, series: int) -> None:
+    def __init__(self, *, chunks: int, ooo: int, series: int) -> None:
         self.times: Int64s = reserve((chunks, CHUNK_SIZE), np.int64)
         self.bits: UInt64s = reserve((chunks, CHUNK_SIZE), np.uint64)
         self.previous: Int32s = reserve(chunks, np.int32)
         self.current: Int32s = reserve(series, np.int32)
         self.fill: Int32s = reserve(series, np.int32)
-        self.side = Side(reserve(side, np.int32), reserve(side, np.int64), reserve(side, np.uint64))
-        self._late = LateIndex(self.side)
+        self.ooo = OutOfOrder(
+            reserve(ooo, np.int32), reserve(ooo, np.int64), reserve(ooo, np.uint64)
+        )
+        self._late = LateIndex(self.ooo)
         self.state = np.zeros(3, np.int64)
 
     @property
     def places(self) -> int:
         """How many places there are, used or not."""
-        return self.times.size + len(self.side.times)
+        return self.times.size + len(self.ooo.times)
 
     @property
     def sample_count(self) -> int:
-        return int(self.state[SAMPLES] + self.state[SIDE_SAMPLES])
+        return int(self.state[SAMPLES] + self.state[OOO_SAMPLES])
 
     @property
     def chunks_used(self) -> int:
@@ -75,25 +77,25 @@ class ChunkPool:
         """
         standing = np.empty(len(late), np.int64)
         if len(late):
-            slots = self._late.with_room(int(self.state[SIDE_SAMPLES]), len(late))
+            slots = self._late.with_room(int(self.state[OOO_SAMPLES]), len(late))
             append_late(
                 late, refs, timestamps, bits, places,
                 self.times, self.previous, self.current, self.fill,
-                self.side.refs, self.side.times, self.side.bits, slots, self.state, standing,
+                self.ooo.refs, self.ooo.times, self.ooo.bits, slots, self.state, standing,
             )  # fmt: skip
         return standing
 
     def snapshot(self, refs: Int64s) -> "PoolSnapshot":
         """Freeze what there is of these series now. Under the shard's lock."""
         return PoolSnapshot(
-            self, refs, self.current[refs], self.fill[refs], int(self.state[SIDE_SAMPLES])
+            self, refs, self.current[refs], self.fill[refs], int(self.state[OOO_SAMPLES])
         )
 
     def refs_with_samples(self, count: int) -> Int64s:
         """Which of the first `count` series have a sample, ascending. For a pool that is not
         appended to."""
         has = self.current[:count] > 0
-        has[self.side.refs[: int(self.state[SIDE_SAMPLES])]] = True
+        has[self.ooo.refs[: int(self.state[OOO_SAMPLES])]] = True
         return np.flatnonzero(has).astype(np.int64)
 
     def before(self, places: Int64s) -> Int64s:
@@ -104,18 +106,18 @@ class ChunkPool:
         return np.where(inside, np.where(slots > 0, places - 1, last_of_previous), -1)
 
     def times_at(self, places: Int64s) -> Int64s:
-        """The times in these slots; of a place in the side, any time."""
+        """The times in these slots; of an out-of-order place, any time."""
         times: Int64s = self.times.reshape(-1)[np.minimum(places, self.times.size - 1)]
         return times
 
     def bits_at(self, places: Int64s) -> UInt64s:
         """The values at these places, as bits."""
         slots = self.times.size
-        in_side = places >= slots
+        is_ooo = places >= slots
         return np.where(
-            in_side,
-            self.side.bits[np.where(in_side, places - slots, 0)],
-            self.bits.reshape(-1)[np.where(in_side, 0, places)],
+            is_ooo,
+            self.ooo.bits[np.where(is_ooo, places - slots, 0)],
+            self.bits.reshape(-1)[np.where(is_ooo, 0, places)],
         )
 
 
@@ -131,12 +133,12 @@ class PoolSnapshot:
     refs: Int64s
     current: Int32s
     fill: Int32s
-    side_count: int
+    ooo_count: int
 
     def rows(self, chosen: Int64s | slice) -> "PoolSnapshot":
         """The same of some rows."""
         return PoolSnapshot(
-            self.pool, self.refs[chosen], self.current[chosen], self.fill[chosen], self.side_count
+            self.pool, self.refs[chosen], self.current[chosen], self.fill[chosen], self.ooo_count
         )
 
     def count(self, span: tuple[int, int], counts: Int64s) -> None:
@@ -177,21 +179,21 @@ class PoolSnapshot:
         )  # fmt: skip
         return Samples(offsets, timestamps, bits.view(np.float64))
 
-    def read_side(self, start_ms: int, end_ms: int) -> Placed:
-        """Offsets, times, values and places of the side's samples in [start_ms, end_ms], each row's
-        in time order."""
+    def read_ooo(self, start_ms: int, end_ms: int) -> Placed:
+        """Offsets, times, values and places of the out-of-order samples in [start_ms, end_ms], each
+        row's in time order."""
         pool = self.pool
         row_of_ref = np.zeros(int(self.refs.max(initial=-1)) + 1, np.int32)
         row_of_ref[self.refs] = np.arange(1, len(self.refs) + 1)
-        rows = np.empty(self.side_count, np.int64)
-        positions = np.empty(self.side_count, np.int64)
-        found = select_side(
-            pool.side.refs, pool.side.times, self.side_count, row_of_ref,
+        rows = np.empty(self.ooo_count, np.int64)
+        positions = np.empty(self.ooo_count, np.int64)
+        found = select_ooo(
+            pool.ooo.refs, pool.ooo.times, self.ooo_count, row_of_ref,
             start_ms, end_ms, rows, positions,
         )  # fmt: skip
         rows, positions = rows[:found], positions[:found]
-        timestamps = pool.side.times[positions]
+        timestamps = pool.ooo.times[positions]
         offsets, order = sort_rows(rows, timestamps, len(self.refs))
         timestamps, positions = timestamps[order], positions[order]
-        values = pool.side.bits[positions].view(np.float64)
+        values = pool.ooo.bits[positions].view(np.float64)
         return offsets, timestamps, values, pool.times.size + positions

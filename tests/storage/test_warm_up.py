@@ -28,7 +28,7 @@ KERNELS = (
     late.enter,
     head_kernels.copy_chunks,
     head_kernels.count_chunks,
-    head_kernels.select_side,
+    head_kernels.select_ooo,
     histogram_fingerprint.fingerprint_rows,
     histogram_hints.find_hints,
     histograms.gather_positions,

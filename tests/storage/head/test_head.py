@@ -155,5 +155,5 @@ def test_near_a_span_nothing_is_missing(
         after = [point for point in whole if point[0] > span[1]]
         nearest = whole[max(0, len(before) - lead) : len(whole) - max(0, len(after) - lead)]
         assert set(nearest) <= set(found) <= set(whole)
-        if not len(taken.side):
+        if not len(taken.ooo):
             assert found == nearest

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage.head.late import FIRST_SLOTS, LateIndex, Side, find_slot
+from storage.head.late import FIRST_SLOTS, LateIndex, OutOfOrder, find_slot
 from tests.makers.databases import Points, key, opened, read, series, write
 from tests.storage.head.test_head import batch, empty_head
 from tests.storage.head.test_head import read as read_head
 
 
-def test_late_samples_are_found_in_old_chunks_and_in_the_side() -> None:
+def test_late_samples_are_found_in_old_chunks_and_out_of_order() -> None:
     head = empty_head()
     head.append(*batch([(0, 2 * t, 1) for t in range(70)]), -100, 1000)  # three chunks
     head.append(*batch([(0, 2 * t + 1, 2) for t in range(-5, 20)]), -100, 1000)
@@ -34,12 +34,12 @@ def test_contradictions_within_a_request() -> None:
     assert read_head(head, 0, 200)[0] == [(5, 1), (100, 1), (101, 3)]
 
 
-def test_the_table_grows_with_the_side() -> None:
+def test_the_table_grows_with_the_out_of_order_samples() -> None:
     count = 3 * FIRST_SLOTS
     rng = np.random.default_rng(2)
     refs = rng.integers(0, 5, count).astype(np.int32)
     times = rng.permutation(count).astype(np.int64) * 15_000
-    index = LateIndex(Side(refs, times, np.zeros(count, np.uint64)))
+    index = LateIndex(OutOfOrder(refs, times, np.zeros(count, np.uint64)))
     for used in (FIRST_SLOTS, count):
         slots = index.with_room(used, 10)
         assert len(slots) >= 2 * (used + 10)

@@ -11,7 +11,7 @@ from storage.head.pool import CHUNK_SIZE, ChunkPool
 
 def pool_of_two_series() -> ChunkPool:
     """Series 0 has chunks 0 and 2, the newest with one sample; series 1 has chunk 1."""
-    pool = ChunkPool(chunks=4, side=3, series=2)
+    pool = ChunkPool(chunks=4, ooo=3, series=2)
     pool.times[:3] = np.arange(3 * CHUNK_SIZE).reshape(3, CHUNK_SIZE)
     pool.previous[2] = 1
     pool.current[:], pool.fill[:] = (3, 2), (1, CHUNK_SIZE)
@@ -27,7 +27,7 @@ def test_the_slot_before_is_of_the_same_series(place: int, before: int) -> None:
     assert pool_of_two_series().before(np.array([place])).tolist() == [before]
 
 
-def test_places_are_those_of_chunks_and_then_of_the_side() -> None:
+def test_places_are_those_of_chunks_and_then_of_out_of_order_samples() -> None:
     pool = pool_of_two_series()
     assert pool.places == 4 * CHUNK_SIZE + 3
     assert pool.times_at(np.array([1, 2 * CHUNK_SIZE])).tolist() == [1, 2 * CHUNK_SIZE]
@@ -40,11 +40,11 @@ def test_late_samples_find_what_is_at_their_moment() -> None:
     times, bits = np.array([1, 40, 1, 40]), np.array([5, 6, 7, 8], np.uint64)
     places = np.zeros(4, np.int64)
     standing = pool.append_late(late, refs, times, bits, places)
-    first = 4 * CHUNK_SIZE  # of the side
+    first = 4 * CHUNK_SIZE  # of the out-of-order ones
     assert standing.tolist() == [1, -1, -1, first]
     assert places.tolist() == [REPEATED, first, first + 1, REPEATED]
     assert pool.bits_at(np.array([1, first, first + 1])).tolist() == [5, 6, 7]
-    _, times, values, places = pool.snapshot(np.array([1, 0])).read_side(0, 40)
+    _, times, values, places = pool.snapshot(np.array([1, 0])).read_ooo(0, 40)
     assert times.tolist() == [1, 40]
     assert values.view(np.uint64).tolist() == [7, 6]
     assert places.tolist() == [first + 1, first]
