@@ -36,10 +36,10 @@ class SymbolSpans:
 
 @dataclass(frozen=True, slots=True)
 class RawNatives(Natives):
-    """The native histograms among the samples of a request. problems: int8 for each histogram, 0
+    """The native histograms among the samples of a request. reasons: int8 for each histogram, 0
     or why it is refused (storage.reasons); None: all are sound."""
 
-    problems: Int8s | None = None
+    reasons: Int8s | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Batch:
     they came with.
 
     With `symbols`, label_start and label_end are where the series' fields labels_refs are instead,
-    numbers of symbols in pairs; series_problems: int8 for each series, 0 or why it is refused
+    numbers of symbols in pairs; series_reasons: int8 for each series, 0 or why it is refused
     (storage.series.kernels); None: nothing is known against any.
 
     starts, natives: as in storage.samples.samples.Samples; native histograms stand among the
@@ -94,7 +94,7 @@ class Batch:
     starts: Int64s | None = None
     natives: RawNatives | None = None
     symbols: SymbolSpans | None = None
-    series_problems: Int8s | None = None
+    series_reasons: Int8s | None = None
     points: Int64s | None = None
     exemplars: RawExemplars | None = None
     metadata: RawMetadata | None = None

@@ -111,7 +111,7 @@ def symbol_batch(floats: Batch) -> Batch:
         label_end=np.full(len(SERIES), len(content)),
         hash_low=np.full(len(SERIES), 5, np.uint64),
         symbols=SymbolSpans(np.array([0, 8]), np.array([8, 2])),
-        series_problems=np.zeros(len(SERIES), np.int8),
+        series_reasons=np.zeros(len(SERIES), np.int8),
     )
 
 

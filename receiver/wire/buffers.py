@@ -28,7 +28,7 @@ SPARE_COLUMNS: dict[str, tuple[type[Any], tuple[int, ...]]] = {
     "symbol_hashes": (np.uint64, (2,)),
     "series_start": (np.int64, ()),
     "series_end": (np.int64, ()),
-    "series_problems": (np.int8, ()),
+    "series_reasons": (np.int8, ()),
     "starts": (np.int64, ()),
     "metrics": (np.int64, ()),
     "metadata_rows": (np.int64, (4,)),
@@ -67,7 +67,7 @@ class DecodeBuffers:
     symbol_hashes: UInt64s
     series_start: Int64s
     series_end: Int64s
-    series_problems: Int8s
+    series_reasons: Int8s
     starts: Int64s
     metrics: Int64s
     metadata_rows: Int64s

@@ -123,8 +123,8 @@ def add_histograms(
     samples = places[:, OWNER]
     rows = np.full(batch.sample_count, NO_HISTOGRAM, np.int32)
     rows[samples] = np.arange(len(places))
-    problems = found.problems if found.problems.any() else None
-    batch.natives = RawNatives(found.histograms, rows, problems)
+    reasons = found.reasons if found.reasons.any() else None
+    batch.natives = RawNatives(found.histograms, rows, reasons)
     batch.timestamps[samples] = found.timestamps
     batch.values.view(np.uint64)[samples] = found.sum_bits
     if starts and found.starts.any():

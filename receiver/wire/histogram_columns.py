@@ -50,13 +50,13 @@ class HistogramLimits:
 
 @dataclass(frozen=True, slots=True)
 class DecodedHistograms:
-    """The histograms of a request. problems: int8, 0 or why one is refused; such a one is empty.
+    """The histograms of a request. reasons: int8, 0 or why one is refused; such a one is empty.
 
     sum_bits: the bits of the sums; starts: int64 ms, 0 where not stated.
     """
 
     histograms: Histograms
-    problems: Int8s
+    reasons: Int8s
     timestamps: Int64s
     sum_bits: UInt64s
     starts: Int64s
@@ -80,13 +80,13 @@ def decode_histograms(buffer: Bytes, places: Int64s, limits: HistogramLimits) ->
     indexes, counts = np.empty((2, buckets), np.int32), np.empty((2, buckets), np.float64)
     bound_offsets = np.empty(len(places) + 1, np.int64)
     bounds = np.empty(int(numbers[allowed, -1].sum()), np.float64)
-    problems = np.empty(len(places), np.int8)
+    reasons = np.empty(len(places), np.int8)
     spans = np.empty((2, room, 2), np.int64)
     bits, bound_bits = np.empty((2, room), np.uint64), np.empty(room, np.uint64)
     fill_buckets(
         buffer, places, words, limits.buckets_max, spans, bits, bits.view(np.float64),
         bound_bits, bound_bits.view(np.float64), np.empty(5, np.int64),
-        offsets, indexes, counts, bound_offsets, bounds, problems,
+        offsets, indexes, counts, bound_offsets, bounds, reasons,
     )  # fmt: skip
     ends = offsets[:, -1]
     negative, positive = (
@@ -94,8 +94,8 @@ def decode_histograms(buffer: Bytes, places: Int64s, limits: HistogramLimits) ->
         for side in range(2)
     )
     return DecodedHistograms(
-        histograms_of(words, problems, positive, negative, Bounds(bound_offsets, bounds)),
-        problems,
+        histograms_of(words, reasons, positive, negative, Bounds(bound_offsets, bounds)),
+        reasons,
         words[:, TIMESTAMP].astype(np.int64),
         words[:, SUM].copy(),
         words[:, START_TIMESTAMP].astype(np.int64),
@@ -119,13 +119,13 @@ def count_buckets(numbers: Int64s, limits: HistogramLimits) -> int:
 
 
 def histograms_of(
-    words: UInt64s, problems: Int8s, positive: Buckets, negative: Buckets, bounds: Bounds
+    words: UInt64s, reasons: Int8s, positive: Buckets, negative: Buckets, bounds: Bounds
 ) -> Histograms:
     """The columns of the plain fields beside those of the buckets."""
     # The sint32 that the low 32 bits are.
     signed = (words[:, SCHEMA] & 0xFFFFFFFF).astype(np.int64)
     schemas = (signed >> 1) ^ -(signed & 1)
-    schemas = np.where(problems == OK, np.minimum(schemas, SCHEMA_MAX), 0)
+    schemas = np.where(reasons == OK, np.minimum(schemas, SCHEMA_MAX), 0)
     hints = np.where(words[:, RESET_HINT] < HINTS, words[:, RESET_HINT], HINT_UNKNOWN)
     is_float = words[:, IS_FLOAT] != 0
     zero_told = words[:, ZERO_IS_FLOAT] == words[:, IS_FLOAT]

@@ -58,7 +58,7 @@ INDEX_MIN, INDEX_MAX = -(1 << 31), (1 << 31) - 1
 
 @kernel_part
 def check_bounds(bounds: Float64s, count: int) -> int:
-    """The problem of ascending, finite custom bounds, or OK."""
+    """Why custom bounds are refused, which are to be finite and to ascend, or OK."""
     before = -np.inf
     for k in range(count):
         if np.isnan(bounds[k]):
@@ -73,7 +73,7 @@ def check_bounds(bounds: Float64s, count: int) -> int:
 def check_spans(
     spans: Int64s, side: int, count: int, buckets: int, schema: Place, bounds: int
 ) -> int:
-    """The problem of the spans of one side with so many buckets, or OK."""
+    """Why the spans of one side with so many buckets are refused, or OK."""
     total = reach = np.int64(0)
     custom = schema == CUSTOM_SCHEMA
     for k in range(count):
@@ -95,19 +95,19 @@ def schema_of(row: UInt64s) -> np.int64:
 
 @kernel_part
 def check_form(row: UInt64s, spans: Int64s, bounds: Float64s, found: Int64s) -> int:
-    """The problem of everything but the counts, or OK. row: a row of read_scalars()."""
+    """Why everything but the counts is refused, or OK. row: a row of read_scalars()."""
     schema = schema_of(row)
     custom = schema == CUSTOM_SCHEMA
     if not custom and not SCHEMA_MIN <= schema <= WIRE_SCHEMA_MAX:
         return SCHEMA_UNKNOWN
     if custom:
-        problem = check_bounds(bounds, found[4])
-        if problem != OK:
-            return problem
+        reason = check_bounds(bounds, found[4])
+        if reason != OK:
+            return reason
     for side in range(2):
-        problem = check_spans(spans, side, found[2 * side], found[2 * side + 1], schema, found[4])
-        if problem != OK:
-            return problem
+        reason = check_spans(spans, side, found[2 * side], found[2 * side + 1], schema, found[4])
+        if reason != OK:
+            return reason
     if not custom:
         return BOUNDS_NOT_CUSTOM if found[4] > 0 else OK
     zero = row[ZERO_COUNT_FLOAT] if row[IS_FLOAT] else row[ZERO_COUNT_INT]
@@ -164,7 +164,7 @@ def fill_side(
 
 @kernel_part
 def check_count(row: UInt64s, total: np.uint64) -> int:
-    """The problem of an integer histogram's count with `total` observations in its buckets."""
+    """Why an integer histogram with `total` observations in its buckets is refused, or OK."""
     if row[ZERO_IS_FLOAT] == np.uint64(0):
         total += row[ZERO_COUNT_INT]
     magnitude = row[SUM] << np.uint64(1)
@@ -175,7 +175,7 @@ def check_count(row: UInt64s, total: np.uint64) -> int:
 
 @kernel_part
 def check_signs(row: UInt64s) -> int:
-    """The problem of the counts of a float histogram, which need not add up."""
+    """Why the counts of a float histogram, which need not add up, are refused, or OK."""
     if is_below_zero(row[COUNT_FLOAT]):
         return COUNT_NEGATIVE
     has_zero = row[ZERO_IS_FLOAT] != np.uint64(0)
@@ -205,14 +205,14 @@ def fill_buckets(
     counts: Float64s,
     bound_offsets: Int64s,
     bound_values: Float64s,
-    problems: Int8s,
+    reasons: Int8s,
 ) -> None:
     """Check the histograms that read_scalars() read into `words` and write their buckets.
 
     spans: int64[2, m, 2], numbers: uint64[2, m], bound_bits: uint64[m] and found: int64[5] are room
     for one histogram of m entries, which are at most 2 * buckets_max; float_numbers and bounds are
     the same memory as numbers and bound_bits. offsets: int64[2, n+1], indexes and counts:
-    [2, buckets], side 0 is the negative one; columns are large enough for all. problems[h] is why
+    [2, buckets], side 0 is the negative one; columns are large enough for all. reasons[h] is why
     histogram h is refused; it then has no buckets.
     """
     base = buffer.ctypes.data
@@ -223,16 +223,16 @@ def fill_buckets(
         bound_offsets[h + 1] = bound_offsets[h]
         # Spans, buckets and bounds; more spans than buckets would be of length 0.
         if count_all(row) > np.uint64(2 * buckets_max):
-            problems[h] = TOO_MANY_BUCKETS
+            reasons[h] = TOO_MANY_BUCKETS
             continue
         is_float = row[IS_FLOAT] != np.uint64(0)
         start, end = places[h, MESSAGE_START], places[h, MESSAGE_END]
         read_repeated(base, start, end, is_float, spans, numbers, bound_bits, found)
         if found[1] + found[3] + found[4] > buckets_max:
-            problems[h] = TOO_MANY_BUCKETS
+            reasons[h] = TOO_MANY_BUCKETS
             continue
-        problems[h] = check_form(row, spans, bounds, found)
-        if problems[h] != OK:
+        reasons[h] = check_form(row, spans, bounds, found)
+        if reasons[h] != OK:
             continue
         shift = max(np.int64(0), schema_of(row) - SCHEMA_MAX)
         total = np.uint64(0)
@@ -244,10 +244,10 @@ def fill_buckets(
             total += side_total
             offsets[side, h + 1] = last
         if offsets[0, h + 1] < 0 or offsets[1, h + 1] < 0:
-            problems[h] = BUCKET_NEGATIVE
+            reasons[h] = BUCKET_NEGATIVE
         else:
-            problems[h] = check_signs(row) if is_float else check_count(row, total)
-        if problems[h] != OK:
+            reasons[h] = check_signs(row) if is_float else check_count(row, total)
+        if reasons[h] != OK:
             offsets[0, h + 1], offsets[1, h + 1] = offsets[0, h], offsets[1, h]
             continue
         for k in range(found[4]):

@@ -115,9 +115,9 @@ def first_places(batch: Batch) -> Int64s:
     """What the places of a batch's samples are before the head has seen them."""
     places = np.full(batch.sample_count, REFUSED, np.int64)
     natives = batch.natives
-    if natives is not None and natives.problems is not None:
+    if natives is not None and natives.reasons is not None:
         of_histograms = np.flatnonzero(natives.mask)
-        unsound = natives.problems[natives.rows[of_histograms]] != 0
+        unsound = natives.reasons[natives.rows[of_histograms]] != 0
         places[of_histograms[unsound]] = UNSOUND
     return places
 

@@ -55,7 +55,7 @@ GROUP_LIMITS = GroupLimits()
 class Appended:
     """What append() refused: counts by reason, and for each up to EXAMPLES_MAX positions.
 
-    Histograms with a problem are not among these. histograms: how many were accepted. kept_out:
+    Histograms with a reason are not among these. histograms: how many were accepted. kept_out:
     where samples are that were accepted, and are not stored: the head has another value of their
     moment, which is older than the newest of their series.
     """

@@ -21,7 +21,7 @@ SAMPLE_BYTES = 8
 
 # What became of a sample, where it is noted; else the place where it is kept (head/pool.py).
 COPY = -4  # passed over: another replica's samples of the series are kept
-UNSOUND = -3  # refused before: its histogram has a problem
+UNSOUND = -3  # refused before, for its histogram
 REFUSED = -2
 REPEATED = -1  # accepted, and known already
 

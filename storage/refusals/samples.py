@@ -207,17 +207,17 @@ def time_settings(options: StorageOptions, rules: TenantRules) -> tuple[str, str
 
 def histogram_rejects(batch: Batch, refs: Int32s) -> list[Reject]:
     """Rejects of native histograms that the decoder found unsound, in series that are accepted, one
-    per kind of problem."""
+    per reason."""
     natives = batch.natives
-    if natives is None or natives.problems is None or not natives.problems.any():
+    if natives is None or natives.reasons is None or not natives.reasons.any():
         return []
     positions = np.flatnonzero(natives.mask)
     series = np.searchsorted(batch.sample_offsets, positions, side="right") - 1
-    problems = np.where(refs[series] >= 0, natives.problems[natives.rows[positions]], OK)
+    reasons = np.where(refs[series] >= 0, natives.reasons[natives.rows[positions]], OK)
     rejects = []
-    for code in np.unique(problems[problems != OK]).tolist():
+    for code in np.unique(reasons[reasons != OK]).tolist():
         reason, rule = HISTOGRAM_RULES[code]
-        found = positions[problems == code]
+        found = positions[reasons == code]
         k = int(found[0])
         message = (
             f"native histogram refused: {rule}; first: {label_text(batch, series_of(batch, k))} "

@@ -44,7 +44,7 @@ class RawExemplars:
 
     series: the number of each one's series in the batch. Their labels are runs of protobuf Label
     fields, buffer[label_start[i]:label_end[i]], which were not looked into; a run may be empty.
-    problems: int8, 0 or why the decoder could not make them (storage.reasons).
+    reasons: int8, 0 or why the decoder could not make them (storage.reasons).
     """
 
     series: Int64s
@@ -53,7 +53,7 @@ class RawExemplars:
     buffer: Bytes
     label_start: Int64s
     label_end: Int64s
-    problems: Int8s | None = None
+    reasons: Int8s | None = None
 
     def __len__(self) -> int:
         return len(self.series)
@@ -118,7 +118,7 @@ def no_exemplars() -> Exemplars:
 
 def read_exemplars(raw: RawExemplars) -> tuple[Exemplars, Int64s]:
     """The exemplars of a request whose labels are sound, and a code for each of the request's:
-    OK, a problem of the decoder, EXEMPLAR_TOO_LONG or LABELS_INVALID. Their series are numbers in
+    OK, a reason of the decoder, EXEMPLAR_TOO_LONG or LABELS_INVALID. Their series are numbers in
     the batch."""
     counts = np.empty(len(raw), np.int64)
     every = np.arange(len(raw), dtype=np.int64)
@@ -126,8 +126,8 @@ def read_exemplars(raw: RawExemplars) -> tuple[Exemplars, Int64s]:
     codes = np.full(len(raw), OK, np.int64)
     codes[counts > EXEMPLAR_RUNES_MAX] = EXEMPLAR_TOO_LONG  # every label has a character
     codes[counts < 0] = LABELS_INVALID
-    if raw.problems is not None:
-        codes = np.where(raw.problems == OK, codes, raw.problems)
+    if raw.reasons is not None:
+        codes = np.where(raw.reasons == OK, codes, raw.reasons)
     spans = np.empty((int(counts[codes == OK].sum()), 4), np.int64)
     used = read_exemplar_labels(raw.buffer, raw.label_start, raw.label_end, counts, spans, codes)
     spans = spans[:used]

@@ -76,16 +76,16 @@ def read_references(
 
 @kernel
 def check_texts(
-    buffer: Bytes, starts: Int64s, lengths: Int64s, bytes_max: int, problems: Int64s
+    buffer: Bytes, starts: Int64s, lengths: Int64s, bytes_max: int, symbol_reasons: Int64s
 ) -> None:
-    """problems[s] = why no label may have the text s, or OK."""
+    """symbol_reasons[s] = why no label may have the text s, or OK."""
     base = buffer.ctypes.data
     for s in range(len(starts)):
-        problems[s] = OK
+        symbol_reasons[s] = OK
         if lengths[s] > bytes_max:
-            problems[s] = LABEL_TOO_LONG
+            symbol_reasons[s] = LABEL_TOO_LONG
         elif not is_utf8(base, starts[s], lengths[s]):
-            problems[s] = NOT_UTF8
+            symbol_reasons[s] = NOT_UTF8
 
 
 @kernel
@@ -94,7 +94,7 @@ def arrange_pairs(
     names: Int32s,
     values: Int32s,
     ranks: Int64s,
-    problems: Int64s,
+    symbol_reasons: Int64s,
     lengths: Int64s,
     metric_rank: int,
     reasons: Int64s,
@@ -103,8 +103,8 @@ def arrange_pairs(
     """Sort and check the label pairs of each series in place and close the gaps of what is left
     out: refused series and empty values.
 
-    ranks: the place of a name's text among all names; problems, lengths: by symbol. counts[k]: the
-    pairs kept of series k. Returns the number of pairs kept.
+    ranks: the place of a name's text among all names; symbol_reasons, lengths: by symbol.
+    counts[k]: the pairs kept of series k. Returns the number of pairs kept.
     """
     used = 0
     for k in range(len(offsets) - 1):
@@ -122,7 +122,7 @@ def arrange_pairs(
         reason = OK
         for i in range(first, end):
             name, value = names[i], values[i]
-            bad = max(problems[name], problems[value])
+            bad = max(symbol_reasons[name], symbol_reasons[value])
             if bad != OK or lengths[name] == 0:
                 reason = bad if bad != OK else EMPTY_NAME
                 break
@@ -181,12 +181,12 @@ def read_pairs(
     )
     names, values = references[0::2].copy(), references[1::2].copy()
     offsets = np.concatenate([[0], np.cumsum(counts // 2)])
-    problems = np.empty(len(symbols.starts), np.int64)
-    check_texts(batch.buffer, symbols.starts, symbols.lengths, bytes_max, problems)
+    symbol_reasons = np.empty(len(symbols.starts), np.int64)
+    check_texts(batch.buffer, symbols.starts, symbols.lengths, bytes_max, symbol_reasons)
     ranks, metric_rank = rank_names(batch.buffer, symbols, names)
     found = reasons[sound]
     used = arrange_pairs(
-        offsets, names, values, ranks, problems, symbols.lengths, metric_rank, found, counts
+        offsets, names, values, ranks, symbol_reasons, symbols.lengths, metric_rank, found, counts
     )
     reasons[sound] = found
     kept = np.concatenate([[0], np.cumsum(counts[found == OK])])

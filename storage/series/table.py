@@ -142,10 +142,10 @@ class SeriesTable:
         """
         raw_tenant = self._raw_tenant(tenant, entry.rules)
         refs, items = self._raw.find(raw_tenant, batch.hash_low, batch.hash_high, entry.replicas)
-        if batch.series_problems is not None:
+        if batch.series_reasons is not None:
             # The hash of such a series says nothing.
-            refs = np.where(batch.series_problems == OK, refs, -1 - batch.series_problems)
-            items = items[batch.series_problems[items] == OK]
+            refs = np.where(batch.series_reasons == OK, refs, -1 - batch.series_reasons)
+            items = items[batch.series_reasons[items] == OK]
         if len(entry.left_out):
             items = np.setdiff1d(items, entry.left_out)
             refs[entry.left_out] = -1 - TENANT_SERIES_LIMIT

@@ -22,7 +22,7 @@ from storage.kernels.arrays import Bytes, Int64s, UInt64s
 from storage.samples.exemplars import RawExemplars
 
 SYMBOL_COLUMNS = ("symbol_start", "symbol_length", "symbol_hashes")
-SERIES_COLUMNS = ("series_start", "series_end", "series_problems", "metrics")
+SERIES_COLUMNS = ("series_start", "series_end", "series_reasons", "metrics")
 METADATA_COLUMNS = ("metadata_rows", "metadata_hashes")
 
 
@@ -37,7 +37,7 @@ def decode_columns(
     body, count = batch.buffer, tally[SYMBOLS]
     symbols = SymbolSpans(buffers.symbol_start[:count], buffers.symbol_length[:count])
     batch.symbols = symbols
-    problems = buffers.series_problems[: tally[SERIES]]
+    reasons = buffers.series_reasons[: tally[SERIES]]
     refused = bool(tally[REFUSED])
     if tally[STARTS]:
         batch.starts = buffers.starts[: tally[SAMPLES]]
@@ -49,8 +49,8 @@ def decode_columns(
     if tally[METADATA]:
         places = buffers.metadata_places[: tally[METADATA]]
         batch.metadata = metadata_of(body, places, buffers, symbols, secrets)
-        refused = refused or bool(np.count_nonzero(problems))
-    batch.series_problems = problems if refused else None
+        refused = refused or bool(np.count_nonzero(reasons))
+    batch.series_reasons = reasons if refused else None
     return batch
 
 
@@ -113,7 +113,7 @@ def run_series_scan(buffers: DecodeBuffers, size: int, secret: UInt64s) -> None:
         buffers.label_start, buffers.label_end, buffers.sample_offsets, buffers.timestamps,
         buffers.value_bits, buffers.starts, buffers.histogram_places, buffers.exemplar_places,
         buffers.metadata_places, buffers.tally, buffers.symbol_hashes, secret, buffers.hash_low,
-        buffers.hash_high, buffers.metrics, buffers.series_problems,
+        buffers.hash_high, buffers.metrics, buffers.series_reasons,
     )  # fmt: skip
     check_scan(int(result), buffers.tally, size)
 
@@ -123,8 +123,8 @@ def exemplars_of(body: Bytes, places: Int64s, symbols: SymbolSpans) -> RawExempl
     Raises CorruptBody."""
     count = len(places)
     timestamps, sizes = np.empty(count, np.int64), np.empty(count, np.int64)
-    bits, problems = np.empty(count, np.uint64), np.empty(count, np.int8)
-    result = read_exemplars(body, places, symbols.lengths, timestamps, bits, sizes, problems)
+    bits, reasons = np.empty(count, np.uint64), np.empty(count, np.int8)
+    result = read_exemplars(body, places, symbols.lengths, timestamps, bits, sizes, reasons)
     check_scanned(result, len(body))
     ends = np.cumsum(sizes)
     labels = np.empty(int(ends[-1]), np.uint8)
@@ -136,7 +136,7 @@ def exemplars_of(body: Bytes, places: Int64s, symbols: SymbolSpans) -> RawExempl
         buffer=labels,
         label_start=ends - sizes,
         label_end=ends,
-        problems=problems if problems.any() else None,
+        reasons=reasons if reasons.any() else None,
     )
 
 
@@ -149,7 +149,7 @@ def metadata_of(
     rows, hashes = buffers.metadata_rows, buffers.metadata_hashes
     found = read_metadata(
         body, places, buffers.metrics, symbols.lengths, buffers.symbol_hashes, secrets.texts,
-        buffers.series_problems, rows, hashes,
+        buffers.series_reasons, rows, hashes,
     )  # fmt: skip
     count = check_scanned(found, len(body))
     if not count:

@@ -50,7 +50,7 @@ def label_size(name_length: Place, value_length: Place) -> tuple[Place, Place]:
 @kernel_part
 def measure_labels(base: Place, start: Place, end: Place, lengths: Int64s, state: Int64s) -> Place:
     """Add the references packed in start:end to state, [references, text bytes, field bytes, last
-    name, problem]; returns `end` or minus an error."""
+    name, reason]; returns `end` or minus an error."""
     place: Place = start
     while place < end:
         word, place = read_varint(base, place, end)
@@ -79,11 +79,11 @@ def read_exemplars(
     timestamps: Int64s,
     value_bits: UInt64s,
     sizes: Int64s,
-    problems: Int8s,
+    reasons: Int8s,
 ) -> tuple[Place, Place]:
     """Read the exemplars at `places`; lengths are those of the symbols.
 
-    sizes: the bytes of their labels as Label fields, 0 where there is a problem. Returns
+    sizes: the bytes of their labels as Label fields, 0 where there is a reason. Returns
     (SCANNED, 0) or (the error, its place).
     """
     base = buffer.ctypes.data
@@ -108,7 +108,7 @@ def read_exemplars(
             place = after
         if state[0] & 1 and state[4] == OK:
             state[4] = BAD_REFERENCE
-        problems[e] = state[4]
+        reasons[e] = state[4]
         sizes[e] = state[2] if state[4] == OK else 0
     return SCANNED, 0
 

@@ -79,14 +79,14 @@ def read_metadata(
     lengths: Int64s,
     symbol_hashes: UInt64s,
     secret: UInt64s,
-    problems: Int8s,
+    reasons: Int8s,
     rows: Int64s,
     hashes: UInt64s,
 ) -> tuple[Place, Place]:
     """Read the metadata of the series at `places` into rows, [kind, symbol of the metric name, of
     the help, of the unit], and hashes, [low, high].
 
-    metrics, problems: of the series; one whose metadata names a wrong symbol is refused. lengths:
+    metrics, reasons: of the series; one whose metadata names a wrong symbol is refused. lengths:
     of the symbols. Entries that say nothing, or the same as the one before, are left out. Returns
     (SCANNED, the number of entries) or (an error, its place).
     """
@@ -104,8 +104,8 @@ def read_metadata(
         if error != SCANNED:
             return error, error_place
         if end > start and max(about, unit) >= symbols:
-            problems[series] = BAD_REFERENCE
-        if problems[series] != 0 or metric < 0 or lengths[metric] == 0 or symbols == 0:
+            reasons[series] = BAD_REFERENCE
+        if reasons[series] != 0 or metric < 0 or lengths[metric] == 0 or symbols == 0:
             continue
         last_metric, last_start, last_end = metric, start, end
         if kind == 0 and lengths[np.int64(about)] == 0 and lengths[np.int64(unit)] == 0:

@@ -76,7 +76,7 @@ def hash_references(
     """Hash the symbols that the fields labels_refs in start:end name; other fields are skipped.
 
     hashes: the address of uint64[symbols, 2]; name_low: the low hash of the text __name__. Returns
-    (low, high, the symbol of the metric name or -1, problem, place); a place < 0 is minus an error.
+    (low, high, the symbol of the metric name or -1, reason, place); a place < 0 is minus an error.
     """
     low = high = np.uint64(0)
     a_low = a_high = b_low = b_high = np.uint64(0)
@@ -125,5 +125,5 @@ def hash_references(
     else:
         low = high = lead
     low, high = fold_block(low, high, a_low, a_high, b_low, b_high, keys)
-    problem = BAD_REFERENCE if count & 1 else 0
-    return scatter_bits(low), scatter_bits(high), metric, problem, place
+    reason = BAD_REFERENCE if count & 1 else 0
+    return scatter_bits(low), scatter_bits(high), metric, reason, place

@@ -199,12 +199,12 @@ def scan_symbol_series(
     hash_low: UInt64s,
     hash_high: UInt64s,
     metrics: Int64s,
-    problems: Int8s,
+    reasons: Int8s,
 ) -> Place:
     """Scan the series that scan_symbols() found; returns SCANNED or an error.
 
     label_start and label_end become where the references of each series lie, metrics[i] the symbol
-    of its metric name or -1, problems[i] why it is refused, or 0. Columns of samples and what
+    of its metric name or -1, reasons[i] why it is refused, or 0. Columns of samples and what
     follows them are filled as far as they go, and counted on in the tally; tally[STARTS],
     tally[REFUSED]: not 0 if any start is known, any series refused.
     """
@@ -232,15 +232,15 @@ def scan_symbol_series(
             tally[POSITION] = error_place
             return error
         label_start[series], label_end[series] = references_from, references_to
-        low, high, metric, problem, read_to = hash_references(
+        low, high, metric, reason, read_to = hash_references(
             base, references_from, references_to, hashes, symbols, keys, name_low
         )
         if read_to < 0:
             tally[POSITION] = references_from
             return -read_to
         hash_low[series], hash_high[series], metrics[series] = low, high, metric
-        problems[series] = problem
-        tally[REFUSED] |= problem
+        reasons[series] = reason
+        tally[REFUSED] |= reason
         sample_offsets[series + 1] = sample
         tally[STARTS] |= np.int64(starts_bits)
         if metadata_to > 0:

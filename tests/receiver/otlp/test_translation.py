@@ -217,5 +217,5 @@ def test_damaged_requests_are_refused_or_become_sound_ones(damage: list[tuple[in
         return
     made = translate(message, Rules(OPTIONS)).body
     batch = DECODER.decode(KIND_REMOTE_WRITE_2_SNAPPY, snappy.compress(made))
-    assert batch.series_problems is None or not batch.series_problems.any()
+    assert batch.series_reasons is None or not batch.series_reasons.any()
     batch.release()

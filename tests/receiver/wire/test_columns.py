@@ -46,9 +46,9 @@ def test_histograms_stand_among_the_floats_of_their_series(batch_of) -> None:
     assert batch.timestamps.tolist() == [1, 2, 7, 8, 6, 5]
     assert batch.values.tolist() == [1.5, 2.5, 9.0, 0.0, -1.0, 3.5]
     natives = batch.natives
-    assert natives is not None and natives.problems is not None
+    assert natives is not None and natives.reasons is not None
     assert natives.rows.tolist() == [-1, -1, 0, 1, 2, -1]
-    assert natives.problems.tolist() == [0, COUNT_MISMATCH, 0]
+    assert natives.reasons.tolist() == [0, COUNT_MISMATCH, 0]
     assert (batch.sample_count, len(natives.histograms)) == (6, 3)
     starts = None if batch.starts is None else batch.starts.tolist()
     assert starts == (None if batch_of is batch_1 else [0, 0, 4, 0, 2, 0])
@@ -86,8 +86,8 @@ def test_the_log_is_read_whatever_a_request_may_hold_but_judged_by_the_same_rule
     with pytest.raises(TooLarge):
         WriteDecoder(limits_of(options)).decode(KIND_REMOTE_WRITE_2_SNAPPY, payload)
     batch = WriteDecoder(replay_limits_of(options)).decode(KIND_REMOTE_WRITE_2_SNAPPY, payload)
-    assert batch.natives is not None and batch.natives.problems is not None
-    assert batch.natives.problems[3] == TOO_MANY_BUCKETS
+    assert batch.natives is not None and batch.natives.reasons is not None
+    assert batch.natives.reasons[3] == TOO_MANY_BUCKETS
     assert WriteDecoder(REPLAY_LIMITS).decode(KIND_REMOTE_WRITE_2_SNAPPY, payload).sample_count == 7
 
 

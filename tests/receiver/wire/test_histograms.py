@@ -44,7 +44,7 @@ def decode(*contents: bytes, limits: HistogramLimits = LIMITS) -> list[Decoded]:
 
     return [
         Decoded(
-            int(found.problems[k]), int(h.schemas[k]), int(h.hints[k]), float(h.counts[k]),
+            int(found.reasons[k]), int(h.schemas[k]), int(h.hints[k]), float(h.counts[k]),
             int(h.sums.view(np.uint64)[k]), int(h.zero_thresholds.view(np.uint64)[k]),
             float(h.zero_counts[k]), buckets(h.negative, k), buckets(h.positive, k),
             h.bounds.values[h.bounds.offsets[k] : h.bounds.offsets[k + 1]].tolist(),
@@ -184,7 +184,7 @@ CUSTOM = WireHistogram(
 
 def test_a_histogram_is_kept_by_the_indexes_of_its_buckets() -> None:
     (one,) = decode(encode_histogram(SOUND))
-    assert (one.problem, one.schema, one.hint, one.timestamp) == (0, 1, 3, 5)
+    assert (one.reason, one.schema, one.hint, one.timestamp) == (0, 1, 3, 5)
     assert (one.count, one.zero_count, one.negative) == (20.0, 4.0, [(2, 3.0)])
     assert one.positive == [(-2, 1.0), (-1, 4.0), (5, 8.0)]  # the empty bucket 4 is left out
 
@@ -193,13 +193,13 @@ def test_schemas_above_8_are_reduced_to_8() -> None:
     spans, deltas = [(-4, 10)], [1] + [0] * 9
     wide = WireHistogram(count=10, schema=10, positive_spans=spans, positive=deltas)
     (one,) = decode(encode_histogram(wide))
-    assert (one.problem, one.schema) == (0, 8)
+    assert (one.reason, one.schema) == (0, 8)
     # Four buckets of schema 10 are one of schema 8: -7..-4, -3..0, 1..4, 5..8.
     assert one.positive == [(-1, 1.0), (0, 4.0), (1, 4.0), (2, 1.0)]
 
 
 @pytest.mark.parametrize(
-    ("base", "changes", "problem"),
+    ("base", "changes", "reason"),
     [
         (SOUND, {}, reasons.OK),
         (SOUND, {"schema": -5}, reasons.SCHEMA_UNKNOWN),
@@ -257,16 +257,16 @@ def test_schemas_above_8_are_reduced_to_8() -> None:
         (CUSTOM, {"count": 2}, reasons.COUNT_MISMATCH),
     ],
 )
-def test_the_rules(base: WireHistogram, changes: dict[str, object], problem: int) -> None:
+def test_the_rules(base: WireHistogram, changes: dict[str, object], reason: int) -> None:
     (one,) = decode(encode_histogram(replace(base, **changes)))  # type: ignore[arg-type]
-    assert one.problem == problem
-    assert one.problem == 0 or (one.positive, one.negative, one.bounds) == ([], [], [])
-    assert problem == 0 or problem in HISTOGRAM_RULES
+    assert one.reason == reason
+    assert one.reason == 0 or (one.positive, one.negative, one.bounds) == ([], [], [])
+    assert reason == 0 or reason in HISTOGRAM_RULES
 
 
 def test_a_stale_marker_keeps_its_bits() -> None:
     (one,) = decode(encode_histogram(WireHistogram(sum=float(STALE_NAN))))
-    assert (one.problem, one.sum_bits) == (0, STALE_NAN_BITS)
+    assert (one.reason, one.sum_bits) == (0, STALE_NAN_BITS)
 
 
 def test_the_last_count_decides_between_integers_and_floats() -> None:
@@ -278,11 +278,11 @@ def test_the_last_count_decides_between_integers_and_floats() -> None:
 def test_limits() -> None:
     buckets = [1] + [0] * 40
     large = WireHistogram(count=41, positive_spans=[(0, 41)], positive=buckets)
-    assert decode(encode_histogram(large))[0].problem == reasons.TOO_MANY_BUCKETS
+    assert decode(encode_histogram(large))[0].reason == reasons.TOO_MANY_BUCKETS
     fits = replace(large, count=40, positive_spans=[(0, 40)], positive=buckets[:40])
-    assert decode(encode_histogram(fits))[0].problem == reasons.OK
+    assert decode(encode_histogram(fits))[0].reason == reasons.OK
     empty_spans = WireHistogram(positive_spans=[(0, 0)] * 81)
-    assert decode(encode_histogram(empty_spans))[0].problem == reasons.TOO_MANY_BUCKETS
+    assert decode(encode_histogram(empty_spans))[0].reason == reasons.TOO_MANY_BUCKETS
     with pytest.raises(TooLarge, match=r"1040 .* 1000 \(write.max-buckets-per-request\)"):
         decode(*[encode_histogram(fits)] * 26)
 

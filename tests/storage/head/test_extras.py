@@ -16,7 +16,7 @@ from tests.makers.histograms import EXAMPLES, Plain, columns, contents, without_
 from tests.storage.head.test_head import SERIES, batch, empty_head
 from tests.twins.storage.kernels import MixedPoint, NaiveMixedHead
 
-# ref, timestamp, content, start, whether a histogram has a problem
+# ref, timestamp, content, start, whether a histogram has a reason
 Written = tuple[int, int, int | Plain, int, bool]
 written = st.lists(
     st.lists(
@@ -45,8 +45,8 @@ def mixed_batch(points: list[Written]) -> tuple[np.ndarray, Batch]:
     if histograms:
         is_histogram = np.array([isinstance(p[2], Plain) for p in points])
         rows = np.where(is_histogram, np.cumsum(is_histogram) - 1, -1).astype(np.int32)
-        problems = np.array([p[4] for p in points if isinstance(p[2], Plain)], np.int8)
-        made = replace(made, natives=RawNatives(columns(histograms), rows, problems))
+        reasons = np.array([p[4] for p in points if isinstance(p[2], Plain)], np.int8)
+        made = replace(made, natives=RawNatives(columns(histograms), rows, reasons))
     return refs, made
 
 

@@ -18,7 +18,7 @@ TRUNCATED, WRONG_WIRE_TYPE = 1, 3
 class Decoded:
     """A histogram by its values; buckets as (index, count). Doubles as their bits."""
 
-    problem: int
+    reason: int
     schema: int
     hint: int
     count: float
@@ -113,27 +113,27 @@ def decode(data: bytes, start: int, end: int, buckets_max: int) -> Decoded:
     entries = sum(len(found.get(number, [])) for number in range(8, 14)) + len(bounds)
     buckets: list[list[tuple[int, float]]] = [[], []]
     total = 0
-    problem = check_form(schema, sides, bounds, zero, last(5))
+    reason = check_form(schema, sides, bounds, zero, last(5))
     kept = sum(len(numbers) for _, numbers in sides) + len(bounds)
     if entries > 2 * buckets_max or kept > buckets_max:
-        problem = reasons.TOO_MANY_BUCKETS
-    if not problem:
+        reason = reasons.TOO_MANY_BUCKETS
+    if not reason:
         for side in range(2):
             spans, numbers = sides[side]
             part, total_of_side = expand(spans, numbers, is_float, max(0, schema - 8))
-            problem = reasons.BUCKET_NEGATIVE if part is None else problem
+            reason = reasons.BUCKET_NEGATIVE if part is None else reason
             buckets[side] = part or []
             total += total_of_side
-    if not problem and not is_float:
-        problem = check_count(total + (last(6) if zero_told else 0), last(1), real(last(3)))
-    if not problem and is_float:
-        problem = reasons.ZERO_COUNT_NEGATIVE if zero < 0 else problem
-        problem = reasons.COUNT_NEGATIVE if count < 0 else problem
-    if problem:
+    if not reason and not is_float:
+        reason = check_count(total + (last(6) if zero_told else 0), last(1), real(last(3)))
+    if not reason and is_float:
+        reason = reasons.ZERO_COUNT_NEGATIVE if zero < 0 else reason
+        reason = reasons.COUNT_NEGATIVE if count < 0 else reason
+    if reason:
         buckets, bounds, schema = [[], []], [], 0
     hint = last(14)
     return Decoded(
-        problem, min(schema, 8), hint if hint < 4 else 0, count, last(3), last(5), zero,
+        reason, min(schema, 8), hint if hint < 4 else 0, count, last(3), last(5), zero,
         *buckets, bounds, signed(last(15)), signed(last(17)),
     )  # fmt: skip
 

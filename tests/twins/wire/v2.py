@@ -25,9 +25,9 @@ WRONG_WIRE_TYPE = 3
 
 @dataclass
 class NaiveExemplar:
-    """labels are empty where there is a problem."""
+    """labels are empty where there is a reason."""
 
-    problem: int
+    reason: int
     labels: list[Pair]
     timestamp: int
     bits: int
@@ -35,9 +35,9 @@ class NaiveExemplar:
 
 @dataclass
 class NaiveSeries:
-    """samples: (timestamp, bits, start, histogram problem or None)."""
+    """samples: (timestamp, bits, start, histogram reason or None)."""
 
-    problem: int = 0
+    reason: int = 0
     labels: list[Pair] = field(default_factory=list)
     samples: list[tuple[int, int, int, int | None]] = field(default_factory=list)
     exemplars: list[NaiveExemplar] = field(default_factory=list)
@@ -74,7 +74,7 @@ def decode_series(data: bytes, span: range, texts: list[bytes], buckets_max: int
             series.samples.append(decode_sample(data, content))
         if number == 3:
             found = decode_histogram(data, content.start, content.stop, buckets_max)
-            sample = (found.timestamp, found.sum_bits, found.start, found.problem)
+            sample = (found.timestamp, found.sum_bits, found.start, found.reason)
             series.samples.append(sample)
         if number == 4:
             series.exemplars.append(decode_exemplar(data, content, texts))
@@ -82,7 +82,7 @@ def decode_series(data: bytes, span: range, texts: list[bytes], buckets_max: int
             metadata = content
     series.samples = [(t, b, s or signed(created), h) for t, b, s, h in series.samples]
     numbers = list(pairs_of(data, references, len(texts)))
-    series.problem = BAD_REFERENCE if numbers[-1:] == [None] else 0
+    series.reason = BAD_REFERENCE if numbers[-1:] == [None] else 0
     series.labels = [(texts[a], texts[b]) for pair in numbers if pair for a, b in [pair]]
     if metadata is not None and len(metadata):
         read_metadata(data, metadata, texts, numbers, series)
@@ -145,13 +145,13 @@ def decode_exemplar(data: bytes, span: range, texts: list[bytes]) -> NaiveExempl
             assert isinstance(content, int), f"scalar at {place}"
             scalars[number] = content
     known = [texts[one] for one in numbers if one < len(texts)]
-    problem = 0
+    reason = 0
     if len(known) > 256 or sum(map(len, known)) > 512:
-        problem = EXEMPLAR_TOO_LONG
-    if len(known) < len(numbers) or not problem and len(numbers) % 2:
-        problem = BAD_REFERENCE
-    labels = [] if problem else list(zip(known[0::2], known[1::2], strict=True))
-    return NaiveExemplar(problem, labels, signed(scalars[3]), scalars[2])
+        reason = EXEMPLAR_TOO_LONG
+    if len(known) < len(numbers) or not reason and len(numbers) % 2:
+        reason = BAD_REFERENCE
+    labels = [] if reason else list(zip(known[0::2], known[1::2], strict=True))
+    return NaiveExemplar(reason, labels, signed(scalars[3]), scalars[2])
 
 
 def read_metadata(
@@ -167,8 +167,8 @@ def read_metadata(
             assert isinstance(content, int), f"scalar at {place}"
             found[number] = content if number > 1 or content < 8 else 0
     if max(found[3], found[4]) >= len(texts):
-        series.problem = BAD_REFERENCE
-    if series.problem:
+        series.reason = BAD_REFERENCE
+    if series.reason:
         return
     names = [pair[1] for pair in numbers if pair and texts[pair[0]] == b"__name__"]
     if not names or not texts[names[-1]]:

@@ -20,7 +20,7 @@ def test_labels_are_those_of_remote_write_1() -> None:
         WireSeries({"__name__": "b"}, exemplars=[(labels[3], 2.0, 9)]),
     ]
     one, two = batch_1(series).exemplars, batch_2(series).exemplars
-    assert one is not None and two is not None and two.problems is None
+    assert one is not None and two is not None and two.reasons is None
     texts = [
         [bytes(raw.buffer[a:b]) for a, b in zip(raw.label_start, raw.label_end, strict=True)]
         for raw in (one, two)
@@ -32,7 +32,7 @@ def test_labels_are_those_of_remote_write_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("references", "problem"),
+    ("references", "reason"),
     [
         ([1, 2], OK),
         ([1], BAD_REFERENCE),
@@ -45,15 +45,15 @@ def test_labels_are_those_of_remote_write_1() -> None:
         ([3] * 100_000, EXEMPLAR_TOO_LONG),
     ],
 )
-def test_what_is_wrong_with_labels(references: list[int], problem: int) -> None:
+def test_what_is_wrong_with_labels(references: list[int], reason: int) -> None:
     texts = (b"", b"a", b"b", b"x" * 500, b"y" * 12)
     numbers = message(1, b"".join(encode_varint(number) for number in references))
     body = b"".join(message(4, text) for text in texts) + message(5, message(4, numbers))
     raw = DECODER.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body)).exemplars
     assert raw is not None
-    problems = np.zeros(1, np.int8) if raw.problems is None else raw.problems
-    assert problems.tolist() == [problem]
-    if problem:
+    reasons = np.zeros(1, np.int8) if raw.reasons is None else raw.reasons
+    assert reasons.tolist() == [reason]
+    if reason:
         assert len(raw.buffer) == 0
 
 

@@ -31,12 +31,12 @@ def hash_series(buffer, end, hashes, secret, name_low):
 
 
 def hash_of(*fields: bytes) -> tuple[int, int, int, int]:
-    """(low, high, metric, problem) of a series of these fields."""
+    """(low, high, metric, reason) of a series of these fields."""
     data = np.frombuffer(b"".join(fields) + b"\xff" * 9, np.uint8)
-    low, high, metric, problem, place = hash_series(data, len(data) - 9, HASHES, SECRET, NAME)
+    low, high, metric, reason, place = hash_series(data, len(data) - 9, HASHES, SECRET, NAME)
     if place < 0:
         raise ValueError(-place)
-    return low, high, metric, problem
+    return low, high, metric, reason
 
 
 def twin(references: list[int]) -> tuple[int, int]:
@@ -75,8 +75,8 @@ def packed(references: list[int]) -> bytes:
 )
 def test_series_are_hashed_as_by_the_twin(references: list[int]) -> None:
     references = references[: len(references) // 2 * 2]
-    low, high, metric, problem = hash_of(packed(references))
-    assert (low, high, problem) == (*twin(references), 0)
+    low, high, metric, reason = hash_of(packed(references))
+    assert (low, high, reason) == (*twin(references), 0)
     named = [
         value for name, value in zip(references[::2], references[1::2], strict=True) if name == 1
     ]

@@ -50,23 +50,23 @@ def decode(data: bytes) -> tuple[list[NaiveSeries], list[tuple[int, ...]]]:
     """The series in the twin's form, without their labels, and the metadata."""
     c = decode_columns(data)
     rows = None if c.natives is None else c.natives.rows
-    problems = None if c.natives is None else c.natives.problems
+    reasons = None if c.natives is None else c.natives.reasons
     found = []
     for i in range(len(c.label_start)):
-        series = NaiveSeries(0 if c.series_problems is None else int(c.series_problems[i]))
+        series = NaiveSeries(0 if c.series_reasons is None else int(c.series_reasons[i]))
         for k in range(int(c.sample_offsets[i]), int(c.sample_offsets[i + 1])):
             row = -1 if rows is None else int(rows[k])
-            problem = 0 if problems is None or row < 0 else int(problems[row])
+            reason = 0 if reasons is None or row < 0 else int(reasons[row])
             bits = int(c.values.view(np.uint64)[k])
             start = 0 if c.starts is None else int(c.starts[k])
-            sample = (int(c.timestamps[k]), bits, start, None if row < 0 else problem)
+            sample = (int(c.timestamps[k]), bits, start, None if row < 0 else reason)
             series.samples.append(sample)
         found.append(series)
     for e in range(0 if c.exemplars is None else len(c.exemplars)):
         raw = c.exemplars
-        problem = 0 if raw.problems is None else int(raw.problems[e])
+        reason = 0 if raw.reasons is None else int(raw.reasons[e])
         exemplar = NaiveExemplar(
-            problem, labels_of(raw, e), int(raw.timestamps[e]), int(raw.values.view(np.uint64)[e])
+            reason, labels_of(raw, e), int(raw.timestamps[e]), int(raw.values.view(np.uint64)[e])
         )
         found[int(raw.series[e])].exemplars.append(exemplar)
     told = []
@@ -216,7 +216,7 @@ def test_references_in_pieces_hash_as_in_one() -> None:
     padded = message(5, message(1, b"\x81\x80\x00\x82\x00\x03\x02"))
     c = decode_columns(symbols + whole + pieces + padded)
     assert len({*c.hash_low.tolist()}) == 1
-    assert c.series_problems is None
+    assert c.series_reasons is None
 
 
 def test_columns_grow_to_the_request() -> None:
@@ -242,8 +242,8 @@ def test_a_number_of_a_symbol_is_never_used_unchecked() -> None:
         data += message(5, message(5, tag(3, 0) + reference))
         data += message(5, message(3, encode_histogram(WireHistogram())))
         found, told = decode(data)
-        assert [series.problem > 0 for series in found] == [True, False, True, False]
-        assert found[1].exemplars[0].problem > 0
+        assert [series.reason > 0 for series in found] == [True, False, True, False]
+        assert found[1].exemplars[0].reason > 0
         assert told == []
 
 

@@ -48,7 +48,7 @@ def test_histograms_are_decoded_as_they_were_meant() -> None:
     writer.histogram(series, 200, custom, 0)
     payload = snappy.compress(writer.body())
     batch = WriteDecoder().decode(KIND_REMOTE_WRITE_2_SNAPPY, payload)
-    assert batch.natives is not None and batch.natives.problems is None
+    assert batch.natives is not None and batch.natives.reasons is None
     found = batch.natives.histograms
     assert batch.timestamps.tolist() == [100, 200]
     assert batch.starts is not None
