@@ -40,8 +40,9 @@ def newest_cells(samples: Samples, times: Int64s, lookback_ms: int, what: int) -
     A cell is empty if that sample is a stale marker or older than the lookback.
     """
     values, present = empty_cells(samples.series_count, len(times))
-    if what == VALUE and samples.natives is None:
+    if what == TIMESTAMP or (what != START and samples.natives is None):
         sample_kernels.latest_values(
+            what != VALUE,
             samples.offsets,
             samples.timestamps,
             samples.values,
@@ -51,7 +52,7 @@ def newest_cells(samples: Samples, times: Int64s, lookback_ms: int, what: int) -
             present,
         )
         return values, present, None
-    positions = np.zeros(values.shape, np.int64)
+    positions = np.empty(values.shape, np.int64)
     sample_kernels.latest_positions(
         samples.offsets,
         samples.timestamps,
@@ -61,8 +62,6 @@ def newest_cells(samples: Samples, times: Int64s, lookback_ms: int, what: int) -
         positions,
         present,
     )
-    if what == TIMESTAMP or (what == INFO_TIMESTAMP and samples.natives is None):
-        return (samples.timestamps[positions] / 1000 if len(samples) else values), present, None
     return _picked(samples, positions, present, what)
 
 

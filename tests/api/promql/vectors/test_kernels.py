@@ -31,7 +31,7 @@ def test_latest_equals_its_twin(all_series: list[Window], times: list[int]) -> N
     samples = float_samples_of(all_series)
     args = (samples.offsets, samples.timestamps, samples.values, np.array(times, np.int64))
     values, present = empty_cells(len(all_series), len(times))
-    sample_kernels.latest_values(*args, LOOKBACK_MS, values, present)
+    sample_kernels.latest_values(False, *args, LOOKBACK_MS, values, present)
     seconds, also_present, _ = newest_cells(samples, args[-1], LOOKBACK_MS, TIMESTAMP)
     assert (present == also_present).all()
     for i, one in enumerate(all_series):
