@@ -24,6 +24,7 @@ from api.promql.evaluator import Evaluator
 from api.promql.features import Features
 from api.promql.meter import Meter
 from api.promql.options import EngineOptions
+from api.promql.pipeline import BLOCK_SIZES, BlockSizes
 from api.promql.plan import Plan, Times, evaluation_order, make_plan
 from api.promql.queryable import Queryable, Selection
 from api.promql.ranges.extended import extend_samples, extension_of
@@ -66,9 +67,16 @@ class QueryOptions:
 class Engine:
     """Evaluates queries under common limits. close() ends its threads."""
 
-    def __init__(self, options: EngineOptions, features: Features | None = None) -> None:
+    def __init__(
+        self,
+        options: EngineOptions,
+        features: Features | None = None,
+        *,
+        blocks: BlockSizes = BLOCK_SIZES,
+    ) -> None:
         self.options = options
         self.features = features or Features()
+        self._blocks = blocks
         self._executor = ThreadPoolExecutor(options.threads, thread_name_prefix="promql")
         self._parse_cached = lru_cache(PARSED_QUERIES_MAX)(self._parse_text)
         self._plan_cached = lru_cache(PARSED_QUERIES_MAX)(_movable_plan)
@@ -167,7 +175,7 @@ class Engine:
         selections = _select_all(queryable, plan, budget)
         prepared = time.monotonic()
         meter.prepare_s = prepared - started
-        evaluator = Evaluator(plan, selections, lookback_ms, self._executor)
+        evaluator = Evaluator(plan, selections, lookback_ms, self._executor, self._blocks)
         value = _finished(evaluator, context, root)
         meter.inner_s += time.monotonic() - prepared
         meter.evaluator, meter.context = evaluator, context

@@ -22,7 +22,7 @@ from api.promql.functions.info import enrich
 from api.promql.functions.table import CALLS
 from api.promql.operators.binary import evaluate_binary
 from api.promql.operators.native import negative
-from api.promql.pipeline import Block, Pipeline, Stage
+from api.promql.pipeline import BLOCK_SIZES, Block, BlockSizes, Pipeline, Stage
 from api.promql.plan import Plan
 from api.promql.queryable import Selection
 from api.promql.ranges.calls import RangeCall
@@ -74,6 +74,7 @@ class Evaluator:
     selections: Sequence[Selection]
     lookback_ms: int
     executor: Executor | None = None
+    blocks: BlockSizes = BLOCK_SIZES
 
     def evaluate(self, node: Node, context: Context) -> Value:
         """The whole value of a node at the context's steps; counted as held from here on."""
@@ -164,7 +165,8 @@ class Evaluator:
     def _rows(self, node: Node, context: Context) -> tuple[Selection, Pipeline]:
         """The selection of a selector, and rows that still lack their leaf."""
         selection = self.selection(node)
-        return selection, Pipeline(context, selection.labels, _no_leaf, self.executor)
+        labels = selection.labels
+        return selection, Pipeline(context, labels, _no_leaf, self.executor, self.blocks)
 
     def _newest(self, node: Node, context: Context, what: int = VALUE) -> Pipeline:
         """The newest sample of each series at each step, or its time or start in seconds."""

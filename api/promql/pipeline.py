@@ -26,14 +26,24 @@ from storage.histograms.columns import Natives
 from storage.kernels.arrays import Bools, Float64s
 from storage.labels.frames import LabelFrame
 
-# A block's matrix is to stay near the processor.
-BLOCK_CELLS = 1 << 18
-BLOCK_ROWS_MAX = 1 << 14
-# Samples read at once, 16 bytes each; what the first, small block finds sets the size of the next.
-BLOCK_SAMPLES = 1 << 21
-FIRST_BLOCK_ROWS = 1 << 8
-
 Stage = Callable[[Vector], Vector]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSizes:
+    """The most of a block.
+
+    cells: of its matrix, which is to stay near the processor. samples: read at once, 16 bytes each;
+    what the first, small block finds sets the size of the next.
+    """
+
+    cells: int = 1 << 18
+    rows: int = 1 << 14
+    samples: int = 1 << 21
+    first_rows: int = 1 << 8
+
+
+BLOCK_SIZES = BlockSizes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,7 @@ class Pipeline:
     labels: LabelFrame
     leaf: Leaf
     executor: Executor | None = None
+    sizes: BlockSizes = BLOCK_SIZES
     stages: list[Stage] = field(default_factory=list)
     stays_distinct: bool = field(init=False)
     width: int = field(init=False)
@@ -124,13 +135,13 @@ class Pipeline:
         return block, samples
 
     def _first_size(self) -> int:
-        return min(FIRST_BLOCK_ROWS, self._next_size(1, 0))
+        return min(self.sizes.first_rows, self._next_size(1, 0))
 
     def _next_size(self, rows: int, samples: int) -> int:
         """The rows of a block such that neither its cells nor its samples are too many."""
-        by_cells = BLOCK_CELLS // max(1, self.width)
-        by_samples = BLOCK_SAMPLES * rows // max(1, samples)
-        return max(1, min(BLOCK_ROWS_MAX, by_cells, by_samples))
+        by_cells = self.sizes.cells // max(1, self.width)
+        by_samples = self.sizes.samples * rows // max(1, samples)
+        return max(1, min(self.sizes.rows, by_cells, by_samples))
 
     def _compute(self, first_row: int, end_row: int) -> tuple[Vector, int]:
         block = self.leaf(first_row, end_row)

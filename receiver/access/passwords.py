@@ -31,7 +31,11 @@ DEFAULT_COST = b"10"
 class Passwords:
     """Checks passwords of one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, remembered_max: int = REMEMBERED_MAX, waiting_max: int = WAITING_MAX
+    ) -> None:
+        self._remembered_max = remembered_max
+        self._waiting_max = waiting_max
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
         self._waiting = 0
@@ -53,13 +57,15 @@ class Passwords:
         right = await self._check(password, hashed) and known
         if right:
             self._right[mark] = None
-            if len(self._right) > REMEMBERED_MAX:
+            if len(self._right) > self._remembered_max:
                 self._right.popitem(last=False)
         return right
 
     async def _check(self, password: bytes, hashed: bytes) -> bool:
-        if self._waiting >= WAITING_MAX:
-            raise Busy(f"{self._waiting} passwords are being checked; allowed are {WAITING_MAX}")
+        if self._waiting >= self._waiting_max:
+            raise Busy(
+                f"{self._waiting} passwords are being checked; allowed are {self._waiting_max}"
+            )
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()

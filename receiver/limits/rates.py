@@ -29,7 +29,10 @@ class Bucket:
 class Rates:
     """The buckets of one kind of rate. For one thread."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, tenants_max: int = TENANTS_MAX
+    ) -> None:
+        self._tenants_max = tenants_max
         self._clock = clock
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
@@ -47,7 +50,7 @@ class Rates:
         bucket = self._buckets.get(tenant)
         if bucket is None:
             bucket = self._buckets[tenant] = Bucket(burst, now_s)
-            if len(self._buckets) > TENANTS_MAX:
+            if len(self._buckets) > self._tenants_max:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(tenant)

@@ -19,6 +19,7 @@ from api.promql.errors import (
 )
 from api.promql.features import ALL_FEATURES, Features
 from api.promql.options import EngineOptions
+from api.promql.pipeline import BlockSizes
 from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
 from storage.errors import LimitExceeded, QueryStopped, StorageError
 from storage.labels.matchers import Matcher
@@ -294,9 +295,7 @@ def test_nesting_above_the_limit_names_it(engine: Engine, nested: str) -> None:
         "sum by (b) (changes(x[1m] anchored))",
     ],
 )
-def test_blocks_and_threads_do_not_change_results(
-    monkeypatch: pytest.MonkeyPatch, threads: int, text: str
-) -> None:
+def test_blocks_and_threads_do_not_change_results(threads: int, text: str) -> None:
     store = MemoryStore()
     rng = np.random.default_rng(1)
     for i in range(300):
@@ -310,9 +309,8 @@ def test_blocks_and_threads_do_not_change_results(
 
     features = Features(extended_range_selectors=True)
     whole = ask(Engine(EngineOptions(threads=1), features))
-    monkeypatch.setattr("api.promql.pipeline.FIRST_BLOCK_ROWS", 7)
-    monkeypatch.setattr("api.promql.pipeline.BLOCK_ROWS_MAX", 11)
-    parts = ask(Engine(EngineOptions(threads=threads), features))
+    blocks = BlockSizes(first_rows=7, rows=11)
+    parts = ask(Engine(EngineOptions(threads=threads), features, blocks=blocks))
     assert repr(rows(parts)) == repr(rows(whole))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from api.promql.engine import Engine
 from api.promql.options import EngineOptions
+from api.promql.pipeline import BlockSizes
 from api.promql.vectors.value import Vector
 from tests.makers.memory_store import MemorySelection, MemoryStore
 
@@ -38,11 +39,12 @@ def store() -> Watched:
     return made
 
 
+SMALL = BlockSizes(first_rows=8, rows=8)
+
+
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    monkeypatch.setattr("api.promql.pipeline.FIRST_BLOCK_ROWS", 8)
-    monkeypatch.setattr("api.promql.pipeline.BLOCK_ROWS_MAX", 8)
-    return Engine(EngineOptions(threads=1))
+def engine() -> Engine:
+    return Engine(EngineOptions(threads=1), blocks=SMALL)
 
 
 BLOCKS = [(0, 8), (8, 16), (16, 20)]
@@ -65,9 +67,10 @@ def test_rows_are_read_once_and_in_blocks(engine: Engine, store: Watched, text: 
     assert store.reads() == BLOCKS
 
 
-def test_what_is_summed_up_is_never_held_as_a_whole(store: Watched, engine: Engine) -> None:
+def test_what_is_summed_up_is_never_held_as_a_whole(store: Watched) -> None:
     rows, steps = 20, 6
-    small = Engine(EngineOptions(threads=1, max_samples=8 * 11 + 8 * steps))
+    options = EngineOptions(threads=1, max_samples=8 * 11 + 8 * steps)
+    small = Engine(options, blocks=SMALL)
     small.range_query(store, "sum(x_total)", 5 * MINUTE, 10 * MINUTE, MINUTE)
     assert rows * steps + rows * 11 > 8 * 11 + 8 * steps
 

@@ -5,13 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from api.promql import pipeline as module
 from api.promql.annotations import Annotations
 from api.promql.context import Budget, Context
 from api.promql.errors import QueryTimeout, TooManySamples
 from api.promql.features import Features
 from api.promql.options import EngineOptions
-from api.promql.pipeline import Block, Pipeline
+from api.promql.pipeline import BLOCK_SIZES, Block, BlockSizes, Pipeline
 from api.promql.vectors.names import drop_metric_name
 from storage.labels.frames import LabelFrame, Symbols
 
@@ -24,6 +23,7 @@ def make_rows(
     samples_max: int = 1 << 40,
     names: tuple[str, ...] = ("x",),
     delayed: bool = False,
+    sizes: BlockSizes = BLOCK_SIZES,
 ) -> Pipeline:
     """Row i has the value i at all steps."""
     context = Context(
@@ -45,19 +45,15 @@ def make_rows(
         values = np.repeat(np.arange(first, end, dtype=float)[:, None], steps, axis=1)
         return Block(values, np.ones(values.shape, np.bool_), (end - first) * samples_per_row)
 
-    return Pipeline(context, labels, leaf)
+    return Pipeline(context, labels, leaf, sizes=sizes)
 
 
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_BLOCK_ROWS", 4)
-    monkeypatch.setattr(module, "BLOCK_ROWS_MAX", 10)
+SMALL = BlockSizes(first_rows=4, rows=10)
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
-@pytest.mark.usefixtures("small_blocks")
 def test_blocks_come_in_the_order_of_the_rows(threads: int) -> None:
-    rows = make_rows(37)
+    rows = make_rows(37, sizes=SMALL)
     rows.executor = ThreadPoolExecutor(threads) if threads else None
     blocks = list(rows.blocks())
     assert [first for first, _ in blocks] == [0, 4, 14, 24, 34]
@@ -72,17 +68,15 @@ def test_no_rows_are_one_empty_block() -> None:
     assert (first, block.labels.rows, block.values.shape) == (0, 0, (0, 2))
 
 
-def test_the_samples_found_set_the_size_of_the_next_block(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "FIRST_BLOCK_ROWS", 4)
-    monkeypatch.setattr(module, "BLOCK_SAMPLES", 700)
-    sizes = [block.labels.rows for _, block in make_rows(20, samples_per_row=100).blocks()]
+def test_the_samples_found_set_the_size_of_the_next_block() -> None:
+    few = BlockSizes(first_rows=4, samples=700)
+    rows = make_rows(20, samples_per_row=100, sizes=few)
+    sizes = [block.labels.rows for _, block in rows.blocks()]
     assert sizes == [4, 7, 7, 2]
 
 
 def test_wide_rows_come_one_by_one() -> None:
-    rows = make_rows(3, steps=module.BLOCK_CELLS * 2)
+    rows = make_rows(3, steps=BLOCK_SIZES.cells * 2)
     assert [block.labels.rows for _, block in rows.blocks()] == [1, 1, 1]
 
 
@@ -110,9 +104,8 @@ def test_mixed_names_stay_distinct_only_if_names_go_at_the_end(
     assert make_rows(4, names=names, delayed=delayed).stays_distinct == distinct
 
 
-@pytest.mark.usefixtures("small_blocks")
 def test_labels_of_all_rows_follow_what_stages_did_to_a_block() -> None:
-    rows = make_rows(12)
+    rows = make_rows(12, sizes=SMALL)
     assert rows.full_labels(next(rows.blocks())[1]).names == ("__name__", "i")
     rows.stages.append(lambda vector: drop_metric_name(rows.context, vector))
     labels = rows.full_labels(next(rows.blocks())[1])

@@ -19,9 +19,9 @@ USERS = {
 }
 
 
-def play(scenario: Callable[[Passwords], Awaitable[None]]) -> None:
+def play(scenario: Callable[[Passwords], Awaitable[None]], **limits: int) -> None:
     async def main() -> None:
-        checker = Passwords()
+        checker = Passwords(**limits)
         await scenario(checker)
         checker.close()
 
@@ -62,7 +62,6 @@ def test_only_what_was_right_is_remembered_and_only_for_its_hash(
         return bcrypt.checkpw(password, hashed)
 
     monkeypatch.setattr(passwords, "matches", matches)
-    monkeypatch.setattr(passwords, "REMEMBERED_MAX", 1)
 
     async def scenario(checker: Passwords) -> None:
         for password in (b"right", b"right", b"wrong", b"wrong"):
@@ -75,19 +74,17 @@ def test_only_what_was_right_is_remembered_and_only_for_its_hash(
         assert await checker.is_right(USERS, "alice", b"right") is True
         assert checked == [b"right"]
 
-    play(scenario)
+    play(scenario, remembered_max=1)
 
 
-def test_too_many_waiting_checks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "WAITING_MAX", 3)
-
+def test_too_many_waiting_checks_are_refused() -> None:
     async def scenario(checker: Passwords) -> None:
         calls = [checker.is_right(USERS, "alice", b"%d" % k) for k in range(5)]
         found = await asyncio.gather(*calls, return_exceptions=True)
         assert [isinstance(answer, Busy) for answer in found] == [False] * 3 + [True] * 2
         assert await checker.is_right(USERS, "alice", b"right") is True
 
-    play(scenario)
+    play(scenario, waiting_max=3)
 
 
 def test_unknown_users_cost_what_known_ones_do() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.limits import rates
 from receiver.limits.rates import Rates
 
 
@@ -49,9 +48,8 @@ def test_tenants_have_buckets_of_their_own_and_no_rate_is_no_limit() -> None:
     assert len(bucket) == 2
 
 
-def test_buckets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "TENANTS_MAX", 2)
-    bucket = Rates(Clock())
+def test_buckets_are_bounded() -> None:
+    bucket = Rates(Clock(), tenants_max=2)
     for tenant in "abac":
         bucket.take(tenant, 1, rate=1, burst=2)
     assert len(bucket) == 2
