@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from dedup_simulation import Choose, algorithm, window
 
-from storage.dedup.dedup import Algorithm
+from storage.dedup.algorithm import Algorithm
 from storage.samples.samples import Samples
 
 Points = list[tuple[float, float]]  # (seconds, value)

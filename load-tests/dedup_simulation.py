@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from api.promql.ranges.floats import rate
 from api.promql.ranges.windows import Windows
-from storage.dedup.dedup import Algorithm, dedup
+from storage.dedup.algorithm import Algorithm
+from storage.dedup.dedup import dedup
 from storage.kernels.arrays import Int64s
 from storage.samples.merge import between
 from storage.samples.samples import Samples

@@ -16,7 +16,8 @@ import numpy as np
 
 from api.promql.engine import Engine
 from api.promql.options import EngineOptions
-from storage.dedup.dedup import Algorithm, dedup
+from storage.dedup.algorithm import Algorithm
+from storage.dedup.dedup import dedup
 from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.dedup.algorithm import Algorithm, parse_algorithm, reach_ms
+from storage.dedup.algorithm import Algorithm
 from storage.dedup.auto import choose_auto
 from storage.dedup.chain import choose_chain
 from storage.dedup.markers import STALE, weave_markers
@@ -23,8 +23,6 @@ from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.kernels.stale import is_stale
 from storage.samples.samples import Samples
-
-__all__ = ["Algorithm", "Deduped", "dedup", "parse_algorithm", "reach_ms"]
 
 NO_KINDS: Bools = np.zeros(0, np.bool_)
 

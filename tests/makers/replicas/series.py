@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from storage.dedup.dedup import Algorithm, dedup
+from storage.dedup.algorithm import Algorithm
+from storage.dedup.dedup import dedup
 from storage.histograms.columns import (
     HINT_UNKNOWN,
     NO_HISTOGRAM,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.dedup.dedup import Algorithm
+from storage.dedup.algorithm import Algorithm
 from tests.makers.replicas.series import Series, deduped
 from tests.twins.storage import dedup as naive
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
-from storage.dedup.dedup import Algorithm, dedup, reach_ms
+from storage.dedup.algorithm import Algorithm, reach_ms
+from storage.dedup.dedup import dedup
 from storage.histograms.columns import (
     HINT_GAUGE,
     HINT_UNKNOWN,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.dedup.dedup import Algorithm
+from storage.dedup.algorithm import Algorithm
 from tests.makers.replicas.series import Series, deduped
 from tests.twins.storage import dedup as naive
 from tests.twins.storage.dedup import STALE
