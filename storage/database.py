@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ from storage.series.table import TENANT_BITS, SeriesTable
 from storage.shard.ingest import PendingWrite
 from storage.shard.recovery import recover_shard
 from storage.shard.retention import Retention
-from storage.shard.sealing import seal_head
+from storage.shard.sealing import SealMoment, seal_head
 from storage.shard.shard import Shard, ShardFiles, now_ms
 from storage.shard.writer import WRITER_LIMITS, Writer, WriterLimits
 from storage.tenants.rules import NO_RULES, RulesSource
@@ -265,7 +265,8 @@ class Database:
                 f"{directory} lacks {len(missing)} of the {len(known)} segments that the catalog "
                 f"knows, the first is {missing[0]}; put them back from a copy"
             )
-        clean_directory(directory, known)
+        aside = self._catalog.set_aside_segments(number)
+        clean_directory(directory, known | {entry.segment.ulid for entry in aside})
         position = self._catalog.log_position(number)
         files = ShardFiles(
             wal=Wal.open(
@@ -285,15 +286,19 @@ class Database:
 
     def _seal(
         self, shard: int, table: SeriesTable, head: Head, position: int
-    ) -> SegmentMeta | None:
-        """Write a frozen head as a segment and register it; the log before `position` is done."""
+    ) -> Sequence[SegmentMeta]:
+        """Write a frozen head as segments and register them; the log before `position` is done."""
         with timed(self._metrics, shard):
-            names = {t.number: t.name for t in list(self._tenants.values()) if t.shard == shard}
             writer = SegmentWriter(self._duck, segments_directory(self._path, shard), shard)
             self._save_metadata(shard)
-            segment = seal_head(writer, table, head, names, created_ms=now_ms())
-            self._catalog.seal(shard, segment, position)
-            return segment
+            moment = SealMoment(now_ms(), self._shards[shard].next_rank)
+            sealed = seal_head(writer, table, head, self._tenant_names(shard), moment)
+            self._catalog.seal(shard, sealed, position)
+            return sealed
+
+    def _tenant_names(self, shard: int) -> dict[int, str]:
+        """By number, those of the shard's tenants."""
+        return {t.number: t.name for t in list(self._tenants.values()) if t.shard == shard}
 
     def _save_metadata(self, shard: int) -> None:
         """Put what is new about metric families into the catalog, before the log drops it."""

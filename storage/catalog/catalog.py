@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -50,6 +51,18 @@ FORGET_FAMILY = delete(metric_metadata).where(
     metric_metadata.c.tenant == bindparam("of_tenant"),
     metric_metadata.c.family == bindparam("of_family"),
 )
+SEGMENT_FIELDS = SegmentMeta.__struct_fields__
+SEGMENT_COLUMNS = [segments.c[name] for name in SEGMENT_FIELDS]
+PRECEDENCE = (segments.c.rank, segments.c.number)
+NOTHING_ASIDE: Mapping[str, str] = {}
+
+
+class SetAside(NamedTuple):
+    """A segment that is kept but not read, why, and since when."""
+
+    segment: SegmentMeta
+    reason: str
+    since_ms: int
 
 
 class Catalog:
@@ -105,12 +118,24 @@ class Catalog:
         return [Tenant(*row) for row in rows]
 
     def segments(self, shard: int) -> list[SegmentMeta]:
-        """The segments of a shard, oldest first."""
-        columns = [segments.c[name] for name in SegmentMeta.__struct_fields__]
-        query = select(*columns).where(segments.c.shard == shard).order_by(segments.c.number)
+        """The segments of a shard that are in use, in the order in which their samples count."""
+        query = select(*SEGMENT_COLUMNS).where(
+            segments.c.shard == shard, segments.c.set_aside == ""
+        )
         with self._transaction() as connection:
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(query.order_by(*PRECEDENCE)).mappings().all()
         return [SegmentMeta(**row) for row in rows]
+
+    def set_aside_segments(self, shard: int) -> list[SetAside]:
+        """The segments of a shard that are kept but not read any more."""
+        aside = (segments.c.shard == shard, segments.c.set_aside != "")
+        query = select(*SEGMENT_COLUMNS, segments.c.set_aside, segments.c.set_aside_ms)
+        with self._transaction() as connection:
+            rows = connection.execute(query.where(*aside).order_by(*PRECEDENCE)).all()
+        return [
+            SetAside(SegmentMeta(**dict(zip(SEGMENT_FIELDS, row, strict=False))), row[-2], row[-1])
+            for row in rows
+        ]
 
     def log_position(self, shard: int) -> int:
         """The first log file of a shard that is to be replayed."""
@@ -119,20 +144,50 @@ class Catalog:
             found = connection.scalar(query)
         return FIRST_LOG_FILE if found is None else int(found)
 
-    def seal(self, shard: int, segment: SegmentMeta | None, log_position: int) -> None:
-        """Register a segment, and that its samples are no longer needed from the log.
+    def seal(self, shard: int, sealed: Sequence[SegmentMeta], log_position: int) -> None:
+        """Register segments, and that their samples are no longer needed from the log.
 
-        Without a segment only the position moves: the log held nothing that was kept.
+        Without any only the position moves: the log held nothing that was kept.
         """
         position = {"first_file": log_position}
         this_shard = log_positions.c.shard == shard
         with self._transaction() as connection:
-            if segment is not None:
-                assert segment.shard == shard, f"BUG: {segment} sealed in shard {shard}"
-                connection.execute(insert(segments).values(msgspec.structs.asdict(segment)))
+            register(connection, shard, sealed)
             moved = connection.execute(update(log_positions).where(this_shard).values(position))
             if not moved.rowcount:
                 connection.execute(insert(log_positions).values(shard=shard, **position))
+
+    def replace(
+        self,
+        shard: int,
+        sources: Sequence[str],
+        outputs: Sequence[SegmentMeta],
+        aside: Mapping[str, str] = NOTHING_ASIDE,
+    ) -> None:
+        """Register segments in the place of others (by ULID), all or nothing.
+
+        aside: those of the others that are kept, each with the reason why it is not read any more.
+        The caller deletes the directories of the rest afterwards. Raises StorageError if one of
+        the others is not in use any more.
+        """
+        gone = [ulid for ulid in sources if ulid not in aside]
+        in_use = (segments.c.ulid.in_(sources), segments.c.set_aside == "")
+        with self._transaction() as connection:
+            found = connection.scalar(select(sa.func.count()).where(*in_use))
+            if found != len(sources):
+                raise StorageError(
+                    f"{found} of {len(sources)} segments of shard {shard} that were to be replaced "
+                    f"are in use: {', '.join(sources)}"
+                )
+            connection.execute(delete(segments).where(segments.c.ulid.in_(gone)))
+            for ulid, reason in aside.items():
+                put_aside(connection, ulid, reason)
+            register(connection, shard, outputs)
+
+    def set_aside(self, ulid: str, reason: str) -> None:
+        """Keep a segment, but read it no more."""
+        with self._transaction() as connection:
+            put_aside(connection, ulid, reason)
 
     def drop_segments(self, ulids: Sequence[str], *, at_once: int = ULIDS_PER_STATEMENT) -> None:
         """Forget segments, so many with each statement; the caller deletes their directories
@@ -221,6 +276,18 @@ class Catalog:
             raise FormatError(f"the catalog {self._name} is damaged: {error.orig}") from error
         except SQLAlchemyError as error:
             raise StorageError(f"the catalog {self._name} failed: {error}") from error
+
+
+def register(connection: Connection, shard: int, added: Sequence[SegmentMeta]) -> None:
+    for segment in added:
+        assert segment.shard == shard, f"BUG: {segment} registered in shard {shard}"
+        connection.execute(insert(segments).values(msgspec.structs.asdict(segment)))
+
+
+def put_aside(connection: Connection, ulid: str, reason: str) -> None:
+    assert reason, f"BUG: no reason to set {ulid} aside"
+    values = {"set_aside": reason, "set_aside_ms": time.time_ns() // 1_000_000}
+    connection.execute(update(segments).where(segments.c.ulid == ulid).values(values))
 
 
 def sqlite_engine(path: Path) -> Engine:

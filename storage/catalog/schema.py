@@ -36,7 +36,9 @@ tenants = Table(
     Column("created_ms", BigInteger, nullable=False),
 )
 
-# number: the order in which segments were registered; of equal samples the older segment's counts.
+# number: the order in which segments were registered. rank: of equal samples that of the segment
+# with the lowest one counts. set_aside: why the segment is not read any more, and since when; empty
+# for one that is in use.
 segments = Table(
     "segments",
     metadata,
@@ -53,6 +55,9 @@ segments = Table(
     Column("resolution_ms", BigInteger, nullable=False),
     Column("exemplars", BigInteger, nullable=False, server_default="0"),
     Column("histograms", BigInteger, nullable=False, server_default="0"),
+    Column("rank", BigInteger, nullable=False, server_default="0"),
+    Column("set_aside", Text, nullable=False, server_default=""),
+    Column("set_aside_ms", BigInteger, nullable=False, server_default="0"),
 )
 
 # What is known of metric families, one row for each way in which a tenant's senders describe one.

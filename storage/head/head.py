@@ -35,6 +35,7 @@ from storage.series.table import SeriesTable
 SPARE_CHUNKS = 64
 GROUP_SAMPLES_MAX = 4_000_000
 GROUP_BUCKETS_MAX = 16_000_000
+WHOLE = (int(np.iinfo(np.int64).min), int(np.iinfo(np.int64).max))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +247,8 @@ def with_extras(
     return extras.samples(offsets, timestamps, values, places)
 
 
-def sealed_samples(head: Head, refs: Int64s) -> Samples:
-    """All samples that a head no one appends to has of these series, in time order."""
-    whole = np.iinfo(np.int64)
-    found = head.snapshot(refs).between(int(whole.min), int(whole.max))
+def sealed_samples(head: Head, refs: Int64s, span: tuple[int, int] = WHOLE) -> Samples:
+    """The samples of a span, both ends inclusive, that a head no one appends to has of these
+    series, in time order."""
+    found = head.snapshot(refs).between(*span)
     return merge_all(found.sources(0, len(refs)), len(refs))

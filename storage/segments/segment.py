@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -40,6 +41,8 @@ class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True):
     level: how often its samples were compacted; resolution_ms: 0 for samples as they came.
     histograms: how many of the samples are native histograms.
     exemplars: how many it has, which may be of times out of that range.
+    rank: of equal (series, time) the sample of the lower rank counts; segments of one rank share
+    no time.
     """
 
     ulid: str
@@ -54,11 +57,34 @@ class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True):
     resolution_ms: int = 0
     exemplars: int = 0
     histograms: int = 0
+    rank: int = 0
+
+
+def by_rank(segments: Iterable[SegmentMeta]) -> tuple[SegmentMeta, ...]:
+    """The segments in the order in which their samples count."""
+    return tuple(sorted(segments, key=lambda segment: segment.rank))
 
 
 def overlapping(segments: Iterable[SegmentMeta], start_ms: int, end_ms: int) -> list[SegmentMeta]:
     """The segments with samples in [start_ms, end_ms], in the order they came."""
     return [s for s in segments if s.min_ms <= end_ms and s.max_ms >= start_ms]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the samples of a segment come from; rank, level and resolution as SegmentMeta.
+
+    starts: whether floats may have start timestamps. sources: the ULIDs of compacted segments.
+    """
+
+    rank: int = 0
+    level: int = 0
+    resolution_ms: int = 0
+    starts: bool = False
+    sources: tuple[str, ...] = ()
+
+
+FIRST_ORIGIN = Origin()
 
 
 class FileSum(msgspec.Struct, frozen=True):
@@ -69,20 +95,23 @@ class FileSum(msgspec.Struct, frozen=True):
 
 
 class MetaFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The contents of meta.json."""
+    """The contents of meta.json. sources: the ULIDs of the segments that were compacted to it."""
 
     format: int
     segment: SegmentMeta
     files: dict[str, FileSum]
+    sources: tuple[str, ...] = ()
 
 
 def write_meta(
-    directory: Path, segment: SegmentMeta, files: dict[str, FileSum], *, starts: bool = False
+    directory: Path,
+    segment: SegmentMeta,
+    files: dict[str, FileSum],
+    origin: Origin = FIRST_ORIGIN,
 ) -> None:
-    """starts: whether samples.parquet has start timestamps."""
-    floats = not (starts or segment.histograms or segment.exemplars)
+    floats = not (origin.starts or segment.histograms or segment.exemplars)
     version = FORMAT_FLOATS if floats else FORMAT_VERSION
-    meta = MetaFile(format=version, segment=segment, files=files)
+    meta = MetaFile(format=version, segment=segment, files=files, sources=origin.sources)
     encoded = msgspec.json.format(msgspec.json.encode(meta), indent=2)
     (directory / META_FILE).write_bytes(encoded + b"\n")
 

@@ -43,7 +43,13 @@ from storage.segments.duck import Duck, quoted
 from storage.segments.exemplars import write_exemplars
 from storage.segments.histograms import HISTOGRAM_GROUPS, HistogramGroups, HistogramWriter
 from storage.segments.runs import strictly_ascending
-from storage.segments.segment import SegmentMeta, file_sum, write_meta
+from storage.segments.segment import (
+    FIRST_ORIGIN,
+    Origin,
+    SegmentMeta,
+    file_sum,
+    write_meta,
+)
 from storage.segments.ulid import new_ulid, ulid_time_ms
 
 # Rows per row group, the unit of reading. On real scrapes, 34 M rows: 0.41 bytes a sample and
@@ -142,15 +148,14 @@ class SegmentWriter:
         exemplars: Exemplars | None = None,
         *,
         created_ms: int,
-        starts: bool = False,
+        origin: Origin = FIRST_ORIGIN,
     ) -> SegmentMeta:
         """Write a segment of all samples of the blocks and of the exemplars; there must be one of
         either.
 
         The rows of all blocks together are strictly ascending by (series id, timestamp), exemplars
-        too, not strictly; their series are ids. starts: whether floats may have start timestamps.
-        Raises StorageError or OSError if the files cannot be written, for example for lack of
-        space.
+        too, not strictly; their series are ids. Raises StorageError or OSError if the files cannot
+        be written, for example for lack of space.
         """
         make_directory(self._directory)
         ulid = new_ulid(created_ms)
@@ -158,7 +163,7 @@ class SegmentWriter:
         temporary.mkdir()
         try:
             exemplars = no_exemplars() if exemplars is None else exemplars
-            meta = self._write_files(temporary, ulid, (series, blocks, exemplars), starts)
+            meta = self._write_files(temporary, ulid, (series, blocks, exemplars), origin)
             temporary.rename(self._directory / ulid)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -166,17 +171,21 @@ class SegmentWriter:
         sync_directory(self._directory)
         return meta
 
+    def remove(self, segment: SegmentMeta) -> None:
+        """Delete a segment that is not to be registered, as well as that can be done."""
+        shutil.rmtree(self._directory / segment.ulid, ignore_errors=True)
+
     def _write_files(
         self,
         directory: Path,
         ulid: str,
         contents: tuple[SeriesColumns, Iterable[Block], Exemplars],
-        starts: bool,
+        origin: Origin,
     ) -> SegmentMeta:
         series, blocks, exemplars = contents
         summary = SeriesSummary(series.ids)
         names = [SAMPLES_FILE, SERIES_FILE]
-        schema = STARTS_SCHEMA if starts else SAMPLES_SCHEMA
+        schema = STARTS_SCHEMA if origin.starts else SAMPLES_SCHEMA
         with HistogramWriter(directory / HISTOGRAMS_FILE, self._groups.histograms) as histograms:
             batches = sample_batches(blocks, summary, schema, histograms)
             self._write_samples(batches, schema, directory / SAMPLES_FILE)
@@ -201,10 +210,13 @@ class SegmentWriter:
             series=len(rows),
             bytes=sum(file.bytes for file in files.values()),
             created_ms=ulid_time_ms(ulid),
+            level=origin.level,
+            resolution_ms=origin.resolution_ms,
             exemplars=len(exemplars),
             histograms=histograms.count,
+            rank=origin.rank,
         )
-        write_meta(directory, meta, files, starts=starts)
+        write_meta(directory, meta, files, origin)
         for name in (*names, META_FILE):
             sync_file(directory / name)
         sync_directory(directory)

@@ -3,7 +3,7 @@
 Its writer changes it (storage.shard.writer), queries read it: view() under the lock, then
 everything outside of it.
 
-    seal    freeze the head, new log file -> segment on disk -> catalog, with the log position
+    seal    freeze the head, new log file -> segments on disk -> catalog, with the log position
             -> delete the log files before it -> release the frozen head
 
 Invariants:
@@ -14,7 +14,7 @@ Invariants:
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from storage.catalog.metadata import MetadataTable
@@ -24,7 +24,7 @@ from storage.log.wal import Wal
 from storage.options import StorageOptions
 from storage.segments.exemplars import ExemplarReader
 from storage.segments.reader import SegmentReader
-from storage.segments.segment import SegmentMeta
+from storage.segments.segment import SegmentMeta, by_rank
 from storage.segments.series import SeriesReader
 from storage.series.index import TenantIndex
 from storage.series.matches import Matches
@@ -38,7 +38,7 @@ SEAL_FULLNESS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ShardFiles:
-    """What a shard has on disk. segments: those of the catalog at start, oldest first;
+    """What a shard has on disk. segments: those of the catalog at start, by rank;
     log_position: the first log file whose records are not all in segments."""
 
     wal: Wal
@@ -51,7 +51,8 @@ class ShardFiles:
 
 @dataclass(frozen=True, slots=True)
 class ShardView:
-    """What a query sees: segments, oldest first, and heads, the frozen one first."""
+    """What a query sees: segments by rank, and heads, the frozen one first. Of equal (series, time)
+    the first sample counts."""
 
     segments: tuple[SegmentMeta, ...]
     heads: tuple[Head, ...]
@@ -125,17 +126,26 @@ class Shard:
             self.active = self._empty_head()
             return self.frozen
 
-    def thaw(self, segment: SegmentMeta | None) -> None:
-        """The frozen head is in a segment now (None: it had no samples)."""
+    @property
+    def next_rank(self) -> int:
+        """The rank of segments whose samples give way to those of all others."""
+        return 1 + max((segment.rank for segment in self.view().segments), default=0)
+
+    def thaw(self, sealed: Sequence[SegmentMeta]) -> None:
+        """The frozen head is in these segments now; none if it had no samples."""
         with self.lock:
             self.frozen = None
-            if segment is not None:
-                self.segments = (*self.segments, segment)
+            self.segments = by_rank((*self.segments, *sealed))
 
-    def drop_segments(self, gone: set[str]) -> None:
-        """Let no new query see these segments (by ULID)."""
+    def replace_segments(self, gone: Collection[str], added: Sequence[SegmentMeta]) -> None:
+        """Let new queries see other segments in the place of these (by ULID)."""
         with self.lock:
-            self.segments = tuple(s for s in self.segments if s.ulid not in gone)
+            kept = (s for s in self.segments if s.ulid not in gone)
+            self.segments = by_rank((*kept, *added))
+
+    def drop_segments(self, gone: Collection[str]) -> None:
+        """Let no new query see these segments (by ULID)."""
+        self.replace_segments(gone, ())
 
     def _empty_head(self) -> Head:
         return Head(self.options, self.table, now_ms(), self.group)

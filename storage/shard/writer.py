@@ -308,12 +308,12 @@ class Writer:
         shard = self.shard
         while True:
             try:
-                segment = self._sealer(shard.number, shard.table, head, position)
+                sealed = self._sealer(shard.number, shard.table, head, position)
                 break
             except Exception:
                 logger.exception("seal failed, will be tried again shard=%d", shard.number)
                 if self._stopping:
                     return
                 time.sleep(self._limits.seal_retry_seconds)
-        shard.thaw(segment)
+        shard.thaw(sealed)
         shard.wal.truncate(position)

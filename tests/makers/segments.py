@@ -9,8 +9,14 @@ import pyarrow as pa
 from storage.labels.pairs import LabelPairs
 from storage.samples.samples import Samples
 from storage.segments.duck import Duck
-from storage.segments.segment import SegmentMeta
-from storage.segments.writer import ROW_GROUPS, Block, RowGroups, SegmentWriter, SeriesColumns
+from storage.segments.segment import Origin, SegmentMeta
+from storage.segments.writer import (
+    ROW_GROUPS,
+    Block,
+    RowGroups,
+    SegmentWriter,
+    SeriesColumns,
+)
 from tests.makers.histograms import Plain, mixed_samples
 from tests.twins.storage.kernels import MixedPoint
 
@@ -103,4 +109,6 @@ def write_mixed(
         for _, content, start in points
     )
     writer = SegmentWriter(duck, directory, 3, groups)
-    return writer.write(series_columns(ids), blocks, created_ms=created_ms, starts=starts)
+    return writer.write(
+        series_columns(ids), blocks, created_ms=created_ms, origin=Origin(starts=starts)
+    )

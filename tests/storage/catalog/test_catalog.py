@@ -62,9 +62,9 @@ def test_seal_registers_segment_and_position(path: Path) -> None:
     first, second, other = segment(created_ms=9), segment(level=2, resolution_ms=60_000), segment(2)
     catalog = Catalog.open(path, shards=4)
     assert catalog.log_position(1) == 1
-    catalog.seal(1, first, 5)
-    catalog.seal(2, other, 3)
-    catalog.seal(1, second, 8)
+    catalog.seal(1, [first], 5)
+    catalog.seal(2, [other], 3)
+    catalog.seal(1, [second], 8)
     catalog.close()
     catalog = Catalog.open(path, shards=4)
     assert catalog.segments(1) == [first, second], "in the order in which they were sealed"
@@ -75,21 +75,21 @@ def test_seal_registers_segment_and_position(path: Path) -> None:
 
 
 def test_seal_without_segment_moves_the_position(catalog: Catalog) -> None:
-    catalog.seal(1, None, 6)
+    catalog.seal(1, [], 6)
     assert (catalog.segments(1), catalog.log_position(1)) == ([], 6)
 
 
 def test_failed_seal_changes_nothing(catalog: Catalog) -> None:
     meta = segment()
-    catalog.seal(1, meta, 5)
+    catalog.seal(1, [meta], 5)
     with pytest.raises(StorageError, match="UNIQUE"):
-        catalog.seal(1, meta, 9)
+        catalog.seal(1, [meta], 9)
     assert (catalog.segments(1), catalog.log_position(1)) == ([meta], 5)
 
 
 def test_segment_of_another_shard_is_a_bug(catalog: Catalog) -> None:
     with pytest.raises(AssertionError, match="BUG"):
-        catalog.seal(2, segment(1), 5)
+        catalog.seal(2, [segment(1)], 5)
     assert catalog.log_position(2) == 1
 
 
@@ -97,14 +97,62 @@ def test_segment_of_another_shard_is_a_bug(catalog: Catalog) -> None:
 def test_drop_segments(catalog: Catalog, count: int) -> None:
     metas = [segment() for _ in range(6)]
     for meta in metas:
-        catalog.seal(1, meta, 5)
+        catalog.seal(1, [meta], 5)
     catalog.drop_segments([*(meta.ulid for meta in metas[:count]), new_ulid(1)], at_once=2)
     assert catalog.segments(1) == metas[count:]
 
 
+def test_a_seal_registers_all_its_segments_or_none(catalog: Catalog) -> None:
+    metas = [segment(rank=1), segment(rank=1)]
+    catalog.seal(1, metas, 5)
+    assert catalog.segments(1) == metas
+    with pytest.raises(StorageError, match="UNIQUE"):
+        catalog.seal(1, [segment(), metas[1]], 9)
+    assert (catalog.segments(1), catalog.log_position(1)) == (metas, 5)
+
+
+def test_segments_come_by_rank(catalog: Catalog) -> None:
+    metas = [segment(rank=rank) for rank in (3, 1, 2, 1)]
+    for meta in metas:
+        catalog.seal(1, [meta], 5)
+    assert catalog.segments(1) == [metas[i] for i in (1, 3, 2, 0)]
+
+
+def test_replace_swaps_segments_at_once(path: Path) -> None:
+    catalog = Catalog.open(path, shards=4)
+    first, second, third = (segment(rank=rank) for rank in (1, 2, 3))
+    catalog.seal(1, [first, second, third], 5)
+    output = segment(level=1, rank=1)
+    catalog.replace(1, [first.ulid, second.ulid], [output], {second.ulid: "damaged"})
+    catalog.close()
+    catalog = Catalog.open(path, shards=4)
+    assert catalog.segments(1) == [output, third]
+    ((kept, reason, since_ms),) = catalog.set_aside_segments(1)
+    assert (kept, reason) == (second, "damaged")
+    assert since_ms > 0
+    for gone in (first, second):
+        with pytest.raises(StorageError, match="1 of 2 segments of shard 1 .* are in use"):
+            catalog.replace(1, [gone.ulid, third.ulid], [segment()])
+    with pytest.raises(StorageError, match="UNIQUE"):
+        catalog.replace(1, [third.ulid], [output])
+    assert catalog.segments(1) == [output, third]
+    catalog.close()
+
+
+def test_what_is_set_aside_is_kept_and_not_in_use(catalog: Catalog) -> None:
+    first, second = segment(rank=1), segment(rank=2)
+    catalog.seal(1, [first, second], 5)
+    catalog.set_aside(first.ulid, "unreadable")
+    assert catalog.segments(1) == [second]
+    assert [entry.segment for entry in catalog.set_aside_segments(1)] == [first]
+    assert catalog.set_aside_segments(2) == []
+    catalog.drop_segments([first.ulid])
+    assert catalog.set_aside_segments(1) == []
+
+
 def test_many_threads(catalog: Catalog) -> None:
     def work(number: int) -> int:
-        catalog.seal(number % 4, segment(number % 4), number + 1)
+        catalog.seal(number % 4, [segment(number % 4)], number + 1)
         (tenant,) = catalog.add_tenants({f"tenant-{number % 5}": 0}).values()
         return tenant
 

@@ -50,10 +50,20 @@ def test_an_older_catalog_is_brought_up_to_date(path: Path) -> None:
     connection.executescript(
         "DROP TABLE metric_metadata;"
         "ALTER TABLE segments DROP COLUMN exemplars; ALTER TABLE segments DROP COLUMN histograms;"
+        "ALTER TABLE segments DROP COLUMN rank; ALTER TABLE segments DROP COLUMN set_aside;"
+        "ALTER TABLE segments DROP COLUMN set_aside_ms;"
+        "INSERT INTO segments VALUES"
+        " (3, '01M7XPQ3QGEP6R1HX9JHSNFCD4', 0, -5, 9, 2, 1, 7, 8, 0, 0),"
+        " (7, '01M7XPQ3QGEP6R1HX9JHSNFCD3', 0, 1, 2, 3, 1, 4, 9, 0, 0);"
         "UPDATE alembic_version SET version_num = '0001'"
     )
     connection.close()
     assert needs_alembic(path)
     catalog = Catalog.open(path, shards=1)
     assert catalog.metadata(1) == []
+    assert [(s.ulid[-1], s.samples, s.rank) for s in catalog.segments(0)] == [
+        ("4", 2, 3),
+        ("3", 3, 7),
+    ]
+    assert catalog.set_aside_segments(0) == []
     catalog.close()

@@ -1,11 +1,13 @@
 """meta.json survives the way to disk; damage is found; only leftovers of a crash are removed."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from storage.errors import FormatError
 from storage.segments.segment import (
+    Origin,
     SegmentMeta,
     clean_directory,
     file_sum,
@@ -34,6 +36,24 @@ def test_meta_round_trip(tmp_path: Path) -> None:
     meta = make_segment(tmp_path)
     assert read_meta(tmp_path / meta.ulid).segment == meta
     assert verify_segment(tmp_path / meta.ulid) == meta
+
+
+def test_meta_of_older_programs(tmp_path: Path) -> None:
+    """They knew no ranks and no sources."""
+    meta = make_segment(tmp_path)
+    path = tmp_path / meta.ulid / "meta.json"
+    older = json.loads(path.read_text())
+    del older["segment"]["rank"], older["sources"]
+    path.write_text(json.dumps(older))
+    assert read_meta(path.parent).segment == meta
+    assert read_meta(path.parent).sources == ()
+
+
+def test_meta_says_what_a_segment_was_made_of(tmp_path: Path) -> None:
+    meta = make_segment(tmp_path)
+    sources = (new_ulid(1), new_ulid(2))
+    write_meta(tmp_path / meta.ulid, meta, {}, Origin(level=1, sources=sources))
+    assert read_meta(tmp_path / meta.ulid).sources == sources
 
 
 @pytest.mark.parametrize(

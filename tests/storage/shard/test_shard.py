@@ -21,10 +21,11 @@ def fill(shard: Shard, *times: int) -> Head:
     return shard.active
 
 
-def segment(ulid: str) -> SegmentMeta:
+def segment(ulid: str, rank: int = 0) -> SegmentMeta:
     return SegmentMeta(
-        ulid=ulid, shard=0, min_ms=0, max_ms=1, samples=1, series=1, bytes=1, created_ms=0
-    )
+        ulid=ulid, shard=0, min_ms=0, max_ms=1, samples=1, series=1, bytes=1, created_ms=0,
+        rank=rank,
+    )  # fmt: skip
 
 
 def test_a_frozen_head_is_seen_until_it_is_a_segment(tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_a_frozen_head_is_seen_until_it_is_a_segment(tmp_path: Path) -> None:
         second = fill(shard, 3)
         assert shard.view().heads == (first, second)
         assert shard.head_samples == 3
-        shard.thaw(segment("a"))
+        shard.thaw([segment("a")])
         assert shard.view().heads == (second,)
         assert [s.ulid for s in shard.view().segments] == ["a"]
 
@@ -42,7 +43,7 @@ def test_a_frozen_head_is_seen_until_it_is_a_segment(tmp_path: Path) -> None:
 def test_a_head_without_samples_leaves_no_segment(tmp_path: Path) -> None:
     with shard_at(tmp_path) as shard:
         shard.freeze()
-        shard.thaw(None)
+        shard.thaw([])
         assert (len(shard.view().heads), shard.view().segments) == (1, ())
 
 
@@ -57,11 +58,24 @@ def test_a_view_keeps_the_segments_that_are_dropped_after_it(tmp_path: Path) -> 
     with shard_at(tmp_path) as shard:
         for ulid in "abc":
             shard.freeze()
-            shard.thaw(segment(ulid))
+            shard.thaw([segment(ulid)])
         before = shard.view()
         shard.drop_segments({"a", "c", "unknown"})
         assert [s.ulid for s in before.segments] == ["a", "b", "c"]
         assert [s.ulid for s in shard.view().segments] == ["b"]
+
+
+def test_segments_are_seen_by_rank(tmp_path: Path) -> None:
+    with shard_at(tmp_path) as shard:
+        assert shard.next_rank == 1
+        shard.freeze()
+        shard.thaw([segment("a", 1), segment("b", 1)])
+        shard.freeze()
+        shard.thaw([segment("c", 2)])
+        assert shard.next_rank == 3
+        shard.replace_segments({"a", "c"}, [segment("d", 1), segment("e", 0)])
+        assert [s.ulid for s in shard.view().segments] == ["e", "b", "d"]
+        assert shard.next_rank == 2
 
 
 def test_a_head_is_due_when_it_is_half_full_and_no_other_is_being_sealed(tmp_path: Path) -> None:
@@ -75,7 +89,7 @@ def test_a_head_is_due_when_it_is_half_full_and_no_other_is_being_sealed(tmp_pat
         assert (shard.fullness, shard.seal_is_due) == (0, False)
         fill(shard, *range(10, 20))
         assert (shard.fullness, shard.seal_is_due) == (0.5, False)
-        shard.thaw(None)
+        shard.thaw([])
         assert shard.seal_is_due
 
 

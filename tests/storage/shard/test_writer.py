@@ -45,14 +45,15 @@ class SlowSealer:
 
     def __call__(
         self, shard: int, table: SeriesTable, head: Head, position: int
-    ) -> SegmentMeta | None:
+    ) -> list[SegmentMeta]:
         self.calls += 1
         assert self.go.wait(30)
-        return None
+        return []
 
 
-def no_seal(shard: int, table: SeriesTable, head: Head, position: int) -> None:
+def no_seal(shard: int, table: SeriesTable, head: Head, position: int) -> list[SegmentMeta]:
     """A sealer for heads that are never sealed."""
+    return []
 
 
 @contextmanager
@@ -317,11 +318,12 @@ def test_a_seal_that_fails_is_tried_again(tmp_path: Path) -> None:
     sealed = threading.Event()
     tries = []
 
-    def sealer(shard: int, table: SeriesTable, head: Head, position: int) -> None:
+    def sealer(shard: int, table: SeriesTable, head: Head, position: int) -> list[SegmentMeta]:
         tries.append(position)
         if len(tries) < 3:
             raise OSError(28, "no space")
         sealed.set()
+        return []
 
     limits = WriterLimits(seal_retry_seconds=0.01)
     with started(tmp_path, sealer, limits=limits, head_samples_max=20) as writer:
@@ -342,8 +344,9 @@ def test_the_queue_has_a_limit_and_a_stopped_shard_takes_nothing(tmp_path: Path)
 def test_an_old_head_is_sealed(tmp_path: Path) -> None:
     sealed = threading.Event()
 
-    def sealer(shard: int, table: SeriesTable, head: Head, position: int) -> None:
+    def sealer(shard: int, table: SeriesTable, head: Head, position: int) -> list[SegmentMeta]:
         sealed.set()
+        return []
 
     with started(tmp_path, sealer, head_age_ms=1) as writer:
         submit(writer, up(1))
