@@ -5,6 +5,8 @@ The API's own operating errors, one tree:
     ApiError
     +-- BadData              a parameter or header is missing or wrong    bad_data
     +-- Unavailable          too many requests, or not ready              unavailable
+    +-- Disabled             not offered, however often one asks          unavailable, 500
+    +-- NotFound             there is no such thing                       not_found
 
 Errors of the engine and of storage are mapped by the table in `classify`. What is not in it is a
 bug: it is logged, and the client only learns that there was one.
@@ -22,8 +24,13 @@ STATUS_OF_KIND = {
     "canceled": 499,
     "timeout": 503,
     "unavailable": 503,
+    "not_found": 404,
     "internal": 500,
 }
+
+
+# Of what is not there at all, whatever kind it is, as Prometheus has it.
+DISABLED_STATUS = 500
 
 
 class ApiError(Exception):
@@ -44,16 +51,29 @@ class Unavailable(ApiError):
     kind = "unavailable"
 
 
+class Disabled(ApiError):
+    """What was asked for is switched off or not there at all."""
+
+    kind = "unavailable"
+
+
+class NotFound(ApiError):
+    """The one thing that the request names does not exist."""
+
+    kind = "not_found"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a client learns of an error."""
+    """What a client learns of an error. final: asking again is pointless."""
 
     kind: str
     text: str
+    final: bool = False
 
     @property
     def status(self) -> int:
-        return STATUS_OF_KIND[self.kind]
+        return DISABLED_STATUS if self.final else STATUS_OF_KIND[self.kind]
 
 
 def invalid_parameter(name: str, cause: object) -> BadData:
@@ -64,7 +84,7 @@ def classify(error: Exception) -> Failure:
     """The failure that an exception stands for; `internal` for an unforeseen one."""
     match error:
         case ApiError():
-            return Failure(error.kind, str(error))
+            return Failure(error.kind, str(error), final=isinstance(error, Disabled))
         case QueryError() if error.kind == "bad_data":
             return Failure("bad_data", str(invalid_parameter("query", error)))
         case QueryError():

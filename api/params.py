@@ -32,6 +32,8 @@ NO_MATCHER = "match[] must contain at least one non-empty matcher"
 STEP_TOO_SHORT = (
     "zero or negative query resolution step widths are not accepted. Try a positive integer"
 )
+# Of Thanos: all of them are the one engine there is.
+ENGINES = ("", "prometheus", "thanos")
 STATS_VALUES = ("", "true", "all")
 
 _BOOLEANS = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True) | dict.fromkeys(
@@ -129,6 +131,7 @@ def query_params(params: Params) -> QueryParams:
     timeout_ms = _duration_ms(params, "timeout", 'invalid parameter "timeout": ')
     lookback_ms = _lookback_ms(params)
     replicas = replica_params(params)
+    check_engine(params)
     return QueryParams(
         text=params.first("query"),
         limit=limit,
@@ -138,6 +141,14 @@ def query_params(params: Params) -> QueryParams:
         replicas=replicas,
         provenance=_provenance(params, replicas),
     )
+
+
+def check_engine(params: Params) -> None:
+    """Raises BadData for an engine that Thanos does not have."""
+    engine = params.first("engine")
+    if engine not in ENGINES:
+        allowed = ", ".join(filter(None, ENGINES))
+        raise invalid_parameter("engine", f"got {quote(engine)}; allowed are {allowed}")
 
 
 def stats_warnings(stats: str) -> tuple[str, ...]:
@@ -185,8 +196,8 @@ def series_params(params: Params, *, required: bool = False) -> SeriesParams:
     required: there has to be a selector, as for series.
     """
     texts = params.all("match[]")
-    if required and params.error:
-        raise BadData(f"{FORM_ERROR}: {params.error}")
+    if required:
+        check_form(params)
     if required and not texts:
         raise BadData("no match[] parameter provided")
     limit = limit_of(params)
@@ -269,22 +280,41 @@ def limit_of(params: Params) -> int:
 
 def metadata_params(params: Params) -> MetadataParams:
     """What metadata is asked for; raises BadData."""
-    limits = []
-    for name in ("limit", "limit_per_metric"):
-        text = params.first(name)
-        try:
-            limits.append(parse_integer(text) if text else -1)
-        except ValueError:
-            raise BadData(f"{name} must be a number") from None
+    limits = [limit_number(params, name) for name in ("limit", "limit_per_metric")]
     return MetadataParams(params.first("metric"), *limits)
+
+
+def limit_number(params: Params, name: str) -> int:
+    """A limit that is off where it is negative, as without it; raises BadData."""
+    text = params.first(name)
+    try:
+        return parse_integer(text) if text else -1
+    except ValueError:
+        raise BadData(f"{name} must be a number") from None
+
+
+def check_form(params: Params) -> None:
+    """Raises BadData for parameters that were not encoded rightly; others are passed over."""
+    if params.error:
+        raise BadData(f"{FORM_ERROR}: {params.error}")
+
+
+def boolean(text: str) -> bool | None:
+    """A truth value as Go's strconv.ParseBool reads it; None if it is none."""
+    return _BOOLEANS.get(text)
+
+
+def selector_of(text: str) -> tuple[Matcher, ...]:
+    """The matchers of one series selector, empty ones included; raises BadData."""
+    try:
+        return parse_metric_selector(text)
+    except ParseError as error:
+        raise BadData(str(error)) from None
 
 
 def parse_selectors(texts: Sequence[str]) -> tuple[tuple[Matcher, ...], ...]:
     """The matchers of series selectors; raises BadData."""
-    try:
-        matcher_sets = tuple(parse_metric_selector(text) for text in texts)
-    except ParseError as error:
-        raise BadData(str(error)) from None
+    matcher_sets = tuple(map(selector_of, texts))
     if any(all(map(passes_empty, matchers)) for matchers in matcher_sets):
         raise BadData(NO_MATCHER)
     return matcher_sets

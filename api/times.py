@@ -116,3 +116,11 @@ def parse_integer(text: str) -> int:
 def seconds_of(ms: int | None) -> float | None:
     """A time or duration as answers state it; None if it is not known."""
     return None if ms is None else ms / 1000
+
+
+def rfc3339(ms: int) -> str:
+    """A time as RFC 3339 in UTC, with milliseconds where there are any; Go's zero time for 0."""
+    if ms == 0:
+        return "0001-01-01T00:00:00Z"
+    text = (_EPOCH + timedelta(milliseconds=ms)).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{ms % 1000:03d}Z" if ms % 1000 else f"{text}Z"

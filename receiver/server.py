@@ -11,7 +11,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import uvloop
@@ -21,6 +22,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
+from api.sources.program import Program, Reloaded, Replay
 from api.sources.queriers import ReplicaDefaults
 from api.sources.query_limits import QueryLimits
 from api.web.cors import Cors
@@ -37,11 +39,13 @@ from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
 from receiver.settings.algorithms import tenant_algorithms
 from receiver.settings.config import Config, ConfigError
+from receiver.settings.effective import document, setting_texts
 from receiver.settings.listen_address import bind, parse_listen_address
 from receiver.settings.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
-from receiver.settings.reloading import Reloader, ReloadMetrics, WatchedFile
+from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
+from receiver.web import misses
 from receiver.web.connections import Connections
 from receiver.web.open_files import allow_many_files
 from receiver.web.probes import Probes
@@ -88,6 +92,8 @@ def build_app(config: Config) -> web.Application:
         writes, write_decoder, config.write, metrics, ledger, admit=gate.admit
     )
     engine = Engine(config.query, features)
+    files = AccessFiles.open(config, reload_metrics)
+    watched = [file for file in (limits.file, files.web, files.auth) if file is not None]
     api = Api(
         database,
         engine,
@@ -96,11 +102,11 @@ def build_app(config: Config) -> web.Application:
         ledger=ledger,
         replicas=replicas,
         limits_of=lambda tenant: query_limits(limits.of(tenant)),
+        program=program_facts(config, watched, database),
     )
     app = web.Application()
     app[DATABASE] = database
     app[METRICS] = metrics
-    files = AccessFiles.open(config, reload_metrics)
     app[ACCESS_FILES] = files
     guard = Guard(
         files.web_config,
@@ -112,6 +118,7 @@ def build_app(config: Config) -> web.Application:
     guard.install(app)
     redirects = Redirects()
     redirects.install(app)
+    misses.install(app)
     redirects.add_routes(app)
     write_handler.add_routes(app)
     rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
@@ -120,10 +127,7 @@ def build_app(config: Config) -> web.Application:
     LimitsHandler(limits.of, config.storage).add_routes(app)
     add_routes(app, api)
     check_routes(app)
-    watched = (limits.file, files.web, files.auth)
-    app[RELOADER] = Reloader(
-        config.program.reload_interval_ms, [file for file in watched if file is not None]
-    )
+    app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
     shutdown_timeout_s = config.web.shutdown_timeout_ms / 1000
     app.cleanup_ctx.append(lambda app: run_reloader(app[RELOADER]))
     app.cleanup_ctx.append(lambda _: run_guard(guard))
@@ -161,6 +165,31 @@ def limits_in_force(config: Config, metrics: ReloadMetrics) -> LimitsInForce:
     if not path:
         return LimitsInForce()
     return LimitsInForce(WatchedFile("limits.file", Path(path), read_limits, metrics))
+
+
+def program_facts(config: Config, watched: Sequence[Reloadable], database: LateDatabase) -> Program:
+    """What the API reports of the program. Times are of now, the program's start."""
+    started_ms = time.time_ns() // 1_000_000
+
+    def reloaded() -> Reloaded:
+        times = [file.read_ms for file in watched]
+        return Reloaded(all(file.is_good for file in watched), max(times, default=started_ms))
+
+    def replay() -> Replay:
+        done = config.storage.shards if database.state is State.OPEN else 0
+        return Replay(0, config.storage.shards, done)
+
+    texts = setting_texts(config)
+    return Program(
+        settings=texts,
+        document=document(config),
+        listens=config.web.listen_address,
+        started_ms=started_ms,
+        retention=texts["storage.retention"],
+        retention_ms=config.storage.retention_ms,
+        reloaded=reloaded,
+        replay=replay,
+    )
 
 
 def query_limits(limits: TenantLimits) -> QueryLimits:

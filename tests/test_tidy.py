@@ -26,6 +26,8 @@ PARAMETERS_MAX = 5
 
 # Modules without a test module of their own name, and the one beside it that tests them instead.
 TESTED_WITH = {
+    "api/endpoints/absent/rules.py": "../../test_contract.py",
+    "api/endpoints/absent/targets.py": "../../test_contract.py",
     "api/promql/aggregations/kernels.py": "test_aggregation.py",
     "api/promql/native_histograms/buckets.py": "test_values.py",
     "api/promql/native_histograms/compare.py": "test_arithmetic.py",

@@ -30,7 +30,7 @@ BLOCK_ROWS = 1 << 13
 Buffer = bytes | memoryview
 TRUNCATED = "results truncated due to limit"
 
-_SUCCESS = b'{"status":"success","data":'
+SUCCESS = b'{"status":"success","data":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def encode_error(kind: str, text: str) -> bytes:
 
 def encode_data(data: Any, notes: Notes = Notes()) -> bytes:
     """The answer whose data are plain JSON values."""
-    return _SUCCESS + dump(data) + notes.encode()
+    return SUCCESS + dump(data) + notes.encode()
 
 
 def encode_texts(texts: list[str], *, limit: int) -> bytes:
@@ -78,7 +78,7 @@ def encode_texts(texts: list[str], *, limit: int) -> bytes:
 def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[Buffer]:
     """The answer whose data are label sets, sorted."""
     truncated = 0 < limit < labels.rows
-    yield _SUCCESS + b"["
+    yield SUCCESS + b"["
     for first, block in ordered_blocks(labels, limit if truncated else labels.rows):
         text = LabelText.of(block)
         out = room_for(text.bytes_max + len(text.ids))
@@ -123,7 +123,7 @@ def encode_result(
         warnings += (TRUNCATED,)
     else:
         limit = 0
-    yield _SUCCESS + b'{"resultType":"%s","result":' % _type_name(value, result.is_range)
+    yield SUCCESS + b'{"resultType":"%s","result":' % _type_name(value, result.is_range)
     match value:
         case Scalar():
             number = format_plain(float(value.values[0]))

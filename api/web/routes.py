@@ -1,7 +1,7 @@
 """The paths of the query API, and how its parts are put together.
 
-Every path is there under both prefixes; OPTIONS is answered for all of them. Unknown paths and
-methods are left to aiohttp: 404 and 405.
+Every path is there under both prefixes; OPTIONS is answered for all of them, and HEAD where GET is.
+Unknown paths and methods are left to aiohttp: 404 and 405.
 """
 
 import time
@@ -9,14 +9,23 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from api.endpoints.absent.notifications import NotificationHandlers
+from api.endpoints.absent.rules import RuleHandlers
+from api.endpoints.absent.search import SearchHandlers
+from api.endpoints.absent.targets import TargetHandlers
 from api.endpoints.exemplars import ExemplarHandlers
+from api.endpoints.expressions import ExpressionHandlers
 from api.endpoints.handler import Handler
 from api.endpoints.metadata import MetadataHandlers
 from api.endpoints.queries import QueryHandlers
 from api.endpoints.rejects import Ledger, RejectHandlers
 from api.endpoints.replicas import ReplicaHandlers
+from api.endpoints.status.features import FeatureHandlers
+from api.endpoints.status.program import ProgramHandlers
+from api.endpoints.stores import StoreHandlers
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
+from api.sources.program import Program
 from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.sources.query_limits import NO_LIMITS, LimitsSource
 from api.sources.store import Store
@@ -41,8 +50,10 @@ class Api:
         ledger: Ledger,
         replicas: ReplicaDefaults | None = None,
         limits_of: LimitsSource = lambda tenant: NO_LIMITS,
+        program: Program | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
+        program = program or Program()
         options = options or ApiOptions()
         source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
         self.pool = QueryPool(
@@ -56,6 +67,14 @@ class Api:
         self.metadata = MetadataHandlers(source)
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)
         self.rejects = RejectHandlers(ledger)
+        self.expressions = ExpressionHandlers(engine)
+        self.program = ProgramHandlers(program, now_ms=now_ms)
+        self.features = FeatureHandlers(engine.features)
+        self.stores = StoreHandlers(program, now_ms=now_ms)
+        self.targets = TargetHandlers()
+        self.rules = RuleHandlers()
+        self.notifications = NotificationHandlers()
+        self.search = SearchHandlers()
 
     def routes(self) -> list[tuple[tuple[str, ...], str, Handler]]:
         """Methods, path below a prefix, and handler of every endpoint.
@@ -73,6 +92,33 @@ class Api:
             (GET, "status/buildinfo", self.metadata.build_info),
             (GET, "status/rejected", self.rejects.rejected),
             (GET, "status/replicas", self.replicas.report),
+            (GET_POST, "format_query", self.expressions.format_query),
+            (GET_POST, "parse_query", self.expressions.parse_query),
+            (GET, "features", self.features.features),
+            (GET, "status/config", self.program.config),
+            (GET, "status/flags", self.program.flags),
+            (GET, "status/runtimeinfo", self.program.runtime_info),
+            (GET, "status/walreplay", self.program.wal_replay),
+            (GET, "stores", self.stores.stores),
+            *self.absent_routes(),
+        ]
+
+    def absent_routes(self) -> list[tuple[tuple[str, ...], str, Handler]]:
+        """The endpoints about what a receiver does not have."""
+        return [
+            (GET, "targets", self.targets.targets),
+            (GET, "targets/metadata", self.targets.metadata),
+            (GET, "targets/relabel_steps", self.targets.relabel_steps),
+            (GET, "scrape_pools", self.targets.scrape_pools),
+            (GET, "scrape_pools/config", self.targets.scrape_pool_config),
+            (GET, "rules", self.rules.rules),
+            (GET, "alerts", self.rules.alerts),
+            (GET, "alertmanagers", self.rules.alertmanagers),
+            (GET, "notifications", self.notifications.notifications),
+            (GET, "notifications/live", self.notifications.live),
+            (GET_POST, "search/metric_names", self.search.refuse),
+            (GET_POST, "search/label_names", self.search.refuse),
+            (GET_POST, "search/label_values", self.search.refuse),
         ]
 
 
@@ -81,7 +127,7 @@ def add_routes(app: web.Application, api: Api) -> None:
     for prefix in PREFIXES:
         for methods, path, handler in api.routes():
             endpoint = api.server.endpoint(path, handler)
-            for method in methods:
+            for method in (*methods, "HEAD") if "GET" in methods else methods:
                 app.router.add_route(method, f"{prefix}/{path}", endpoint)
             app.router.add_route("OPTIONS", f"{prefix}/{path}", api.server.preflight)
 

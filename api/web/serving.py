@@ -135,11 +135,12 @@ class Server:
         response = web.StreamResponse(headers=self._headers(request, body.encoding))
         response.content_type = "application/json"
         await response.prepare(request)
-        is_last = False
+        is_last = request.method == "HEAD"  # whose answer ends here
         try:
             while not is_last:
                 part, is_last = await self._send_and_compute(response, body, part)
-            await self._send(response, part)
+            if request.method != "HEAD":
+                await self._send(response, part)
             await response.write_eof()
         except ConnectionError:
             logger.info("client left before the end of its answer path=%s", request.path)

@@ -47,6 +47,28 @@ RULES: dict[str, Need] = {
     "/api/v1/status/replicas": Need.READ,
     "/api/v1/status/rejected": Need.READ,
     "/api/v1/user_limits": Need.READ,
+    "/api/v1/format_query": Need.READ,
+    "/api/v1/parse_query": Need.READ,
+    "/api/v1/features": Need.READ,
+    "/api/v1/stores": Need.READ,
+    "/api/v1/targets": Need.READ,
+    "/api/v1/targets/metadata": Need.READ,
+    "/api/v1/targets/relabel_steps": Need.READ,
+    "/api/v1/scrape_pools": Need.READ,
+    "/api/v1/scrape_pools/config": Need.READ,
+    "/api/v1/rules": Need.READ,
+    "/api/v1/alerts": Need.READ,
+    "/api/v1/alertmanagers": Need.READ,
+    "/api/v1/notifications": Need.READ,
+    "/api/v1/notifications/live": Need.READ,
+    "/api/v1/search/metric_names": Need.READ,
+    "/api/v1/search/label_names": Need.READ,
+    "/api/v1/search/label_values": Need.READ,
+    "/api/v1/status/runtimeinfo": Need.READ,
+    "/api/v1/status/walreplay": Need.READ,
+    # Of the program, not of a tenant's data: for those who watch it.
+    "/api/v1/status/config": Need.METRICS,
+    "/api/v1/status/flags": Need.METRICS,
 }
 
 

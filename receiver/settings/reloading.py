@@ -12,6 +12,7 @@ Invariants:
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,13 @@ class Reading(Generic[T]):
 
 
 class Reloadable(Protocol):
-    """What the reloader looks after."""
+    """What the reloader looks after.
+
+    is_good: whether what is in force is what the file says; read_ms: when that was read.
+    """
+
+    is_good: bool
+    read_ms: int
 
     def refresh(self, *, forced: bool = False) -> bool:
         """Read again if anything changed; whether the value was replaced. May block."""
@@ -83,6 +90,7 @@ class WatchedFile(Generic[T]):
         # As the file was before it was read, so that a change in the meantime is seen.
         self._print = before + fingerprint(reading.files)
         self._successful.set(1)
+        self.is_good, self.read_ms = True, time.time_ns() // 1_000_000
 
     def listen(self, listener: Callable[[T], Any]) -> None:
         self._listeners.append(listener)
@@ -97,6 +105,7 @@ class WatchedFile(Generic[T]):
             self._print = seen
             self._failures.inc()
             self._successful.set(0)
+            self.is_good = False
             logger.error(
                 "file not reloaded, the old one stays in force setting=%s path=%s error=%r",
                 self._setting, str(self._path), str(error),
@@ -106,6 +115,7 @@ class WatchedFile(Generic[T]):
         self._print = seen if files == self._files else seen[:1] + fingerprint(reading.files)
         self._files = files
         self._successful.set(1)
+        self.is_good, self.read_ms = True, time.time_ns() // 1_000_000
         self.value = reading.value
         logger.info("file reloaded setting=%s path=%s", self._setting, str(self._path))
         return True

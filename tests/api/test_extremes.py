@@ -76,12 +76,16 @@ KINDS = {
     **dict.fromkeys(("step", "timeout", "lookback_delta"), [*NUMBERS, *DURATIONS]),
     **dict.fromkeys(("limit", "limit_per_metric"), NUMBERS),
     **dict.fromkeys(("stats", "dedup", "provenance", "replicaLabels[]", "reason", "metric"), WORDS),
-    "match[]": SELECTORS,
+    **dict.fromkeys(("match[]", "match_target"), SELECTORS),
+    **dict.fromkeys(("state", "scrapePool", "type", "exclude_alerts", "group_next_token"), WORDS),
+    "group_limit": NUMBERS,
+    "labels": ["{}", "[" * 5_000, '{"a":"b"}', '{"a":1}'],
     "query": QUERIES,
 }
 SHARED = ("dedup", "replicaLabels[]")
 SELECTING = ("match[]", "start", "end", "limit", *SHARED)
 OF_QUERY = ("query", "timeout", "limit", "lookback_delta", "stats", "provenance", *SHARED)
+NOTHING_READ: tuple[dict[str, str], tuple[str, ...]] = ({}, ("limit",))
 # Path -> parameters that make an answer, and all that it reads.
 ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "query": ({"query": "up", "time": "600"}, ("time", *OF_QUERY)),
@@ -97,7 +101,20 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "status/buildinfo": ({}, ("limit",)),
     "status/rejected": ({}, ("reason", "match[]", "limit")),
     "status/replicas": ({}, SELECTING),
+    "format_query": ({"query": "up"}, ("query",)),
+    "parse_query": ({"query": "up"}, ("query",)),
+    "targets": ({}, ("state", "scrapePool")),
+    "targets/metadata": ({}, ("match_target", "metric", "limit")),
+    "targets/relabel_steps": ({}, ("scrapePool", "labels")),
+    "scrape_pools/config": ({}, ("scrapePool",)),
+    "rules": ({}, ("match[]", "type", "exclude_alerts", "group_limit", "group_next_token")),
+    **dict.fromkeys(("scrape_pools", "alerts", "alertmanagers", "notifications"), NOTHING_READ),
+    **dict.fromkeys(("notifications/live", "stores", "features"), NOTHING_READ),
+    **dict.fromkeys(("status/config", "status/flags"), NOTHING_READ),
+    **dict.fromkeys(("status/runtimeinfo", "status/walreplay"), NOTHING_READ),
 }
+# These are refused, whatever they are asked for.
+OFF = {"search/metric_names", "search/label_names", "search/label_values"}
 SEED = 11
 OWN = {"X-Scope-OrgID": "t"}
 
@@ -161,6 +178,8 @@ async def check(client: TestClient, path: str, query: str, headers: dict[str, st
         answer = json.loads(body) if body else None
     except ValueError as error:
         return f"no JSON: {error} {body[:200]!r}"
+    except RecursionError:  # a tree that is deeper than this reader goes
+        return "" if body.startswith(b'{"status":"success"') and body.endswith(b"}}") else "cut off"
     if answer is not None and (answer["status"] == "success") != (response.status == 200):
         return f"{response.status} {body[:200]!r}"
     return ""
@@ -281,6 +300,6 @@ def test_every_route_of_the_api_is_tried(tmp_path: Path) -> None:
             and route.method == "GET"
             and route.resource.canonical.startswith("/api/v1/")
         }
-        assert paths - {"user_limits"} == set(ROUTES)
+        assert paths - {"user_limits"} - OFF == set(ROUTES)
 
     run_real_api(tmp_path, scenario)

@@ -13,6 +13,7 @@ from aiohttp import ClientSession, MultipartWriter
 from yarl import URL
 
 from api.promql.errors import QueryCanceled
+from api.promql.features import Features
 from api.promql.options import EngineOptions
 from api.promql.vectors.value import Result, Vector
 from api.web.options import ApiOptions
@@ -25,6 +26,7 @@ class FakeEngine:
 
     def __init__(self, answer: Any, **options: Any) -> None:
         self.options = EngineOptions(**options)
+        self.features = Features()
         self._answer = answer
 
     def instant_query(self, queryable: Any, text: str, time_ms: int, **limits: Any) -> Result:

@@ -1,0 +1,1 @@
+"""Endpoints about the program and what it holds: settings, features, run time."""

@@ -1,0 +1,40 @@
+"""What the API reports of the program that it is a part of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """How reading of the watched files went last, and when, in ms."""
+
+    successful: bool
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How far opening the database is: parts done of parts from `least` to `most`."""
+
+    least: int
+    most: int
+    current: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Facts of the running program.
+
+    settings: the text of every setting by its name; document: the effective configuration as YAML;
+    neither shows secrets. listens: the address it is asked at. retention: how long data are kept,
+    as a duration's text, and in ms, 0 for ever.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    document: str = ""
+    listens: str = ""
+    started_ms: int = 0
+    retention: str = "0"
+    retention_ms: int = 0
+    reloaded: Callable[[], Reloaded] = lambda: Reloaded(True, 0)
+    replay: Callable[[], Replay] = lambda: Replay(0, 0, 0)
