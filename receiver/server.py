@@ -37,6 +37,7 @@ from receiver.limits.limits import LimitsInForce, TenantLimits, read_limits
 from receiver.metrics import ReceiverMetrics
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
+from receiver.settings.addresses import parse_addresses
 from receiver.settings.algorithms import tenant_algorithms
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.effective import document, setting_texts
@@ -48,6 +49,7 @@ from receiver.warm_up import run_warm_up
 from receiver.web import misses
 from receiver.web.connections import Connections
 from receiver.web.open_files import allow_many_files
+from receiver.web.prefix import serve_under
 from receiver.web.probes import Probes
 from receiver.web.redirects import Redirects
 from receiver.web.request_heads import parser_limits
@@ -116,7 +118,8 @@ def build_app(config: Config) -> web.Application:
         cors=Cors(config.api.cors_origin).headers,
     )
     guard.install(app)
-    redirects = Redirects()
+    addresses = parse_addresses(config.web.external_url, config.web.route_prefix)
+    redirects = Redirects(addresses)
     redirects.install(app)
     misses.install(app)
     redirects.add_routes(app)
@@ -127,6 +130,7 @@ def build_app(config: Config) -> web.Application:
     LimitsHandler(limits.of, config.storage).add_routes(app)
     add_routes(app, api)
     check_routes(app)
+    serve_under(app, addresses)
     app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
     shutdown_timeout_s = config.web.shutdown_timeout_ms / 1000
     app.cleanup_ctx.append(lambda app: run_reloader(app[RELOADER]))
@@ -143,6 +147,7 @@ def check(config: Config) -> Features:
     try:
         replica_defaults(config.dedup)
         Cors(config.api.cors_origin)
+        parse_addresses(config.web.external_url, config.web.route_prefix)
         if config.limits.file:
             read_limits(Path(config.limits.file))
         AccessFiles.check(config)

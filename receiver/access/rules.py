@@ -11,6 +11,9 @@ from aiohttp import web
 
 from receiver.access.grants import METRICS, READ, WRITE
 
+# What all paths of an application begin with.
+ROUTE_PREFIX = web.AppKey("route_prefix", str)
+
 
 class Need(Enum):
     """A right, any credential at all, or nothing."""
@@ -79,7 +82,8 @@ def need_of(request: web.Request) -> Need:
         return Need.LOGIN
     if request.method == "OPTIONS":
         return Need.NOTHING
-    return RULES.get(rule_name(resource.canonical), Need.LOGIN)
+    path = resource.canonical.removeprefix(request.app.get(ROUTE_PREFIX, ""))
+    return RULES.get(rule_name(path), Need.LOGIN)
 
 
 def check_routes(app: web.Application) -> None:

@@ -125,6 +125,18 @@ class WebOptions:
         "127.0.0.1:9009",
         "Host and port to serve on; :9009 and 0.0.0.0:9009 mean every address of the machine.",
     )
+    external_url: str = setting(
+        "external-url",
+        "text",
+        "",
+        "URL by which clients reach the server, such as that of a proxy before it; for redirects.",
+    )
+    route_prefix: str = setting(
+        "route-prefix",
+        "text",
+        "",
+        "Path that all paths begin with; without it that of web.external-url, and / means none.",
+    )
     connections_max: int = setting(
         "max-connections",
         "integer",

@@ -19,12 +19,15 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from receiver.settings.addresses import Addresses
 from receiver.tenant_header import PREFIXES
 
 API = "/api/v1"
 PAGE = "/query"
 # What a URL may hold as it is; the rest, a backslash say, browsers read in ways of their own.
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
+
+AT_THE_ROOT = Addresses()
 
 _HTML = """<!DOCTYPE html>
 <html lang="en"><head><title>Cupola</title></head><body>
@@ -37,7 +40,13 @@ that of Prometheus, with a client such as Grafana, and watch it by its
 
 
 class Redirects:
-    """A middleware behind the guard, and the routes of the page."""
+    """A middleware behind the guard, and the routes of the page.
+
+    addresses: what paths begin with here, and what they begin with for clients.
+    """
+
+    def __init__(self, addresses: Addresses = AT_THE_ROOT) -> None:
+        self._addresses = addresses
 
     def add_routes(self, app: web.Application) -> None:
         for prefix in PREFIXES:
@@ -58,7 +67,7 @@ class Redirects:
     async def to_page(self, request: web.Request) -> web.Response:
         prefix = request.path.rpartition("/")[0]
         query = raw_query(request) if request.path.endswith("/graph") else ""
-        return redirection(302, prefix + PAGE, query)
+        return self._to(302, prefix + PAGE, query)
 
     async def page(self, request: web.Request) -> web.Response:
         return web.Response(text=_HTML, content_type="text/html")
@@ -70,15 +79,19 @@ class Redirects:
             return None
         clean = clean_path(path)
         if clean != path:
-            return redirection(307, clean, raw_query(request))
+            return self._to(307, clean, raw_query(request))
         if request.match_info.http_exception is None:
             return None
-        if path in [prefix + API for prefix in PREFIXES] or path in PREFIXES[1:]:
-            return redirection(307, f"{path}/", raw_query(request))
+        inner = path.removeprefix(self._addresses.route_prefix)
+        if inner in [prefix + API for prefix in PREFIXES] or inner in PREFIXES:
+            return self._to(307, f"{path}/", raw_query(request))
         meant = route_meant(request.app, path, request.method)
         if meant is None:
             return None
-        return redirection(301 if request.method == "GET" else 307, meant, raw_query(request))
+        return self._to(301 if request.method == "GET" else 307, meant, raw_query(request))
+
+    def _to(self, status: int, path: str, query: str) -> web.Response:
+        return redirection(status, self._addresses.outward(path), query)
 
 
 def raw_query(request: web.Request) -> str:

@@ -1,8 +1,10 @@
 """Tests of the parts of an answer and their compression."""
 
 import gzip
+import io
 import zlib
 
+import pyarrow
 import pytest
 
 from api.web.compression import COMPRESSED_BYTES_MIN, PART_BYTES_MIN, Body, choose_encoding
@@ -18,7 +20,9 @@ from api.web.compression import COMPRESSED_BYTES_MIN, PART_BYTES_MIN, Body, choo
         ("br, gzip", "gzip"),
         ("identity", ""),
         ("gzip;q=1.0", ""),
-        ("zstd,br", ""),
+        ("zstd,br", "zstd"),
+        ("gzip, deflate, br, zstd", "gzip"),
+        ("br", ""),
         ("*", ""),
     ],
 )
@@ -44,7 +48,7 @@ BLOCKS = {
 
 
 @pytest.mark.parametrize("blocks", BLOCKS.values(), ids=BLOCKS.keys())
-@pytest.mark.parametrize("encoding", ["", "gzip", "deflate"])
+@pytest.mark.parametrize("encoding", ["", "gzip", "deflate", "zstd"])
 def test_the_parts_are_the_blocks(blocks: list[bytes], encoding: str) -> None:
     body = Body(iter(blocks), encoding)
     whole = b"".join(parts_of(body))
@@ -53,6 +57,8 @@ def test_the_parts_are_the_blocks(blocks: list[bytes], encoding: str) -> None:
         whole = gzip.decompress(whole)
     elif body.encoding == "deflate":
         whole = zlib.decompress(whole)
+    elif body.encoding == "zstd":
+        whole = pyarrow.input_stream(io.BytesIO(whole), compression="zstd").read()
     assert whole == b"".join(blocks)
 
 
