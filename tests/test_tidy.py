@@ -223,7 +223,7 @@ def test_every_module_has_a_test_module(path: Path) -> None:
     own = Path("tests") / source.parent / f"test_{source.name}"
     if str(source) in TESTED_WITH:
         assert not (ROOT / own).exists(), f"{own} exists: strike {source} off TESTED_WITH"
-        own = own.parent / TESTED_WITH[str(source)]
+        own = Path(os.path.normpath(own.parent / TESTED_WITH[str(source)]))
     assert (ROOT / own).exists() or branch_count(TREES[path]) < BRANCHES_MIN, f"{own} is missing"
 
 
