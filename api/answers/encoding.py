@@ -14,7 +14,7 @@ import numpy as np
 
 from api.answers import json_text as json_kernels
 from api.answers.json_text import Bytes
-from api.answers.texts import KERNEL_ARRAY, LabelText, ObjectText, dump, histogram_texts, room_for
+from api.answers.texts import LabelText, ObjectText, dump, histogram_texts, kernel_array, room_for
 from api.promql.vectors.kernels import gather_cells
 from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
 from storage.histograms.columns import NO_HISTOGRAM, Natives
@@ -184,15 +184,15 @@ def vector_blocks(
     vector: Vector, steps: Int64s, rows: int, origins: Int32s | None = None
 ) -> Iterator[Block]:
     """The points of the first `rows` rows, in blocks of whole rows."""
-    steps = np.require(steps, np.int64, KERNEL_ARRAY)
+    steps = kernel_array(steps, np.int64)
     rows_per_block = max(1, min(BLOCK_ROWS, BLOCK_POINTS // max(1, len(steps))))
     for first in range(0, rows, rows_per_block):
         end = min(rows, first + rows_per_block)
-        present = np.require(vector.present[first:end], np.bool_, KERNEL_ARRAY)
+        present = kernel_array(vector.present[first:end], np.bool_)
         offsets = np.empty(end - first + 1, np.int64)
         count = int(np.count_nonzero(present))
         timestamps, values = np.empty(count, np.int64), np.empty(count, np.float64)
-        cells = np.require(vector.values[first:end], np.float64, KERNEL_ARRAY)
+        cells = kernel_array(vector.values[first:end], np.float64)
         gather_cells(cells, present, steps, offsets, timestamps, values)
         numbers = no_origins() if origins is None else origins[first:end][present]
         samples = Samples(offsets, timestamps, values)
@@ -258,9 +258,9 @@ def encode_block(text: LabelText, block: Block, replicas: ObjectText, *, single:
         room_for(json_kernels.KEPT_TEXTS_BYTES),
         *text.columns,
         samples.offsets,
-        np.require(samples.timestamps, np.int64, KERNEL_ARRAY),
-        np.require(samples.values, np.float64, KERNEL_ARRAY),
-        np.require(block.origins, np.int32, KERNEL_ARRAY),
+        kernel_array(samples.timestamps, np.int64),
+        kernel_array(samples.values, np.float64),
+        kernel_array(block.origins, np.int32),
         replicas.starts,
         replicas.text,
         single,
@@ -295,12 +295,12 @@ def encode_mixed_block(
         out,
         *text.columns,
         samples.offsets,
-        np.require(samples.timestamps, np.int64, KERNEL_ARRAY),
-        np.require(samples.values, np.float64, KERNEL_ARRAY),
+        kernel_array(samples.timestamps, np.int64),
+        kernel_array(samples.values, np.float64),
         objects,
         histograms.starts,
         histograms.text,
-        np.require(block.origins, np.int32, KERNEL_ARRAY),
+        kernel_array(block.origins, np.int32),
         replicas.starts,
         replicas.text,
         single,

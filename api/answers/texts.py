@@ -5,7 +5,7 @@ Each is made once for a block of an answer, as columns that kernels copy from.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import orjson
@@ -17,9 +17,6 @@ from storage.histograms.columns import Histograms
 from storage.kernels.arrays import Int32s, Int64s
 from storage.labels.frames import LabelFrame
 from storage.labels.numbering import number_codes
-
-# Kernels are compiled once more for arrays that are read-only, as those of storage may be.
-KERNEL_ARRAY: Final = ("C", "W")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class ObjectText:
     @classmethod
     def of(cls, labels: LabelFrame | None) -> "ObjectText":
         if labels is None:
-            return cls(np.zeros(1, np.int64), room_for(0))
+            return NO_OBJECTS
         text = LabelText.of(labels)
         out = room_for(text.bytes_max + len(text.ids))
         starts = np.empty(labels.rows + 1, np.int64)
@@ -73,12 +70,26 @@ class ObjectText:
     @property
     def longest(self) -> int:
         """The most bytes that one of them takes, with a comma."""
+        if len(self.starts) == 1:
+            return 1
         return int(np.diff(self.starts).max(initial=0)) + 1
+
+
+def kernel_array(array: Any, kind: type[np.generic]) -> Any:
+    """The array as kernels are compiled for: once more they are for arrays that are read-only, as
+    those of storage may be."""
+    flags = array.flags
+    if array.dtype == kind and flags.c_contiguous and flags.writeable:
+        return array
+    return np.require(array, kind, ("C", "W"))
 
 
 def room_for(size: int) -> Bytes:
     """Room for a text of at most that many bytes, to be written by kernels and copied from."""
     return np.empty(size + json_kernels.SPARE_BYTES, np.uint8)
+
+
+NO_OBJECTS = ObjectText(np.zeros(1, np.int64), room_for(0))
 
 
 def quote_all(texts: Sequence[str]) -> tuple[Int64s, Bytes]:

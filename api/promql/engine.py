@@ -290,6 +290,8 @@ def _finished(evaluator: Evaluator, context: Context, root: Node) -> Value | Mat
 
 
 def _without_empty_rows(vector: Vector) -> Vector:
+    if vector.present.all():
+        return vector
     used = vector.present.any(axis=1)
     return vector if used.all() else take_rows(vector, np.flatnonzero(used))
 

@@ -139,7 +139,8 @@ class Evaluator:
         for first, block in opened.blocks():
             parts.append((block.natives, block.values.shape))
             if whole is None:
-                whole = replace(block, labels=opened.full_labels(block))
+                labels = opened.full_labels(block)
+                whole = Vector(labels, block.values, block.present, block.drop_name, block.natives)
                 if block.labels.rows == rows:
                     break
                 opened.context.charge(rows * block.values.shape[1])

@@ -93,15 +93,20 @@ class Pipeline:
         if self.labels.rows == 0:
             yield 0, self._compute(0, 0)[0]
             return
-        waiting: deque[tuple[int, Future[tuple[Vector, int]]]] = deque()
         size, next_row, started = self._first_size(), 0, False
+        if self.labels.rows <= size:
+            self._prepare(0, self.labels.rows)
+            yield 0, self._counted(*self._compute(0, self.labels.rows))
+            return
+        waiting: deque[tuple[int, Future[tuple[Vector, int]]]] = deque()
         while next_row < self.labels.rows or waiting:
             while self._may_start(waiting, next_row, started):
                 end = min(next_row + size, self.labels.rows)
                 waiting.append((next_row, self._start(next_row, end)))
                 next_row = end
             first_row, future = waiting.popleft()
-            block, samples = self._finish(future)
+            block, samples = future.result()
+            self._counted(block, samples)
             started = True
             size = self._next_size(block.labels.rows, samples)
             yield first_row, block
@@ -116,23 +121,27 @@ class Pipeline:
         return len(waiting) < ahead
 
     def _start(self, first_row: int, end_row: int) -> Future[tuple[Vector, int]]:
-        self.context.check()
-        held = self.context.budget.held
-        self.context.charge((end_row - first_row) * self.width)
-        self.context.budget.release_to(held)
-        alone = first_row == 0 and end_row == self.labels.rows
-        if self.executor is not None and not alone:
+        self._prepare(first_row, end_row)
+        if self.executor is not None:
             return self.executor.submit(self._compute, first_row, end_row)
         future: Future[tuple[Vector, int]] = Future()
         future.set_result(self._compute(first_row, end_row))
         return future
 
-    def _finish(self, future: Future[tuple[Vector, int]]) -> tuple[Vector, int]:
-        block, samples = future.result()
+    def _prepare(self, first_row: int, end_row: int) -> None:
+        """Raise if the query has to stop, or these rows would be too large for it."""
+        self.context.check()
+        self._try_charge((end_row - first_row) * self.width)
+
+    def _counted(self, block: Vector, samples: int) -> Vector:
+        """The block, counted as held for a moment, with the samples it was made of."""
+        self._try_charge(samples + block.values.size + natives_cost(block.natives))
+        return block
+
+    def _try_charge(self, samples: int) -> None:
         held = self.context.budget.held
-        self.context.charge(samples + block.values.size + natives_cost(block.natives))
+        self.context.charge(samples)
         self.context.budget.release_to(held)
-        return block, samples
 
     def _first_size(self) -> int:
         return min(self.sizes.first_rows, self._next_size(1, 0))

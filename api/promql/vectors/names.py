@@ -52,7 +52,9 @@ def drop_only_name(context: Context, vector: Vector) -> Vector:
 def finish_names(context: Context, vector: Vector) -> Vector:
     """Take the names off the marked rows and merge the rows that become equal."""
     marks = vector.drop_name
-    if marks is None or not marks.any():
+    if marks is None:
+        return vector
+    if not marks.any():
         return replace(vector, drop_name=None)
     if marks.all():
         return merge_equal_rows(without_names(vector), vector.labels)
