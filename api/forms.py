@@ -8,13 +8,16 @@ import re
 from collections.abc import Mapping, Sequence
 from email.message import Message
 from email.parser import BytesHeaderParser
-from urllib.parse import parse_qsl
+from functools import lru_cache
+from urllib.parse import unquote
 
 from api.errors import BadData
 from api.promql.go_format import quote
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2}).{0,2}", re.DOTALL)
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+PAIRS_KEPT_MAX = 1024
+PAIR_CHARS_KEPT_MAX = 1024
 FORM_ERROR = "error parsing form values"
 
 
@@ -41,15 +44,25 @@ class Params:
 
         Bytes that are not UTF-8 are kept as surrogate escapes. Raises BadData.
         """
-        text = "&".join(part for part in (form.decode("ascii", "surrogateescape"), query) if part)
+        text = query
+        if form:
+            text = "&".join(
+                part for part in (form.decode("ascii", "surrogateescape"), query) if part
+            )
         if (text.count("&") + 1 if text else 0) + len(parts) > fields_max:
             raise BadData(f"too many parameters; api.max-form-fields allows {fields_max}")
-        text, error = well_formed(text)
         values: dict[str, list[str]] = {}
-        pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
-        for name, value in (*pairs, *parts):
+        first_error = ""
+        for pair in filter(None, text.split("&")):
+            read = read_pair if len(pair) > PAIR_CHARS_KEPT_MAX else _read_kept
+            name, value, error = read(pair)
+            if error:
+                first_error = first_error or error
+            else:
+                values.setdefault(name, []).append(value)
+        for name, value in parts:
             values.setdefault(name, []).append(value)
-        return cls(values, error)
+        return cls(values, first_error)
 
     def first(self, name: str) -> str:
         """The first value; "" if there is none, which is never told apart from an empty one."""
@@ -59,19 +72,17 @@ class Params:
         return self._values.get(name, [])
 
 
-def well_formed(text: str) -> tuple[str, str]:
-    """The pairs of a urlencoded text that are escaped rightly, and what is wrong with the first
-    other one."""
-    if ";" not in text and not _BAD_ESCAPE.search(text):
-        return text, ""
-    kept: list[str] = []
-    first_error = ""
-    for pair in text.split("&"):
-        error = pair_error(pair)
-        first_error = first_error or error
-        if not error:
-            kept.append(pair)
-    return "&".join(kept), first_error
+def read_pair(pair: str) -> tuple[str, str, str]:
+    """The name and the value of a urlencoded pair, and what is wrong with how it is escaped."""
+    error = pair_error(pair)
+    if error:
+        return "", "", error
+    name, _, value = pair.replace("+", " ").partition("=")
+    return unquote(name, errors="surrogateescape"), unquote(value, errors="surrogateescape"), ""
+
+
+# Clients say the same again and again, but for the time.
+_read_kept = lru_cache(PAIRS_KEPT_MAX)(read_pair)
 
 
 def pair_error(pair: str) -> str:

@@ -6,6 +6,7 @@ with Prometheus' texts, and of several the one that Prometheus finds first.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from api.errors import BadData, invalid_parameter
 from api.forms import FORM_ERROR, Params
@@ -27,6 +28,8 @@ from storage.options import HOUR_MS
 from storage.refusals.ledger import Wanted
 from storage.tenants.tenant import DEFAULT_TENANT, named_tenants, parse_tenant
 
+SELECTORS_KEPT_MAX = 1024
+SELECTOR_CHARS_KEPT_MAX = 1024
 POINTS_PER_SERIES_MAX = 11_000
 NO_MATCHER = "match[] must contain at least one non-empty matcher"
 STEP_TOO_SHORT = (
@@ -48,6 +51,9 @@ class ReplicaParams:
     dedup: bool
     labels: tuple[str, ...] | None
     algorithm: Algorithm | None = None
+
+
+NO_WISHES = ReplicaParams(True, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +227,9 @@ def exemplar_params(params: Params) -> ExemplarParams:
 
 def replica_params(params: Params) -> ReplicaParams:
     """Thanos' parameters, where `dedup` may also name an algorithm; raises BadData."""
-    dedup = params.first("dedup")
+    dedup, given = params.first("dedup"), params.all("replicaLabels[]")
+    if not (dedup or given):
+        return NO_WISHES
     algorithm = None
     if dedup and dedup not in _BOOLEANS:
         try:
@@ -230,7 +238,7 @@ def replica_params(params: Params) -> ReplicaParams:
             allowed = ", ".join([*(algorithm.value for algorithm in Algorithm), "true, false"])
             cause = f"got {quote(dedup)}; allowed are {allowed}"
             raise invalid_parameter("dedup", cause) from None
-    labels = tuple(label for label in params.all("replicaLabels[]") if label)
+    labels = tuple(label for label in given if label)
     return ReplicaParams(_BOOLEANS.get(dedup, True), labels or None, algorithm)
 
 
@@ -307,7 +315,7 @@ def boolean(text: str) -> bool | None:
 def selector_of(text: str) -> tuple[Matcher, ...]:
     """The matchers of one series selector, empty ones included; raises BadData."""
     try:
-        return parse_metric_selector(text)
+        return parse_selector(text)
     except ParseError as error:
         raise BadData(str(error)) from None
 
@@ -318,6 +326,16 @@ def parse_selectors(texts: Sequence[str]) -> tuple[tuple[Matcher, ...], ...]:
     if any(all(map(passes_empty, matchers)) for matchers in matcher_sets):
         raise BadData(NO_MATCHER)
     return matcher_sets
+
+
+def parse_selector(text: str) -> tuple[Matcher, ...]:
+    """The matchers of a series selector. Raises ParseError."""
+    if len(text) > SELECTOR_CHARS_KEPT_MAX:
+        return parse_metric_selector(text)
+    return _parse_kept(text)
+
+
+_parse_kept = lru_cache(SELECTORS_KEPT_MAX)(parse_metric_selector)
 
 
 def _lookback_ms(params: Params) -> int | None:

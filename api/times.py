@@ -8,6 +8,7 @@ is checked against the limits before it is rounded.
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from api.promql.go_format import parse_float, quote
@@ -17,6 +18,8 @@ from storage.options import DAY_MS, MINUTE_MS
 # The outermost times of Prometheus' API; a lookback or an offset fits between them and int64.
 MIN_TIME_MS: Final = -9_223_309_901_257_974_000
 MAX_TIME_MS: Final = 9_223_309_901_257_974_999
+TIMES_KEPT_MAX = 256
+TIME_CHARS_KEPT_MAX = 64
 _BOUNDARY_TIMES = {
     "-292273086-05-16T16:47:06Z": MIN_TIME_MS,
     "292277025-08-18T07:12:54.999999999Z": MAX_TIME_MS,
@@ -37,6 +40,10 @@ _DAYS_OF_400_YEARS = 146_097
 def parse_time_ms(text: str) -> int:
     """Raises ValueError. Times beyond Prometheus' own bounds become those bounds, and NaN, which it
     takes for some time long ago, becomes the first of them."""
+    return _parse_time(text) if len(text) > TIME_CHARS_KEPT_MAX else _parse_kept(text)
+
+
+def _parse_time(text: str) -> int:
     seconds = parse_float(text)
     if seconds is not None:
         return MIN_TIME_MS if math.isnan(seconds) else _clamp(seconds)
@@ -46,6 +53,10 @@ def parse_time_ms(text: str) -> int:
     if time_ms is None:
         raise ValueError(f"cannot parse {quote(text)} to a valid timestamp")
     return time_ms
+
+
+# All panels of a dashboard ask for the same times.
+_parse_kept = lru_cache(TIMES_KEPT_MAX)(_parse_time)
 
 
 def _clamp(seconds: float) -> int:

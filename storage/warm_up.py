@@ -69,6 +69,7 @@ def write_and_read() -> None:
     index = TenantIndex(table, 1)
     matched = index.match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")]).refs
     index.group(matched, ("r",))
+    head.newest_within(matched, (0, 100))
     labels = index.frame(matched, Symbols(table.symbols))
     read_back(head, matched, labels)
     read_sealed(head, table, matched)

@@ -1,6 +1,6 @@
 """What an endpoint is: a function from a parsed request to the job that answers it."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from api.answers.encoding import Buffer
@@ -40,12 +40,13 @@ class Slot:
 class Job:
     """The rest of a request. run gives the blocks of the answer; timeout_ms None: the default.
 
-    kind: jobs of the same kind cost about the same; None: nothing is known of that.
+    kind: jobs of the same kind, which is a hash of what is asked, cost about the same; None:
+    nothing is known of that.
     """
 
     run: Callable[[Slot], Iterator[Buffer]]
     timeout_ms: int | None = None
-    kind: Hashable = None
+    kind: int | None = None
 
 
 Handler = Callable[[Call], Job | bytes]

@@ -1,8 +1,9 @@
 """The endpoints about what there is: labels, label values, series, metadata and the build."""
 
 import platform
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,11 +18,15 @@ from api.params import (
     series_params,
 )
 from api.sources.queriers import QuerierSource
-from api.sources.store import Querier
 from storage.catalog.metadata import KINDS, Description
+from storage.labels.frames import LabelFrame
 
 # Clients derive the API's abilities from the version of the Prometheus that it is like.
 PROMETHEUS_VERSION = "3.14.0"
+# An answer about the labels of some series, at most `limit` things of it, 0 for all.
+LabelAnswer = Callable[..., Iterator[Buffer]]
+# Answers about up to so many series are kept with them.
+KEPT_ROWS_MAX = 1024
 # Metadata knows no replicas.
 NO_REPLICAS = ReplicaParams(False, None)
 
@@ -35,34 +40,18 @@ class MetadataHandlers:
 
     def labels(self, call: Call) -> Job:
         """The label names of the selected series."""
-        params = series_params(call.params)
-
-        def run(turn: Slot) -> Iterator[bytes]:
-            labels = self._querier(call, params).series(*params.selection)
-            yield encode_texts(list(labels.names), limit=params.limit)
-
-        return Job(run, kind=kind_of("labels", call, params))
+        return self._job(call, series_params(call.params), "labels", names_answer)
 
     def label_values(self, call: Call) -> Job:
         """The values of one label of the selected series."""
         name = unescape_label_name(call.path["name"])
-        params = series_params(call.params)
-
-        def run(turn: Slot) -> Iterator[bytes]:
-            labels = self._querier(call, params).series(*params.selection)
-            yield encode_texts(labels.values_of(name), limit=params.limit)
-
-        return Job(run, kind=kind_of(("values", name), call, params))
+        answer = partial(values_answer, name=name)
+        return self._job(call, series_params(call.params), ("values", name), answer)
 
     def series(self, call: Call) -> Job:
         """The label sets of the selected series."""
         params = series_params(call.params, required=True)
-
-        def run(turn: Slot) -> Iterator[Buffer]:
-            labels = self._querier(call, params).series(*params.selection)
-            yield from encode_labelsets(labels, limit=params.limit)
-
-        return Job(run, kind=kind_of("series", call, params))
+        return self._job(call, params, "series", encode_labelsets)
 
     def metadata(self, call: Call) -> Job:
         """The types, help texts and units of metric families."""
@@ -77,14 +66,32 @@ class MetadataHandlers:
     def build_info(self, call: Call) -> bytes:
         return self._build_info
 
-    def _querier(self, call: Call, params: SeriesParams) -> Querier:
-        return self._source.querier(call.tenants, params.replicas)
+    def _job(self, call: Call, params: SeriesParams, asked: Hashable, answer: LabelAnswer) -> Job:
+        """The job that answers about the labels of the selected series."""
+
+        def run(turn: Slot) -> Iterator[Buffer]:
+            querier = self._source.querier(call.tenants, params.replicas)
+            labels = querier.series(*params.selection)
+            if params.limit or labels.rows > KEPT_ROWS_MAX:
+                return answer(labels, limit=params.limit)
+            kept = labels.once(("answer", asked), lambda: b"".join(answer(labels, limit=0)))
+            return iter([kept])
+
+        return Job(run, kind=kind_of(asked, call, params))
 
 
-def kind_of(asked: Hashable, call: Call, params: SeriesParams) -> Hashable:
+def names_answer(labels: LabelFrame, *, limit: int) -> Iterator[Buffer]:
+    yield encode_texts(list(labels.names), limit=limit)
+
+
+def values_answer(labels: LabelFrame, *, limit: int, name: str) -> Iterator[Buffer]:
+    yield encode_texts(labels.values_of(name), limit=limit)
+
+
+def kind_of(asked: Hashable, call: Call, params: SeriesParams) -> int:
     """What label queries have in common that cost about the same."""
     length = (params.end_ms - params.start_ms).bit_length()
-    return asked, call.tenants, params.matcher_sets, params.limit, params.replicas, length
+    return hash((asked, call.tenants, params.matcher_sets, params.limit, params.replicas, length))
 
 
 def metadata_data(

@@ -91,8 +91,8 @@ class QueryHandlers:
             return Job(partial(self._out_of_time, params.text))
         if params.provenance:
             check_plain(self._engine.parse(params.text))
-        kind = (*kind, call.tenants, params)
-        return Job(partial(self._run, call, params, evaluate), params.timeout_ms, kind)
+        work = partial(self._run, call, params, evaluate)
+        return Job(work, params.timeout_ms, hash((*kind, call.tenants, params)))
 
     def _out_of_time(self, text: str, turn: Slot) -> Iterator[Buffer]:
         """The end of a query that has no time. That its text is wrong is found before."""

@@ -10,7 +10,7 @@ rounds, so that what else it serves, such as writes, never waits for more than o
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -63,7 +63,7 @@ class QueryPool:
             self._metrics.running.dec()
             self._turns.release()
 
-    async def run(self, function: Callable[[], T], kind: Hashable = None) -> T:
+    async def run(self, function: Callable[[], T], kind: int | None = None) -> T:
         """Call a function in a thread; for the holder of a turn. One of a kind that is known to be
         quick may be called here and now. None: of no kind."""
         loop = asyncio.get_running_loop()
@@ -71,8 +71,17 @@ class QueryPool:
             return await loop.run_in_executor(self._threads, function)
         if self._round_is_taken or kind not in self._quick:
             return await loop.run_in_executor(self._threads, self._quick.run, kind, function)
+        return self.run_here(kind, function)
+
+    def can_run_here(self, kind: int) -> bool:
+        """Whether a job of a kind needs neither a turn nor a thread, if it is done at once: then no
+        other can come in between."""
+        return not (self._round_is_taken or self._turns.locked()) and kind in self._quick
+
+    def run_here(self, kind: int, function: Callable[[], T]) -> T:
+        """Call a function of a kind that is known to be quick in the event loop."""
         self._round_is_taken = True
-        loop.call_soon(self._begin_round)
+        asyncio.get_running_loop().call_soon(self._begin_round)
         return self._quick.run(kind, function)
 
     def _begin_round(self) -> None:

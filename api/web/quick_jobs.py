@@ -5,14 +5,14 @@ itself. A job is taken to be quick if the latest one of its kind was, by the clo
 file, a lock or the processor counts like computing. So a job that grew slow is waited for once, and
 where the program is busy with other things, jobs go to the threads as if nothing were known.
 
-Jobs of one kind cost about the same. Kinds are kept as hashes, as they are long and a mistake harms
-little.
+Jobs of one kind cost about the same. Kinds are hashes of what is asked, as that is long and a
+mistake harms little.
 """
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import TypeVar
 
 QUICK_S = 0.001
@@ -36,16 +36,16 @@ class QuickJobs:
         self._lock = threading.Lock()
         self._quick: OrderedDict[int, None] = OrderedDict()
 
-    def __contains__(self, kind: Hashable) -> bool:
-        return hash(kind) in self._quick
+    def __contains__(self, kind: int) -> bool:
+        return kind in self._quick
 
-    def run(self, kind: Hashable, job: Callable[[], T]) -> T:
+    def run(self, kind: int, job: Callable[[], T]) -> T:
         """Do a job in the calling thread, and remember whether it was quick."""
         started = self._clock()
         try:
             return job()
         finally:
-            self._note(hash(kind), self._clock() - started < self._quick_s)
+            self._note(kind, self._clock() - started < self._quick_s)
 
     def _note(self, kind: int, is_quick: bool) -> None:
         with self._lock:

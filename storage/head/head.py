@@ -166,6 +166,11 @@ class Head:
         """Freeze what the head has of these series now."""
         return HeadSnapshot(self._pool.snapshot(refs), self._extras.view(refs))
 
+    def newest_within(self, refs: Int64s, span: tuple[int, int]) -> bool:
+        """Whether it is plain that each series has a sample in the span, both ends inclusive: the
+        newest that came in order. Under the shard's lock."""
+        return self._pool.newest_within(refs, span)
+
     def refs_with_samples(self) -> Int64s:
         """The series that have a sample here, ascending by ref. For a head no one appends to."""
         return self._pool.refs_with_samples(len(self._table))

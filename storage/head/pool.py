@@ -21,6 +21,7 @@ from storage.head.kernels import (
     copy_near,
     count_chunks,
     count_near,
+    newest_within,
     select_ooo,
 )
 from storage.head.late import LateIndex, OutOfOrder, append_late
@@ -90,6 +91,11 @@ class ChunkPool:
         return PoolSnapshot(
             self, refs, self.current[refs], self.fill[refs], int(self.state[OOO_SAMPLES])
         )
+
+    def newest_within(self, refs: Int64s, span: tuple[int, int]) -> bool:
+        """Whether each series has samples in order, and the newest of them is of the span, both
+        ends inclusive. Under the shard's lock."""
+        return newest_within(self.times, self.current, self.fill, refs, span)
 
     def refs_with_samples(self, count: int) -> Int64s:
         """Which of the first `count` series have a sample, ascending. For a pool that is not

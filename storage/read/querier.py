@@ -159,7 +159,7 @@ class StorageQuerier:
         budget = ExemplarBudget(self._options.select_exemplars_max)
         ids = self._shard.table.ids[refs]
         found = sources.select(refs, ids, (start_ms, end_ms), budget.spend)
-        return select_rows(*self._without_replicas(labels), found)
+        return select_rows(*self._numbered(labels), found)
 
     def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
         """The descriptions of one of the tenant's metric families, or of all."""
@@ -172,14 +172,18 @@ class StorageQuerier:
         reaches over an end of the range a series counts if its first and last sample do."""
         view = self._shard.view()
         refs, labels = self._match_any(matcher_sets)
-        has = self._has_samples(view, refs, start_ms, end_ms)
-        if not has.all():
-            labels = labels.take(np.flatnonzero(has))
-        return self._without_replicas(labels)[0]
+        if not self._are_all_new(view, refs, (start_ms, end_ms)):
+            has = self._has_samples(view, refs, start_ms, end_ms)
+            if not has.all():
+                labels = labels.take(np.flatnonzero(has))
+        return self._numbered(labels)[0] if self._has_replicas(labels) else labels
 
-    def _without_replicas(self, labels: LabelFrame) -> tuple[LabelFrame, Int64s]:
+    def _has_replicas(self, labels: LabelFrame) -> bool:
+        return any(map(labels.has, self._replica_labels))
+
+    def _numbered(self, labels: LabelFrame) -> tuple[LabelFrame, Int64s]:
         """The label sets without replica labels, each once, and which of them each row became."""
-        if not any(labels.has(name) for name in self._replica_labels):
+        if not self._has_replicas(labels):
             return labels, np.arange(labels.rows)
         labels = labels.drop(self._replica_labels)
         rows, firsts = labels.group(labels.names)
@@ -238,6 +242,12 @@ class StorageQuerier:
         if (order[1:] > order[:-1]).all():
             return found
         return take_rows(found, np.argsort(order, kind="stable"))
+
+    def _are_all_new(self, view: ShardView, refs: Int64s, span: tuple[int, int]) -> bool:
+        """Whether the newest sample of each series is in the span, which most label queries want to
+        know of series that are all there right now."""
+        with self._shard.lock:
+            return view.heads[-1].newest_within(refs, span)
 
     def _has_samples(self, view: ShardView, refs: Int64s, start_ms: int, end_ms: int) -> Bools:
         snapshots = self._snapshots(view, refs)

@@ -23,7 +23,7 @@ from storage.labels.frames import LabelFrame
 class KeptLimits:
     """What one shard keeps: selectors, series of all of them, and of one.
 
-    A series takes some 500 bytes with all that queries derive. A selector of many is not kept: next
+    A series takes some 800 bytes with all that queries derive. A selector of many is not kept: next
     to what such a query costs, its labels are little.
     """
 

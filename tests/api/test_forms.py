@@ -104,3 +104,11 @@ def test_too_many_parts_are_refused() -> None:
     assert len(multipart_fields(TYPE, body, fields_max=5)) == 5
     with pytest.raises(BadData, match="api.max-form-fields allows 4"):
         multipart_fields(TYPE, body, fields_max=4)
+
+
+def test_pairs_that_were_read_before_are_read_again() -> None:
+    for _ in range(2):
+        got = Params.parse("x=a+b&&y&x=%63&=&" + "z=" + "9" * 2_000)
+        assert got.all("x") == ["a b", "c"]
+        assert (got.first("y"), got.all(""), len(got.first("z"))) == ("", [""], 2_000)
+        assert Params.parse("x=%").error == 'invalid URL escape "%"'

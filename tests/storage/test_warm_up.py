@@ -28,6 +28,7 @@ KERNELS = (
     late.enter,
     head_kernels.copy_chunks,
     head_kernels.count_chunks,
+    head_kernels.newest_within,
     head_kernels.select_ooo,
     histogram_fingerprint.fingerprint_rows,
     histogram_hints.find_hints,

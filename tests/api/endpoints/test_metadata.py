@@ -1,11 +1,14 @@
 """Tests of labels, label values, series, metadata and buildinfo over a store in memory."""
 
 import re
+import time
+from pathlib import Path
 
 import pytest
 
 from storage.catalog.metadata import Description
 from tests.makers.fake_store import NOW_MS, FakeStore, Running, run_api
+from tests.makers.real_api import RealApi, run_real_api
 
 SECONDS = NOW_MS / 1000
 
@@ -69,6 +72,35 @@ def test_answers(path: str, data: object) -> None:
                 assert await response.json() == {"status": "success", "data": data}
 
     run_api(check, fill=fill)
+
+
+def test_answers_are_kept_no_longer_than_they_are_true(tmp_path: Path) -> None:
+    now_ms = time.time_ns() // 1_000_000
+
+    async def scenario(api: RealApi) -> None:
+        async def ask(path: str, **more: str) -> object:
+            found = await api.get(path, **{"match[]": '{__name__=~"up|down"}'}, **more)
+            assert found[0] == 200
+            return found[1]
+
+        pods: list[str] = []
+        for pod in ("a", "b", "c"):
+            pods.append(pod)
+            await api.write(({"__name__": "up", "pod": pod}, [(now_ms, 1.0)]))
+            for _ in range(3):
+                assert await ask("label/pod/values") == pods
+                assert await ask("label/pod/values", limit="1") == ["a"]
+                assert await ask("label/__name__/values") == ["up"]
+                assert await ask("series") == [{"__name__": "up", "pod": p} for p in pods]
+                assert await ask("series", limit="1") == [{"__name__": "up", "pod": "a"}]
+                assert await ask("labels") == ["__name__", "pod"]
+                assert await ask("labels", limit="1") == ["__name__"]
+                assert await ask("series", end=str(now_ms / 1000 - 1)) == []
+        await api.write(({"__name__": "down", "job": "j"}, [(now_ms, 1.0)]))
+        assert await ask("label/__name__/values") == ["down", "up"]
+        assert await ask("labels") == ["__name__", "job", "pod"]
+
+    run_real_api(tmp_path, scenario)
 
 
 @pytest.mark.parametrize(

@@ -127,11 +127,11 @@ def test_the_loop_does_what_was_quick_before() -> None:
     async def check(bench: Bench) -> None:
         names = []
         for _ in range(3):
-            names.append(await bench.pool.run(current_thread, "kind"))
+            names.append(await bench.pool.run(current_thread, 1))
             await settle()
         assert names[0].startswith("api")
         assert names[1:] == [threading.current_thread().name] * 2
-        assert (await bench.pool.run(current_thread, "other")).startswith("api")
+        assert (await bench.pool.run(current_thread, 2)).startswith("api")
         assert (await bench.pool.run(current_thread)).startswith("api")
 
     run(check)
@@ -139,9 +139,9 @@ def test_the_loop_does_what_was_quick_before() -> None:
 
 def test_the_loop_does_one_quick_job_a_round() -> None:
     async def check(bench: Bench) -> None:
-        await bench.pool.run(current_thread, "kind")
+        await bench.pool.run(current_thread, 1)
         for _ in range(3):
-            together = [bench.pool.run(current_thread, "kind") for _ in range(4)]
+            together = [bench.pool.run(current_thread, 1) for _ in range(4)]
             names = await asyncio.gather(*together)
             assert names.count(threading.current_thread().name) == 1
 
@@ -155,7 +155,7 @@ def test_what_grew_slow_goes_to_the_threads() -> None:
     async def check(bench: Bench) -> None:
         loop, found = threading.current_thread().name, []
         for _ in range(3):
-            found.append(await bench.pool.run(current_thread, "kind") == loop)
+            found.append(await bench.pool.run(current_thread, 1) == loop)
             await settle()
         assert found == [False, True, False]
 

@@ -60,3 +60,16 @@ def test_a_snapshot_is_read_chain_by_chain() -> None:
     taken.rows(np.array([1])).count((0, 1000), counts)
     assert counts.tolist() == [CHUNK_SIZE + 1]
     assert len(taken.read((0, 1000), placed=False)[3]) == 0
+
+
+@pytest.mark.parametrize("refs", [[], [0], [1], [2], [1, 0], [0, 1, 2]])
+def test_newest_samples_are_within_a_span(refs: list[int]) -> None:
+    pool = ChunkPool(chunks=4, ooo=3, series=3)
+    two = pool_of_two_series()
+    pool.times[:], pool.current[:2], pool.fill[:2] = two.times, two.current, two.fill
+    newest = {0: 2 * CHUNK_SIZE, 1: 2 * CHUNK_SIZE - 1}  # series 2 has none
+    for start_ms in range(2 * CHUNK_SIZE - 3, 2 * CHUNK_SIZE + 2):
+        for end_ms in range(start_ms, 2 * CHUNK_SIZE + 3):
+            expected = all(ref in newest and start_ms <= newest[ref] <= end_ms for ref in refs)
+            found = pool.newest_within(np.array(refs, np.int64), (start_ms, end_ms))
+            assert found is expected, (start_ms, end_ms)

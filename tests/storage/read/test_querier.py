@@ -65,6 +65,25 @@ def test_label_queries_go_by_time(tmp_path: Path, head_samples: int) -> None:
         assert querier.series([], 500, 600).rows == 0
 
 
+@pytest.mark.parametrize("head_samples", [100_000, 80])
+def test_label_queries_of_all_spans(tmp_path: Path, head_samples: int) -> None:
+    """Series end one after another, the last of them in another head."""
+    ends = {"a": 20, "b": 30, "c": 50}
+    with opened(tmp_path, head_samples_max=head_samples) as database:
+        for name, end in ends.items():
+            write(database, [series(name, [(t, 1.0) for t in range(0, end)])])
+        wait_for_seals(database)
+        write(database, [series("c", [(60, 1.0)])])
+        querier = database.querier("t", replica_labels=("r",), dedup=True)
+        for start in range(10, 70):
+            expected = [name for name, end in ends.items() if start < end or name == "c"]
+            if start > 60:
+                expected = []
+            for names in ("a|b|c", "c", "b|c"):
+                found = querier.series([[Matcher("__name__", "=~", names)]], start, 90)
+                assert found.values_of("__name__") == [n for n in expected if n in names]
+
+
 def test_replicas_become_one_series(tmp_path: Path) -> None:
     one = [(t, 1.0) for t in range(0, 100, 10)]
     two = [(t + 3, 2.0) for t in range(0, 200, 10)]
