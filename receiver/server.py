@@ -48,6 +48,7 @@ from receiver.version import program_version
 from receiver.warm_up import run_warm_up
 from receiver.web import misses
 from receiver.web.connections import Connections
+from receiver.web.fast_lane import FastLane
 from receiver.web.open_files import allow_many_files
 from receiver.web.prefix import serve_under
 from receiver.web.probes import Probes
@@ -70,6 +71,7 @@ DATABASE = web.AppKey("database", LateDatabase)
 RELOADER = web.AppKey("reloader", Reloader)
 ACCESS_FILES = web.AppKey("access_files", AccessFiles)
 METRICS = web.AppKey("metrics", ReceiverMetrics)
+LANE = web.AppKey("lane", FastLane)
 
 
 def build_app(config: Config) -> web.Application:
@@ -120,6 +122,12 @@ def build_app(config: Config) -> web.Application:
     guard.install(app)
     addresses = parse_addresses(config.web.external_url, config.web.route_prefix)
     redirects = Redirects(addresses)
+    app[LANE] = FastLane(
+        api.quick_answers.answer,
+        is_open=guard.is_open,
+        headers=guard.headers,
+        prefix=addresses.route_prefix,
+    )
     redirects.install(app)
     misses.install(app)
     redirects.add_routes(app)
@@ -294,7 +302,7 @@ async def serve_until_stopped(config: Config, listener: socket.socket) -> int:
     assert runner.server is not None, "BUG: set up, but without a server"
     stop = asyncio.Event()
     on_signals(stop.set, app[RELOADER].reload_now)
-    connections = Connections(runner.server, config.web, app[METRICS])
+    connections = Connections(runner.server, config.web, app[METRICS], app[LANE])
     listening = Listening(connections, listener)
     await listening.follow(app[ACCESS_FILES].web)
     host, port = listener.getsockname()[:2]

@@ -31,6 +31,8 @@ from api.sources.query_limits import NO_LIMITS, LimitsSource
 from api.sources.store import Store
 from api.web.options import ApiOptions
 from api.web.query_pool import QueryPool
+from api.web.quick_answers import QuickAnswers
+from api.web.quick_jobs import QuickJobs
 from api.web.serving import Server
 
 PREFIXES = ("/api/v1", "/prometheus/api/v1")
@@ -52,7 +54,9 @@ class Api:
         limits_of: LimitsSource = lambda tenant: NO_LIMITS,
         program: Program | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        quick: QuickJobs | None = None,
     ) -> None:
+        """quick: the jobs that need no thread."""
         program = program or Program()
         options = options or ApiOptions()
         source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
@@ -60,8 +64,10 @@ class Api:
             concurrency=engine.options.max_concurrency,
             waiting_max=options.waiting_max,
             metrics=metrics,
+            quick=quick,
         )
         self.server = Server(options, self.pool, metrics, timeout_ms=engine.options.timeout_ms)
+        self.quick_answers = QuickAnswers(self.server)
         self.queries = QueryHandlers(source, engine, now_ms=now_ms)
         self.exemplars = ExemplarHandlers(source, engine)
         self.metadata = MetadataHandlers(source)
@@ -127,6 +133,8 @@ def add_routes(app: web.Application, api: Api) -> None:
     for prefix in PREFIXES:
         for methods, path, handler in api.routes():
             endpoint = api.server.endpoint(path, handler)
+            if "GET" in methods:
+                api.quick_answers.add(prefix, path, handler)
             for method in (*methods, "HEAD") if "GET" in methods else methods:
                 app.router.add_route(method, f"{prefix}/{path}", endpoint)
             app.router.add_route("OPTIONS", f"{prefix}/{path}", api.server.preflight)

@@ -41,16 +41,30 @@ class Server:
     def __init__(
         self, options: ApiOptions, pool: QueryPool, metrics: ApiMetrics, *, timeout_ms: int
     ) -> None:
-        self._options = options
-        self._pool = pool
+        self.options = options
+        self.pool = pool
         self._metrics = metrics
         self._timeout_ms = timeout_ms
         self._cors = Cors(options.cors_origin)
 
     def endpoint(self, name: str, handler: Handler) -> AiohttpHandler:
         """The aiohttp handler of an endpoint; `name` is for metrics and the log."""
-        duration = self._metrics.duration_seconds.labels(name)
-        return partial(self._serve, name, duration, handler)
+        return partial(self._serve, name, self.duration_of(name), handler)
+
+    def duration_of(self, name: str) -> Histogram:
+        """The metric of the time that the requests of an endpoint take."""
+        return self._metrics.duration_seconds.labels(name)
+
+    def timeout_ms(self, job: Job) -> int:
+        """How long a job may take at most."""
+        if job.timeout_ms is None:
+            return self._timeout_ms
+        return min(self._timeout_ms, job.timeout_ms)
+
+    def headers(self, origin: str | None, encoding: str = "") -> dict[str, str]:
+        """What every answer to someone from this origin has."""
+        headers = self._cors.headers(origin)
+        return headers | {"Content-Encoding": encoding} if encoding else headers
 
     async def preflight(self, request: web.Request) -> web.Response:
         """The answer to OPTIONS."""
@@ -70,7 +84,7 @@ class Server:
 
     async def _answer(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         params = await self._read_params(request)
-        tenants = tenants_of(request.headers, tenants_max=self._options.federated_tenants_max)
+        tenants = tenants_of(request.headers, tenants_max=self.options.federated_tenants_max)
         call = Call(params, tenants, path_values(request))
         outcome = handler(call)
         encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
@@ -79,20 +93,17 @@ class Server:
         if isinstance(outcome, bytes):
             body = Body(iter([outcome]), encoding)
             return self._whole(request, body, body.next_part()[0])
-        timeout_ms = self._timeout_ms
-        if outcome.timeout_ms is not None:
-            timeout_ms = min(timeout_ms, outcome.timeout_ms)
-        async with self._pool.turn(
-            timeout_ms=timeout_ms, client_left=lambda: request.transport is None
+        async with self.pool.turn(
+            timeout_ms=self.timeout_ms(outcome), client_left=lambda: request.transport is None
         ) as turn:
-            begin = partial(_begin, outcome, turn, encoding)
-            body, part, is_last = await self._pool.run(begin, outcome.kind)
+            work = partial(begin, outcome, turn, encoding)
+            body, part, is_last = await self.pool.run(work, outcome.kind)
             if not is_last:
                 return await self._stream(request, body, part)
         return self._whole(request, body, part)
 
     async def _read_params(self, request: web.Request) -> Params:
-        query, fields_max = request.rel_url.raw_query_string, self._options.form_fields_max
+        query, fields_max = request.rel_url.raw_query_string, self.options.form_fields_max
         if request.method != "POST":
             return Params.parse(query, fields_max=fields_max)
         kind, form, parts = request.content_type, b"", []
@@ -119,10 +130,10 @@ class Server:
         size = 0
         async for part in request.content.iter_any():
             size += len(part)
-            if size > self._options.form_bytes_max:
+            if size > self.options.form_bytes_max:
                 raise BadData(
                     "error parsing form values: the form is longer than api.max-form-bytes="
-                    f"{self._options.form_bytes_max}"
+                    f"{self.options.form_bytes_max}"
                 )
             parts.append(part)
         return b"".join(parts)
@@ -155,7 +166,7 @@ class Server:
     ) -> tuple[bytes, bool]:
         """Send a part while the next one is computed, and wait for both also if one fails."""
         sent, computed = await asyncio.gather(
-            self._send(response, part), self._pool.run(body.next_part), return_exceptions=True
+            self._send(response, part), self.pool.run(body.next_part), return_exceptions=True
         )
         if isinstance(sent, BaseException):
             raise sent
@@ -165,7 +176,7 @@ class Server:
 
     async def _send(self, response: web.StreamResponse, part: bytes) -> None:
         """Raises TimeoutError if the client does not take it in time."""
-        async with asyncio.timeout(self._options.send_timeout_ms / 1000):
+        async with asyncio.timeout(self.options.send_timeout_ms / 1000):
             await response.write(part)
 
     def _refuse(self, name: str, request: web.Request, error: Exception) -> web.Response:
@@ -182,8 +193,7 @@ class Server:
         )
 
     def _headers(self, request: web.Request, encoding: str = "") -> dict[str, str]:
-        headers = self._cors.headers(request.headers.get("Origin"))
-        return headers | {"Content-Encoding": encoding} if encoding else headers
+        return self.headers(request.headers.get("Origin"), encoding)
 
 
 def path_values(request: web.Request) -> dict[str, str]:
@@ -201,8 +211,9 @@ def path_values(request: web.Request) -> dict[str, str]:
     }
 
 
-def _begin(job: Job, turn: Slot, encoding: str) -> tuple[Body, bytes, bool]:
-    """Compute in a thread up to the first part of the answer."""
+def begin(job: Job, turn: Slot, encoding: str) -> tuple[Body, bytes, bool]:
+    """Compute up to the first part of the answer: what was computed, the part, and whether that is
+    all of it."""
     body = Body(job.run(turn), encoding)
     part, is_last = body.next_part()
     return body, part, is_last

@@ -15,7 +15,7 @@ Invariants:
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 
 from aiohttp import web
@@ -91,6 +91,15 @@ class Guard:
         app.middlewares.append(guard)
         app.on_response_prepare.append(self._add_headers)
 
+    def is_open(self) -> bool:
+        """Whether every request passes as it is, since nothing is configured to guard."""
+        config = self._web_config()
+        return not (self._grants() is not None or config.users or self._needs_certificate(config))
+
+    def headers(self) -> Mapping[str, str]:
+        """What is configured to be in every answer."""
+        return self._web_config().headers
+
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let the request pass with its tenant, or refuse it."""
         need = need_of(request)
@@ -114,7 +123,7 @@ class Guard:
         """What the caller may do. Raises Refused."""
         config, grants = self._web_config(), self._grants()
         with_login = grants is not None or bool(config.users)
-        if not (with_login or config.allowed_sans or self._field):
+        if not (with_login or self._needs_certificate(config)):
             return EVERYTHING
         certificate = certificate_of(request)
         if config.allowed_sans and certificate:
@@ -128,6 +137,9 @@ class Guard:
         elif not with_login and not self._field:
             return EVERYTHING
         raise Refused(401, "a credential is needed that is right")
+
+    def _needs_certificate(self, config: WebConfig) -> bool:
+        return bool(config.allowed_sans or self._field)
 
     async def _logged_in(
         self, request: web.Request, config: WebConfig, grants: Grants | None
@@ -171,7 +183,7 @@ class Guard:
         return response
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(self._web_config().headers)
+        response.headers.update(self.headers())
 
 
 def certificate_of(request: web.Request) -> dict[str, object] | None:

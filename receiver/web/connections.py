@@ -16,6 +16,7 @@ from aiohttp import web
 
 from receiver.metrics import ReceiverMetrics
 from receiver.settings.options import WebOptions
+from receiver.web.fast_lane import FastLane
 from receiver.web.request_heads import bound_head
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,17 @@ LOG_EVERY_S = 10.0
 
 
 class Connections:
-    """Makes the protocols of new connections."""
+    """Makes the protocols of new connections. lane: answers what it can before the server."""
 
-    def __init__(self, server: web.Server, options: WebOptions, metrics: ReceiverMetrics) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        options: WebOptions,
+        metrics: ReceiverMetrics,
+        lane: FastLane | None = None,
+    ) -> None:
         self._server = server
+        self._lane = lane
         self._options = options
         self._most = options.connections_max
         self._refused = metrics.connections_refused
@@ -46,6 +54,8 @@ class Connections:
             return
         handler = self._server()
         bound_head(handler, self._options)
+        if self._lane is not None:
+            self._lane.install(handler)
         transport.set_protocol(handler)
         handler.connection_made(transport)
 

@@ -14,6 +14,7 @@ from api.promql.options import EngineOptions
 from api.sources.queriers import ReplicaDefaults
 from api.sources.query_limits import NO_LIMITS, LimitsSource
 from api.web.options import ApiOptions
+from api.web.quick_jobs import QuickJobs
 from api.web.routes import Api, add_routes
 from storage.catalog.metadata import Description
 from storage.dedup.algorithm import Algorithm
@@ -106,8 +107,9 @@ class FakeStore:
 class Running:
     """An API that serves `store`, and a client of it."""
 
-    def __init__(self, port: int, store: FakeStore, registry: CollectorRegistry) -> None:
+    def __init__(self, port: int, store: FakeStore, registry: CollectorRegistry, api: Api) -> None:
         self.port = port
+        self.api = api
         self.store = store
         self.registry = registry
         self.client = ClientSession(f"http://127.0.0.1:{port}")
@@ -130,6 +132,7 @@ def run_api(
     fill: Callable[[FakeStore], None] = lambda store: None,
     limits_of: LimitsSource = lambda tenant: NO_LIMITS,
     handler_cancellation: bool = False,
+    quick: QuickJobs | None = None,
 ) -> None:
     """Run a test against an API over a fresh store."""
 
@@ -147,13 +150,14 @@ def run_api(
             replicas=REPLICAS,
             limits_of=limits_of,
             now_ms=lambda: NOW_MS,
+            quick=quick,
         )
         app = web.Application()
         add_routes(app, api)
         runner = web.AppRunner(app, handler_cancellation=handler_cancellation, shutdown_timeout=1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        running = Running(runner.addresses[0][1], store, registry)
+        running = Running(runner.addresses[0][1], store, registry, api)
         try:
             async with running.client:
                 await test(running)
