@@ -39,6 +39,8 @@ TESTED_WITH = {
     "receiver/wire/scan.py": "v1/test_series.py",
     "receiver/wire/v1/columns.py": "../test_decoder.py",
     "receiver/wire/v2/columns.py": "test_series.py",
+    "storage/chunks/bits.py": "test_floats.py",
+    "storage/chunks/layouts.py": "test_histograms.py",
     "storage/head/kernels.py": "test_head.py",
     "storage/kernels/inner.py": "test_jit.py",
     "storage/kernels/stamps.py": "test_cache.py",

@@ -1,4 +1,4 @@
-"""Machine words for kernels: loads from an address and 128-bit arithmetic.
+"""Machine words for kernels: loads from an address, bits, and 128-bit arithmetic.
 
 A kernel takes the address of an array's first byte once (array.ctypes.data) and hands it to the
 functions it calls. Handing them the array would count references at every call: measured, the wire
@@ -69,6 +69,27 @@ def _multiply_add(typing_context: Any, low: Any, high: Any, a: Any, b: Any) -> T
     return pair(word, word, word, word), generate
 
 
+def _swap_bytes(typing_context: Any, word: Any) -> Typed:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bswap(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+def _leading_zeros(typing_context: Any, word: Any) -> Typed:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), generate
+
+
+def _trailing_zeros(typing_context: Any, word: Any) -> Typed:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), generate
+
+
 def _prefetch(typing_context: Any, address: Any, offset: Any) -> Typed:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number = ir.IntType(32)
@@ -89,6 +110,11 @@ load_byte = cast(Callable[[Place, Place], np.uint64], intrinsic(_load_byte))
 load_word = cast(Callable[[Place, Place], np.uint64], intrinsic(_load_word))
 # Writes a word to the 8 bytes at address + offset.
 store_word = cast(Callable[[Place, Place, np.uint64], None], intrinsic(_store_word))
+# The word of the same bytes in the opposite order.
+swap_bytes = cast(Callable[[np.uint64], np.uint64], intrinsic(_swap_bytes))
+# How many bits of a word, from the highest or from the lowest on, are 0; 64 if all are.
+leading_zeros = cast(Callable[[np.uint64], np.int64], intrinsic(_leading_zeros))
+trailing_zeros = cast(Callable[[np.uint64], np.int64], intrinsic(_trailing_zeros))
 # Asks the processor for the line of its cache at address + offset, which is about to be written.
 # Any address will do, also one that no one may read.
 prefetch = cast(Callable[[Place, Place], None], intrinsic(_prefetch))

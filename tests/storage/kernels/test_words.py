@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from storage.kernels.arrays import Int64s
 from storage.kernels.jit import kernel
-from storage.kernels.words import load_byte, load_word, multiply_add, store_word
+from storage.kernels.words import (
+    leading_zeros,
+    load_byte,
+    load_word,
+    multiply_add,
+    store_word,
+    swap_bytes,
+    trailing_zeros,
+)
 
 # The first call compiles.
 compiled = settings(deadline=None)
@@ -42,3 +50,20 @@ def test_words_are_little_endian_at_any_place(data: bytes) -> None:
     out = np.zeros(2, np.uint64)
     move_word(np.frombuffer(data, np.uint8), offset, out)
     assert out.tolist() == [data[offset], int.from_bytes(data[offset:], "little")]
+
+
+@kernel
+def look_at_bits(words, out) -> None:
+    """out = the zeros before and behind the word, and the word of its bytes in turned order."""
+    out[0], out[1] = np.uint64(leading_zeros(words[0])), np.uint64(trailing_zeros(words[0]))
+    out[2] = swap_bytes(words[0])
+
+
+@compiled
+@given(st.one_of(WORDS, st.integers(0, 63).map(lambda k: 1 << k), st.just(0)))
+def test_bits_of_a_word(word: int) -> None:
+    out = np.zeros(3, np.uint64)
+    look_at_bits(np.array([word], np.uint64), out)
+    text = f"{word:064b}"
+    zeros = [64, 64] if not word else [text.index("1"), text[::-1].index("1")]
+    assert out.tolist() == [*zeros, int.from_bytes(word.to_bytes(8, "little"), "big")]

@@ -1,0 +1,244 @@
+"""Chunks of floats: the XOR encoding of Prometheus.
+
+    n       2 bytes
+    first   time as a zigzag varint of bytes, 64 bits of the value
+    second  time since the first as a varint of bytes, value
+    others  difference of that difference, value
+
+A difference of differences is 0, or 10 and 14 bits, 110 and 17, 1110 and 20, 1111 and 64. A value
+is compared with the one before: 0 if it is the same; 10 and the bits of the window that differ; or
+11, the zeros before the new window (5 bits), its size (6 bits, 0 for 64) and its bits.
+
+Time is in ms; it is to ascend strictly. Values keep their bits, stale markers too.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.chunks.bits import (
+    SPARE_BYTES,
+    fits,
+    peek,
+    put,
+    put_varint,
+    put_word,
+    read_bits,
+    read_varint,
+    signed,
+    zigzag,
+    zigzagged,
+)
+from storage.chunks.chunks import COUNT_BYTES, OK, TIME_ORDER, TRUNCATED, Chunks, sample_counts
+from storage.kernels.arrays import Bytes, Float64s, Int8s, Int64s, UInt64s
+from storage.kernels.jit import kernel, kernel_part
+from storage.kernels.words import Place, leading_zeros, trailing_zeros
+
+# A sample has at least a bit of time and a bit of value.
+SAMPLE_BITS_MIN = 2
+# At most: 4 + 64 of time, 2 + 5 + 6 + 64 of value; the first one and the count have less than 32.
+SAMPLE_BYTES_MAX, FIRST_BYTES_MAX = 19, 32
+CHUNK_SAMPLES_MAX = 0xFFFF
+NO_WINDOW = 0xFF
+LEADING_MAX = 31
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFloats:
+    """The samples of n chunks: those of chunk i are offsets[i]:offsets[i+1]. reasons: OK, or why
+    the chunk has none."""
+
+    offsets: Int64s
+    timestamps: Int64s
+    values: Float64s
+    reasons: Int8s
+
+
+@kernel_part
+def read_step(base: Place, place: Place) -> tuple[np.int64, Place]:
+    """A difference of differences of time, and the place behind it."""
+    word = peek(base, place)
+    if word >> np.uint64(63) == np.uint64(0):
+        return np.int64(0), place + 1
+    if word >> np.uint64(62) == np.uint64(0b10):
+        count, first = 14, place + 2
+    elif word >> np.uint64(61) == np.uint64(0b110):
+        count, first = 17, place + 3
+    elif word >> np.uint64(60) == np.uint64(0b1110):
+        count, first = 20, place + 4
+    else:
+        count, first = 64, place + 4
+    return signed(read_bits(base, first, count), count), first + count
+
+
+@kernel_part
+def read_value(
+    base: Place, place: Place, before: np.uint64, leading: Place, size: Place
+) -> tuple[np.uint64, Place, Place, Place]:
+    """(bits of a value, its window as zeros before it and size, the place behind it)."""
+    word = peek(base, place)
+    if word >> np.uint64(63) == np.uint64(0):
+        return before, leading, size, place + 1
+    first = place + 2
+    if word >> np.uint64(62) == np.uint64(0b11):
+        head = np.int64(read_bits(base, first, 11))
+        leading, size, first = head >> 6, head & 63, first + 11
+        if size == 0:
+            size = np.int64(64)
+    # Before there is a window, and in damaged data, it may reach over the end of the value.
+    size = max(np.int64(1), min(size, 64 - leading))
+    changed = read_bits(base, first, size) << np.uint64(64 - leading - size)
+    return before ^ changed, leading, size, first + size
+
+
+@kernel_part
+def read_chunk(
+    base: Place,
+    start: Place,
+    end: Place,
+    count: Place,
+    first: Place,
+    timestamps: Int64s,
+    value_bits: UInt64s,
+) -> int:
+    """Fill the columns from `first` on with the samples of one chunk; OK, or why they are damaged.
+    start, end: in bits, behind the count."""
+    word, place = read_varint(base, start, end)
+    if place < 0 or place + 64 > end:
+        return TRUNCATED
+    time, bits = zigzag(word), read_bits(base, place, 64)
+    timestamps[first], value_bits[first] = time, bits
+    place += 64
+    step = np.int64(0)
+    leading: Place = 0
+    size: Place = 0
+    for k in range(first + 1, first + count):
+        if k == first + 1:
+            word, place = read_varint(base, place, end)
+            if place < 0:
+                return TRUNCATED
+            step = np.int64(word)
+        else:
+            change, place = read_step(base, place)
+            step += change
+        bits, leading, size, place = read_value(base, place, bits, leading, size)
+        if place > end:
+            return TRUNCATED
+        if step <= 0:
+            return TIME_ORDER
+        time += step
+        timestamps[k], value_bits[k] = time, bits
+    return OK
+
+
+@kernel
+def read_floats(
+    buffer: Bytes,
+    starts: Int64s,
+    ends: Int64s,
+    counts: Int64s,
+    offsets: Int64s,
+    timestamps: Int64s,
+    value_bits: UInt64s,
+    reasons: Int8s,
+) -> None:
+    """Fill the columns with the samples of all chunks that have no reason yet."""
+    base = buffer.ctypes.data
+    offsets[0] = 0
+    for c in range(len(starts)):
+        first = offsets[c]
+        offsets[c + 1] = first
+        if reasons[c] == OK and counts[c] > 0:
+            begin, end = 8 * (starts[c] + COUNT_BYTES), 8 * ends[c]
+            reasons[c] = read_chunk(base, begin, end, counts[c], first, timestamps, value_bits)
+            if reasons[c] == OK:
+                offsets[c + 1] = first + counts[c]
+
+
+def decode_floats(chunks: Chunks) -> DecodedFloats:
+    """The samples of chunks of encoding XOR."""
+    counts, reasons = sample_counts(chunks, SAMPLE_BITS_MIN)
+    offsets, room = np.empty(len(chunks) + 1, np.int64), int(counts.sum())
+    timestamps, bits = np.empty(room, np.int64), np.empty(room, np.uint64)
+    read_floats(
+        chunks.buffer, chunks.starts, chunks.ends, counts, offsets, timestamps, bits, reasons
+    )
+    end = offsets[-1]
+    return DecodedFloats(offsets, timestamps[:end], bits[:end].view(np.float64), reasons)
+
+
+@kernel_part
+def put_step(base: Place, place: Place, change: np.int64) -> Place:
+    """Write a difference of differences of time; the place behind it."""
+    bits = np.uint64(change)
+    if change == 0:
+        return place + 1
+    if fits(change, 14):
+        return put(base, put(base, place, np.uint64(0b10), 2), bits, 14)
+    if fits(change, 17):
+        return put(base, put(base, place, np.uint64(0b110), 3), bits, 17)
+    if fits(change, 20):
+        return put(base, put(base, place, np.uint64(0b1110), 4), bits, 20)
+    return put_word(base, put(base, place, np.uint64(0b1111), 4), bits, 64)
+
+
+@kernel_part
+def put_value(
+    base: Place, place: Place, changed: np.uint64, leading: Place, trailing: Place
+) -> tuple[Place, Place, Place]:
+    """Write a value that differs in these bits; (zeros before and behind its window, the place
+    behind it)."""
+    if changed == np.uint64(0):
+        return leading, trailing, place + 1
+    before = min(leading_zeros(changed), np.int64(LEADING_MAX))
+    behind = trailing_zeros(changed)
+    if leading != NO_WINDOW and before >= leading and behind >= trailing:
+        place = put(base, place, np.uint64(0b10), 2)
+        size = 64 - leading - trailing
+        return leading, trailing, put_word(base, place, changed >> np.uint64(trailing), size)
+    size = 64 - before - behind
+    place = put(base, place, np.uint64(0b11), 2)
+    place = put(base, place, np.uint64(before), 5)
+    place = put(base, place, np.uint64(size & 63), 6)
+    return before, behind, put_word(base, place, changed >> np.uint64(behind), size)
+
+
+@kernel
+def write_floats(
+    offsets: Int64s, timestamps: Int64s, value_bits: UInt64s, out: Bytes, bounds: Int64s
+) -> None:
+    """Write a chunk for each offsets[i]:offsets[i+1] to bytes bounds[i]:bounds[i+1] of `out`, all
+    of which are 0."""
+    base = out.ctypes.data
+    bounds[0] = 0
+    for c in range(len(offsets) - 1):
+        first, stop = offsets[c], offsets[c + 1]
+        place = put(base, 8 * bounds[c], np.uint64(stop - first), 16)
+        step = np.int64(0)
+        leading: Place = NO_WINDOW
+        trailing: Place = 0
+        for k in range(first, stop):
+            if k == first:
+                place = put_varint(base, place, zigzagged(timestamps[k]))
+                place = put_word(base, place, value_bits[k], 64)
+                continue
+            last, step = step, timestamps[k] - timestamps[k - 1]
+            if k == first + 1:
+                place = put_varint(base, place, np.uint64(step))
+            else:
+                place = put_step(base, place, step - last)
+            changed = value_bits[k] ^ value_bits[k - 1]
+            leading, trailing, place = put_value(base, place, changed, leading, trailing)
+        bounds[c + 1] = (place + 7) >> 3
+
+
+def encode_floats(offsets: Int64s, timestamps: Int64s, values: Float64s) -> tuple[Bytes, Int64s]:
+    """(bytes, bounds): chunk i is bytes[bounds[i]:bounds[i+1]] and has the samples offsets[i] to
+    offsets[i+1], at most CHUNK_SAMPLES_MAX of ascending time."""
+    assert np.diff(offsets).max(initial=0) <= CHUNK_SAMPLES_MAX, "BUG: a chunk of too many samples"
+    chunks = len(offsets) - 1
+    room = SAMPLE_BYTES_MAX * len(timestamps) + FIRST_BYTES_MAX * chunks + SPARE_BYTES
+    out, bounds = np.zeros(room, np.uint8), np.zeros(chunks + 1, np.int64)
+    bits = np.ascontiguousarray(values).view(np.uint64)
+    write_floats(offsets, np.ascontiguousarray(timestamps), bits, out, bounds)
+    return out[: bounds[-1]], bounds
