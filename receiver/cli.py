@@ -1,10 +1,11 @@
-"""The command line: serve, check-config, and compile.
+"""The command line: serve, check-config, compile, and the subcommands of other rooms.
 
 Exit codes: 0 all went well, 1 it did not, 2 the command line or the configuration is wrong. The
 flags are the settings, by the same names; nothing is imported that a command does not need.
 """
 
 import argparse
+import importlib
 import logging
 import signal
 import sys
@@ -12,21 +13,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from receiver.logs import set_up_logging
-from receiver.settings.config import Config, ConfigError, Setting, load, settings
-from receiver.settings.kinds import render
+from receiver.settings.config import Config, ConfigError, load, settings
+from receiver.settings.flags import add_flag
 from receiver.version import program_version
 
 logger = logging.getLogger(__name__)
 
-METAVARS = {
-    "text": "TEXT",
-    "integer": "N",
-    "bytes": "SIZE",
-    "duration": "DURATION",
-    "flag": "true|false",
-    "list": "LIST",
-}
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
+# Modules with the texts HELP and DESCRIPTION, with add_arguments(parser), and with run(options),
+# which returns the exit code. They import what they need when they run.
+SUBCOMMANDS = {
+    "import": "receiver.importing.command",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return check_config(Path(options.file))
     if options.command == "compile":
         return compile_kernels()
+    if options.command in SUBCOMMANDS:
+        return int(importlib.import_module(SUBCOMMANDS[options.command]).run(options))
     given = {name: value for name, value in vars(options).items() if name in settings()}
     return serve(Path(options.config) if options.config else None, given)
 
@@ -61,22 +61,18 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "compile", help="compile all kernels now, for all later starts", allow_abbrev=False
     )
+    for name, module in SUBCOMMANDS.items():
+        subcommand = importlib.import_module(module)
+        subcommand.add_arguments(
+            commands.add_parser(
+                name,
+                help=subcommand.HELP,
+                description=subcommand.DESCRIPTION,
+                allow_abbrev=False,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        )
     return parser
-
-
-def add_flag(parser: argparse.ArgumentParser, setting: Setting) -> None:
-    """Declare the flag of a setting; absent flags leave no trace in the result."""
-    choices = setting.allowed if setting.kind == "text" else None
-    default = render(setting.kind, setting.default) or "none"
-    parser.add_argument(
-        f"--{setting.name}",
-        dest=setting.name,
-        metavar="|".join(choices) if choices else METAVARS[setting.kind],
-        nargs="?" if setting.kind == "flag" else None,
-        const="true" if setting.kind == "flag" else None,
-        default=argparse.SUPPRESS,
-        help=f"{setting.help} Default: {default}.".replace("%", "%%"),
-    )
 
 
 def check_config(path: Path) -> int:

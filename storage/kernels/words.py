@@ -56,6 +56,15 @@ def _store_word(typing_context: Any, address: Any, offset: Any, word: Any) -> Ty
     return types.void(types.int64, types.int64, types.uint64), generate
 
 
+def _store_byte(typing_context: Any, address: Any, offset: Any, byte: Any) -> Typed:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = builder.inttoptr(builder.add(arguments[0], arguments[1]), BYTE.as_pointer())
+        builder.store(builder.trunc(arguments[2], BYTE), place)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.uint64), generate
+
+
 def _multiply_add(typing_context: Any, low: Any, high: Any, a: Any, b: Any) -> Typed:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         half = ir.Constant(WIDE, 64)
@@ -110,6 +119,8 @@ load_byte = cast(Callable[[Place, Place], np.uint64], intrinsic(_load_byte))
 load_word = cast(Callable[[Place, Place], np.uint64], intrinsic(_load_word))
 # Writes a word to the 8 bytes at address + offset.
 store_word = cast(Callable[[Place, Place, np.uint64], None], intrinsic(_store_word))
+# Writes the lowest 8 bits of a word to the byte at address + offset.
+store_byte = cast(Callable[[Place, Place, np.uint64], None], intrinsic(_store_byte))
 # The word of the same bytes in the opposite order.
 swap_bytes = cast(Callable[[np.uint64], np.uint64], intrinsic(_swap_bytes))
 # How many bits of a word, from the highest or from the lowest on, are 0; 64 if all are.

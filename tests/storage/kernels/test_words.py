@@ -11,6 +11,7 @@ from storage.kernels.words import (
     load_byte,
     load_word,
     multiply_add,
+    store_byte,
     store_word,
     swap_bytes,
     trailing_zeros,
@@ -54,16 +55,22 @@ def test_words_are_little_endian_at_any_place(data: bytes) -> None:
 
 @kernel
 def look_at_bits(words, out) -> None:
-    """out = the zeros before and behind the word, and the word of its bytes in turned order."""
+    """out = the zeros before and behind the word, the word of its bytes in turned order, and
+    its lowest byte as the second one of a word."""
     out[0], out[1] = np.uint64(leading_zeros(words[0])), np.uint64(trailing_zeros(words[0]))
     out[2] = swap_bytes(words[0])
+    store_byte(out.ctypes.data, 3 * 8 + 1, words[0])
 
 
 @compiled
 @given(st.one_of(WORDS, st.integers(0, 63).map(lambda k: 1 << k), st.just(0)))
 def test_bits_of_a_word(word: int) -> None:
-    out = np.zeros(3, np.uint64)
+    out = np.zeros(4, np.uint64)
     look_at_bits(np.array([word], np.uint64), out)
     text = f"{word:064b}"
     zeros = [64, 64] if not word else [text.index("1"), text[::-1].index("1")]
-    assert out.tolist() == [*zeros, int.from_bytes(word.to_bytes(8, "little"), "big")]
+    assert out.tolist() == [
+        *zeros,
+        int.from_bytes(word.to_bytes(8, "little"), "big"),
+        (word & 0xFF) << 8,
+    ]
