@@ -37,7 +37,7 @@ from receiver.limits.limits import LimitsInForce, TenantLimits, read_limits
 from receiver.metrics import ReceiverMetrics
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
-from receiver.settings.addresses import parse_addresses
+from receiver.settings.addresses import Addresses, parse_addresses
 from receiver.settings.algorithms import tenant_algorithms
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.effective import document, setting_texts
@@ -112,25 +112,9 @@ def build_app(config: Config) -> web.Application:
     app[DATABASE] = database
     app[METRICS] = metrics
     app[ACCESS_FILES] = files
-    guard = Guard(
-        files.web_config,
-        files.grants,
-        registry,
-        certificate_field=CERTIFICATE_FIELDS.get(config.tenant.certificate_field, ""),
-        cors=Cors(config.api.cors_origin).headers,
-    )
-    guard.install(app)
+    guard = make_guard(config, files, registry)
     addresses = parse_addresses(config.web.external_url, config.web.route_prefix)
-    redirects = Redirects(addresses)
-    app[LANE] = FastLane(
-        api.quick_answers.answer,
-        is_open=guard.is_open,
-        headers=guard.headers,
-        prefix=addresses.route_prefix,
-    )
-    redirects.install(app)
-    misses.install(app)
-    redirects.add_routes(app)
+    install_front(app, guard, api, addresses)
     write_handler.add_routes(app)
     rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
     OtlpHandler(write_handler, rules, metrics).add_routes(app)
@@ -148,6 +132,31 @@ def build_app(config: Config) -> web.Application:
     app.cleanup_ctx.append(lambda _: run_database(database, metrics, shutdown_timeout_s))
     app.cleanup_ctx.append(lambda _: run_warm_up(database, write_handler, metrics))
     return app
+
+
+def make_guard(config: Config, files: AccessFiles, registry: CollectorRegistry) -> Guard:
+    return Guard(
+        files.web_config,
+        files.grants,
+        registry,
+        certificate_field=CERTIFICATE_FIELDS.get(config.tenant.certificate_field, ""),
+        cors=Cors(config.api.cors_origin).headers,
+    )
+
+
+def install_front(app: web.Application, guard: Guard, api: Api, addresses: Addresses) -> None:
+    """What a request meets before its route, from the outside in."""
+    app[LANE] = FastLane(
+        api.quick_answers.answer,
+        is_open=guard.is_open,
+        headers=guard.headers,
+        prefix=addresses.route_prefix,
+    )
+    guard.install(app)
+    redirects = Redirects(addresses)
+    redirects.install(app)
+    misses.install(app)
+    redirects.add_routes(app)
 
 
 def check(config: Config) -> Features:
