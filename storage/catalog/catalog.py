@@ -24,6 +24,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from storage.catalog.deletions import (
+    ULIDS_PER_STATEMENT,
+    Applied,
+    DeletionTable,
+    parts_of,
+    replace_pending,
+)
 from storage.catalog.metadata import Description, FamilyMetadata
 from storage.catalog.migrating import migrate
 from storage.catalog.schema import (
@@ -42,8 +49,6 @@ from storage.tenants.tenant import Tenant
 logger = logging.getLogger(__name__)
 
 FIRST_LOG_FILE = 1
-# SQLite's default limit of variables in one statement was 999 for long.
-ULIDS_PER_STATEMENT = 500
 BUSY_TIMEOUT_MS = 30_000
 # So that others do not have to wait for the catalog for long.
 FAMILIES_PER_TRANSACTION = 2_000
@@ -55,6 +60,7 @@ SEGMENT_FIELDS = SegmentMeta.__struct_fields__
 SEGMENT_COLUMNS = [segments.c[name] for name in SEGMENT_FIELDS]
 PRECEDENCE = (segments.c.rank, segments.c.number)
 NOTHING_ASIDE: Mapping[str, str] = {}
+NOTHING_APPLIED: Mapping[int, Applied] = {}
 
 
 class SetAside(NamedTuple):
@@ -75,6 +81,7 @@ class Catalog:
         self._shards_directory = path.parent / SHARDS_DIRECTORY
         self._lock = threading.Lock()
         self.shards = 0
+        self.deletions = DeletionTable(self._transaction)
 
     @classmethod
     def open(cls, path: Path, *, shards: int) -> "Catalog":
@@ -163,10 +170,14 @@ class Catalog:
         sources: Sequence[str],
         outputs: Sequence[SegmentMeta],
         aside: Mapping[str, str] = NOTHING_ASIDE,
+        *,
+        applied: Mapping[int, Applied] = NOTHING_APPLIED,
     ) -> None:
         """Register segments in the place of others (by ULID), all or nothing.
 
         aside: those of the others that are kept, each with the reason why it is not read any more.
+        applied: the deletions, by number, that the new ones obey; what else is pending for the
+        others moves to them.
         The caller deletes the directories of the rest afterwards. Raises StorageError if one of
         the others is not in use any more.
         """
@@ -183,6 +194,9 @@ class Catalog:
             for ulid, reason in aside.items():
                 put_aside(connection, ulid, reason)
             register(connection, shard, outputs)
+            successors = [segment.ulid for segment in outputs]
+            now_ms = time.time_ns() // 1_000_000
+            replace_pending(connection, sources, successors, applied, now_ms=now_ms)
 
     def set_aside(self, ulid: str, reason: str) -> None:
         """Keep a segment, but read it no more."""
@@ -190,12 +204,12 @@ class Catalog:
             put_aside(connection, ulid, reason)
 
     def drop_segments(self, ulids: Sequence[str], *, at_once: int = ULIDS_PER_STATEMENT) -> None:
-        """Forget segments, so many with each statement; the caller deletes their directories
-        afterwards."""
+        """Forget segments, so many with each statement, and what was to be deleted from them; the
+        caller deletes their directories afterwards."""
         with self._transaction() as connection:
-            for start in range(0, len(ulids), at_once):
-                part = ulids[start : start + at_once]
+            for part in parts_of(ulids, at_once):
                 connection.execute(delete(segments).where(segments.c.ulid.in_(part)))
+            replace_pending(connection, ulids, (), {}, now_ms=time.time_ns() // 1_000_000)
 
     def metadata(self, shard: int) -> list[FamilyMetadata]:
         """What is known of the metric families of a shard's tenants."""

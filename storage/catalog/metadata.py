@@ -140,6 +140,16 @@ class MetadataTable:
                     family.descriptions = descriptions
             self._unsaved.clear()
 
+    def forget(self, tenant: int) -> None:
+        """Drop all that is known of a tenant's families."""
+        with self._lock:
+            families = self._tenants.pop(tenant, {})
+            for name, family in families.items():
+                self._free_numbers.append(family.number)
+                self._unsaved.add((tenant, name))
+            self._count -= len(families)
+            self._cache.clear()  # numbers get another meaning
+
     # For everyone.
 
     def take_unsaved(self) -> list[FamilyMetadata]:
@@ -169,7 +179,7 @@ class MetadataTable:
             return np.array([is_gauge(families.get(name)) for name in names], np.bool_)
 
     def _descriptions(self, tenant: int, name: str) -> tuple[Description, ...]:
-        family = self._tenants[tenant].get(name)
+        family = self._tenants.get(tenant, {}).get(name)
         return () if family is None else family.descriptions
 
     def _read(self, raw: RawMetadata, position: int) -> tuple[str, Description]:

@@ -74,6 +74,35 @@ metric_metadata = Table(
     Index("ix_metric_metadata_family", "tenant", "family"),
 )
 
+# What was deleted: samples of the tenant's series that a set of matchers selects, from start_ms to
+# end_ms, both inclusive. matchers: JSON, a list of sets of [name, op, value]. author: who asked for
+# it, empty where no one is known. series: how many it selected; samples, segments: how many are
+# gone, and how many files were rewritten for it so far; done_ms: when nothing was left to rewrite.
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("tenant", Integer, nullable=False, index=True),
+    Column("matchers", Text, nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("done_ms", BigInteger, nullable=True),
+    Column("author", Text, nullable=False, server_default=""),
+    Column("series", BigInteger, nullable=False, server_default="0"),
+    Column("samples", BigInteger, nullable=False, server_default="0"),
+    Column("segments", BigInteger, nullable=False, server_default="0"),
+)
+
+# The segments that still hold samples of a deletion: they are hidden, and to be rewritten.
+pending_deletions = Table(
+    "pending_deletions",
+    metadata,
+    Column("deletion", Integer, primary_key=True, autoincrement=False),
+    Column("ulid", String(26), primary_key=True),
+    Index("ix_pending_deletions_ulid", "ulid"),
+)
+
 # first_file: the first log file of the shard whose records are not in segments.
 log_positions = Table(
     "log_positions",

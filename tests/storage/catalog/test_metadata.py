@@ -120,6 +120,20 @@ def test_idle_families_make_room_and_others_do_not() -> None:
     assert list(table.describe(1)) == ["a", "b", "d"]
 
 
+def test_a_tenant_is_forgotten_and_may_come_back() -> None:
+    table = MetadataTable(OPTIONS)
+    tell(table, UP)
+    tell(table, UP, tenant=2)
+    table.take_unsaved()
+    table.forget(1)
+    assert (len(table), table.describe(1), list(table.describe(2))) == (1, {}, ["up"])
+    assert table.take_unsaved() == [FamilyMetadata(1, "up", ())]
+    assert tell(table, UP) == (1, 0)
+    assert list(table.describe(1)) == ["up"]
+    table.forget(3)
+    assert len(table) == 2
+
+
 @pytest.mark.parametrize(
     ("told", "kept"),
     [

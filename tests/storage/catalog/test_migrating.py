@@ -48,7 +48,7 @@ def test_an_older_catalog_is_brought_up_to_date(path: Path) -> None:
     Catalog.open(path, shards=1).close()
     connection = sqlite3.connect(path)
     connection.executescript(
-        "DROP TABLE metric_metadata;"
+        "DROP TABLE metric_metadata; DROP TABLE deletions; DROP TABLE pending_deletions;"
         "ALTER TABLE segments DROP COLUMN exemplars; ALTER TABLE segments DROP COLUMN histograms;"
         "ALTER TABLE segments DROP COLUMN rank; ALTER TABLE segments DROP COLUMN set_aside;"
         "ALTER TABLE segments DROP COLUMN set_aside_ms;"
@@ -66,4 +66,5 @@ def test_an_older_catalog_is_brought_up_to_date(path: Path) -> None:
         ("3", 3, 7),
     ]
     assert catalog.set_aside_segments(0) == []
+    assert catalog.deletions.receipts(1) == []
     catalog.close()
