@@ -216,6 +216,25 @@ def series_params(params: Params, *, required: bool = False) -> SeriesParams:
     return SeriesParams(matcher_sets, start_ms, end_ms, limit, replica_params(params))
 
 
+def deletion_params(params: Params) -> tuple[tuple[tuple[Matcher, ...], ...], int, int]:
+    """What is to be deleted: selectors, and the first and last time, both inclusive. Raises
+    BadData."""
+    if params.error:
+        raise BadData(f"{FORM_ERROR}: {params.error}")
+    texts = params.all("match[]")
+    if not texts:
+        raise BadData("no match[] parameter provided")
+    start_ms = _optional_time_ms(params, "start", MIN_TIME_MS)
+    end_ms = _optional_time_ms(params, "end", MAX_TIME_MS)
+    try:
+        matcher_sets = parse_selectors(texts)
+    except BadData as error:
+        raise invalid_parameter("match[]", error) from None
+    if end_ms < start_ms:
+        raise invalid_parameter("end", "end timestamp must not be before start time")
+    return matcher_sets, start_ms, end_ms
+
+
 def exemplar_params(params: Params) -> ExemplarParams:
     """What exemplars are asked for; raises BadData."""
     start_ms = _optional_time_ms(params, "start", MIN_TIME_MS)

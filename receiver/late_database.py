@@ -16,6 +16,7 @@ from enum import Enum
 from storage.batch import Batch, Outcome
 from storage.database import Database
 from storage.dedup.algorithm import Algorithm
+from storage.deletion.requests import DeletionRequests
 from storage.errors import Overloaded
 from storage.read.querier import StorageQuerier
 
@@ -81,6 +82,11 @@ class LateDatabase:
         return self._ready().querier(
             tenant, replica_labels=replica_labels, dedup=dedup, algorithm=algorithm
         )
+
+    @property
+    def deletions(self) -> DeletionRequests:
+        """Database.deletions. Raises NotReady too."""
+        return self._ready().deletions
 
     async def close(self, timeout_s: float) -> bool:
         """Close the database, waiting for one that is being opened; False if that took too long."""

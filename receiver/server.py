@@ -19,6 +19,7 @@ import uvloop
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
+from api.endpoints.deletions import Deleting
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
@@ -104,6 +105,9 @@ def build_app(config: Config) -> web.Application:
         ApiMetrics(registry),
         config.api,
         ledger=ledger,
+        deleting=Deleting(
+            lambda: database.deletions, config.web.admin_api, author=lambda: GRANT.get().name
+        ),
         replicas=replicas,
         limits_of=lambda tenant: query_limits(limits.of(tenant)),
         program=program_facts(config, watched, database),

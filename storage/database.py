@@ -21,6 +21,8 @@ from prometheus_client import CollectorRegistry
 from storage.batch import Batch, Decoder, Outcome
 from storage.catalog.catalog import Catalog
 from storage.dedup.algorithm import Algorithm
+from storage.deletion.requests import DeletionRequests
+from storage.deletion.rewriting import DeletionTools
 from storage.errors import FormatError, LimitExceeded, StorageError
 from storage.files import catalog_file, make_directory, segments_directory, wal_directory
 from storage.head.head import Head
@@ -99,6 +101,18 @@ class Database:
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
         self._retention = Retention(options, catalog)
+        self.deletions = DeletionRequests(
+            DeletionTools(
+                catalog,
+                directory=lambda shard: segments_directory(self._path, shard),
+                segment_writer=self._segment_writer,
+                tenants=self._tenants,
+                doom=self._retention.doom,
+                save_metadata=self._save_metadata,
+            ),
+            self._shards,
+            self._writers,
+        )
         self._watch = ReplicaWatch(metrics, policy.replicas)
         self._rules_of = policy.rules
 
@@ -185,6 +199,7 @@ class Database:
     def close(self) -> None:
         """Write what waits, finish seals under way, keep the heads in the log."""
         self._closing.set()
+        self.deletions.stop()
         if self._upkeep.is_alive():
             self._upkeep.join()
         for writer in self._writers:
@@ -237,7 +252,7 @@ class Database:
             self._tenants[name] = Tenant(name, number, shards[name])
 
     def _recover(self, decode: Decoder) -> None:
-        self._tenants = {tenant.name: tenant for tenant in self._catalog.tenants()}
+        self._tenants.update({tenant.name: tenant for tenant in self._catalog.tenants()})
         started = time.monotonic()
         for number in range(self._catalog.shards):
             shard = self._open_shard(number)
@@ -247,6 +262,7 @@ class Database:
             self._writers.append(Writer(shard, self._seal, self._limits))
             self._writers[-1].start()
         self._upkeep.start()
+        self.deletions.start()
         logger.info(
             "database open path=%s shards=%d tenants=%d series=%d head_samples=%d seconds=%.1f",
             self._path, len(self._shards), len(self._tenants),
@@ -277,6 +293,7 @@ class Database:
             exemplars=ExemplarReader(directory),
             segments=segments,
             log_position=position,
+            deletions=self._catalog.deletions.pending(number),
         )
         return Shard(number, self._options, files, self._limits.group)
 
@@ -289,7 +306,7 @@ class Database:
     ) -> Sequence[SegmentMeta]:
         """Write a frozen head as segments and register them; the log before `position` is done."""
         with timed(self._metrics, shard):
-            writer = SegmentWriter(self._duck, segments_directory(self._path, shard), shard)
+            writer = self._segment_writer(shard)
             self._save_metadata(shard)
             moment = SealMoment(now_ms(), self._shards[shard].next_rank)
             sealed = seal_head(writer, table, head, self._tenant_names(shard), moment)
@@ -299,6 +316,9 @@ class Database:
     def _tenant_names(self, shard: int) -> dict[int, str]:
         """By number, those of the shard's tenants."""
         return {t.number: t.name for t in list(self._tenants.values()) if t.shard == shard}
+
+    def _segment_writer(self, shard: int) -> SegmentWriter:
+        return SegmentWriter(self._duck, segments_directory(self._path, shard), shard)
 
     def _save_metadata(self, shard: int) -> None:
         """Put what is new about metric families into the catalog, before the log drops it."""

@@ -149,6 +149,14 @@ class StorageOptions:
         "Write requests that may wait for one shard; above it the answer is 503.",
         (1, 1 << 20),
     )
+    deletions_pending_max: int = setting(
+        "max-pending-deletions",
+        "integer",
+        1_000,
+        "Deletions of one tenant that may wait for segments to be rewritten; above it none is "
+        "accepted.",
+        (1, 1 << 20),
+    )
     ledger_entries_max: int = setting(
         "rejected.max-entries",
         "integer",

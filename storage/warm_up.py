@@ -25,10 +25,12 @@ from storage.options import StorageOptions
 from storage.read.replicas.health import measure
 from storage.read.replicas.watch import ShardWatch, WatchedLabels
 from storage.refusals.samples import label_text
-from storage.samples.exemplars import RawExemplars
+from storage.samples.cuts import Cuts, without
+from storage.samples.exemplar_kernels import join_runs as join_labels
+from storage.samples.exemplars import Exemplars, RawExemplars
 from storage.samples.merge import between, merge_all
 from storage.samples.samples import Samples
-from storage.segments.exemplars import label_maps
+from storage.segments.exemplars import label_maps, text_column
 from storage.segments.reader import Rows, cut_runs, join_runs, merge
 from storage.segments.runs import strictly_ascending
 from storage.series.index import TenantIndex
@@ -65,7 +67,7 @@ def write_and_read() -> None:
         head.append(refs, histogram_batch(batch, later_ms), -100, 100)
     elect_replicas(table, batch)
     head.exemplars.add(refs, example_exemplars(batch), -100, 100)
-    label_maps(head.exemplars.settled())
+    read_exemplars_back(head.exemplars.settled())
     index = TenantIndex(table, 1)
     matched = index.match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")]).refs
     index.group(matched, ("r",))
@@ -175,6 +177,20 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
         column.flags.writeable = False  # as what Arrow reads is, where it need not be joined
     runs.append(cut_runs(found, ids, 0, (0, 100), lambda samples: None))
     merge(join_runs(runs), len(ids))
+    cuts = Cuts.of([(10, 20)], [np.ones(len(ids), np.bool_)])
+    without(sealed, cuts)
+    rows = np.arange(len(ids))
+    cuts.hit(rows, np.zeros(len(ids), np.int64))
+    cuts.judge(rows, np.full(len(ids), 10), np.full(len(ids), 40), 0, 100)
+
+
+def read_exemplars_back(exemplars: Exemplars) -> None:
+    """What rewriting a segment with exemplars does."""
+    maps = label_maps(exemplars)
+    offsets, data = np.empty_like(exemplars.offsets), np.empty_like(exemplars.data)
+    texts = [text_column(column) for column in (maps.keys, maps.items)]
+    ends = maps.offsets.to_numpy().astype(np.int64)
+    join_labels(ends, *texts[0], *texts[1], offsets, data)
 
 
 def merge_replicas() -> None:

@@ -41,12 +41,13 @@ class Job:
     """The rest of a request. run gives the blocks of the answer; timeout_ms None: the default.
 
     kind: jobs of the same kind, which is a hash of what is asked, cost about the same; None:
-    nothing is known of that.
+    nothing is known of that. is_empty: whether the answer has no content.
     """
 
     run: Callable[[Slot], Iterator[Buffer]]
     timeout_ms: int | None = None
     kind: int | None = None
+    is_empty: bool = False
 
 
 Handler = Callable[[Call], Job | bytes]

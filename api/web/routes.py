@@ -6,6 +6,7 @@ Unknown paths and methods are left to aiohttp: 404 and 405.
 
 import time
 from collections.abc import Callable
+from itertools import product
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from api.endpoints.absent.notifications import NotificationHandlers
 from api.endpoints.absent.rules import RuleHandlers
 from api.endpoints.absent.search import SearchHandlers
 from api.endpoints.absent.targets import TargetHandlers
+from api.endpoints.deletions import Deleting, DeletionHandlers
 from api.endpoints.exemplars import ExemplarHandlers
 from api.endpoints.expressions import ExpressionHandlers
 from api.endpoints.handler import Handler
@@ -36,7 +38,11 @@ from api.web.quick_jobs import QuickJobs
 from api.web.serving import Server
 
 PREFIXES = ("/api/v1", "/prometheus/api/v1")
-GET, GET_POST = ("GET",), ("GET", "POST")
+# Of paths that are not versioned.
+BARE_PREFIXES = ("", "/prometheus")
+GET, POST, GET_POST, POST_PUT = ("GET",), ("POST",), ("GET", "POST"), ("POST", "PUT")
+
+Route = tuple[tuple[str, ...], str, Handler]
 
 
 class Api:
@@ -50,6 +56,7 @@ class Api:
         options: ApiOptions | None = None,
         *,
         ledger: Ledger,
+        deleting: Deleting,
         replicas: ReplicaDefaults | None = None,
         limits_of: LimitsSource = lambda tenant: NO_LIMITS,
         program: Program | None = None,
@@ -81,8 +88,9 @@ class Api:
         self.rules = RuleHandlers()
         self.notifications = NotificationHandlers()
         self.search = SearchHandlers()
+        self.deletions = DeletionHandlers(deleting)
 
-    def routes(self) -> list[tuple[tuple[str, ...], str, Handler]]:
+    def routes(self) -> list[Route]:
         """Methods, path below a prefix, and handler of every endpoint.
 
         Label values and metadata are also posted to: Grafana does so first.
@@ -106,10 +114,13 @@ class Api:
             (GET, "status/runtimeinfo", self.program.runtime_info),
             (GET, "status/walreplay", self.program.wal_replay),
             (GET, "stores", self.stores.stores),
+            (GET, "status/deletions", self.deletions.receipts),
+            (POST_PUT, "admin/tsdb/delete_series", self.deletions.delete_series),
+            (POST_PUT, "admin/tsdb/clean_tombstones", self.deletions.clean_tombstones),
             *self.absent_routes(),
         ]
 
-    def absent_routes(self) -> list[tuple[tuple[str, ...], str, Handler]]:
+    def absent_routes(self) -> list[Route]:
         """The endpoints about what a receiver does not have."""
         return [
             (GET, "targets", self.targets.targets),
@@ -127,11 +138,18 @@ class Api:
             (GET_POST, "search/label_values", self.search.refuse),
         ]
 
+    def bare_routes(self) -> list[Route]:
+        """The same of endpoints whose paths have no version: those that Mimir has."""
+        return [
+            (POST, "compactor/delete_tenant", self.deletions.delete_tenant),
+            (GET, "compactor/delete_tenant_status", self.deletions.tenant_status),
+        ]
+
 
 def add_routes(app: web.Application, api: Api) -> None:
     """Serve the API from `app`; its threads end when the app is cleaned up."""
-    for prefix in PREFIXES:
-        for methods, path, handler in api.routes():
+    for prefixes, routes in ((PREFIXES, api.routes()), (BARE_PREFIXES, api.bare_routes())):
+        for prefix, (methods, path, handler) in product(prefixes, routes):
             endpoint = api.server.endpoint(path, handler)
             if "GET" in methods:
                 api.quick_answers.add(prefix, path, handler)

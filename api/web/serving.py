@@ -100,11 +100,13 @@ class Server:
             body, part, is_last = await self.pool.run(work, outcome.kind)
             if not is_last:
                 return await self._stream(request, body, part)
+        if outcome.is_empty:
+            return web.Response(status=204, headers=self._headers(request))
         return self._whole(request, body, part)
 
     async def _read_params(self, request: web.Request) -> Params:
         query, fields_max = request.rel_url.raw_query_string, self.options.form_fields_max
-        if request.method != "POST":
+        if request.method not in ("POST", "PUT"):
             return Params.parse(query, fields_max=fields_max)
         kind, form, parts = request.content_type, b"", []
         if kind == FORM_TYPE:

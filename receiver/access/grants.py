@@ -11,7 +11,7 @@ the request names. A user that the file does not have may do nothing.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from receiver.settings.reloading import Reading
 from storage.errors import TenantError
 from storage.tenants.tenant import parse_tenant
 
-READ, WRITE, METRICS = "read", "write", "metrics"
-RIGHTS = (READ, WRITE, METRICS)
+READ, WRITE, METRICS, ADMIN = "read", "write", "metrics", "admin"
+RIGHTS = (READ, WRITE, METRICS, ADMIN)
 ANY = "*"
 TOKENS_MAX = 100_000
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -30,11 +30,12 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What someone may do. tenant: the one of all requests; else tenants: those that a request may
-    name, None for every one."""
+    name, None for every one. name: of the user or token, for the log."""
 
     rights: frozenset[str] = frozenset()
     tenant: str | None = None
     tenants: frozenset[str] | None = frozenset()
+    name: str = field(default="", compare=False)
 
     def allows(self, tenant: str) -> bool:
         if self.tenant is not None:
@@ -72,7 +73,7 @@ def parse_grants(document: object) -> Grants:
     """Raises ValueError or TenantError."""
     sections = a_map("the file", document, ("users", "tokens"))
     users = {
-        str(name): parse_grant(f"users.{name}", given)
+        str(name): replace(parse_grant(f"users.{name}", given), name=str(name))
         for name, given in a_map("users", sections.get("users")).items()
     }
     tokens: dict[bytes, Grant] = {}
@@ -87,7 +88,8 @@ def parse_grants(document: object) -> Grants:
             raise ValueError(f"{place}.sha256: allowed are 64 hexadecimal digits in lower case")
         if bytes.fromhex(digest) in tokens:
             raise ValueError(f"{place}.sha256: another token has the same")
-        tokens[bytes.fromhex(digest)] = parse_grant(place, given, "sha256")
+        grant = parse_grant(place, given, "sha256")
+        tokens[bytes.fromhex(digest)] = replace(grant, name=str(name))
     return Grants(users, tokens)
 
 

@@ -17,6 +17,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -109,11 +110,11 @@ class Guard:
             grant = await self._grant(request)
             if need is not Need.LOGIN and need.value not in grant.rights:
                 raise Refused(403, f"no right to {need.value}")
-            if need in (Need.READ, Need.WRITE):
+            if need in (Need.READ, Need.WRITE, Need.ADMIN):
                 request = self._with_tenant(request, grant)
         except Refused as refused:
             answer = self._answer(refused)
-            if need is Need.READ:
+            if need in (Need.READ, Need.ADMIN):
                 answer.headers.update(self._cors(request.headers.get("Origin")))
             return answer
         GRANT.set(grant)  # of this request: aiohttp runs each connection in a task of its own
@@ -162,7 +163,7 @@ class Guard:
             raise Refused(503, str(error)) from error
         if not colon or not right:
             return None
-        return EVERYTHING if grants is None else grants.users.get(name, NOTHING)
+        return replace(EVERYTHING, name=name) if grants is None else grants.users.get(name, NOTHING)
 
     def _with_tenant(self, request: web.Request, grant: Grant) -> web.Request:
         """The request with the tenants that count. Raises Refused."""
@@ -207,7 +208,7 @@ def grant_of(certificate: dict[str, object], field: str) -> Grant:
     if len(names) != 1:
         raise Refused(403, f"the certificate has {len(names)} fields {field}, not one")
     try:
-        return Grant(frozenset((READ, WRITE)), parse_tenant(names[0]))
+        return Grant(frozenset((READ, WRITE)), parse_tenant(names[0]), name=names[0])
     except TenantError as error:
         raise Refused(403, "the certificate names no valid tenant") from error
 

@@ -9,7 +9,7 @@ from enum import Enum
 
 from aiohttp import web
 
-from receiver.access.grants import METRICS, READ, WRITE
+from receiver.access.grants import ADMIN, METRICS, READ, WRITE
 
 # What all paths of an application begin with.
 ROUTE_PREFIX = web.AppKey("route_prefix", str)
@@ -21,6 +21,7 @@ class Need(Enum):
     READ = READ
     WRITE = WRITE
     METRICS = METRICS
+    ADMIN = ADMIN
     LOGIN = "login"
     NOTHING = "nothing"
 
@@ -49,6 +50,7 @@ RULES: dict[str, Need] = {
     "/api/v1/status/buildinfo": Need.READ,
     "/api/v1/status/replicas": Need.READ,
     "/api/v1/status/rejected": Need.READ,
+    "/api/v1/status/deletions": Need.READ,
     "/api/v1/user_limits": Need.READ,
     "/api/v1/format_query": Need.READ,
     "/api/v1/parse_query": Need.READ,
@@ -72,6 +74,10 @@ RULES: dict[str, Need] = {
     # Of the program, not of a tenant's data: for those who watch it.
     "/api/v1/status/config": Need.METRICS,
     "/api/v1/status/flags": Need.METRICS,
+    "/api/v1/admin/tsdb/delete_series": Need.ADMIN,
+    "/api/v1/admin/tsdb/clean_tombstones": Need.ADMIN,
+    "/compactor/delete_tenant": Need.ADMIN,
+    "/compactor/delete_tenant_status": Need.ADMIN,
 }
 
 

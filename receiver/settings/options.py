@@ -119,6 +119,12 @@ class WebOptions:
         "Web configuration file of Prometheus with TLS and users, read again when it changes.",
     )
 
+    admin_api: bool = setting(
+        "enable-admin-api",
+        "flag",
+        False,
+        "Whether series and tenants can be deleted over HTTP.",
+    )
     listen_address: str = setting(
         "listen-address",
         "text",

@@ -100,6 +100,11 @@ class Head:
         return self._pool.sample_count
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing here that a seal would keep."""
+        return not (self.sample_count or len(self.exemplars))
+
+    @property
     def fullness(self) -> float:
         """The used share of samples, chunks or buckets, whichever is largest. At 1 the head takes
         no more."""

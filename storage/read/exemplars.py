@@ -4,14 +4,16 @@ Invariant: every row has an exemplar; rows are distinct label sets.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from storage.deletion.masks import NO_MASK, Mask
 from storage.errors import LimitExceeded
 from storage.head.exemplars import ExemplarPool
 from storage.kernels.arrays import Float64s, Int64s
 from storage.labels.frames import LabelFrame
+from storage.samples.cuts import Cuts
 from storage.samples.exemplars import ExemplarLabels
 from storage.segments.exemplars import ExemplarReader, StoredExemplars
 from storage.segments.segment import SegmentMeta
@@ -30,11 +32,13 @@ class ExemplarSelection:
 
 @dataclass(frozen=True, slots=True)
 class ExemplarSources:
-    """Where a shard has exemplars. segments: those that may have some."""
+    """Where a shard has exemplars. segments: those that may have some; mask: what is hidden of
+    them, whose rows are the series that are asked for."""
 
     reader: ExemplarReader
     segments: Sequence[SegmentMeta]
     pools: Sequence[ExemplarPool]
+    mask: Mask = NO_MASK
 
     def select(
         self, refs: Int64s, ids: Int64s, span: tuple[int, int], spend: Callable[[int], None]
@@ -42,11 +46,23 @@ class ExemplarSources:
         """The exemplars of some series, known by refs as well as by ids, with times in span, both
         inclusive; their series are positions in refs. Repeated ones are returned repeatedly."""
         order = np.argsort(ids, kind="stable")
-        found = [
-            StoredExemplars(order[part.series], part.timestamps, part.values, part.labels)
-            for part in self.reader.select(self.segments, ids[order], span, spend)
-        ]
+        found = []
+        for run, cuts in self.mask.runs(self.segments):
+            for part in self.reader.select(run, ids[order], span, spend):
+                placed = replace(part, series=order[part.series])
+                found.append(placed if cuts is None else uncut(placed, cuts))
         return found + [pool_exemplars(pool, refs, span, spend) for pool in self.pools]
+
+
+def uncut(found: StoredExemplars, cuts: Cuts) -> StoredExemplars:
+    """The exemplars that no cut covers."""
+    kept = np.flatnonzero(~cuts.hit(found.series, found.timestamps))
+    return StoredExemplars(
+        found.series[kept],
+        found.timestamps[kept],
+        found.values[kept],
+        [found.labels[place] for place in kept.tolist()],
+    )
 
 
 class ExemplarBudget:

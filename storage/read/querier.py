@@ -16,6 +16,7 @@ import numpy as np
 
 from storage.catalog.metadata import Description, gauge_rows
 from storage.dedup.algorithm import Algorithm, reach_ms
+from storage.deletion.masks import Mask, mask_of
 from storage.errors import LimitExceeded
 from storage.head.head import HeadSnapshot
 from storage.kernels.arrays import Bools, Int64s
@@ -23,6 +24,7 @@ from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
+from storage.read.existence import sealed_series
 from storage.read.replicas.matched import Replicas
 from storage.read.replicas.report import (
     REPORT_LIMITS,
@@ -31,7 +33,8 @@ from storage.read.replicas.report import (
     replica_report,
 )
 from storage.read.selection import DedupRule, DedupSelection, SampleBudget, StoredSelection
-from storage.samples.merge import take_rows
+from storage.samples.cuts import without
+from storage.samples.merge import merge_all, take_rows
 from storage.samples.samples import Samples, empty_samples
 from storage.segments.segment import SegmentMeta, overlapping
 from storage.series.index import TenantIndex
@@ -155,7 +158,8 @@ class StorageQuerier:
         view = self._shard.view()
         refs, labels = self._match_any(matcher_sets)
         pools = [head.exemplars for head in view.heads]
-        sources = ExemplarSources(self._shard.files.exemplars, view.segments, pools)
+        mask = self._mask(view, labels, view.segments, (start_ms, end_ms))
+        sources = ExemplarSources(self._shard.files.exemplars, view.segments, pools, mask)
         budget = ExemplarBudget(self._options.select_exemplars_max)
         ids = self._shard.table.ids[refs]
         found = sources.select(refs, ids, (start_ms, end_ms), budget.spend)
@@ -169,11 +173,12 @@ class StorageQuerier:
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> LabelFrame:
         """The selected series with a sample in [start_ms, end_ms], each once. In a segment that
-        reaches over an end of the range a series counts if its first and last sample do."""
+        reaches over an end of the range a series counts if its first and last sample do; one with
+        deletions is looked at more closely (storage/read/existence.py)."""
         view = self._shard.view()
         refs, labels = self._match_any(matcher_sets)
         if not self._are_all_new(view, refs, (start_ms, end_ms)):
-            has = self._has_samples(view, refs, start_ms, end_ms)
+            has = self._has_samples(view, refs, labels, (start_ms, end_ms))
             if not has.all():
                 labels = labels.take(np.flatnonzero(has))
         return self._numbered(labels)[0] if self._has_replicas(labels) else labels
@@ -226,22 +231,36 @@ class StorageQuerier:
         """The samples of the series of the snapshots in a span; there is at least one snapshot."""
         heads = tuple(snapshot.between(*span) for snapshot in snapshots)
         segments = overlapping(view.segments, *span)
-        sealed = self._read_segments(segments, snapshots[0].pool.refs, *span)
+        mask = self._mask(view, labels, segments, span)
+        sealed = self._read_segments(segments, snapshots[0].pool.refs, span, mask)
         return StoredSelection(labels, sealed, heads)
 
+    def _mask(
+        self,
+        view: ShardView,
+        labels: LabelFrame,
+        segments: Sequence[SegmentMeta],
+        span: tuple[int, int],
+    ) -> Mask:
+        """What deletions hide of these series."""
+        return mask_of(view.deletions, self._tenant, labels, segments, span)
+
     def _read_segments(
-        self, segments: Sequence[SegmentMeta], refs: Int64s, start_ms: int, end_ms: int
+        self, segments: Sequence[SegmentMeta], refs: Int64s, span: tuple[int, int], mask: Mask
     ) -> Samples:
         if not segments or not len(refs):
             return empty_samples(len(refs))
         ids = self._shard.table.ids[refs]
         order = np.argsort(ids, kind="stable")
+        in_order = bool((order[1:] > order[:-1]).all())
         budget = SampleBudget(self._options.select_samples_max)
-        span = (start_ms, end_ms)
-        found = self._shard.files.samples.select(segments, ids[order], span, budget.spend)
-        if (order[1:] > order[:-1]).all():
-            return found
-        return take_rows(found, np.argsort(order, kind="stable"))
+        sources = []
+        for run, cuts in mask.runs(segments):
+            found = self._shard.files.samples.select(run, ids[order], span, budget.spend)
+            if not in_order:
+                found = take_rows(found, np.argsort(order, kind="stable"))
+            sources.append(found if cuts is None else without(found, cuts))
+        return sources[0] if len(sources) == 1 else merge_all(sources, len(refs))
 
     def _are_all_new(self, view: ShardView, refs: Int64s, span: tuple[int, int]) -> bool:
         """Whether the newest sample of each series is in the span, which most label queries want to
@@ -249,15 +268,18 @@ class StorageQuerier:
         with self._shard.lock:
             return view.heads[-1].newest_within(refs, span)
 
-    def _has_samples(self, view: ShardView, refs: Int64s, start_ms: int, end_ms: int) -> Bools:
-        snapshots = self._snapshots(view, refs)
+    def _has_samples(
+        self, view: ShardView, refs: Int64s, labels: LabelFrame, span: tuple[int, int]
+    ) -> Bools:
         has = np.zeros(len(refs), np.bool_)
-        for snapshot in snapshots:
-            has |= snapshot.between(start_ms, end_ms).counts() > 0
-        segments = overlapping(view.segments, start_ms, end_ms)
+        for snapshot in self._snapshots(view, refs):
+            has |= snapshot.between(*span).counts() > 0
+        segments = overlapping(view.segments, *span)
         if segments and not has.all():
-            found = self._shard.files.series.in_range(segments, start_ms, end_ms)
-            has |= np.isin(self._shard.table.ids[refs], found)
+            ids = self._shard.table.ids[refs]
+            # Also what is deleted out of the span: a series may have nothing left at all.
+            mask = self._mask(view, labels, segments, (int(INT64.min), int(INT64.max)))
+            has |= sealed_series(self._shard.files, mask.runs(segments), ids, span)
         return has
 
 

@@ -204,3 +204,35 @@ def split_runs(
         value_offsets[label + 1] = to + value_length
         at += value_length
         label += 1
+
+
+@kernel
+def join_runs(
+    ends: Int64s,
+    name_offsets: Int64s,
+    names: Bytes,
+    value_offsets: Int64s,
+    values: Bytes,
+    offsets: Int64s,
+    data: Bytes,
+) -> None:
+    """Runs of the labels ends[k]:ends[k+1] each, out of two columns of texts: what split_runs()
+    takes apart."""
+    at = 0
+    offsets[0] = 0
+    for k in range(len(ends) - 1):
+        for label in range(ends[k], ends[k + 1]):
+            name_length = name_offsets[label + 1] - name_offsets[label]
+            value_length = value_offsets[label + 1] - value_offsets[label]
+            data[at] = name_length & 255
+            data[at + 1] = name_length >> 8
+            data[at + 2] = value_length & 255
+            data[at + 3] = value_length >> 8
+            at += HEADER_BYTES
+            for i in range(name_length):
+                data[at + i] = names[name_offsets[label] + i]
+            at += name_length
+            for i in range(value_length):
+                data[at + i] = values[value_offsets[label] + i]
+            at += value_length
+        offsets[k + 1] = at

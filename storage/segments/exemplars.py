@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from storage.errors import FormatError, StorageError
 from storage.files import EXEMPLARS_FILE
-from storage.kernels.arrays import Float64s, Int64s
-from storage.samples.exemplar_kernels import measure_runs, split_runs
-from storage.samples.exemplars import ExemplarLabels, Exemplars
+from storage.kernels.arrays import Bytes, Float64s, Int64s
+from storage.samples.exemplar_kernels import HEADER_BYTES, join_runs, measure_runs, split_runs
+from storage.samples.exemplars import ExemplarLabels, Exemplars, no_exemplars
 from storage.segments.segment import SegmentMeta
 
 GROUP_ROWS = 16_384
@@ -93,6 +93,37 @@ def label_maps(exemplars: Exemplars) -> pa.Array:
     )
     maps = pa.MapArray.from_arrays(pa.array(ends.astype(np.int32)), names, values)
     return maps.cast(SCHEMA.field("labels").type)
+
+
+def read_exemplars_of(path: Path, segment: SegmentMeta) -> Exemplars:
+    """All exemplars of a segment, whose series are ids, as they can be written again; hashes of
+    their labels are not known. Raises FormatError."""
+    if not segment.exemplars:
+        return no_exemplars()
+    try:
+        table = pq.read_table(path, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise FormatError(f"cannot read {path}: {error}") from error
+    maps = table.combine_chunks()["labels"].chunk(0)
+    ends = maps.offsets.to_numpy().astype(np.int64)
+    texts = [text_column(column) for column in (maps.keys, maps.items)]
+    offsets = np.empty(len(table) + 1, np.int64)
+    labels = len(texts[0][0]) - 1
+    data = np.empty(HEADER_BYTES * labels + sum(len(part) for _, part in texts), np.uint8)
+    join_runs(ends, *texts[0], *texts[1], offsets, data)
+    columns = (table[name].to_numpy() for name in ("series_id", "ts", "value"))
+    ids, times, values = map(np.array, columns)
+    return Exemplars(ids, times, values, np.zeros(len(table), np.uint64), offsets, data)
+
+
+def text_column(texts: pa.Array) -> tuple[Int64s, Bytes]:
+    """Texts as offsets and bytes, from their beginning."""
+    column = texts.cast(pa.large_string())
+    _, bounds, data = column.buffers()
+    bounds = np.frombuffer(bounds, np.int64)[column.offset : column.offset + len(column) + 1]
+    size = int(bounds[-1])
+    used = np.frombuffer(data, np.uint8)[:size] if size else np.zeros(0, np.uint8)
+    return bounds.copy(), used.copy()
 
 
 class ExemplarReader:

@@ -43,6 +43,13 @@ RANGE_SQL = """
     WHERE max_ts >= ? AND min_ts <= ?
     ORDER BY series_id
 """
+ENDS_SQL = """
+    SELECT series_id, min_ts, max_ts
+    FROM read_parquet([{files}])
+    SEMI JOIN wanted USING (series_id)
+    WHERE max_ts >= ? AND min_ts <= ?
+    ORDER BY series_id
+"""
 
 
 class SeriesReader:
@@ -83,6 +90,20 @@ class SeriesReader:
         sql = RANGE_SQL.format(files=self._files(meeting))
         ids: Int64s = self._query(sql, start_ms, end_ms)["series_id"].to_numpy()
         return ids
+
+    def ends(
+        self, segments: Sequence[SegmentMeta], ids: Int64s, span: tuple[int, int]
+    ) -> tuple[Int64s, Int64s, Int64s]:
+        """Of each segment that has one of the series and may have samples of it in span: its id,
+        and the times of its first and last sample there."""
+        none = np.zeros(0, np.int64)
+        meeting = overlapping(segments, *span)
+        if not meeting or not len(ids):
+            return none, none, none
+        wanted = pa.table({"series_id": ids})
+        found = self._query(ENDS_SQL.format(files=self._files(meeting)), *span, wanted=wanted)
+        series_ids, firsts, lasts = (np.array(column.to_numpy()) for column in found.columns)
+        return series_ids, firsts, lasts
 
     def _describe(self, summary: pa.Table, segment: SegmentMeta) -> pa.Table:
         wanted = summary.select(["series_id"])

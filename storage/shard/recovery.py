@@ -26,6 +26,7 @@ from storage.kernels.arrays import NO_SERIES, Int64s
 from storage.log.record import Record
 from storage.log.rules import split_left_out
 from storage.shard.ingest import begin_log_file, replay, take_elections, take_rules
+from storage.shard.newest import forget_newest
 from storage.shard.sealing import Sealer, restore_series
 from storage.shard.shard import Shard
 from storage.tenants.rules import decode_rules
@@ -55,6 +56,8 @@ def recover_shard(
     numbers = {name: tenant.number for name, tenant in tenants.items()}
     for stored in shard.files.series.read(shard.files.segments):
         restore_series(shard.table, stored, numbers)
+    for deletion in shard.deletions:
+        forget_newest(shard, deletion)
     position = shard.files.log_position
     progress = Progress(shard)
     sealed = False

@@ -6,6 +6,8 @@ later, when no query that still saw it can be running.
 
 import logging
 import shutil
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from storage.catalog.catalog import Catalog
@@ -20,12 +22,13 @@ GRACE_MS = 600_000
 
 
 class Retention:
-    """Drops expired segments of all shards; called from one thread."""
+    """Drops expired segments of all shards. run() is called from one thread."""
 
     def __init__(self, options: StorageOptions, catalog: Catalog) -> None:
         self._retention_ms = options.retention_ms
         self._path = Path(options.path)
         self._catalog = catalog
+        self._lock = threading.Lock()  # guards _doomed
         self._doomed: list[tuple[int, Path]] = []
 
     def run(self, shard: Shard, now_ms: int) -> int:
@@ -34,23 +37,28 @@ class Retention:
         if self._retention_ms == 0:
             return 0
         oldest = now_ms - self._retention_ms
-        expired = [s for s in shard.view().segments if s.max_ms < oldest]
-        if not expired:
-            return 0
-        ulids = {segment.ulid for segment in expired}
-        self._catalog.drop_segments(sorted(ulids))
-        shard.drop_segments(ulids)
-        self._doomed += [
-            (now_ms + GRACE_MS, segments_directory(self._path, shard.number) / segment.ulid)
-            for segment in expired
-        ]
+        with shard.changes:
+            expired = {s.ulid for s in shard.view().segments if s.max_ms < oldest}
+            if not expired:
+                return 0
+            self._catalog.drop_segments(sorted(expired))
+            shard.drop_segments(expired)
+        self.doom(shard.number, expired, now_ms)
         logger.info("retention dropped shard=%d segments=%d", shard.number, len(expired))
         return len(expired)
+
+    def doom(self, shard: int, ulids: Iterable[str], now_ms: int) -> None:
+        """Delete the files of segments that no new query sees, once no old one can see them. From
+        any thread."""
+        directory = segments_directory(self._path, shard)
+        with self._lock:
+            self._doomed += [(now_ms + GRACE_MS, directory / ulid) for ulid in ulids]
 
     def _delete_doomed(self, now_ms: int) -> None:
         """Files that a stop of the server leaves behind are removed as unknown at the next
         start."""
-        due = [directory for at, directory in self._doomed if at <= now_ms]
-        self._doomed = [entry for entry in self._doomed if entry[0] > now_ms]
+        with self._lock:
+            due = [directory for at, directory in self._doomed if at <= now_ms]
+            self._doomed = [entry for entry in self._doomed if entry[0] > now_ms]
         for directory in due:
             shutil.rmtree(directory, ignore_errors=True)

@@ -10,6 +10,8 @@ Invariants:
 * `lock` guards heads, segments and indexes. Kernels that change or snapshot a head run under it,
   nothing that waits does.
 * Every synced sample is in a registered segment, or in the log from the catalog's position on.
+* `changes` is held by whoever drops or replaces segments or deletes from them, from before the
+  transaction of the catalog until the view shows it, so that the two never differ for others.
 """
 
 import threading
@@ -17,6 +19,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from storage.catalog.deletions import Deletion
 from storage.catalog.metadata import MetadataTable
 from storage.head.head import GROUP_LIMITS, GroupLimits, Head
 from storage.log.rules import RuleLog
@@ -39,7 +42,8 @@ SEAL_FULLNESS = 0.5
 @dataclass(frozen=True, slots=True)
 class ShardFiles:
     """What a shard has on disk. segments: those of the catalog at start, by rank;
-    log_position: the first log file whose records are not all in segments."""
+    log_position: the first log file whose records are not all in segments; deletions: those that
+    are pending."""
 
     wal: Wal
     samples: SegmentReader
@@ -47,15 +51,17 @@ class ShardFiles:
     exemplars: ExemplarReader
     segments: Sequence[SegmentMeta]
     log_position: int
+    deletions: Sequence[Deletion] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ShardView:
     """What a query sees: segments by rank, and heads, the frozen one first. Of equal (series, time)
-    the first sample counts."""
+    the first sample counts. deletions: what it does not see of the segments."""
 
     segments: tuple[SegmentMeta, ...]
     heads: tuple[Head, ...]
+    deletions: tuple[Deletion, ...] = ()
 
 
 class Shard:
@@ -74,10 +80,12 @@ class Shard:
         self.files = files
         self.wal = files.wal
         self.lock = threading.Lock()
+        self.changes = threading.Lock()
         self.table = SeriesTable(options)
         self.metadata = MetadataTable(options)
         self.group = group
         self.segments = tuple(files.segments)
+        self.deletions = tuple(files.deletions)
         self.active = self._empty_head()
         self.frozen: Head | None = None
         self._indexes: dict[int, TenantIndex] = {}
@@ -91,7 +99,7 @@ class Shard:
     def view(self) -> ShardView:
         with self.lock:
             heads = (self.active,) if self.frozen is None else (self.frozen, self.active)
-            return ShardView(self.segments, heads)
+            return ShardView(self.segments, heads, self.deletions)
 
     def index(self, tenant: int) -> TenantIndex:
         with self.lock:
@@ -112,7 +120,7 @@ class Shard:
     def seal_is_due(self) -> bool:
         """Whether the active head is full or old enough, and no other one is being sealed."""
         head = self.active
-        if self.frozen is not None or not (head.sample_count or len(head.exemplars)):
+        if self.frozen is not None or head.is_empty:
             return False
         # Staggered, so that shards which were opened together do not all seal at once.
         age_max = self.options.head_age_ms * (1 + self.number / (2 * self.options.shards))
@@ -137,15 +145,32 @@ class Shard:
             self.frozen = None
             self.segments = by_rank((*self.segments, *sealed))
 
-    def replace_segments(self, gone: Collection[str], added: Sequence[SegmentMeta]) -> None:
-        """Let new queries see other segments in the place of these (by ULID)."""
+    def replace_segments(
+        self,
+        gone: Collection[str],
+        added: Sequence[SegmentMeta],
+        applied: Collection[int] = (),
+    ) -> None:
+        """Let new queries see other segments in the place of these (by ULID). applied: the
+        deletions, by number, that the others obey; what else is pending for these moves to them."""
+        successors = [segment.ulid for segment in added]
         with self.lock:
             kept = (s for s in self.segments if s.ulid not in gone)
             self.segments = by_rank((*kept, *added))
+            moved = [
+                each.moved(gone, () if each.number in applied else successors)
+                for each in self.deletions
+            ]
+            self.deletions = tuple(each for each in moved if each.pending)
 
     def drop_segments(self, gone: Collection[str]) -> None:
         """Let no new query see these segments (by ULID)."""
         self.replace_segments(gone, ())
+
+    def add_deletion(self, deletion: Deletion) -> None:
+        """Hide samples from new queries."""
+        with self.lock:
+            self.deletions = (*self.deletions, deletion)
 
     def _empty_head(self) -> Head:
         return Head(self.options, self.table, now_ms(), self.group)

@@ -17,7 +17,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -83,8 +83,11 @@ class Writer:
         self.shard = shard
         self._sealer = sealer
         self._limits = limits
-        self._wake = threading.Condition()  # guards _queue and _stopping
+        # Guards what others leave here for the thread: _queue, _tasks, _seals_asked, _stopping.
+        self._wake = threading.Condition()
         self._queue: list[PendingWrite] = []
+        self._tasks: list[tuple[Callable[[], None], Future[None]]] = []
+        self._seals_asked: list[Future[None]] = []
         self._stopping = False
         self._thread = threading.Thread(
             target=self._run, name=f"writer-{shard.number}", daemon=True
@@ -116,6 +119,27 @@ class Writer:
             self._queue.append(write)
             self._wake.notify()
 
+    def between_groups(self, task: Callable[[], None]) -> Future[None]:
+        """Have a short task done by the writer's thread while nothing is being written."""
+        done = Future[None]()
+        self._leave(lambda: self._tasks.append((task, done)), done)
+        return done
+
+    def seal(self) -> Future[None]:
+        """Seal what is in the head; done once everything visible before this call is in segments.
+        Fails with Overloaded if the shard stops before, or StorageError if it cannot be begun."""
+        done = Future[None]()
+        self._leave(lambda: self._seals_asked.append(done), done)
+        return done
+
+    def _leave(self, leave: Callable[[], None], done: Future[None]) -> None:
+        with self._wake:
+            if self._stopping:
+                done.set_exception(Overloaded("the server is stopping"))
+                return
+            leave()
+            self._wake.notify()
+
     def stop(self) -> None:
         """Write what waits, finish a seal under way, close the log. The head stays in the log."""
         with self._wake:
@@ -126,6 +150,8 @@ class Writer:
         self._syncs.shutdown()
         if self._sealing is not None:
             self._sealing.join()
+        for done in [done for _, done in self._tasks] + self._seals_asked:
+            done.set_exception(Overloaded("the server is stopping"))
         self.shard.wal.close()
 
     # The order of a write, from top to bottom.
@@ -139,13 +165,31 @@ class Writer:
                     return
                 group = self._take_group()
             self._write(group)
-            if self.shard.seal_is_due and not self._stopping:
+            self._run_tasks()
+            if self._stopping:
+                continue
+            if self._seals_asked and self.shard.frozen is None:
+                self._seal_as_asked()
+            elif self.shard.seal_is_due:
                 self._start_seal()
 
     def _has_work(self) -> bool:
         if self._flight is None and self._stopping:
             return True
-        return bool(self._queue) or self._is_synced()
+        can_seal = bool(self._seals_asked) and self.shard.frozen is None
+        return bool(self._queue or self._tasks) or can_seal or self._is_synced()
+
+    def _run_tasks(self) -> None:
+        with self._wake:
+            tasks, self._tasks = self._tasks, []
+        if tasks:
+            self._land()
+        for task, done in tasks:
+            try:
+                task()
+                done.set_result(None)
+            except Exception as error:
+                done.set_exception(error)
 
     def _is_synced(self) -> bool:
         """Whether what is in flight can land without waiting."""
@@ -256,7 +300,7 @@ class Writer:
         self.shard.wal.make_durable()
         self._sync_seconds += SYNC_WEIGHT * (time.perf_counter() - started - self._sync_seconds)
 
-    def _wake_up(self, _: Future[None]) -> None:
+    def _wake_up(self, _: Future[None] | None) -> None:
         with self._wake:
             self._wake.notify()
 
@@ -287,7 +331,19 @@ class Writer:
 
     # Sealing: it is begun between two groups, and goes on in a thread of its own.
 
-    def _start_seal(self) -> None:
+    def _seal_as_asked(self) -> None:
+        """Seal for all who wait for it, if there is anything to be sealed."""
+        self._land()
+        with self._wake:
+            asked, self._seals_asked = self._seals_asked, []
+        if self.shard.active.is_empty:
+            for done in asked:
+                done.set_result(None)
+        else:
+            self._start_seal(asked)
+
+    def _start_seal(self, asked: Sequence[Future[None]] = ()) -> None:
+        """asked: answered once the seal has ended."""
         self._land()  # its records come before the position, so it belongs to the frozen head
         shard = self.shard
         try:
@@ -296,15 +352,28 @@ class Writer:
             shard.rule_log.start_anew()
             shard.wal.forget()
             logger.error("seal not started shard=%d error=%r", shard.number, str(error))
+            for done in asked:
+                done.set_exception(error)
             return
         head = shard.freeze()
         self._sealing = threading.Thread(
-            target=self._seal, args=(head, position), name=f"seal-{shard.number}", daemon=True
-        )
+            target=self._seal_for, args=(asked, head, position), name=f"seal-{shard.number}",
+            daemon=True,
+        )  # fmt: skip
         self._sealing.start()
 
-    def _seal(self, head: Head, position: int) -> None:
-        """Seal until it works: the samples are safe in the log meanwhile."""
+    def _seal_for(self, asked: Sequence[Future[None]], head: Head, position: int) -> None:
+        """Seal, and let those go on who wait for it."""
+        is_sealed = self._seal(head, position)
+        for done in asked:
+            if is_sealed:
+                done.set_result(None)
+            else:
+                done.set_exception(Overloaded("the server is stopping"))
+        self._wake_up(None)
+
+    def _seal(self, head: Head, position: int) -> bool:
+        """Seal until it works, or the writer stops: the samples are safe in the log meanwhile."""
         shard = self.shard
         while True:
             try:
@@ -313,7 +382,8 @@ class Writer:
             except Exception:
                 logger.exception("seal failed, will be tried again shard=%d", shard.number)
                 if self._stopping:
-                    return
+                    return False
                 time.sleep(self._limits.seal_retry_seconds)
         shard.thaw(sealed)
         shard.wal.truncate(position)
+        return True

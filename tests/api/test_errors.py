@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.errors import STATUS_OF_KIND, BadData, Unavailable, classify, is_foreseen
+from api.errors import STATUS_OF_KIND, BadData, Disabled, Unavailable, classify, is_foreseen
 from api.promql import errors as promql
 from storage import errors as storage
 
@@ -14,6 +14,7 @@ PARSE = promql.ParseError("unexpected", 3, 4, b"up{")
     [
         (BadData("x"), "bad_data", 400, "x"),
         (Unavailable("x"), "unavailable", 503, "x"),
+        (Disabled("x"), "unavailable", 500, "x"),
         (PARSE, "bad_data", 400, 'invalid parameter "query": 1:4: parse error: unexpected'),
         (promql.BadQuery("x"), "bad_data", 400, 'invalid parameter "query": x'),
         (promql.ExecutionError("x"), "execution", 422, "x"),

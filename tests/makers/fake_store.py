@@ -8,6 +8,7 @@ import numpy as np
 from aiohttp import ClientSession, web
 from prometheus_client import CollectorRegistry
 
+from api.endpoints.deletions import Deleter, Deleting
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.promql.options import EngineOptions
@@ -104,6 +105,10 @@ class FakeStore:
         return self.tenant(tenant)
 
 
+def no_deleter() -> Deleter:
+    raise NotImplementedError
+
+
 class Running:
     """An API that serves `store`, and a client of it."""
 
@@ -147,6 +152,7 @@ def run_api(
             ApiMetrics(registry),
             options or ApiOptions(),
             ledger=store.ledger,
+            deleting=Deleting(no_deleter),
             replicas=REPLICAS,
             limits_of=limits_of,
             now_ms=lambda: NOW_MS,

@@ -29,7 +29,7 @@ from tests.makers.real_api import run_program
 AUTH = """
 users:
   alice: {tenants: [own], rights: [read, write]}
-  root: {tenants: "*", rights: [read, write, metrics]}
+  root: {tenants: "*", rights: [read, write, metrics, admin]}
 tokens:
 """
 TOKENS = {
@@ -37,10 +37,12 @@ TOKENS = {
     "writer": "{tenants: [own], rights: [write]",
     "bound": "{tenant: own, rights: [read, write]",
     "watcher": "{tenants: '*', rights: [metrics]",
+    "admin": "{tenants: [own], rights: [admin]",
 }
 HASH = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
 LOG_IN = "WWW-Authenticate"
-READ_WRITE, ALL = {Need.READ, Need.WRITE}, {Need.READ, Need.WRITE, Need.METRICS}
+READ_WRITE, ALL = {Need.READ, Need.WRITE}, {Need.READ, Need.WRITE, Need.METRICS, Need.ADMIN}
+OF_TENANTS = {*READ_WRITE, Need.ADMIN}
 
 
 def basic(user: str, password: str) -> dict[str, str]:
@@ -70,7 +72,7 @@ class Caller:
             return 401
         if need is not Need.LOGIN and need not in self.rights:
             return 403
-        if self.bound or self.own is None or need not in READ_WRITE:
+        if self.bound or self.own is None or need not in OF_TENANTS:
             return None
         names = (
             [self.own[0]] if tenant is None and len(self.own) == 1 else (tenant or "").split("|")
@@ -99,6 +101,7 @@ CALLERS = {
     "writer": Caller(bearer("secret-writer"), {Need.WRITE}, ("own",)),
     "bound": Caller(bearer("secret-bound"), READ_WRITE, bound=True),
     "watcher": Caller(bearer("secret-watcher"), {Need.METRICS}, None),
+    "admin": Caller(bearer("secret-admin"), {Need.ADMIN}, ("own",)),
 }  # fmt: skip
 TENANTS = (None, "own", "other", "nowhere", "own|other", "own|own", "", "a/b", "*")
 

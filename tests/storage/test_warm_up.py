@@ -13,7 +13,7 @@ from storage.labels.numbering import group_rows
 from storage.labels.pairs import scatter_columns
 from storage.labels.wire import read_labels
 from storage.read.replicas import health as replica_health
-from storage.samples import merge
+from storage.samples import cuts, exemplar_kernels, merge
 from storage.segments import runs as segment_kernels
 from storage.series import kernels as series_kernels
 from storage.series import replica_labels, symbol_labels, symbols
@@ -43,6 +43,10 @@ KERNELS = (
     scatter_columns,
     merge.merge_sorted,
     merge.count_between,
+    cuts.cut_samples,
+    cuts.hit_points,
+    cuts.judge_ranges,
+    exemplar_kernels.join_runs,
     dedup.count_chosen,
     dedup.copy_parts,
     dedup.gather,

@@ -25,7 +25,7 @@ def test_users_and_tokens(tmp_path: Path) -> None:
         f"""
 users:
   alice: {{tenants: [a, b], rights: [read]}}
-  admin: {{tenants: "*", rights: [read, write, metrics]}}
+  admin: {{tenants: "*", rights: [read, write, metrics, admin]}}
 tokens:
   agent: {{sha256: {DIGEST}, tenant: a, rights: [write]}}
 """,
@@ -34,7 +34,9 @@ tokens:
         "alice": Grant(frozenset({"read"}), tenants=frozenset({"a", "b"})),
         "admin": EVERYTHING,
     }
-    assert grants.of_token(b"secret token") == Grant(frozenset({"write"}), "a")
+    agent = grants.of_token(b"secret token")
+    assert agent == Grant(frozenset({"write"}), "a")
+    assert [grant.name for grant in (agent, *grants.users.values())] == ["agent", "alice", "admin"]
     assert grants.of_token(b"secret token ") is grants.of_token(b"") is None
 
 
@@ -61,7 +63,7 @@ def test_tenants_of_a_grant(grant: Grant, allowed: str) -> None:
         ("users: {a: {tenant: a, tenants: [a], rights: [read]}}", "one of tenant and tenants"),
         ("users: {a: {tenant: a}}", "users.a.rights: got None; allowed is a list of texts"),
         ("users: {a: {tenant: a, rights: []}}", r"users.a.rights: got \[\]"),
-        ("users: {a: {tenant: a, rights: [admin]}}", "got 'admin'; allowed are read, write, metri"),
+        ("users: {a: {tenant: a, rights: [owner]}}", "got 'owner'; allowed are read, write, metri"),
         ("users: {a: {tenant: a/b, rights: [read]}}", "invalid tenant 'a/b'"),
         ("users: {a: {tenant: 5, rights: [read]}}", r"users.a.tenant: got \[5\]"),
         ("users: {a: {tenants: a, rights: [read]}}", "users.a.tenants: got 'a'; allowed is a list"),

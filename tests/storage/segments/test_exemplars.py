@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +14,12 @@ from hypothesis import strategies as st
 from storage.errors import FormatError
 from storage.files import EXEMPLARS_FILE
 from storage.samples.exemplars import Exemplars, read_exemplars
-from storage.segments.exemplars import ExemplarReader, read_file, write_exemplars
+from storage.segments.exemplars import (
+    ExemplarReader,
+    read_exemplars_of,
+    read_file,
+    write_exemplars,
+)
 from storage.segments.segment import SegmentMeta
 from storage.segments.ulid import new_ulid
 from tests.twins.storage import exemplars as naive
@@ -98,3 +104,21 @@ def test_damaged_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(FormatError, match=r"e\.parquet"):
         read(path, [1], (0, 9))
+
+
+def test_all_of_a_file_can_be_written_again(tmp_path: Path) -> None:
+    first, second = tmp_path / "1.parquet", tmp_path / "2.parquet"
+    write_exemplars(made(ROWS), first, group_rows=2)
+    meta = SegmentMeta(
+        ulid=new_ulid(1), shard=0, min_ms=0, max_ms=0, samples=0, series=3, bytes=1, created_ms=0,
+        exemplars=len(ROWS),
+    )  # fmt: skip
+    exemplars = read_exemplars_of(first, meta)
+    assert naive.plain(exemplars) == naive.plain(made(ROWS))
+    write_exemplars(exemplars, second)
+    span = (-(2**63), 2**63 - 1)
+    assert read(second, [1, 2, 9], span) == read(first, [1, 2, 9], span)
+    assert len(read_exemplars_of(first, msgspec.structs.replace(meta, exemplars=0))) == 0
+    first.write_bytes(b"PAR1")
+    with pytest.raises(FormatError, match=str(first)):
+        read_exemplars_of(first, meta)
