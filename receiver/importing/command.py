@@ -19,13 +19,16 @@ HELP = "read samples of other programs into a data directory or a server"
 DESCRIPTION = """\
 Read samples of other programs into a data directory or a server.
 
-A source is a block of Prometheus or Thanos, or a directory of such blocks. What was done
-is remembered in the state file: a broken import goes on where it ended, and importing
-twice changes nothing. The exit code is 1 if anything could not be imported.
+A source is a block of Prometheus or Thanos, a directory of such blocks, or a file of
+OpenMetrics, of Prometheus' text format or of VictoriaMetrics' JSON lines, which may be
+compressed by gzip. What was done is remembered in the state file: a broken import goes
+on where it ended, and importing twice changes nothing. The exit code is 1 if anything
+could not be imported.
 """
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 DEFAULT_TENANT_HEADER = "X-Scope-OrgID"
 STATE_FILE = "import-state.json"
+OPENMETRICS, PROMETHEUS, JSON_LINES = FORMATS = ("openmetrics", "prometheus", "jsonl")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--header", metavar="NAME:VALUE", action="append", default=[],
         help="header for the server, such as Authorization; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=FORMATS,
+        help="format of files; by default it is told from their beginning and end",
     )  # fmt: skip
     for name in ("start", "end"):
         parser.add_argument(
@@ -120,8 +127,18 @@ def sources_of(options: argparse.Namespace, report: "Report") -> Sequence["Sourc
         if path.is_dir():
             sources.append(BlockSource(path, report, span))
         else:
-            raise SourceError(f"{path} is no directory of blocks")
+            sources.append(file_source(path, options.format, report, span))
     return sources
+
+
+def file_source(path: Path, form: str | None, report: "Report", span: "Span") -> "Source":
+    from receiver.importing.json_lines import JsonLinesSource
+    from receiver.importing.text.source import TextSource, form_of
+
+    form = form or form_of(path)
+    if form == JSON_LINES:
+        return JsonLinesSource(path, report, span)
+    return TextSource(path, report, span, openmetrics=form == OPENMETRICS)
 
 
 def target_of(options: argparse.Namespace, config: Config, report: "Report") -> "Target":
