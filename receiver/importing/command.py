@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=FORMATS,
         help="format of files; by default it is told from their beginning and end",
     )  # fmt: skip
+    parser.add_argument(
+        "--url", metavar="URL", help="Prometheus that is read by remote read, from --start on"
+    )
+    parser.add_argument(
+        "--match", metavar="SELECTOR", action="append", default=[],
+        help="series that are read from --url; may be repeated. Default: all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--url-header", metavar="NAME:VALUE", action="append", default=[],
+        help="header for --url; may be repeated",
+    )  # fmt: skip
     for name in ("start", "end"):
         parser.add_argument(
             f"--{name}", metavar="TIME", help=f"{name} of the times that are read, inclusive: RFC "
@@ -89,8 +101,10 @@ def run(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace, given: dict[str, object]) -> None:
     """Raise ValueError if the flags do not go together."""
-    if not options.sources:
-        raise ValueError("what is to be imported? name a SOURCE")
+    if not options.sources and not options.url:
+        raise ValueError("what is to be imported? name a SOURCE, or --url")
+    if options.url and options.start is None:
+        raise ValueError("from when on is --url to be read? name a time by --start")
     if options.to and "storage.path" in given:
         raise ValueError("--to and --storage.path exclude each other: where to import to?")
     if not options.to and not options.config and "storage.path" not in given:
@@ -121,6 +135,8 @@ def sources_of(options: argparse.Namespace, report: "Report") -> Sequence["Sourc
 
     span = span_of(options)
     sources: list[Source] = []
+    if options.url:
+        sources.append(remote_source(options, report, span))
     for path in map(Path, options.sources):
         if not path.exists():
             raise SourceError(f"{path} does not exist")
@@ -129,6 +145,24 @@ def sources_of(options: argparse.Namespace, report: "Report") -> Sequence["Sourc
         else:
             sources.append(file_source(path, options.format, report, span))
     return sources
+
+
+def remote_source(options: argparse.Namespace, report: "Report", span: "Span") -> "Source":
+    """Remote read of --url; without an end, up to now."""
+    from receiver.importing.parts import ALWAYS, Span
+    from receiver.importing.remote_read import RemoteReadSource
+    from receiver.selector import parse_selector
+
+    if span.end_ms == ALWAYS.end_ms:
+        span = Span(span.start_ms, int(time.time() * 1000))
+    texts = options.match or ['{__name__!=""}']
+    try:
+        matchers = [parse_selector(text) for text in texts]
+    except ValueError as error:
+        raise ValueError(f"--match: {error}") from None
+    headers = dict(parse_header(text) for text in options.url_header)
+    url = endpoint(options.url, "--url", "/api/v1/read")
+    return RemoteReadSource(url, matchers, span, report, headers=headers)
 
 
 def file_source(path: Path, form: str | None, report: "Report", span: "Span") -> "Source":
@@ -151,7 +185,7 @@ def target_of(options: argparse.Namespace, config: Config, report: "Report") -> 
     headers = dict(parse_header(text) for text in options.header)
     if options.tenant:
         headers[options.tenant_header] = options.tenant
-    return ServerTarget(write_url(options.to), headers, report)
+    return ServerTarget(endpoint(options.to, "--to", "/api/v1/write"), headers, report)
 
 
 def state_path(options: argparse.Namespace, config: Config) -> Path:
@@ -160,14 +194,16 @@ def state_path(options: argparse.Namespace, config: Config) -> Path:
     return Path(STATE_FILE) if options.to else Path(config.storage.path) / STATE_FILE
 
 
-def write_url(url: str) -> str:
-    """The address of remote write on a server that may be named without a path."""
+def endpoint(url: str, flag: str, path: str) -> str:
+    """An address on a server, which may be named without a path."""
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError(f"--to: got {url!r}; allowed is http://HOST:PORT, with or without a path")
-    return url if parts.path not in ("", "/") else f"{url.rstrip('/')}/api/v1/write"
+        raise ValueError(
+            f"{flag}: got {url!r}; allowed is http://HOST:PORT, with or without a path"
+        )
+    return url if parts.path not in ("", "/") else f"{url.rstrip('/')}{path}"
 
 
 def parse_header(text: str) -> tuple[str, str]:

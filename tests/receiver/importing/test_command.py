@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from receiver.cli import main, make_parser
-from receiver.importing.command import parse_header, parse_time, span_of, write_url
+from receiver.importing.command import endpoint, parse_header, parse_time, span_of
 from receiver.importing.parts import Span
 
 
@@ -20,6 +20,8 @@ from receiver.importing.parts import Span
         (["a", "--storage.path", "x", "--start", "tomorrow"], 2, "--start: got 'tomorrow'"),
         (["a", "--storage.path", "x", "--start", "2", "--end", "1"], 2, "is after --end"),
         (["a", "--storage.path", "x", "--storage.shards", "0"], 2, "storage.shards: got '0'"),
+        (["--url", "http://x", "--storage.path", "x"], 2, "name a time by --start"),
+        (["--url", "http://x", "--start", "1", "--match", "{", "--to", "http://x"], 2, "--match"),
         (["nothing-there", "--storage.path", "x"], 1, "nothing-there does not exist"),
         ([".", "--to", "localhost:9009"], 2, "--to: got 'localhost:9009'"),
         ([".", "--to", "http://x", "--header", "a"], 2, "--header: got 'a'"),
@@ -59,7 +61,7 @@ def test_times(text: str, time_ms: int) -> None:
 
 
 def test_addresses_and_headers() -> None:
-    assert write_url("http://h:1") == "http://h:1/api/v1/write"
-    assert write_url("https://h/") == "https://h/api/v1/write"
-    assert write_url("http://h/api/v1/push") == "http://h/api/v1/push"
+    assert endpoint("http://h:1", "--to", "/x") == "http://h:1/x"
+    assert endpoint("https://h/", "--to", "/x") == "https://h/x"
+    assert endpoint("http://h/api/v1/push", "--to", "/x") == "http://h/api/v1/push"
     assert parse_header("Authorization: Basic a:b") == ("Authorization", "Basic a:b")
