@@ -126,6 +126,14 @@ def find_series(
     return count
 
 
+@kernel_part
+def note(rows: Int64s, found: Int64s, column: Place, row: tuple[Place, Place, Place]) -> None:
+    """Put a row behind those that there are."""
+    at = found[column]
+    rows[at, 0], rows[at, 1], rows[at, 2] = row
+    found[column] = at + 1
+
+
 @kernel
 def scan_lines(
     buffer: Bytes,
@@ -145,12 +153,11 @@ def scan_lines(
     exemplars: Int64s,
     found: Int64s,
 ) -> None:
-    """Scan the whole lines buffer[:size] up to the first that is wrong.
+    """Scan the whole lines buffer[:size] up to the first that is wrong; columns have room for all.
 
-    starts, ends, lines: the text of each series, and the line it was first in, from 0 on.
-    series, timestamps, values: of each sample; left: bit 1 if its value, bit 2 if its time is left
-    to Python; tokens: int64[n, 4], where their texts are. comments: int64[n, 3], place and line of
-    what begins with #. All columns have room for as many as there are lines.
+    starts, ends, lines: the text of each series, and the line it was first in, from 0 on. left: of
+    each sample, bit 1 if its value, bit 2 if its time is left to Python; tokens: int64[n, 4], where
+    their texts are. comments: int64[n, 3], place and line of what begins with #.
     """
     base = buffer.ctypes.data
     found[:] = 0
@@ -170,15 +177,10 @@ def scan_lines(
             found[FAULT], found[FAULT_LINE] = AFTER_END, line
             return
         if load_byte(base, first) == HASH:
-            row = found[COMMENTS]
-            comments[row, 0], comments[row, 1], comments[row, 2] = first, end, line
-            found[COMMENTS] += 1
+            note(comments, found, COMMENTS, (first, end, line))
             found[IS_ENDED] = is_end(base, first, end)
             continue
         behind = skip_series(base, first, end)
-        if behind < 0:
-            found[FAULT], found[FAULT_LINE] = OPEN_LABELS, line
-            return
         n = found[SAMPLES]
         fault, rest = scan_sample(
             base, behind, end, in_seconds, n, timestamps, values, left, tokens
@@ -187,13 +189,14 @@ def scan_lines(
             found[FAULT], found[FAULT_LINE] = fault, line
             return
         if rest < end:
-            row = found[EXEMPLARS]
-            exemplars[row, 0], exemplars[row, 1], exemplars[row, 2] = n, rest, end
-            found[EXEMPLARS] += 1
+            note(exemplars, found, EXEMPLARS, (n, rest, end))
         # Most lines are of the series of the line before.
         length = behind - first
-        is_last = last >= 0 and ends[last] - starts[last] == length
-        if not is_last or not are_equal(base, starts[last], first, length):
+        if (
+            last < 0
+            or ends[last] - starts[last] != length
+            or not are_equal(base, starts[last], first, length)
+        ):
             last = find_series(base, first, behind, key, slots, starts, ends, found[SERIES])
             if last == found[SERIES]:
                 lines[last] = line
@@ -227,8 +230,10 @@ def scan_sample(
     left: Int8s,
     tokens: Int64s,
 ) -> tuple[int, Place]:
-    """Read value and time into place n of the columns; (fault, first place of an exemplar or end of
-    the line)."""
+    """Read value and time, behind the series, into place n of the columns; (fault, first place of
+    an exemplar or end of the line). place: -1 if the series does not end."""
+    if place < 0:
+        return OPEN_LABELS, end
     first = skip_blanks(base, place, end)
     stop = skip_token(base, first, end)
     if stop == first or first == place:

@@ -71,7 +71,7 @@ class Scanner:
             expected = line_texts.EXPECTED[found[FAULT]]
             fail(data, int(found[FAULT_LINE]), first_line, expected)
         samples = int(found[SAMPLES])
-        self._read_left(data, left[:samples], tokens, times, values, first_line)
+        self._read_left(data, left[:samples], (tokens, times, values), first_line)
         for first, end, _ in comments[: found[COMMENTS]].tolist():
             self.families.read(data[first:end].decode(errors="replace"))
         own = slice(int(found[SERIES]))
@@ -109,12 +109,11 @@ class Scanner:
         self,
         data: bytes,
         left: np.ndarray[tuple[int], np.dtype[np.int8]],
-        tokens: Int64s,
-        times: Int64s,
-        values: Float64s,
+        columns: tuple[Int64s, Int64s, Float64s],
         first_line: int,
     ) -> None:
         """Read the numbers that the kernel left to Python."""
+        tokens, times, values = columns
         for bit, column, expected in ((1, 0, "a number"), (2, 2, "a timestamp in seconds")):
             places = np.flatnonzero(left & bit)
             spans = tokens[places, column : column + 2].tolist()
