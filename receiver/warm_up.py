@@ -24,6 +24,7 @@ from receiver.wire.decoder import warm_decoder
 from receiver.write.handler import WriteHandler
 from storage import warm_up as storage_steps
 from storage.kernels.cache import LOST
+from storage.kernels.memory import forget_file_pages
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ async def run_warm_up(
             return
         metrics.kernels_warm.set(1)
         logger.info("kernels warm seconds=%.1f", time.monotonic() - started)
+        forget_file_pages()
 
     async def start() -> None:
         # Opening the database is what everybody waits for: nothing should slow it down.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient
 
 from receiver import warm_up
 from receiver.warm_up import compile_kernels, steps
+from tests.makers.real_api import run_program
 
 ROOT = Path(__file__).parents[2]
 # Tests that ask, write, seal and report as requests do: the scripts of the conformance set, the
@@ -55,3 +60,17 @@ def test_a_step_says_whether_all_was_kept(
     monkeypatch.setattr(warm_up, "LOST", lost)
     monkeypatch.setattr(warm_up, "steps", lambda: iter([lambda: None]))
     assert warm_up.run_step(0) is kept
+
+
+def test_a_warm_program_forgets_what_only_its_start_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = threading.Event()
+    monkeypatch.setattr(warm_up, "forget_file_pages", forgotten.set)
+
+    async def scenario(client: TestClient[Any, Any]) -> None:
+        assert await asyncio.to_thread(forgotten.wait, 120)
+        async with client.get("/metrics") as response:
+            assert "cupola_kernels_warm 1.0" in await response.text()
+
+    run_program({"storage.path": str(tmp_path), "storage.shards": "1"}, scenario)

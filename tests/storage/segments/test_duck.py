@@ -45,5 +45,26 @@ def test_cursor_per_thread(tmp_path: Path) -> None:
     duck.close()
 
 
+def test_it_is_started_once_and_when_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    connect = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda *a, **b: started.append(a) or connect(*a, **b))
+    unused = Duck(memory_bytes=64 << 20, threads=1, temporary=tmp_path)
+    unused.close()
+    assert started == []
+    duck = Duck(memory_bytes=64 << 20, threads=1, temporary=tmp_path)
+    threads = [threading.Thread(target=duck.cursor) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(started) == 1
+    duck.close()
+    with pytest.raises(duckdb.ConnectionException):
+        duck.cursor()
+
+
 def test_quoted() -> None:
     assert quoted(Path("/a'b/c")) == "'/a''b/c'"
