@@ -170,6 +170,8 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     sealed = sealed_samples(head, refs)
     ids = table.ids[refs]
     strictly_ascending(ids, sealed.offsets, sealed.timestamps)
+    cuts = Cuts.of([(10, 20)], [np.ones(len(ids), np.bool_)])
+    without(sealed, cuts)
     row_ids = np.repeat(ids, np.diff(sealed.offsets))
     found = Rows(row_ids, sealed.timestamps, sealed.values.view(np.uint64))
     runs = [cut_runs(found, ids, 0, (0, 100), lambda samples: None)]
@@ -177,8 +179,6 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
         column.flags.writeable = False  # as what Arrow reads is, where it need not be joined
     runs.append(cut_runs(found, ids, 0, (0, 100), lambda samples: None))
     merge(join_runs(runs), len(ids))
-    cuts = Cuts.of([(10, 20)], [np.ones(len(ids), np.bool_)])
-    without(sealed, cuts)
     rows = np.arange(len(ids))
     cuts.hit(rows, np.zeros(len(ids), np.int64))
     cuts.judge(rows, np.full(len(ids), 10), np.full(len(ids), 40), 0, 100)
