@@ -5,7 +5,6 @@ back from the segments, samples from the log. One process at a time may have a d
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 import threading
@@ -24,7 +23,13 @@ from storage.dedup.algorithm import Algorithm
 from storage.deletion.requests import DeletionRequests
 from storage.deletion.rewriting import DeletionTools
 from storage.errors import FormatError, LimitExceeded, StorageError
-from storage.files import catalog_file, make_directory, segments_directory, wal_directory
+from storage.files import (
+    catalog_file,
+    lock_directory,
+    make_directory,
+    segments_directory,
+    wal_directory,
+)
 from storage.head.head import Head
 from storage.log.file import Damage, warn_of_damage
 from storage.log.wal import Wal
@@ -32,6 +37,7 @@ from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
 from storage.read.querier import StorageQuerier
 from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
+from storage.segments.damage import Damages
 from storage.segments.duck import Duck
 from storage.segments.exemplars import ExemplarReader
 from storage.segments.reader import FooterCache, SegmentReader
@@ -39,6 +45,7 @@ from storage.segments.segment import SegmentMeta, clean_directory, missing_segme
 from storage.segments.series import SeriesReader
 from storage.segments.writer import SegmentWriter
 from storage.series.table import TENANT_BITS, SeriesTable
+from storage.shard.doomed import DoomedFiles
 from storage.shard.ingest import PendingWrite
 from storage.shard.recovery import recover_shard
 from storage.shard.retention import Retention
@@ -50,7 +57,6 @@ from storage.tenants.tenant import Tenant
 
 logger = logging.getLogger(__name__)
 
-LOCK_FILE = "lock"
 TEMPORARY_DIRECTORY = "tmp"
 UPKEEP_SECONDS = 10.0
 NO_REPLICAS = WatchedLabels(replica=(), cluster=())
@@ -90,6 +96,7 @@ class Database:
         self._catalog = catalog
         self._duck = duck
         self._footers = FooterCache()
+        self._damages = Damages(lambda _, groups: metrics.damaged_groups.inc(groups))
         self._metrics = metrics
         self._tenants: dict[str, Tenant] = {}
         self._tenants_lock = threading.Lock()
@@ -100,7 +107,8 @@ class Database:
         self._lock_descriptor = -1
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
-        self._retention = Retention(options, catalog)
+        self._doomed = DoomedFiles()
+        self._retention = Retention(options, catalog, self._doomed)
         self.deletions = DeletionRequests(
             DeletionTools(
                 catalog,
@@ -258,7 +266,7 @@ class Database:
             shard = self._open_shard(number)
             shard.metadata.load(self._catalog.metadata(number), now_ms())
             self._shards.append(shard)
-            recover_shard(shard, self._tenants, decode, self._seal)
+            recover_shard(shard, self._tenants, decode, self._seal, self._set_aside)
             self._writers.append(Writer(shard, self._seal, self._limits))
             self._writers[-1].start()
         self._upkeep.start()
@@ -288,14 +296,21 @@ class Database:
             wal=Wal.open(
                 wal_directory(self._path, number), first_file=position, on_damage=self._note_damage
             ),
-            samples=SegmentReader(directory, self._footers),
-            series=SeriesReader(self._duck, directory),
-            exemplars=ExemplarReader(directory),
+            samples=SegmentReader(directory, self._footers, damages=self._damages),
+            series=SeriesReader(self._duck, directory, damages=self._damages),
+            exemplars=ExemplarReader(directory, self._damages),
             segments=segments,
             log_position=position,
             deletions=self._catalog.deletions.pending(number),
         )
         return Shard(number, self._options, files, self._limits.group)
+
+    def _set_aside(self, segment: SegmentMeta, reason: str) -> None:
+        self._catalog.set_aside(segment.ulid, reason)
+        logger.error(
+            "set a segment aside, its samples are not read any more shard=%d ulid=%s samples=%d "
+            "reason=%r", segment.shard, segment.ulid, segment.samples, reason,
+        )  # fmt: skip
 
     def _note_damage(self, damage: Damage) -> None:
         self._metrics.log_damage.inc()
@@ -369,17 +384,6 @@ def settle(answer: asyncio.Future[Outcome], batch: Batch, result: Outcome | Stor
         answer.set_exception(result)
     else:
         answer.set_result(result)
-
-
-def lock_directory(path: Path) -> int:
-    """Take the data directory for this process; the lock goes with the descriptor."""
-    descriptor = os.open(path / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise FormatError(f"{path} is in use by another process (storage.path)") from None
-    return descriptor
 
 
 @contextmanager

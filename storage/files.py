@@ -12,10 +12,14 @@
 A file is durable once it was synced and the directory that names it was synced too.
 """
 
+import fcntl
 import os
 import re
 from pathlib import Path
 
+from storage.errors import FormatError
+
+LOCK_FILE = "lock"
 CATALOG_FILE = "catalog.sqlite"
 SHARDS_DIRECTORY = "shards"
 WAL_DIRECTORY = "wal"
@@ -84,3 +88,14 @@ def make_directory(path: Path) -> None:
     for directory in reversed(missing):
         directory.mkdir(exist_ok=True)
         sync_directory(directory.parent)
+
+
+def lock_directory(path: Path) -> int:
+    """Take the data directory for this process; the lock goes with the descriptor."""
+    descriptor = os.open(path / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise FormatError(f"{path} is in use by another process (storage.path)") from None
+    return descriptor

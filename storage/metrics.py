@@ -51,6 +51,11 @@ class StorageMetrics:
         self.segments_dropped = Counter(
             "cupola_segments_dropped_total", "Segments dropped by retention.", registry=registry
         )
+        self.damaged_groups = Counter(
+            "cupola_segment_damage_total",
+            "Row groups, or whole files, of segments that were found damaged and are passed over.",
+            registry=registry,
+        )
         self.log_damage = Counter(
             "cupola_wal_damage_total", "Damaged places found in log files.", registry=registry
         )

@@ -6,7 +6,7 @@ A segment without exemplars has no such file. What two segments both have is her
 made one where exemplars are selected.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from storage.files import EXEMPLARS_FILE
 from storage.kernels.arrays import Bytes, Float64s, Int64s
 from storage.samples.exemplar_kernels import HEADER_BYTES, join_runs, measure_runs, split_runs
 from storage.samples.exemplars import ExemplarLabels, Exemplars, no_exemplars
+from storage.segments.damage import Damages
 from storage.segments.segment import SegmentMeta
 
 GROUP_ROWS = 16_384
@@ -129,8 +130,9 @@ def text_column(texts: pa.Array) -> tuple[Int64s, Bytes]:
 class ExemplarReader:
     """Reads the exemplars of one shard's segments. Thread-safe; holds no open files."""
 
-    def __init__(self, directory: Path) -> None:
-        """directory: the shard's segments directory."""
+    def __init__(self, directory: Path, damages: Damages | None = None) -> None:
+        """directory: the shard's segments directory; damages: what is passed over."""
+        self._damages = damages or Damages()
         self._directory = directory
 
     def select(
@@ -147,23 +149,44 @@ class ExemplarReader:
         for segment in segments:
             if segment.exemplars and len(ids):
                 path = self._directory / segment.ulid / EXEMPLARS_FILE
-                found += read_file(path, ids, span, spend)
+                found += read_file(path, ids, span, spend, self._damages)
         return found
 
 
 def read_file(
-    path: Path, ids: Int64s, span: tuple[int, int], spend: Callable[[int], None]
+    path: Path,
+    ids: Int64s,
+    span: tuple[int, int],
+    spend: Callable[[int], None],
+    damages: Damages,
 ) -> list[StoredExemplars]:
-    """The wanted exemplars of each row group. Raises FormatError."""
+    """The wanted exemplars of each row group. Raises FormatError if the file is not there."""
     found = []
+    for _, rows in sound_groups(path, damages, lambda group: may_have(group, ids, span)):
+        found.append(cut_group(rows, ids, span, spend))
+    return found
+
+
+def sound_groups(
+    path: Path, damages: Damages, wanted: Callable[[pq.RowGroupMetaData], bool]
+) -> Iterator[tuple[int, pa.Table]]:
+    """The wanted row groups by their numbers; damaged ones are passed over, which is logged."""
     try:
         with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                if may_have(file.metadata.row_group(group), ids, span):
-                    found.append(cut_group(file.read_row_group(group), ids, span, spend))
+            every = np.arange(file.num_row_groups)
+            for group in damages.sound(path, every).tolist():
+                if not wanted(file.metadata.row_group(group)):
+                    continue
+                try:
+                    rows = file.read_row_group(group)
+                except (OSError, pa.ArrowException) as error:
+                    damages.note(path, [group], str(error))
+                else:
+                    yield group, rows
     except (OSError, pa.ArrowException) as error:
-        raise FormatError(f"cannot read {path}: {error}") from error
-    return found
+        if isinstance(error, OSError) and error.errno is not None:
+            raise FormatError(f"cannot read {path}: {error}") from error
+        damages.note(path, None, str(error))
 
 
 def may_have(group: pq.RowGroupMetaData, ids: Int64s, span: tuple[int, int]) -> bool:

@@ -8,6 +8,7 @@ which DuckDB needs 6 ms to bind the file.
 Invariants:
 * Of equal (series, timestamp), the sample of the segment that is named first is given.
 * At most ReadLimits.groups row groups are decoded at a time, whatever is asked for.
+* A damaged row group costs its own samples: it is passed over, which is logged and counted.
 """
 
 import threading
@@ -15,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +30,7 @@ from storage.histograms.histograms import take
 from storage.kernels.arrays import Int64s, UInt64s
 from storage.samples.merge import is_plain, pick, ranges, stack
 from storage.samples.samples import Samples, empty_samples
+from storage.segments.damage import Damages
 from storage.segments.histograms import COLUMNS as HISTOGRAM_COLUMNS
 from storage.segments.histograms import buckets_of, rows_of
 from storage.segments.runs import copy_runs, find_runs, merge_runs
@@ -38,6 +41,7 @@ from storage.segments.segment import SegmentMeta, overlapping
 FOOTER_CACHE_BYTES = 16 << 20
 COLUMNS = ("series_id", "ts", "value")
 STARTS_COLUMNS = (*COLUMNS, "start_ts")
+Decoded = TypeVar("Decoded")
 LAYOUTS = (COLUMNS, STARTS_COLUMNS, HISTOGRAM_COLUMNS)
 
 
@@ -117,9 +121,14 @@ class SegmentReader:
     """
 
     def __init__(
-        self, directory: Path, footers: FooterCache, limits: ReadLimits = READ_LIMITS
+        self,
+        directory: Path,
+        footers: FooterCache,
+        limits: ReadLimits = READ_LIMITS,
+        damages: Damages | None = None,
     ) -> None:
-        """directory: the shard's segments directory."""
+        """directory: the shard's segments directory; damages: what is passed over."""
+        self._damages = damages or Damages()
         self._limits = limits
         self._directory = directory
         self._footers = footers
@@ -157,22 +166,28 @@ class SegmentReader:
         path = self._directory / segment.ulid / SAMPLES_FILE
         for file, groups, wanted in self._groups(path, ids, span, self._limits.groups):
             first, own_ids = wanted
-            yield cut_runs(read_groups(path, file, groups), own_ids, first, span, spend)
+            for rows in self._readable(path, file, groups, read_groups):
+                yield cut_runs(rows, own_ids, first, span, spend)
         if not segment.histograms:
             return
         path = self._directory / segment.ulid / HISTOGRAMS_FILE
         for file, groups, wanted in self._groups(path, ids, span, self._limits.histogram_groups):
-            first, own_ids = wanted
-            row_ids, histograms = read_histograms(path, file, groups)
-            yield cut_histograms(row_ids, histograms, (first, own_ids), span, spend)
+            for row_ids, histograms in self._readable(path, file, groups, read_histograms):
+                yield cut_histograms(row_ids, histograms, wanted, span, spend)
 
     def _groups(
         self, path: Path, ids: Int64s, span: tuple[int, int], at_once: int
     ) -> Iterator[tuple[pq.ParquetFile, Int64s, tuple[int, Int64s]]]:
         """The file and some of its row groups at a time: those that can have wanted rows, with
         the ids that they can have and the position of the first of these among all."""
-        footer = self._footers.get(path)
-        groups = wanted_groups(footer, ids, span)
+        try:
+            footer = self._footers.get(path)
+        except FormatError as error:
+            if not is_damage(error):
+                raise
+            self._damages.note(path, None, str(error))
+            return
+        groups = self._damages.sound(path, wanted_groups(footer, ids, span))
         if not len(groups):
             return
         with open_file(path, footer) as file:
@@ -181,6 +196,31 @@ class SegmentReader:
                 first = int(np.searchsorted(ids, footer.first_ids[part[0]]))
                 behind = int(np.searchsorted(ids, footer.last_ids[part[-1]], side="right"))
                 yield file, part, (first, ids[first:behind])
+
+    def _readable(
+        self,
+        path: Path,
+        file: pq.ParquetFile,
+        groups: Int64s,
+        read: Callable[[Path, pq.ParquetFile, Int64s], Decoded],
+    ) -> Iterator[Decoded]:
+        """What is read of the groups: all at once, or one by one if some cannot be read."""
+        try:
+            yield read(path, file, groups)
+            return
+        except FormatError as error:
+            if len(groups) == 1:
+                self._damages.note(path, groups.tolist(), str(error))
+                return
+        for group in groups:
+            yield from self._readable(path, file, np.array([group]), read)
+
+
+def is_damage(error: FormatError) -> bool:
+    """Whether a file cannot be understood, other than one that is missing, may not be opened, or
+    is of another layout. Arrow's own errors have no number."""
+    cause = error.__cause__
+    return cause is not None and getattr(cause, "errno", None) is None
 
 
 def read_footer(path: Path) -> Footer:

@@ -12,10 +12,12 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from storage.errors import FormatError
 from storage.files import SERIES_FILE
 from storage.kernels.arrays import Int64s
+from storage.segments.damage import Damages
 from storage.segments.duck import Duck, quoted
 from storage.segments.segment import SegmentMeta, overlapping
 
@@ -55,8 +57,17 @@ ENDS_SQL = """
 class SeriesReader:
     """Reads the series tables of one shard's segments. Thread-safe."""
 
-    def __init__(self, duck: Duck, directory: Path, *, batch_rows: int = BATCH_ROWS) -> None:
-        """directory: the shard's segments directory; batch_rows: of the tables that are read."""
+    def __init__(
+        self,
+        duck: Duck,
+        directory: Path,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        damages: Damages | None = None,
+    ) -> None:
+        """directory: the shard's segments directory; batch_rows: of the tables that are read;
+        damages: what in_range() passes over."""
+        self._damages = damages or Damages()
         self._batch_rows = batch_rows
         self._duck = duck
         self._directory = directory
@@ -84,11 +95,16 @@ class SeriesReader:
         Goes by first and last time within each segment: a series with a gap around the whole range
         is named too. Exact where the range covers a segment, and never short of a series.
         """
-        meeting = overlapping(segments, start_ms, end_ms)
+        meeting = [s for s in overlapping(segments, start_ms, end_ms) if self._is_sound(s)]
         if not meeting:
             return np.zeros(0, np.int64)
         sql = RANGE_SQL.format(files=self._files(meeting))
-        ids: Int64s = self._query(sql, start_ms, end_ms)["series_id"].to_numpy()
+        try:
+            ids: Int64s = self._query(sql, start_ms, end_ms)["series_id"].to_numpy()
+        except FormatError:
+            if not self.note_damaged(meeting):
+                raise
+            return self.in_range(meeting, start_ms, end_ms)
         return ids
 
     def ends(
@@ -97,13 +113,31 @@ class SeriesReader:
         """Of each segment that has one of the series and may have samples of it in span: its id,
         and the times of its first and last sample there."""
         none = np.zeros(0, np.int64)
-        meeting = overlapping(segments, *span)
+        meeting = [s for s in overlapping(segments, *span) if self._is_sound(s)]
         if not meeting or not len(ids):
             return none, none, none
         wanted = pa.table({"series_id": ids})
         found = self._query(ENDS_SQL.format(files=self._files(meeting)), *span, wanted=wanted)
         series_ids, firsts, lasts = (np.array(column.to_numpy()) for column in found.columns)
         return series_ids, firsts, lasts
+
+    def note_damaged(self, segments: Sequence[SegmentMeta]) -> list[tuple[SegmentMeta, str]]:
+        """Find the segments whose series tables cannot be read, and why; they are passed over from
+        now on, which is logged. One that is missing raises FormatError."""
+        damaged = []
+        for segment in segments:
+            path = self._directory / segment.ulid / SERIES_FILE
+            try:
+                pq.read_table(path)
+            except FileNotFoundError as error:
+                raise FormatError(f"cannot read {path}: {error}") from error
+            except (OSError, pa.ArrowException) as error:
+                self._damages.note(path, None, str(error))
+                damaged.append((segment, f"cannot read {path}: {error}"))
+        return damaged
+
+    def _is_sound(self, segment: SegmentMeta) -> bool:
+        return self._damages.of(self._directory / segment.ulid / SERIES_FILE) is not None
 
     def _describe(self, summary: pa.Table, segment: SegmentMeta) -> pa.Table:
         wanted = summary.select(["series_id"])

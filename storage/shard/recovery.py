@@ -10,7 +10,7 @@ While one record is taken, a thread decodes the next ones, never more than RECOR
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ from storage.errors import CorruptBatch, FormatError
 from storage.kernels.arrays import NO_SERIES, Int64s
 from storage.log.record import Record
 from storage.log.rules import split_left_out
+from storage.segments.segment import SegmentMeta
 from storage.shard.ingest import begin_log_file, replay, take_elections, take_rules
 from storage.shard.newest import forget_newest
 from storage.shard.sealing import Sealer, restore_series
@@ -50,12 +51,27 @@ class Decoded:
 
 
 def recover_shard(
-    shard: Shard, tenants: Mapping[str, Tenant], decode: Decoder, seal: Sealer
+    shard: Shard,
+    tenants: Mapping[str, Tenant],
+    decode: Decoder,
+    seal: Sealer,
+    set_aside: Callable[[SegmentMeta, str], None],
 ) -> None:
-    """Bring a fresh shard to the state of everything acknowledged."""
-    numbers = {name: tenant.number for name, tenant in tenants.items()}
-    for stored in shard.files.series.read(shard.files.segments):
-        restore_series(shard.table, stored, numbers)
+    """Bring a fresh shard to the state of everything acknowledged.
+
+    set_aside: takes segments that cannot be used any more, and why.
+    """
+    try:
+        restore_all(shard, tenants)
+    except FormatError:
+        damaged = shard.files.series.note_damaged(shard.view().segments)
+        if not damaged:
+            raise
+        # Its ids may be given to new series, so its samples must not be read any more.
+        for segment, reason in damaged:
+            set_aside(segment, reason)
+        shard.drop_segments({segment.ulid for segment, _ in damaged})
+        restore_all(shard, tenants)
     for deletion in shard.deletions:
         forget_newest(shard, deletion)
     position = shard.files.log_position
@@ -72,6 +88,13 @@ def recover_shard(
         seal_now(shard, seal, position)
         shard.wal.truncate(position)
     progress.finish()
+
+
+def restore_all(shard: Shard, tenants: Mapping[str, Tenant]) -> None:
+    """Take over the series of all segments; those that are there already stay as they are."""
+    numbers = {name: tenant.number for name, tenant in tenants.items()}
+    for stored in shard.files.series.read(shard.view().segments):
+        restore_series(shard.table, stored, numbers)
 
 
 def decoded_ahead(shard: int, records: Iterable[Record], decode: Decoder) -> Iterator[Decoded]:

@@ -1,39 +1,34 @@
 """Time-based retention: whole segments go when their newest sample is too old.
 
-A segment is first taken out of the catalog and out of sight, and its files are deleted one round
-later, when no query that still saw it can be running.
+A segment is first taken out of the catalog and out of sight, and its files are deleted later, when
+no query that still saw it can be running (storage/shard/doomed.py).
 """
 
 import logging
-import shutil
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 
 from storage.catalog.catalog import Catalog
 from storage.files import segments_directory
 from storage.options import StorageOptions
+from storage.shard.doomed import DoomedFiles
 from storage.shard.shard import Shard
 
 logger = logging.getLogger(__name__)
-
-# Longer than any query may run.
-GRACE_MS = 600_000
 
 
 class Retention:
     """Drops expired segments of all shards. run() is called from one thread."""
 
-    def __init__(self, options: StorageOptions, catalog: Catalog) -> None:
+    def __init__(self, options: StorageOptions, catalog: Catalog, doomed: DoomedFiles) -> None:
         self._retention_ms = options.retention_ms
         self._path = Path(options.path)
         self._catalog = catalog
-        self._lock = threading.Lock()  # guards _doomed
-        self._doomed: list[tuple[int, Path]] = []
+        self._doomed = doomed
 
     def run(self, shard: Shard, now_ms: int) -> int:
         """Drop what expired before now_ms; returns how many segments left the shard's view."""
-        self._delete_doomed(now_ms)
+        self._doomed.delete_due(now_ms)
         if self._retention_ms == 0:
             return 0
         oldest = now_ms - self._retention_ms
@@ -51,14 +46,4 @@ class Retention:
         """Delete the files of segments that no new query sees, once no old one can see them. From
         any thread."""
         directory = segments_directory(self._path, shard)
-        with self._lock:
-            self._doomed += [(now_ms + GRACE_MS, directory / ulid) for ulid in ulids]
-
-    def _delete_doomed(self, now_ms: int) -> None:
-        """Files that a stop of the server leaves behind are removed as unknown at the next
-        start."""
-        with self._lock:
-            due = [directory for at, directory in self._doomed if at <= now_ms]
-            self._doomed = [entry for entry in self._doomed if entry[0] > now_ms]
-        for directory in due:
-            shutil.rmtree(directory, ignore_errors=True)
+        self._doomed.add((directory / ulid for ulid in ulids), now_ms)

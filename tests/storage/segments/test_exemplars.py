@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from storage.errors import FormatError
 from storage.files import EXEMPLARS_FILE
 from storage.samples.exemplars import Exemplars, read_exemplars
+from storage.segments.damage import Damages
 from storage.segments.exemplars import (
     ExemplarReader,
     read_exemplars_of,
@@ -41,7 +43,7 @@ def made(rows: list[Written]) -> Exemplars:
 
 def read(path: Path, ids: list[int], span: tuple[int, int]) -> list[naive.Exemplar]:
     taken: list[int] = []
-    parts = read_file(path, np.array(ids, np.int64), span, taken.append)
+    parts = read_file(path, np.array(ids, np.int64), span, taken.append, Damages())
     found = [
         (ids[position], time, bits, labels)
         for part in parts
@@ -98,12 +100,30 @@ def test_segments_without_exemplars_are_not_opened(tmp_path: Path) -> None:
         reader.select([segment(1)], ids, span, lambda count: None)
 
 
-def test_damaged_file_is_named(tmp_path: Path) -> None:
+def test_a_damaged_file_costs_its_own_exemplars(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "e.parquet"
     write_exemplars(made(ROWS), path)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(FormatError, match=r"e\.parquet"):
-        read(path, [1], (0, 9))
+    assert read(path, [1], (0, 9)) == []
+    assert "e.parquet row_groups=all" in caplog.text
+
+
+def test_a_damaged_row_group_costs_its_own_exemplars(tmp_path: Path) -> None:
+    path, ids = tmp_path / "e.parquet", np.array([1, 2], np.int64)
+    write_exemplars(made(ROWS), path, group_rows=2)
+    groups = pq.read_metadata(path).num_row_groups
+    assert groups > 1
+    column = pq.read_metadata(path).row_group(0).column(1)
+    contents = bytearray(path.read_bytes())
+    first = column.data_page_offset
+    contents[first : first + column.total_compressed_size] = bytes(column.total_compressed_size)
+    path.write_bytes(contents)
+    damages = Damages()
+    found = read_file(path, ids, (-100, 100), lambda count: None, damages)
+    assert sum(map(len, found)) == sum(row[0] in (1, 2) for row in ROWS[2:])
+    assert damages.of(path) == {0}
 
 
 def test_all_of_a_file_can_be_written_again(tmp_path: Path) -> None:

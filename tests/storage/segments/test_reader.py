@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.errors import FormatError, LimitExceeded
+from storage.segments.damage import Damages
 from storage.segments.duck import Duck
 from storage.segments.reader import FooterCache, ReadLimits, SegmentReader
 from storage.segments.segment import SegmentMeta
@@ -100,23 +101,68 @@ def test_footers_are_cached_and_bounded(tmp_path: Path, duck: Duck) -> None:
         assert (cache.get(paths[0]) is first) == (cache is generous)
 
 
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def of_another_layout(path: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}), path)
+
+
 @pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda path: path.unlink(), "cannot read"),
-        (lambda path: path.write_bytes(b""), "cannot read"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "cannot read"),
-        (lambda path: pq.write_table(pa.table({"a": [1]}), path), "columns"),
-        (lambda path: rewrite(path, [1, None]), "nulls"),
-    ],
+    ("change", "message"), [(missing, "cannot read"), (of_another_layout, "columns")]
 )
-def test_damaged_samples_file(
-    tmp_path: Path, duck: Duck, damage: Callable[[Path], object], message: str
+def test_files_that_are_missing_or_of_another_layout(
+    tmp_path: Path, duck: Duck, change: Callable[[Path], object], message: str
 ) -> None:
     meta = write_rows(duck, tmp_path, some_rows([1], [1, 2]))
-    damage(tmp_path / meta.ulid / "samples.parquet")
+    change(tmp_path / meta.ulid / "samples.parquet")
     with pytest.raises(FormatError, match=message):
         SegmentReader(tmp_path, FooterCache()).select([meta], np.array([1], np.int64), WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("damage", "groups"),
+    [
+        (lambda path: path.write_bytes(b""), None),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), None),
+        (lambda path: rewrite(path, [1, None]), {0}),
+    ],
+)
+def test_a_damaged_file_costs_its_own_samples(
+    tmp_path: Path, duck: Duck, damage: Callable[[Path], object], groups: set[int] | None
+) -> None:
+    metas = [write_rows(duck, tmp_path, some_rows([1], [t])) for t in (1, 2)]
+    path = tmp_path / metas[0].ulid / "samples.parquet"
+    damage(path)
+    noted = []
+    damages = Damages(lambda *found: noted.append(found))
+    reader = SegmentReader(tmp_path, FooterCache(), damages=damages)
+    for _ in range(2):
+        found = reader.select(metas, np.array([1], np.int64), WHOLE)
+        assert found.timestamps.tolist() == [2]
+    assert noted == [(path, 1)], "noted once"
+    assert damages.of(path) == groups
+    assert damages.segments() == {metas[0].ulid}
+
+
+def test_a_damaged_row_group_costs_its_own_samples(tmp_path: Path, duck: Duck) -> None:
+    """Groups of 2048 rows; what is wrong in one of them does not decode."""
+    rows = some_rows([1, 2, 3], range(2048))
+    meta = write_rows(duck, tmp_path, rows, block_rows=9999, groups=RowGroups(2048))
+    path = tmp_path / meta.ulid / "samples.parquet"
+    damages = Damages()
+    reader = SegmentReader(tmp_path, FooterCache(), damages=damages)
+    column = pq.read_metadata(path).row_group(1).column(1)
+    contents = bytearray(path.read_bytes())
+    first = column.data_page_offset
+    contents[first : first + column.total_compressed_size] = bytes(column.total_compressed_size)
+    path.write_bytes(contents)
+    found = reader.select([meta], np.array([1, 2, 3], np.int64), WHOLE)
+    assert np.diff(found.offsets).tolist() == [2048, 0, 2048]
+    assert damages.of(path) == {1}
+    one = reader.select([meta], np.array([3], np.int64), WHOLE)
+    assert one.timestamps.tolist() == list(range(2048))
 
 
 def rewrite(path: Path, values: list[float | None]) -> None:

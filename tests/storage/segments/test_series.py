@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from storage.errors import FormatError
+from storage.segments.damage import Damages
 from storage.segments.duck import Duck
 from storage.segments.series import SeriesReader
 from tests.makers.segments import Row, labels_of, tenant_of, write_rows
@@ -74,11 +75,18 @@ def test_path_with_a_quote(tmp_path: Path, duck: Duck) -> None:
     assert len(read(SeriesReader(duck, directory), [meta])) == 3
 
 
-def test_damaged_series_file(tmp_path: Path, duck: Duck) -> None:
-    meta = write_rows(duck, tmp_path, SEGMENTS[0])
-    (tmp_path / meta.ulid / "series.parquet").write_bytes(b"noise")
-    reader = SeriesReader(duck, tmp_path)
+def test_a_damaged_series_table_costs_its_own_series(tmp_path: Path, duck: Duck) -> None:
+    metas = [write_rows(duck, tmp_path, rows) for rows in SEGMENTS]
+    path = tmp_path / metas[0].ulid / "series.parquet"
+    path.write_bytes(b"noise")
+    damages = Damages()
+    reader = SeriesReader(duck, tmp_path, damages=damages)
     with pytest.raises(FormatError, match="series tables"):
-        list(reader.read([meta]))
-    with pytest.raises(FormatError, match="series tables"):
-        reader.in_range([meta], 0, 10)
+        list(reader.read(metas))
+    for _ in range(2):
+        assert reader.in_range(metas, -100, 100).tolist() == [1, 2, 3, 4, 8]
+    assert damages.segments() == {metas[0].ulid}
+    assert reader.in_range(metas[:1], -100, 100).tolist() == []
+    path.unlink()
+    with pytest.raises(FormatError, match="series.parquet"):
+        SeriesReader(duck, tmp_path).in_range(metas, -100, 100)

@@ -11,8 +11,17 @@ import pytest
 
 from storage.database import Database
 from storage.errors import FormatError
-from storage.files import catalog_file, segments_directory
-from tests.makers.databases import key, opened, read, read_mixed, series, write, write_mixed
+from storage.files import SERIES_FILE, catalog_file, segments_directory
+from tests.makers.databases import (
+    key,
+    opened,
+    read,
+    read_mixed,
+    seal,
+    series,
+    write,
+    write_mixed,
+)
 from tests.makers.histograms import EXAMPLES, Plain, without_hints
 from tests.makers.tables import labelset_of
 
@@ -120,6 +129,29 @@ def write_all_mixed(database: Database) -> None:
 
 def told(database: Database) -> object:
     return without_hints([read_mixed(database)[key("up")]])[0]
+
+
+def test_a_segment_with_a_damaged_series_table_is_set_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which series its samples belong to is not known any more; the others are."""
+    with opened(tmp_path) as database:
+        for x in range(2):
+            write(database, [series("up", [(x, 1.0)], x=str(x)), series("up", [(x, 1.0)])])
+            seal(database)
+        first, second = database._shards[0].view().segments
+    path = segments_directory(tmp_path, 0) / first.ulid / SERIES_FILE
+    path.write_bytes(path.read_bytes()[:-20])
+    expected = {key("up", x="1"): [(1, 1.0)], key("up"): [(1, 1.0)]}
+    for _ in range(2):
+        with opened(tmp_path) as database:
+            assert read(database) == expected
+            assert database._shards[0].view().segments == (second,)
+            ((kept, reason, _),) = database._catalog.set_aside_segments(0)
+            assert kept == first
+            assert "series.parquet" in reason
+    assert f"ulid={first.ulid}" in caplog.text
+    assert path.exists()
 
 
 def test_histograms_and_starts_survive_replay_and_seals(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from storage.files import segments_directory
-from storage.shard.retention import GRACE_MS, Retention
+from storage.shard.doomed import GRACE_MS, DoomedFiles
+from storage.shard.retention import Retention
 from tests.makers.databases import key, opened, options, read, series, write
 from tests.storage.read.test_querier import wait_for_seals
 
@@ -21,7 +22,7 @@ def test_expired_segments_go(tmp_path: Path) -> None:
             write(database, [series("up", points)], arrival_ms=now)
             wait_for_seals(database)
         shard = database._shards[0]
-        retention = Retention(options(tmp_path, **small), database._catalog)
+        retention = Retention(options(tmp_path, **small), database._catalog, DoomedFiles())
         directory = segments_directory(tmp_path, 0)
         assert retention.run(shard, now) == 0
         later = now + 2 * HOUR
@@ -40,6 +41,5 @@ def test_without_retention_nothing_goes(tmp_path: Path) -> None:
     with opened(tmp_path, head_samples_max=4) as database:
         write(database, [series("up", [(t, 1.0) for t in range(3)])])
         wait_for_seals(database)
-        assert (
-            Retention(options(tmp_path), database._catalog).run(database._shards[0], 1 << 60) == 0
-        )
+        retention = Retention(options(tmp_path), database._catalog, DoomedFiles())
+        assert retention.run(database._shards[0], 1 << 60) == 0

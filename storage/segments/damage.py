@@ -1,0 +1,75 @@
+"""What of the segments is known to be damaged: row groups that are not to be read any more.
+
+A file with wrong bytes may still decode, to other samples than were written. So what is found, by a
+checksum or because it cannot be read, is remembered here; readers pass over it, and everything else
+goes on. It is found again after a restart.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from storage.kernels.arrays import Int64s
+
+logger = logging.getLogger(__name__)
+
+# Takes the file and how many of its row groups were found.
+DamageNoted = Callable[[Path, int], None]
+
+
+class Damages:
+    """The damaged row groups of files. Thread-safe, shared by all shards."""
+
+    def __init__(self, noted: DamageNoted = lambda path, groups: None) -> None:
+        self._noted = noted
+        self._lock = threading.Lock()
+        # Whole files have None.
+        self._groups: dict[Path, set[int] | None] = {}
+
+    def note(self, path: Path, groups: Iterable[int] | None, reason: str) -> None:
+        """Pass over these row groups, or over the whole file, from now on."""
+        with self._lock:
+            known = self._groups.setdefault(path, set())
+            if known is None:
+                return
+            found = None if groups is None else set(groups) - known
+            if found is None:
+                self._groups[path] = None
+            else:
+                known |= found
+        if found is None or found:
+            names = "all" if found is None else ",".join(map(str, sorted(found)))
+            logger.error(
+                "damaged, passed over by reads file=%s row_groups=%s error=%r", path, names, reason
+            )
+            self._noted(path, 1 if found is None else len(found))
+
+    def sound(self, path: Path, groups: Int64s) -> Int64s:
+        """Those of the row groups that may be read."""
+        if not self._groups:  # nearly always
+            return groups
+        with self._lock:
+            damaged = self._groups.get(path, set())
+            if damaged is None:
+                return groups[:0]
+            return groups[~np.isin(groups, list(damaged))] if damaged else groups
+
+    def of(self, path: Path) -> frozenset[int] | None:
+        """The damaged row groups of a file; None for all."""
+        with self._lock:
+            found = self._groups.get(path, set())
+            return None if found is None else frozenset(found)
+
+    def segments(self) -> frozenset[str]:
+        """The ULIDs of segments with damage."""
+        with self._lock:
+            return frozenset(path.parent.name for path in self._groups)
+
+    def forget(self, directory: Path) -> None:
+        """A segment is not read any more."""
+        with self._lock:
+            for path in [path for path in self._groups if path.parent == directory]:
+                del self._groups[path]
