@@ -19,6 +19,8 @@ from prometheus_client import CollectorRegistry
 
 from storage.batch import Batch, Decoder, Outcome
 from storage.catalog.catalog import Catalog
+from storage.compaction.compactor import Tools
+from storage.compaction.worker import CompactionWorker
 from storage.dedup.algorithm import Algorithm
 from storage.deletion.requests import DeletionRequests
 from storage.deletion.rewriting import DeletionTools
@@ -121,6 +123,7 @@ class Database:
             self._shards,
             self._writers,
         )
+        self._compaction = CompactionWorker(options, self._tools(), lambda: self._shards)
         self._watch = ReplicaWatch(metrics, policy.replicas)
         self._rules_of = policy.rules
 
@@ -208,6 +211,7 @@ class Database:
         """Write what waits, finish seals under way, keep the heads in the log."""
         self._closing.set()
         self.deletions.stop()
+        self._compaction.stop()
         if self._upkeep.is_alive():
             self._upkeep.join()
         for writer in self._writers:
@@ -271,6 +275,7 @@ class Database:
             self._writers[-1].start()
         self._upkeep.start()
         self.deletions.start()
+        self._compaction.start()
         logger.info(
             "database open path=%s shards=%d tenants=%d series=%d head_samples=%d seconds=%.1f",
             self._path, len(self._shards), len(self._tenants),
@@ -327,6 +332,12 @@ class Database:
             sealed = seal_head(writer, table, head, self._tenant_names(shard), moment)
             self._catalog.seal(shard, sealed, position)
             return sealed
+
+    def _tools(self) -> Tools:
+        return Tools(
+            self._catalog, self._duck, self._metrics, self._damages, self._doomed,
+            lambda shard: segments_directory(self._path, shard), self._tenant_names,
+        )  # fmt: skip
 
     def _tenant_names(self, shard: int) -> dict[int, str]:
         """By number, those of the shard's tenants."""

@@ -43,6 +43,7 @@ class StorageMetrics:
             registry=registry,
         )  # fmt: skip
         self._watch_shards(registry)
+        self._watch_compaction(registry)
         self._watch_replicas(registry)
         self.seal_seconds = Histogram(
             "cupola_seal_duration_seconds", "Time to seal a head into a segment.",
@@ -77,6 +78,53 @@ class StorageMetrics:
         self.wal_bytes = Gauge(
             "cupola_wal_bytes", "Size of the log files, by shard.", ["shard"], registry=registry
         )
+
+    def _watch_compaction(self, registry: CollectorRegistry) -> None:
+        self.compactions = Counter(
+            "cupola_compaction_jobs_total", "Jobs of compaction that were done, by kind and level.",
+            ["kind", "level"], registry=registry,
+        )  # fmt: skip
+        self.compaction_failures = Counter(
+            "cupola_compaction_failures_total", "Jobs of compaction that failed.", registry=registry
+        )
+        self.compaction_seconds = Counter(
+            "cupola_compaction_seconds_total", "Time spent in jobs of compaction, rests included.",
+            registry=registry,
+        )  # fmt: skip
+        self.compacted_samples = Counter(
+            "cupola_compaction_samples_total", "Samples that compaction has read.",
+            registry=registry,
+        )  # fmt: skip
+        self.compaction_bytes_read = Counter(
+            "cupola_compaction_read_bytes_total", "Size of the segments that were compacted.",
+            registry=registry,
+        )  # fmt: skip
+        self.compaction_bytes_written = Counter(
+            "cupola_compaction_written_bytes_total", "Size of the segments that compaction made.",
+            registry=registry,
+        )  # fmt: skip
+        self.compaction_lost = Counter(
+            "cupola_compaction_lost_samples_total",
+            "Samples of damaged row groups that compaction could not carry over.",
+            registry=registry,
+        )  # fmt: skip
+        self.set_aside = Gauge(
+            "cupola_segments_set_aside", "Segments that are kept but not read, by shard.",
+            ["shard"], registry=registry,
+        )  # fmt: skip
+        self.compaction_waiting = Gauge(
+            "cupola_compaction_waiting_jobs", "Jobs of compaction that are due, by shard.",
+            ["shard"], registry=registry,
+        )  # fmt: skip
+        self.compaction_waiting_age = Gauge(
+            "cupola_compaction_waiting_age_seconds",
+            "Time since the end of the oldest window that is due to be compacted, by shard.",
+            ["shard"], registry=registry,
+        )  # fmt: skip
+        self.scrubbed_bytes = Counter(
+            "cupola_scrub_read_bytes_total", "Bytes of segments compared with their checksums.",
+            registry=registry,
+        )  # fmt: skip
 
     def _watch_replicas(self, registry: CollectorRegistry) -> None:
         self.replica_silence = Gauge(

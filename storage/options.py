@@ -181,6 +181,39 @@ class StorageOptions:
         "Exemplars one request may read.",
         (1, 1 << 30),
     )
+    compaction_enabled: bool = setting(
+        "compaction.enabled",
+        "flag",
+        True,
+        "Whether the segments of a window of time are merged in the background.",
+    )
+    compaction_samples_max: int = setting(
+        "compaction.max-samples",
+        "integer",
+        1_000_000_000,
+        "Samples that are merged into one segment; windows with more keep several.",
+        (1, 1 << 40),
+    )
+    compaction_share: int = setting(
+        "compaction.share",
+        "integer",
+        50,
+        "Percent of its time that compaction works; it rests in between.",
+        (1, 100),
+    )
+    compaction_bytes_per_second: int = setting(
+        "compaction.max-bytes-per-second",
+        "bytes",
+        0,
+        "Bytes that compaction and scrub read and write in a second. 0 sets no limit.",
+        (0, 1 << 40),
+    )
+    scrub_interval_ms: int = setting(
+        "scrub-interval",
+        "duration",
+        7 * DAY_MS,
+        "How often each segment is compared with its checksums. 0 switches that off.",
+    )
     duckdb_memory_bytes: int = setting(
         "duckdb.memory-limit",
         "bytes",

@@ -16,6 +16,7 @@ from storage.kernels.arrays import Int64s
 
 logger = logging.getLogger(__name__)
 
+NO_GROUPS: frozenset[int] = frozenset()
 # Takes the file and how many of its row groups were found.
 DamageNoted = Callable[[Path, int], None]
 
@@ -49,16 +50,15 @@ class Damages:
 
     def sound(self, path: Path, groups: Int64s) -> Int64s:
         """Those of the row groups that may be read."""
-        if not self._groups:  # nearly always
-            return groups
-        with self._lock:
-            damaged = self._groups.get(path, set())
-            if damaged is None:
-                return groups[:0]
-            return groups[~np.isin(groups, list(damaged))] if damaged else groups
+        damaged = self.of(path)
+        if damaged is None:
+            return groups[:0]
+        return groups[~np.isin(groups, list(damaged))] if damaged else groups
 
     def of(self, path: Path) -> frozenset[int] | None:
         """The damaged row groups of a file; None for all."""
+        if not self._groups:  # nearly always
+            return NO_GROUPS
         with self._lock:
             found = self._groups.get(path, set())
             return None if found is None else frozenset(found)

@@ -171,6 +171,8 @@ def sound_groups(
     path: Path, damages: Damages, wanted: Callable[[pq.RowGroupMetaData], bool]
 ) -> Iterator[tuple[int, pa.Table]]:
     """The wanted row groups by their numbers; damaged ones are passed over, which is logged."""
+    if damages.of(path) is None:
+        return
     try:
         with pq.ParquetFile(path) as file:
             every = np.arange(file.num_row_groups)

@@ -180,6 +180,8 @@ class SegmentReader:
     ) -> Iterator[tuple[pq.ParquetFile, Int64s, tuple[int, Int64s]]]:
         """The file and some of its row groups at a time: those that can have wanted rows, with
         the ids that they can have and the position of the first of these among all."""
+        if self._damages.of(path) is None:
+            return
         try:
             footer = self._footers.get(path)
         except FormatError as error:

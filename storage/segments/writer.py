@@ -130,6 +130,10 @@ class RowGroups:
 ROW_GROUPS = RowGroups()
 
 
+class EmptySegment(Exception):
+    """There is nothing to write: no sample and no exemplar. No segment is made."""
+
+
 class SegmentWriter:
     """Writes the segments of one shard into its segments directory. One call at a time."""
 
@@ -150,8 +154,8 @@ class SegmentWriter:
         created_ms: int,
         origin: Origin = FIRST_ORIGIN,
     ) -> SegmentMeta:
-        """Write a segment of all samples of the blocks and of the exemplars; there must be one of
-        either.
+        """Write a segment of all samples of the blocks and of the exemplars. Raises EmptySegment
+        if there are none.
 
         The rows of all blocks together are strictly ascending by (series id, timestamp), exemplars
         too, not strictly; their series are ids. Raises StorageError or OSError if the files cannot
@@ -196,7 +200,8 @@ class SegmentWriter:
             names.append(EXEMPLARS_FILE)
             summary.add_exemplars(exemplars)
         rows = summary.rows()
-        assert len(rows), "BUG: a segment without samples"
+        if not len(rows):
+            raise EmptySegment
         described = series_batches(series, summary, rows)
         write_series(described, series_schema(summary), directory / SERIES_FILE)
         files = {name: file_sum(directory / name) for name in names}

@@ -26,7 +26,7 @@ Points = list[tuple[int, float]]
 
 
 def options(path: Path, **changes: Any) -> StorageOptions:
-    """Small limits, for ever kept, one shard."""
+    """Small limits, for ever kept, one shard, and nothing is compacted or scrubbed by itself."""
     small = replace(
         StorageOptions(),
         path=str(path),
@@ -35,6 +35,8 @@ def options(path: Path, **changes: Any) -> StorageOptions:
         series_max=10_000,
         head_samples_max=100_000,
         symbol_bytes_max=1 << 22,
+        compaction_enabled=False,
+        scrub_interval_ms=0,
     )
     return replace(small, **changes)
 

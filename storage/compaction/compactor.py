@@ -1,0 +1,261 @@
+"""A job of compaction from end to end: some segments of a shard take the place of others.
+
+    examine   every byte of the inputs is compared with its checksums; what is wrong is passed over
+    write     the outputs, window by window, under temporary names, synced and renamed
+    swap      in one transaction of the catalog: outputs are registered, inputs are gone, damaged
+              ones set aside; then new queries see the outputs
+    delete    the inputs' files, after the grace period, when no query can be reading them
+
+A crash before the swap leaves directories that the catalog does not know, one after it leaves those
+of the inputs: the next start removes either. A job that fails leaves everything as it was.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.catalog.catalog import Catalog
+from storage.compaction.exemplars import merge_exemplars
+from storage.compaction.merging import MERGE_LIMITS, Keep, Merge, MergeLimits, take_census
+from storage.compaction.pace import Pace
+from storage.compaction.planner import Job
+from storage.errors import FormatError
+from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE
+from storage.kernels.arrays import Int64s
+from storage.metrics import StorageMetrics
+from storage.segments.damage import Damages
+from storage.segments.duck import Duck
+from storage.segments.examination import Wrong, examine
+from storage.segments.segment import Origin, SegmentMeta
+from storage.segments.windows import nearest_windows
+from storage.segments.writer import Block, EmptySegment, SegmentWriter
+from storage.series.table import SeriesTable
+from storage.shard.doomed import DoomedFiles
+from storage.shard.sealing import series_columns
+from storage.shard.shard import Shard, now_ms
+
+logger = logging.getLogger(__name__)
+
+# By number, those of the tenants of a shard.
+TenantNames = Callable[[int], Mapping[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What jobs work with. directory: the segments of a shard, by its number; keep: what of the
+    inputs is kept (None: everything)."""
+
+    catalog: Catalog
+    duck: Duck
+    metrics: StorageMetrics
+    damages: Damages
+    doomed: DoomedFiles
+    directory: Callable[[int], Path]
+    tenant_names: TenantNames
+    keep: Keep | None = None
+    limits: MergeLimits = MERGE_LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What of a damaged segment could not be read. series: how many may have lost samples."""
+
+    samples: int
+    series: int
+
+
+class Compactor:
+    """Does jobs, one at a time."""
+
+    def __init__(self, tools: Tools, pace: Pace) -> None:
+        self._tools = tools
+        self._pace = pace
+        self.current: tuple[int, Job] | None = None  # shard and job
+        self.samples_done = 0
+
+    def run(self, shard: Shard, job: Job) -> list[SegmentMeta]:
+        """Do a job; returns the outputs. Raises StorageError, OSError, or Stopped if the database
+        closes meanwhile."""
+        started = time.monotonic()
+        self.current, self.samples_done = (shard.number, job), 0
+        try:
+            wrong = self._examine(shard, job)
+            outputs = self._write(shard, job)
+            self._swap(shard, job, outputs, wrong)
+        finally:
+            self.current = None
+            self._tools.metrics.compaction_seconds.inc(time.monotonic() - started)
+        self._note(shard, job, outputs, time.monotonic() - started)
+        return outputs
+
+    def _examine(self, shard: Shard, job: Job) -> dict[str, list[Wrong]]:
+        """What is wrong with which input (by ULID); it is not read any more."""
+        found: dict[str, list[Wrong]] = {}
+        directory = self._tools.directory(shard.number)
+        self._pace.begin()
+        for segment in job.inputs:
+            wrong = examine(directory / segment.ulid, self._read)
+            for entry in wrong:
+                self._tools.damages.note(entry.path, entry.groups, entry.reason)
+            if wrong:
+                found[segment.ulid] = wrong
+        return found
+
+    def _read(self, size: int) -> None:
+        self._pace.spend(size)
+        self._pace.rest()
+
+    def _write(self, shard: Shard, job: Job) -> list[SegmentMeta]:
+        """The outputs. If one cannot be written, none is left."""
+        tools = self._tools
+        directory = tools.directory(shard.number)
+        writer = SegmentWriter(tools.duck, directory, shard.number)
+        census = take_census(directory, job.inputs, tools.damages)
+        names = tools.tenant_names(shard.number)
+        series = series_columns(shard.table, refs_of(shard.table, census.ids), names)
+        reader = shard.files.samples
+        merge = Merge(reader, job.inputs, census, tools.keep, tools.limits)
+        exemplars = merge_exemplars(directory, job.inputs, tools.damages)
+        places = nearest_windows(list(job.windows), exemplars.timestamps)
+        origin = origin_of(job, directory)
+        outputs: list[SegmentMeta] = []
+        try:
+            for number, span in enumerate(job.windows):
+                own = exemplars.take(np.flatnonzero(places == number))
+                blocks = self._paced(merge.blocks(span), job)
+                try:
+                    outputs.append(
+                        writer.write(series, blocks, own, created_ms=now_ms(), origin=origin)
+                    )
+                except EmptySegment:
+                    logger.info("nothing is left of a window shard=%d", shard.number)
+        except BaseException:
+            for output in outputs:
+                writer.remove(output)
+            raise
+        return outputs
+
+    def _paced(self, blocks: Iterator[Block], job: Job) -> Iterator[Block]:
+        """The blocks, with rests between them."""
+        size = sum(segment.bytes for segment in job.inputs) / max(1, job.samples)
+        self._pace.begin()
+        for block in blocks:
+            yield block
+            self.samples_done += len(block[1])
+            self._pace.spend(2 * size * len(block[1]))
+            self._pace.rest()
+
+    def _swap(
+        self,
+        shard: Shard,
+        job: Job,
+        outputs: Sequence[SegmentMeta],
+        wrong: Mapping[str, Sequence[Wrong]],
+    ) -> None:
+        tools = self._tools
+        directory = tools.directory(shard.number)
+        # Reading may have found more than the examination has.
+        damaged = [s for s in job.inputs if s.ulid in wrong or s.ulid in tools.damages.segments()]
+        aside = {}
+        for segment in damaged:
+            lost = lost_of(segment, directory / segment.ulid, tools.damages)
+            aside[segment.ulid] = self._reason(segment, wrong.get(segment.ulid, ()), lost)
+        ulids = [segment.ulid for segment in job.inputs]
+        try:
+            tools.catalog.replace(shard.number, ulids, outputs, aside)
+        except BaseException:
+            writer = SegmentWriter(tools.duck, directory, shard.number)
+            if not registered(tools.catalog, shard.number, outputs):
+                for output in outputs:
+                    writer.remove(output)
+            raise
+        shard.replace_segments(set(ulids), outputs)
+        tools.doomed.add((directory / ulid for ulid in ulids if ulid not in aside), now_ms())
+        for segment in damaged:
+            tools.damages.forget(directory / segment.ulid)
+
+    def _reason(self, segment: SegmentMeta, wrong: Sequence[Wrong], lost: Lost) -> str:
+        """Why a segment is set aside, which is logged and counted."""
+        first = wrong[0].reason if wrong else "row groups cannot be read"
+        reason = f"{first}; lost {lost.samples} samples of up to {lost.series} series"
+        logger.error(
+            "set a damaged segment aside, what is readable was carried over shard=%d ulid=%s "
+            "reason=%r", segment.shard, segment.ulid, reason,
+        )  # fmt: skip
+        self._tools.metrics.compaction_lost.inc(lost.samples)
+        return reason
+
+    def _note(self, shard: Shard, job: Job, outputs: Sequence[SegmentMeta], seconds: float) -> None:
+        metrics = self._tools.metrics
+        written = sum(segment.bytes for segment in outputs)
+        metrics.compactions.labels(job.kind, str(job.level)).inc()
+        metrics.compacted_samples.inc(job.samples)
+        metrics.compaction_bytes_read.inc(sum(segment.bytes for segment in job.inputs))
+        metrics.compaction_bytes_written.inc(written)
+        logger.info(
+            "compacted shard=%d kind=%s level=%d segments=%d into=%d samples=%d bytes=%d "
+            "seconds=%.2f", shard.number, job.kind, job.level, len(job.inputs), len(outputs),
+            job.samples, written, seconds,
+        )  # fmt: skip
+
+
+def origin_of(job: Job, directory: Path) -> Origin:
+    """What the outputs have from the inputs, which come by rank."""
+    return Origin(
+        rank=job.inputs[0].rank,
+        level=job.level,
+        resolution_ms=job.inputs[0].resolution_ms,
+        starts=any(has_starts(directory / segment.ulid / SAMPLES_FILE) for segment in job.inputs),
+        sources=tuple(segment.ulid for segment in job.inputs),
+    )
+
+
+def has_starts(path: Path) -> bool:
+    """Whether a file of samples has start timestamps; one that cannot be read has nothing."""
+    try:
+        return "start_ts" in pq.read_schema(path).names
+    except (OSError, pa.ArrowException):
+        return False
+
+
+def refs_of(table: SeriesTable, ids: Int64s) -> Int64s:
+    """The refs of series ids. Raises FormatError if the shard does not know one of them."""
+    known = table.ids[: table.numbered]
+    order = np.argsort(known, kind="stable")
+    places = np.minimum(np.searchsorted(known, ids, sorter=order), max(len(known) - 1, 0))
+    refs: Int64s = order[places] if len(known) else np.zeros(0, np.int64)
+    if len(refs) != len(ids) or (known[refs] != ids).any():
+        raise FormatError("segments have series that their shard does not know")
+    return refs
+
+
+def lost_of(segment: SegmentMeta, directory: Path, damages: Damages) -> Lost:
+    """How much the damaged row groups of a segment had, as far as can be said."""
+    samples = series = 0
+    for name in (SAMPLES_FILE, HISTOGRAMS_FILE):
+        path = directory / name
+        groups = damages.of(path)
+        own = (
+            segment.histograms if name == HISTOGRAMS_FILE else segment.samples - segment.histograms
+        )
+        if groups is None:
+            samples += own
+            series = segment.series
+        elif groups:
+            footer = pq.read_metadata(path)
+            samples += sum(footer.row_group(group).num_rows for group in groups)
+            ranges = [footer.row_group(group).column(0).statistics for group in groups]
+            series += sum(found.max - found.min + 1 for found in ranges if found is not None)
+    return Lost(samples, min(series, segment.series))
+
+
+def registered(catalog: Catalog, shard: int, outputs: Sequence[SegmentMeta]) -> bool:
+    """Whether the catalog has some of the outputs: then a commit went through all the same."""
+    known = {segment.ulid for segment in catalog.segments(shard)}
+    return any(output.ulid in known for output in outputs)

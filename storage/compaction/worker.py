@@ -1,0 +1,172 @@
+"""The thread that keeps the segments of all shards few and whole.
+
+One job at a time, of one shard after the other. A job that fails is put off, for longer each time,
+and the others go on; nothing that happens to one segment ends the thread.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from storage.compaction.compactor import Compactor, Tools
+from storage.compaction.pace import Pace, Stopped
+from storage.compaction.planner import Job, JobLimits, plan
+from storage.compaction.scrub import due_segments
+from storage.errors import StorageError
+from storage.options import DAY_MS, MINUTE_MS, StorageOptions
+from storage.segments.examination import examine
+from storage.segments.segment import SegmentMeta
+from storage.shard.shard import Shard, now_ms
+
+logger = logging.getLogger(__name__)
+
+ROUND_SECONDS = 10.0
+FIRST_DELAY_MS = MINUTE_MS
+DELAY_MAX_MS = DAY_MS
+# Jobs that failed and are remembered; above it the oldest are forgotten, and tried again at once.
+FAILURES_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that failed: how often, and until when it is put off."""
+
+    tries: int
+    until_ms: int
+
+
+class CompactionWorker:
+    """Plans, does and puts off jobs, and scrubs between them."""
+
+    def __init__(
+        self, options: StorageOptions, tools: Tools, shards: Callable[[], Sequence[Shard]]
+    ) -> None:
+        """shards: those that are open, at any time."""
+        self._enabled = options.compaction_enabled
+        self._scrub_interval_ms = options.scrub_interval_ms
+        self.limits = job_limits(options)
+        self._tools = tools
+        self._shards = shards
+        self._closing = threading.Event()
+        pace = Pace(
+            self._closing,
+            bytes_per_second=options.compaction_bytes_per_second,
+            share=options.compaction_share,
+        )
+        self._pace = pace
+        self.compactor = Compactor(tools, pace)
+        self._failures: dict[frozenset[str], Failure] = {}
+        self._scrubbed_ms = now_ms()
+        self._thread = threading.Thread(target=self._run, name="compaction", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give up what is being done, and wait for that."""
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def plan(self, shard: Shard, at_ms: int) -> list[Job]:
+        """What is due in a shard, jobs that are put off included."""
+        segments = shard.view().segments
+        damaged = self._tools.damages.segments()
+        jobs = plan(segments, at_ms, self.limits, damaged)
+        return jobs if self._enabled else []
+
+    def round(self, at_ms: int) -> int:
+        """One job of each shard that has one, and the scrub; returns how many jobs were done."""
+        done = 0
+        for shard in self._shards():
+            jobs = self.plan(shard, at_ms)
+            self._update_gauges(shard, jobs, at_ms)
+            ready = [job for job in jobs if self.put_off_ms(job) <= at_ms]
+            if ready:
+                done += self._try(shard, ready[0], at_ms)
+        self._scrub(at_ms)
+        return done
+
+    def put_off_ms(self, job: Job) -> int:
+        """Until when a job is put off; 0 if it is not."""
+        failure = self._failures.get(job.ulids)
+        return 0 if failure is None else failure.until_ms
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                done = self.round(now_ms())
+            except Stopped:
+                return
+            except Exception:
+                logger.exception("a round of compaction failed")
+                done = 0
+            if not done:
+                self._closing.wait(ROUND_SECONDS)
+
+    def _try(self, shard: Shard, job: Job, at_ms: int) -> bool:
+        """Do a job, or put it off if it fails."""
+        try:
+            self.compactor.run(shard, job)
+        except Stopped:
+            raise
+        except Exception as error:  # a bug must not end the thread, either
+            self._put_off(job, at_ms)
+            self._tools.metrics.compaction_failures.inc()
+            expected = isinstance(error, StorageError | OSError)
+            logger.error(
+                "compaction failed, will be tried again shard=%d kind=%s level=%d segments=%s "
+                "error=%r", shard.number, job.kind, job.level, ",".join(sorted(job.ulids)),
+                str(error), exc_info=None if expected else error,
+            )  # fmt: skip
+            return False
+        self._failures.pop(job.ulids, None)
+        return True
+
+    def _put_off(self, job: Job, at_ms: int) -> None:
+        before = self._failures.pop(job.ulids, None)
+        tries = 0 if before is None else before.tries
+        delay_ms = min(FIRST_DELAY_MS << min(tries, 20), DELAY_MAX_MS)
+        self._failures[job.ulids] = Failure(tries + 1, at_ms + delay_ms)
+        while len(self._failures) > FAILURES_MAX:
+            del self._failures[next(iter(self._failures))]
+
+    def _update_gauges(self, shard: Shard, jobs: Sequence[Job], at_ms: int) -> None:
+        metrics, label = self._tools.metrics, str(shard.number)
+        metrics.compaction_waiting.labels(label).set(len(jobs))
+        ends = [job.windows[-1][1] for job in jobs]
+        age_ms = max(0, at_ms - min(ends)) if ends else 0
+        metrics.compaction_waiting_age.labels(label).set(age_ms / 1000)
+        aside = self._tools.catalog.set_aside_segments(shard.number)
+        metrics.set_aside.labels(label).set(len(aside))
+
+    def _scrub(self, at_ms: int) -> None:
+        """Examine the segments whose moment came since the last time."""
+        since_ms, self._scrubbed_ms = self._scrubbed_ms, at_ms
+        for shard in self._shards():
+            for segment in due_segments(
+                shard.view().segments, since_ms, at_ms, self._scrub_interval_ms
+            ):
+                self._examine(shard, segment)
+
+    def _examine(self, shard: Shard, segment: SegmentMeta) -> None:
+        self._pace.begin()
+
+        def spend(size: int) -> None:
+            self._tools.metrics.scrubbed_bytes.inc(size)
+            self._pace.spend(size)
+            self._pace.rest()
+
+        wrong = examine(self._tools.directory(shard.number) / segment.ulid, spend)
+        # One that was replaced meanwhile may be gone.
+        if segment in shard.view().segments:
+            for entry in wrong:
+                self._tools.damages.note(entry.path, entry.groups, entry.reason)
+
+
+def job_limits(options: StorageOptions) -> JobLimits:
+    """A head may be half as old again as its settings say, because shards seal one after the
+    other, and takes a while to be sealed."""
+    slack_ms = options.head_age_ms * 3 // 2 + 10 * MINUTE_MS
+    return JobLimits(samples=options.compaction_samples_max, slack_ms=slack_ms)
