@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from storage.batch import Batch, Outcome
+from storage.compaction.status import SegmentReport
 from storage.database import Database
 from storage.dedup.algorithm import Algorithm
 from storage.deletion.requests import DeletionRequests
@@ -87,6 +88,10 @@ class LateDatabase:
     def deletions(self) -> DeletionRequests:
         """Database.deletions. Raises NotReady too."""
         return self._ready().deletions
+
+    def segment_report(self) -> SegmentReport:
+        """Database.segment_report. Raises NotReady too."""
+        return self._ready().segment_report()
 
     async def close(self, timeout_s: float) -> bool:
         """Close the database, waiting for one that is being opened; False if that took too long."""

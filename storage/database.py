@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from storage.batch import Batch, Decoder, Outcome
 from storage.catalog.catalog import Catalog
 from storage.compaction.compactor import Tools
+from storage.compaction.status import SegmentReport
 from storage.compaction.worker import CompactionWorker
 from storage.dedup.algorithm import Algorithm
 from storage.deletion.requests import DeletionRequests
@@ -206,6 +207,14 @@ class Database:
         labels = replica_labels if dedup else ()
         rules = self._rules_of(tenant)
         return StorageQuerier(shard, known.number, self._options, labels, algorithm, rules=rules)
+
+    def segment_report(self) -> SegmentReport:
+        """The segments of all shards, and the job of compaction under way. For any thread."""
+        at_ms = now_ms()
+        states = [
+            state for shard in self._shards for state in self._compaction.states(shard, at_ms)
+        ]
+        return SegmentReport(states, self._compaction.progress())
 
     def close(self) -> None:
         """Write what waits, finish seals under way, keep the heads in the log."""

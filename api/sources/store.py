@@ -10,6 +10,7 @@ from typing import Protocol
 
 from api.promql.queryable import Queryable, Selection
 from storage.catalog.metadata import Description
+from storage.compaction.status import SegmentReport
 from storage.dedup.algorithm import Algorithm
 from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
@@ -77,7 +78,7 @@ class TenantQuerier(Querier, Protocol):
 
 
 class Store(Protocol):
-    """Where queriers come from."""
+    """Where queriers come from, and what it has on disk."""
 
     def querier(
         self,
@@ -89,4 +90,8 @@ class Store(Protocol):
     ) -> TenantQuerier:
         """A view of one tenant. With dedup, series that are equal without the replica labels are
         one, made by the algorithm. A tenant that never wrote has no series."""
+        ...
+
+    def segment_report(self) -> SegmentReport:
+        """The segments of all tenants, and the job of compaction under way."""
         ...

@@ -24,6 +24,7 @@ from api.endpoints.rejects import Ledger, RejectHandlers
 from api.endpoints.replicas import ReplicaHandlers
 from api.endpoints.status.features import FeatureHandlers
 from api.endpoints.status.program import ProgramHandlers
+from api.endpoints.status.segments import SegmentHandlers
 from api.endpoints.stores import StoreHandlers
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
@@ -80,6 +81,7 @@ class Api:
         self.metadata = MetadataHandlers(source)
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)
         self.rejects = RejectHandlers(ledger)
+        self.segments = SegmentHandlers(store)
         self.expressions = ExpressionHandlers(engine)
         self.program = ProgramHandlers(program, now_ms=now_ms)
         self.features = FeatureHandlers(engine.features)
@@ -106,6 +108,7 @@ class Api:
             (GET, "status/buildinfo", self.metadata.build_info),
             (GET, "status/rejected", self.rejects.rejected),
             (GET, "status/replicas", self.replicas.report),
+            (GET, "status/segments", self.segments.segments),
             (GET_POST, "format_query", self.expressions.format_query),
             (GET_POST, "parse_query", self.expressions.parse_query),
             (GET, "features", self.features.features),

@@ -74,6 +74,7 @@ RULES: dict[str, Need] = {
     # Of the program, not of a tenant's data: for those who watch it.
     "/api/v1/status/config": Need.METRICS,
     "/api/v1/status/flags": Need.METRICS,
+    "/api/v1/status/segments": Need.METRICS,
     "/api/v1/admin/tsdb/delete_series": Need.ADMIN,
     "/api/v1/admin/tsdb/clean_tombstones": Need.ADMIN,
     "/compactor/delete_tenant": Need.ADMIN,

@@ -197,13 +197,3 @@ def comes_between(
         and other.resolution_ms == member.resolution_ms
         for other in others
     )
-
-
-def next_window(segment: SegmentMeta) -> tuple[int, Span] | None:
-    """The next level that a segment is merged to and the window of that; None if there is none."""
-    span = (segment.min_ms, segment.max_ms)
-    for level, width in enumerate(LEVELS_MS, 1):
-        window = window_of(span, width)
-        if level > segment.level and window is not None:
-            return level, window
-    return None

@@ -13,6 +13,7 @@ from storage.compaction.compactor import Compactor, Tools
 from storage.compaction.pace import Pace, Stopped
 from storage.compaction.planner import Job, JobLimits, plan
 from storage.compaction.scrub import due_segments
+from storage.compaction.status import Outlook, Progress, SegmentState, segment_states
 from storage.errors import StorageError
 from storage.options import DAY_MS, MINUTE_MS, StorageOptions
 from storage.segments.examination import examine
@@ -44,6 +45,7 @@ class CompactionWorker:
     ) -> None:
         """shards: those that are open, at any time."""
         self._enabled = options.compaction_enabled
+        self._retention_ms = options.retention_ms
         self._scrub_interval_ms = options.scrub_interval_ms
         self.limits = job_limits(options)
         self._tools = tools
@@ -92,6 +94,24 @@ class CompactionWorker:
         """Until when a job is put off; 0 if it is not."""
         failure = self._failures.get(job.ulids)
         return 0 if failure is None else failure.until_ms
+
+    def states(self, shard: Shard, at_ms: int) -> list[SegmentState]:
+        """The segments of a shard, and what will happen to them."""
+        current = self.compactor.current
+        running = current[1] if current is not None and current[0] == shard.number else None
+        limits = self.limits if self._enabled else None
+        return segment_states(
+            shard.view().segments,
+            self._tools.catalog.set_aside_segments(shard.number),
+            [(job, self.put_off_ms(job)) for job in self.plan(shard, at_ms)],
+            Outlook(at_ms, self._retention_ms, limits),
+            running,
+        )
+
+    def progress(self) -> Progress | None:
+        """The job that is being done."""
+        current = self.compactor.current
+        return current and Progress(*current, self.compactor.samples_done)
 
     def _run(self) -> None:
         while not self._closing.is_set():

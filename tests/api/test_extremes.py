@@ -110,7 +110,7 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "rules": ({}, ("match[]", "type", "exclude_alerts", "group_limit", "group_next_token")),
     **dict.fromkeys(("scrape_pools", "alerts", "alertmanagers", "notifications"), NOTHING_READ),
     **dict.fromkeys(("notifications/live", "stores", "features"), NOTHING_READ),
-    **dict.fromkeys(("status/config", "status/flags"), NOTHING_READ),
+    **dict.fromkeys(("status/config", "status/flags", "status/segments"), NOTHING_READ),
     **dict.fromkeys(("status/runtimeinfo", "status/walreplay"), NOTHING_READ),
 }
 # These are refused, whatever they are asked for.

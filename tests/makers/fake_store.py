@@ -18,6 +18,7 @@ from api.web.options import ApiOptions
 from api.web.quick_jobs import QuickJobs
 from api.web.routes import Api, add_routes
 from storage.catalog.metadata import Description
+from storage.compaction.status import SegmentReport
 from storage.dedup.algorithm import Algorithm
 from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
@@ -88,10 +89,14 @@ class FakeStore:
     def __init__(self) -> None:
         self.tenants: dict[str, FakeQuerier] = {}
         self.ledger = RejectLedger(entries_max=100)
+        self.report = SegmentReport([], None)
         self.asked: list[tuple[str, tuple[str, ...], bool, Algorithm]] = []
 
     def tenant(self, name: str = "default") -> FakeQuerier:
         return self.tenants.setdefault(name, FakeQuerier())
+
+    def segment_report(self) -> SegmentReport:
+        return self.report
 
     def querier(
         self,

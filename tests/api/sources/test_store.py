@@ -26,8 +26,9 @@ def parameters(owner: Any, name: str) -> list[str]:
 
 @pytest.mark.parametrize("store", [Database, LateDatabase, FakeStore])
 def test_stores(store: Any) -> None:
-    assert promised(Store) == ["querier"]
-    assert parameters(store, "querier") == parameters(Store, "querier")
+    assert promised(Store) == ["querier", "segment_report"]
+    for name in promised(Store):
+        assert parameters(store, name) == parameters(Store, name)
 
 
 @pytest.mark.parametrize("name", promised(TenantQuerier))

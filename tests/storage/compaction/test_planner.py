@@ -21,7 +21,6 @@ from storage.compaction.planner import (
     JobLimits,
     choose,
     mergeable_runs,
-    next_window,
     plan,
 )
 from storage.segments.segment import SegmentMeta
@@ -191,18 +190,3 @@ def test_samples_are_not_written_too_often(sizes: list[int], big: int) -> None:
     times_of_big = math.log(total / big) / math.log(1.25) if big else 0
     assert written <= late * most + big * times_of_big
     assert len(segments) <= 2 + math.log(total) / math.log(4) * 2
-
-
-@pytest.mark.parametrize(
-    ("start", "width", "level", "expected"),
-    [
-        (NOW, HOUR, 0, (1, (NOW, NOW + 2 * HOUR - 1))),
-        (NOW, HOUR, 1, (2, (NOW, NOW + DAY - 1))),
-        (NOW, DAY, 0, (2, (NOW, NOW + DAY - 1))),
-        (NOW, DAY, 2, (3, (NOW, NOW + 8 * DAY - 1))),
-        (NOW, DAY, 3, None),
-        (NOW - 1, DAY, 0, None),
-    ],
-)
-def test_next_window(start: int, width: int, level: int, expected: object) -> None:
-    assert next_window(segment(start, width, level=level)) == expected

@@ -1,0 +1,115 @@
+"""What segments there are, and what will happen to each of them next."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from storage.catalog.catalog import SetAside
+from storage.compaction.planner import MERGE, SALVAGE, Job, JobLimits
+from storage.segments.segment import SegmentMeta
+from storage.segments.windows import LEVELS_MS, Span, window_of
+
+IN_USE, COMPACTING, DAMAGED, SET_ASIDE = "in_use", "compacting", "damaged", "set_aside"
+EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What will happen to a segment. action: the kind of a job, or EXPIRE.
+
+    level, window: of what it becomes. due_ms: not before then; None: once enough has come late.
+    """
+
+    action: str
+    due_ms: int | None
+    level: int = 0
+    window: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentState:
+    """A segment as it is now. reason: why it was set aside, and since when."""
+
+    segment: SegmentMeta
+    state: str
+    next: Next | None = None
+    reason: str = ""
+    since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A job under way, and how many samples of it are written."""
+
+    shard: int
+    job: Job
+    samples_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReport:
+    """The segments of all shards, and the job that is being done."""
+
+    states: list[SegmentState]
+    progress: Progress | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """By what the future of segments is foretold. limits: None where compaction is off."""
+
+    now_ms: int
+    retention_ms: int
+    limits: JobLimits | None
+
+    def of(self, segment: SegmentMeta, others: Sequence[SegmentMeta]) -> Next | None:
+        """What comes next for a segment that no job is planned for; None: it stays for ever."""
+        if self.limits is not None:
+            for level, window in windows_above(segment):
+                due_ms = window[1] + 1 + self.limits.slack_ms
+                if due_ms > self.now_ms:
+                    return Next(MERGE, due_ms, level, window)
+                if any(is_within(other, window) for other in others if other != segment):
+                    return Next(MERGE, None, level, window)
+        if self.retention_ms == 0:
+            return None
+        return Next(EXPIRE, segment.max_ms + self.retention_ms)
+
+
+def windows_above(segment: SegmentMeta) -> Iterator[tuple[int, Span]]:
+    """The levels from the segment's own on, and the window that holds it at each of them."""
+    for level, width in enumerate(LEVELS_MS, 1):
+        window = window_of((segment.min_ms, segment.max_ms), width)
+        if level >= segment.level and window is not None:
+            yield level, window
+
+
+def is_within(segment: SegmentMeta, window: Span) -> bool:
+    return window[0] <= segment.min_ms and segment.max_ms <= window[1]
+
+
+def segment_states(
+    segments: Sequence[SegmentMeta],
+    aside: Iterable[SetAside],
+    jobs: Iterable[tuple[Job, int]],
+    outlook: Outlook,
+    running: Job | None = None,
+) -> list[SegmentState]:
+    """The segments of a shard by time. jobs: what is planned, each with the time before which it is
+    not tried; running: what is being done."""
+    planned = {ulid: (job, due_ms) for job, due_ms in jobs for ulid in job.ulids}
+    found = [
+        SegmentState(entry.segment, SET_ASIDE, None, entry.reason, entry.since_ms)
+        for entry in aside
+    ]
+    for segment in segments:
+        job, put_off_ms = planned.get(segment.ulid, (None, 0))
+        if job is None:
+            found.append(SegmentState(segment, IN_USE, outlook.of(segment, segments)))
+            continue
+        due_ms = max(put_off_ms, outlook.now_ms)
+        coming = Next(job.kind, due_ms, job.level, (job.windows[0][0], job.windows[-1][1]))
+        state = DAMAGED if job.kind == SALVAGE else IN_USE
+        if running is not None and segment.ulid in running.ulids:
+            state = COMPACTING
+        found.append(SegmentState(segment, state, coming))
+    return sorted(found, key=lambda entry: (entry.segment.min_ms, entry.segment.rank))
