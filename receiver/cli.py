@@ -1,4 +1,4 @@
-"""The command line: serve, check-config, compile, and the subcommands of other rooms.
+"""The command line: serve, check-config, compile, verify, and the subcommands of other rooms.
 
 Exit codes: 0 all went well, 1 it did not, 2 the command line or the configuration is wrong. The
 flags are the settings, by the same names; nothing is imported that a command does not need.
@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return compile_kernels()
     if options.command in SUBCOMMANDS:
         return int(importlib.import_module(SUBCOMMANDS[options.command]).run(options))
+    if options.command == "verify":
+        return verify(options)
     given = {name: value for name, value in vars(options).items() if name in settings()}
     return serve(Path(options.config) if options.config else None, given)
 
@@ -72,6 +74,11 @@ def make_parser() -> argparse.ArgumentParser:
                 formatter_class=argparse.RawDescriptionHelpFormatter,
             )
         )
+    verifying = commands.add_parser(
+        "verify", help="compare all segments with their checksums", allow_abbrev=False
+    )
+    verifying.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
+    add_flag(verifying, settings()["storage.path"])
     return parser
 
 
@@ -101,6 +108,33 @@ def compile_kernels() -> int:
             sys.stdout.flush()
 
     return EXIT_OK if warm_up.compile_kernels(report) else EXIT_FAILURE
+
+
+def verify(options: argparse.Namespace) -> int:
+    """List what is damaged; changes nothing."""
+    given = {name: value for name, value in vars(options).items() if name in settings()}
+    try:
+        config = load(Path(options.config) if options.config else None, given)
+    except ConfigError as error:
+        return refuse(error)
+    from storage.compaction.verification import verify
+    from storage.errors import FormatError
+
+    try:
+        found = verify(Path(config.storage.path), print_line)
+    except FormatError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_FAILURE
+    sys.stdout.write(
+        f"segments={found.segments} bytes={found.bytes} damaged={found.damaged} "
+        f"set_aside={found.set_aside}\n"
+    )
+    return EXIT_FAILURE if found.damaged else EXIT_OK
+
+
+def print_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def serve(path: Path | None, flags: dict[str, object]) -> int:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from receiver.settings.config import settings
+from storage.files import segments_directory
+from tests.makers.databases import opened, seal, series, write
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "receiver"]
@@ -138,3 +140,24 @@ def test_a_signal_ends_the_program_with_0(tmp_path: Path, number: signal.Signals
             assert answer.status == 200
         os.kill(process.pid, number)
         assert process.wait(PATIENCE_S) == 0
+
+
+def test_verify(tmp_path: Path) -> None:
+    with opened(tmp_path) as database:
+        write(database, [series("up", [(1, 1.0)])])
+        seal(database)
+        (segment,) = database._shards[0].view().segments
+        done = run("verify", f"--storage.path={tmp_path}")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"segments=1 bytes={segment.bytes} damaged=0 set_aside=0\n"
+    path = segments_directory(tmp_path, 0) / segment.ulid / "series.parquet"
+    path.write_bytes(b"noise")
+    config = written(tmp_path, f"storage: {{path: {tmp_path}}}")
+    done = run("verify", "--config", config)
+    assert done.returncode == 1
+    assert f"ulid={segment.ulid} file=series.parquet row_groups=all" in done.stdout
+    done = run("verify", f"--storage.path={tmp_path / 'nothing'}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "cannot read the catalog" in done.stderr
+    done = run("verify", "--config", f"{tmp_path / 'none.yml'}")
+    assert done.returncode == 2
