@@ -9,6 +9,9 @@ its segment grows by a quarter or more, and that of any other sample doubles: wi
 sample is written at most log(growth of its segment) / log(1.25) times. What stays apart shrinks by
 LATE_SHARE from one to the next, so a window keeps few segments.
 
+Large windows leave the retention late, so levels are used only while a window is an eighth of it at
+most.
+
 What is merged takes the lowest rank of its inputs. No other segment may lie in between: one that
 gives way to the first of them, comes before another, and has times of that one.
 """
@@ -21,6 +24,8 @@ from storage.segments.segment import SegmentMeta, by_rank
 from storage.segments.windows import LEVELS_MS, Span, level_of, window_of
 
 LATE_SHARE = 4
+# Of the retention, a window is at most one of so many parts.
+RETENTION_SHARE = 8
 # Into more windows no segment is split.
 WINDOWS_MAX = 64
 SLACK_MS = 10 * MINUTE_MS
@@ -30,7 +35,8 @@ SALVAGE, SPLIT, MERGE = "salvage", "split", "merge"
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """What a job may have. slack_ms: how long after its end a window is closed.
+    """What a job may have. slack_ms: how long after its end a window is closed. levels: as many are
+    used; windows of higher ones hold only what is sealed late and fits no smaller window.
 
     A segment that alone is beyond the limits is only salvaged.
     """
@@ -39,6 +45,7 @@ class JobLimits:
     exemplars: int = 2_000_000
     inputs: int = 128
     slack_ms: int = SLACK_MS
+    levels: int = len(LEVELS_MS)
 
 
 JOB_LIMITS = JobLimits()
@@ -85,6 +92,13 @@ def plan(
                 taken |= job.ulids
     order = [SALVAGE, SPLIT, MERGE]
     return sorted(jobs, key=lambda job: (order.index(job.kind), job.level, job.windows[0]))
+
+
+def levels_for(retention_ms: int) -> int:
+    """How many levels are used: the first in any case. 0 keeps everything for ever."""
+    if retention_ms == 0:
+        return len(LEVELS_MS)
+    return max(1, sum(RETENTION_SHARE * width <= retention_ms for width in LEVELS_MS))
 
 
 def salvage(segment: SegmentMeta) -> Job:
@@ -134,14 +148,15 @@ def choose(
     limits: JobLimits,
 ) -> tuple[SegmentMeta, ...]:
     """Those segments of a closed window that are to be merged now; members by rank."""
-    fresh = all(segment.level < level for segment in members)
+    used = level <= limits.levels
+    fresh = used and all(segment.level < level for segment in members)
     if fresh and len(members) > 1 and within(members, limits):
         for run in mergeable_runs(members, others, limits):
             if len(run) > 1:
                 return run
         return ()
-    if fresh and level > 1:
-        # Too many samples for one segment: smaller windows stay, what fits none of them is late.
+    if level > 1 and (fresh or not used):
+        # Too much for one segment: smaller windows stay, what fits none of them has come late.
         width = LEVELS_MS[level - 2]
         members = [s for s in members if window_of((s.min_ms, s.max_ms), width) is None]
     by_size = sorted(members, key=lambda segment: segment.samples, reverse=True)

@@ -64,7 +64,7 @@ class Outlook:
     def of(self, segment: SegmentMeta, others: Sequence[SegmentMeta]) -> Next | None:
         """What comes next for a segment that no job is planned for; None: it stays for ever."""
         if self.limits is not None:
-            for level, window in windows_above(segment):
+            for level, window in windows_above(segment, self.limits.levels):
                 due_ms = window[1] + 1 + self.limits.slack_ms
                 if due_ms > self.now_ms:
                     return Next(MERGE, due_ms, level, window)
@@ -75,9 +75,9 @@ class Outlook:
         return Next(EXPIRE, segment.max_ms + self.retention_ms)
 
 
-def windows_above(segment: SegmentMeta) -> Iterator[tuple[int, Span]]:
+def windows_above(segment: SegmentMeta, levels: int) -> Iterator[tuple[int, Span]]:
     """The levels from the segment's own on, and the window that holds it at each of them."""
-    for level, width in enumerate(LEVELS_MS, 1):
+    for level, width in enumerate(LEVELS_MS[:levels], 1):
         window = window_of((segment.min_ms, segment.max_ms), width)
         if level >= segment.level and window is not None:
             yield level, window

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from storage.compaction.compactor import Compactor, Tools
 from storage.compaction.pace import Pace, Stopped
-from storage.compaction.planner import Job, JobLimits, plan
+from storage.compaction.planner import Job, JobLimits, levels_for, plan
 from storage.compaction.scrub import due_segments
 from storage.compaction.status import Outlook, Progress, SegmentState, segment_states
 from storage.errors import StorageError
@@ -84,6 +84,7 @@ class CompactionWorker:
         for shard in self._shards():
             jobs = self.plan(shard, at_ms)
             self._update_gauges(shard, jobs, at_ms)
+            self._keep_aside(shard, at_ms)
             ready = [job for job in jobs if self.put_off_ms(job) <= at_ms]
             if ready:
                 done += self._try(shard, ready[0], at_ms)
@@ -158,8 +159,18 @@ class CompactionWorker:
         ends = [job.windows[-1][1] for job in jobs]
         age_ms = max(0, at_ms - min(ends)) if ends else 0
         metrics.compaction_waiting_age.labels(label).set(age_ms / 1000)
+
+    def _keep_aside(self, shard: Shard, at_ms: int) -> None:
+        """Count what is set aside, and drop what is too old to be of use to anyone."""
         aside = self._tools.catalog.set_aside_segments(shard.number)
-        metrics.set_aside.labels(label).set(len(aside))
+        oldest_ms = at_ms - self._retention_ms
+        expired = [e.segment for e in aside if self._retention_ms and e.segment.max_ms < oldest_ms]
+        if expired:
+            directory = self._tools.directory(shard.number)
+            self._tools.catalog.drop_segments([segment.ulid for segment in expired])
+            self._tools.doomed.add((directory / segment.ulid for segment in expired), at_ms)
+        gauge = self._tools.metrics.set_aside.labels(str(shard.number))
+        gauge.set(len(aside) - len(expired))
 
     def _scrub(self, at_ms: int) -> None:
         """Examine the segments whose moment came since the last time."""
@@ -189,4 +200,5 @@ def job_limits(options: StorageOptions) -> JobLimits:
     """A head may be half as old again as its settings say, because shards seal one after the
     other, and takes a while to be sealed."""
     slack_ms = options.head_age_ms * 3 // 2 + 10 * MINUTE_MS
-    return JobLimits(samples=options.compaction_samples_max, slack_ms=slack_ms)
+    levels = levels_for(options.retention_ms)
+    return JobLimits(options.compaction_samples_max, slack_ms=slack_ms, levels=levels)

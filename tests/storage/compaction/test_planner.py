@@ -20,6 +20,7 @@ from storage.compaction.planner import (
     Job,
     JobLimits,
     choose,
+    levels_for,
     mergeable_runs,
     plan,
 )
@@ -145,6 +146,25 @@ def test_jobs_have_limits() -> None:
     assert plan(of_exemplars, LONG_AGO, JobLimits(exemplars=3)) == []
     assert len(plan(of_exemplars, LONG_AGO, JobLimits(exemplars=4))) == 1
     assert plan([segment(NOW - HOUR, DAY)], LONG_AGO, JobLimits(samples=99)) == []
+
+
+@pytest.mark.parametrize(
+    ("retention", "levels"),
+    [(0, 3), (64 * DAY, 3), (64 * DAY - 1, 2), (15 * DAY, 2), (8 * DAY, 2), (DAY, 1), (HOUR, 1)],
+)
+def test_windows_are_small_against_the_retention(retention: int, levels: int) -> None:
+    assert levels_for(retention) == levels
+
+
+def test_levels_that_are_not_used_hold_what_is_late() -> None:
+    """Segments of days stay; those that are sealed late, by eight days, are merged."""
+    days = [segment(NOW + day * DAY, DAY, level=2) for day in range(3)]
+    late = [segment(NOW, 5 * DAY), segment(NOW + DAY, 4 * DAY)]
+    segments = ranked(*days, *late)
+    two = JobLimits(levels=2)
+    assert described(plan(segments, LONG_AGO, two)) == [(MERGE, 3, [4, 5], 1)]
+    assert plan(segments[:3], LONG_AGO, two) == []
+    assert described(plan(segments, LONG_AGO)) == [(MERGE, 3, [1, 2, 3, 4, 5], 1)]
 
 
 @pytest.mark.parametrize(

@@ -162,16 +162,24 @@ def test_the_scrub_finds_what_no_one_reads(tmp_path: Path) -> None:
         assert worker.round(now_ms() + HOUR_MS) == 0, "it stays, since compaction is off"
 
 
-def test_segments_that_are_set_aside_are_counted(tmp_path: Path) -> None:
+def test_segments_that_are_set_aside_are_counted_and_expire(tmp_path: Path) -> None:
     with opened(tmp_path) as database:
         fill(database)
-        shard = database._shards[0]
-        worker = worker_of(database)
-        database._catalog.set_aside(shard.view().segments[0].ulid, "why")
-        worker._update_gauges(shard, [], AT)
+        first, second = database._shards[0].view().segments
+        for segment in (first, second):
+            database._catalog.set_aside(segment.ulid, "why")
+        worker_of(database).round(AT)
+        assert value(database, "cupola_segments_set_aside", shard="0") == 2, "kept for ever"
+        worker_of(database, retention_ms=DAY_MS).round(first.max_ms + DAY_MS + 1)
         assert value(database, "cupola_segments_set_aside", shard="0") == 1
+        ((kept, *_),) = database._catalog.set_aside_segments(0)
+        assert kept == second
+        database._doomed.delete_due(AT)
+        names = [path.name for path in segments_directory(tmp_path, 0).iterdir()]
+        assert names == [second.ulid]
 
 
 def test_a_window_is_closed_when_no_head_can_have_it_any_more(tmp_path: Path) -> None:
     limits = job_limits(options(tmp_path, head_age_ms=2 * HOUR_MS, compaction_samples_max=77))
     assert (limits.slack_ms, limits.samples) == (3 * HOUR_MS + 10 * MINUTE_MS, 77)
+    assert limits.levels == 3
