@@ -9,8 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from storage.compaction.worker import CompactionWorker
 from storage.dedup.algorithm import Algorithm
 from storage.deletion.requests import DeletionRequests
 from storage.deletion.rewriting import DeletionTools
-from storage.errors import FormatError, LimitExceeded, StorageError
+from storage.errors import LimitExceeded, StorageError
 from storage.files import (
     catalog_file,
     lock_directory,
@@ -44,13 +43,13 @@ from storage.segments.damage import Damages
 from storage.segments.duck import Duck
 from storage.segments.exemplars import ExemplarReader
 from storage.segments.reader import FooterCache, SegmentReader
-from storage.segments.segment import SegmentMeta, clean_directory, missing_segments
+from storage.segments.segment import SegmentMeta
 from storage.segments.series import SeriesReader
 from storage.segments.writer import SegmentWriter
 from storage.series.table import TENANT_BITS, SeriesTable
 from storage.shard.doomed import DoomedFiles
 from storage.shard.ingest import PendingWrite
-from storage.shard.recovery import recover_shard
+from storage.shard.recovery import recover_shard, registered_segments
 from storage.shard.retention import Retention
 from storage.shard.sealing import SealMoment, seal_head
 from storage.shard.shard import Shard, ShardFiles, now_ms
@@ -294,17 +293,7 @@ class Database:
 
     def _open_shard(self, number: int) -> Shard:
         directory = segments_directory(self._path, number)
-        make_directory(directory)
-        segments = self._catalog.segments(number)
-        known = {segment.ulid for segment in segments}
-        missing = missing_segments(directory, known)
-        if missing:
-            raise FormatError(
-                f"{directory} lacks {len(missing)} of the {len(known)} segments that the catalog "
-                f"knows, the first is {missing[0]}; put them back from a copy"
-            )
-        aside = self._catalog.set_aside_segments(number)
-        clean_directory(directory, known | {entry.segment.ulid for entry in aside})
+        segments = registered_segments(self._catalog, number, directory)
         position = self._catalog.log_position(number)
         files = ShardFiles(
             wal=Wal.open(
@@ -334,13 +323,15 @@ class Database:
         self, shard: int, table: SeriesTable, head: Head, position: int
     ) -> Sequence[SegmentMeta]:
         """Write a frozen head as segments and register them; the log before `position` is done."""
-        with timed(self._metrics, shard):
+        with self._metrics.seal_seconds.time():
             writer = self._segment_writer(shard)
             self._save_metadata(shard)
             moment = SealMoment(now_ms(), self._shards[shard].next_rank)
             sealed = seal_head(writer, table, head, self._tenant_names(shard), moment)
             self._catalog.seal(shard, sealed, position)
-            return sealed
+        samples = sum(segment.samples for segment in sealed)
+        logger.info("sealed shard=%d segments=%d samples=%d", shard, len(sealed), samples)
+        return sealed
 
     def _tools(self) -> Tools:
         return Tools(
@@ -404,13 +395,3 @@ def settle(answer: asyncio.Future[Outcome], batch: Batch, result: Outcome | Stor
         answer.set_exception(result)
     else:
         answer.set_result(result)
-
-
-@contextmanager
-def timed(metrics: StorageMetrics, shard: int) -> Iterator[None]:
-    """Measure and log one seal."""
-    started = time.monotonic()
-    yield
-    seconds = time.monotonic() - started
-    metrics.seal_seconds.observe(seconds)
-    logger.info("sealed shard=%d seconds=%.2f", shard, seconds)

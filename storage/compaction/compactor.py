@@ -1,9 +1,11 @@
 """A job of compaction from end to end: some segments of a shard take the place of others.
 
     examine   every byte of the inputs is compared with its checksums; what is wrong is passed over
-    write     the outputs, window by window, under temporary names, synced and renamed
+    write     the outputs, window by window, under temporary names, synced and renamed; what is
+              deleted from an input is cut out of it
     swap      in one transaction of the catalog: outputs are registered, inputs are gone, damaged
-              ones set aside; then new queries see the outputs
+              ones set aside, deletions that were obeyed have their receipts; then new queries see
+              the outputs
     delete    the inputs' files, after the grace period, when no query can be reading them
 
 A crash before the swap leaves directories that the catalog does not know, one after it leaves those
@@ -13,6 +15,7 @@ of the inputs: the next start removes either. A job that fails leaves everything
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.catalog.catalog import Catalog
+from storage.catalog.deletions import Applied
+from storage.compaction.cutting import JobCuts
 from storage.compaction.exemplars import merge_exemplars
-from storage.compaction.merging import MERGE_LIMITS, Keep, Merge, MergeLimits, take_census
+from storage.compaction.merging import MERGE_LIMITS, Merge, MergeLimits, take_census
 from storage.compaction.pace import Pace
 from storage.compaction.planner import Job
 from storage.errors import FormatError
@@ -48,8 +53,7 @@ TenantNames = Callable[[int], Mapping[int, str]]
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What jobs work with. directory: the segments of a shard, by its number; keep: what of the
-    inputs is kept (None: everything)."""
+    """What jobs work with. directory: the segments of a shard, by its number."""
 
     catalog: Catalog
     duck: Duck
@@ -58,7 +62,6 @@ class Tools:
     doomed: DoomedFiles
     directory: Callable[[int], Path]
     tenant_names: TenantNames
-    keep: Keep | None = None
     limits: MergeLimits = MERGE_LIMITS
 
 
@@ -68,6 +71,14 @@ class Lost:
 
     samples: int
     series: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outputs of a job, and what it did for pending deletions, by their numbers."""
+
+    outputs: list[SegmentMeta]
+    applied: Mapping[int, Applied]
 
 
 class Compactor:
@@ -80,19 +91,21 @@ class Compactor:
         self.samples_done = 0
 
     def run(self, shard: Shard, job: Job) -> list[SegmentMeta]:
-        """Do a job; returns the outputs. Raises StorageError, OSError, or Stopped if the database
-        closes meanwhile."""
+        """Do a job; returns the outputs: none if nothing is left of the inputs, or if one of them
+        was replaced or dropped meanwhile, by others, which undoes the job. Raises StorageError,
+        OSError, or Stopped if the database closes meanwhile."""
         started = time.monotonic()
         self.current, self.samples_done = (shard.number, job), 0
         try:
             wrong = self._examine(shard, job)
-            outputs = self._write(shard, job)
-            self._swap(shard, job, outputs, wrong)
+            written = self._write(shard, job)
+            if not self._swap(shard, job, written, wrong):
+                return []
         finally:
             self.current = None
             self._tools.metrics.compaction_seconds.inc(time.monotonic() - started)
-        self._note(shard, job, outputs, time.monotonic() - started)
-        return outputs
+        self._note(shard, job, written.outputs, time.monotonic() - started)
+        return written.outputs
 
     def _examine(self, shard: Shard, job: Job) -> dict[str, list[Wrong]]:
         """What is wrong with which input (by ULID); it is not read any more."""
@@ -111,35 +124,40 @@ class Compactor:
         self._pace.spend(size)
         self._pace.rest()
 
-    def _write(self, shard: Shard, job: Job) -> list[SegmentMeta]:
+    def _write(self, shard: Shard, job: Job) -> Written:
         """The outputs. If one cannot be written, none is left."""
         tools = self._tools
         directory = tools.directory(shard.number)
-        writer = SegmentWriter(tools.duck, directory, shard.number)
+        # Whatever is deleted from now on moves to the outputs.
+        deletions = shard.view().deletions
         census = take_census(directory, job.inputs, tools.damages)
         names = tools.tenant_names(shard.number)
         series = series_columns(shard.table, refs_of(shard.table, census.ids), names)
-        reader = shard.files.samples
-        merge = Merge(reader, job.inputs, census, tools.keep, tools.limits)
-        exemplars = merge_exemplars(directory, job.inputs, tools.damages)
+        cuts = JobCuts(series, job.inputs, deletions, names)
+        merge = Merge(shard.files.samples, job.inputs, census, cuts.keep, tools.limits)
+        exemplars = merge_exemplars(directory, job.inputs, tools.damages, cuts.kept_exemplars)
         places = nearest_windows(list(job.windows), exemplars.timestamps)
+        writer = SegmentWriter(tools.duck, directory, shard.number)
         origin = origin_of(job, directory)
         outputs: list[SegmentMeta] = []
         try:
             for number, span in enumerate(job.windows):
                 own = exemplars.take(np.flatnonzero(places == number))
                 blocks = self._paced(merge.blocks(span), job)
-                try:
+                with suppress(EmptySegment):
                     outputs.append(
                         writer.write(series, blocks, own, created_ms=now_ms(), origin=origin)
                     )
-                except EmptySegment:
-                    logger.info("nothing is left of a window shard=%d", shard.number)
         except BaseException:
-            for output in outputs:
-                writer.remove(output)
+            self._remove(shard, outputs)
             raise
-        return outputs
+        return Written(outputs, cuts.applied())
+
+    def _remove(self, shard: Shard, outputs: Sequence[SegmentMeta]) -> None:
+        directory = self._tools.directory(shard.number)
+        writer = SegmentWriter(self._tools.duck, directory, shard.number)
+        for output in outputs:
+            writer.remove(output)
 
     def _paced(self, blocks: Iterator[Block], job: Job) -> Iterator[Block]:
         """The blocks, with rests between them."""
@@ -152,44 +170,52 @@ class Compactor:
             self._pace.rest()
 
     def _swap(
-        self,
-        shard: Shard,
-        job: Job,
-        outputs: Sequence[SegmentMeta],
-        wrong: Mapping[str, Sequence[Wrong]],
-    ) -> None:
-        tools = self._tools
+        self, shard: Shard, job: Job, written: Written, wrong: Mapping[str, Sequence[Wrong]]
+    ) -> bool:
+        """Let the outputs take the place of the inputs; False if these are not all there."""
+        tools, outputs = self._tools, written.outputs
         directory = tools.directory(shard.number)
-        # Reading may have found more than the examination has.
-        damaged = [s for s in job.inputs if s.ulid in wrong or s.ulid in tools.damages.segments()]
-        aside = {}
-        for segment in damaged:
-            lost = lost_of(segment, directory / segment.ulid, tools.damages)
-            aside[segment.ulid] = self._reason(segment, wrong.get(segment.ulid, ()), lost)
-        ulids = [segment.ulid for segment in job.inputs]
-        try:
-            tools.catalog.replace(shard.number, ulids, outputs, aside)
-        except BaseException:
-            writer = SegmentWriter(tools.duck, directory, shard.number)
-            if not registered(tools.catalog, shard.number, outputs):
-                for output in outputs:
-                    writer.remove(output)
-            raise
-        shard.replace_segments(set(ulids), outputs)
+        aside = self._damaged(job, directory, wrong)
+        with shard.changes:
+            in_use = {segment.ulid for segment in shard.view().segments}
+            if not job.ulids <= in_use:
+                self._remove(shard, outputs)
+                logger.info("inputs of a compaction have gone meanwhile shard=%d", shard.number)
+                return False
+            ulids = [segment.ulid for segment in job.inputs]
+            applied = written.applied
+            try:
+                tools.catalog.replace(shard.number, ulids, outputs, aside, applied=applied)
+            except BaseException:
+                if not registered(tools.catalog, shard.number, outputs):
+                    self._remove(shard, outputs)
+                raise
+            shard.replace_segments(job.ulids, outputs, applied)
+        for ulid, reason in aside.items():
+            logger.error(
+                "set a damaged segment aside, what is readable was carried over shard=%d ulid=%s "
+                "reason=%r", shard.number, ulid, reason,
+            )  # fmt: skip
+            tools.damages.forget(directory / ulid)
         tools.doomed.add((directory / ulid for ulid in ulids if ulid not in aside), now_ms())
-        for segment in damaged:
-            tools.damages.forget(directory / segment.ulid)
+        return True
 
-    def _reason(self, segment: SegmentMeta, wrong: Sequence[Wrong], lost: Lost) -> str:
-        """Why a segment is set aside, which is logged and counted."""
-        first = wrong[0].reason if wrong else "row groups cannot be read"
-        reason = f"{first}; lost {lost.samples} samples of up to {lost.series} series"
-        logger.error(
-            "set a damaged segment aside, what is readable was carried over shard=%d ulid=%s "
-            "reason=%r", segment.shard, segment.ulid, reason,
-        )  # fmt: skip
-        self._tools.metrics.compaction_lost.inc(lost.samples)
-        return reason
+    def _damaged(
+        self, job: Job, directory: Path, wrong: Mapping[str, Sequence[Wrong]]
+    ) -> dict[str, str]:
+        """Which of the inputs are to be set aside, and why."""
+        aside = {}
+        for segment in job.inputs:
+            # Reading may have found more than the examination has.
+            if segment.ulid in wrong or segment.ulid in self._tools.damages.segments():
+                lost = lost_of(segment, directory / segment.ulid, self._tools.damages)
+                self._tools.metrics.compaction_lost.inc(lost.samples)
+                found = wrong.get(segment.ulid, ())
+                first = found[0].reason if found else "row groups cannot be read"
+                aside[segment.ulid] = (
+                    f"{first}; lost {lost.samples} samples of up to {lost.series} series"
+                )
+        return aside
 
     def _note(self, shard: Shard, job: Job, outputs: Sequence[SegmentMeta], seconds: float) -> None:
         metrics = self._tools.metrics

@@ -3,7 +3,7 @@
 They are in memory as a whole; how many a job may have is limited by its planner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,16 @@ from storage.segments.damage import Damages
 from storage.segments.exemplars import sound_groups
 from storage.segments.segment import SegmentMeta
 
+# Takes a segment and exemplars of it; returns those that are kept.
+KeepExemplars = Callable[[SegmentMeta, Exemplars], Exemplars]
 
-def merge_exemplars(directory: Path, inputs: Sequence[SegmentMeta], damages: Damages) -> Exemplars:
+
+def merge_exemplars(
+    directory: Path, inputs: Sequence[SegmentMeta], damages: Damages, keep: KeepExemplars
+) -> Exemplars:
     """The exemplars of the inputs, whose segments are in the directory; their series are ids."""
     parts = [
-        exemplars_of(rows)
+        keep(segment, exemplars_of(rows))
         for segment in inputs
         if segment.exemplars
         for _, rows in sound_groups(

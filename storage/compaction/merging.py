@@ -7,6 +7,7 @@ many buckets, is read in halves. Memory follows MergeLimits and not what is merg
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -92,11 +93,10 @@ class Merge:
         inputs = in_time_order(self.inputs)
         if self.keep is None:
             return self.reader.select(inputs, ids, span, spend)
-        parts = [
-            self.keep(segment, ids, self.reader.select([segment], ids, span, spend))
-            for segment in inputs
-        ]
-        return merge_evenly(parts)
+        # All is read before anything is cut, since a block that is too large is read again.
+        parts = [self.reader.select([segment], ids, span, spend) for segment in inputs]
+        kept = [self.keep(*each) for each in zip(inputs, repeat(ids), parts, strict=False)]
+        return merge_evenly(kept)
 
 
 class Room:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from storage.batch import (
     KIND_ELECTIONS,
@@ -21,11 +22,13 @@ from storage.batch import (
     Batch,
     Decoder,
 )
+from storage.catalog.catalog import Catalog
 from storage.errors import CorruptBatch, FormatError
+from storage.files import make_directory
 from storage.kernels.arrays import NO_SERIES, Int64s
 from storage.log.record import Record
 from storage.log.rules import split_left_out
-from storage.segments.segment import SegmentMeta
+from storage.segments.segment import SegmentMeta, clean_directory, missing_segments
 from storage.shard.ingest import begin_log_file, replay, take_elections, take_rules
 from storage.shard.newest import forget_newest
 from storage.shard.sealing import Sealer, restore_series
@@ -48,6 +51,23 @@ class Decoded:
     record: Record
     batch: Batch | None
     left_out: Int64s
+
+
+def registered_segments(catalog: Catalog, shard: int, directory: Path) -> list[SegmentMeta]:
+    """The segments of a shard that are in use, by rank. Removes what a crash has left in their
+    directory; raises FormatError if one of them is missing."""
+    make_directory(directory)
+    segments = catalog.segments(shard)
+    known = {segment.ulid for segment in segments}
+    missing = missing_segments(directory, known)
+    if missing:
+        raise FormatError(
+            f"{directory} lacks {len(missing)} of the {len(known)} segments that the catalog "
+            f"knows, the first is {missing[0]}; put them back from a copy"
+        )
+    aside = catalog.set_aside_segments(shard)
+    clean_directory(directory, known | {entry.segment.ulid for entry in aside})
+    return segments
 
 
 def recover_shard(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +12,10 @@ from storage.compaction.compactor import Compactor, refs_of
 from storage.compaction.pace import Stopped, unhurried
 from storage.compaction.planner import plan
 from storage.database import Database
-from storage.errors import FormatError, StorageError
+from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE, META_FILE, SAMPLES_FILE, segments_directory
+from storage.labels.matchers import Matcher
 from storage.options import DAY_MS
-from storage.samples.merge import between
 from storage.segments.segment import read_meta, verify_segment
 from storage.shard.doomed import GRACE_MS
 from storage.shard.shard import now_ms
@@ -135,35 +135,65 @@ def straddling(database: Database) -> None:
         seal(database)
 
 
-def test_a_mask_is_applied_to_each_input(tmp_path: Path) -> None:
-    """As deletions need it: of the first segment nothing before 3 is kept, so that samples of the
-    second one come to light."""
+UP = (Matcher("__name__", "=", "up"),)
+
+
+def test_what_is_deleted_is_cut_out_of_the_inputs_it_was_deleted_from(tmp_path: Path) -> None:
+    """What was written again after the deletion stays, and comes to light."""
+    with opened(tmp_path) as database:
+        fill(database, 1)
+        append(database, batch([({"__name__": "up", "x": "1"}, [], [(2, 1.0, {}), (4, 1.0, {})])]))
+        database.deletions.delete_series("t", (UP,), 1, 3)
+        write(database, [series("up", [(2, 99.0), (9, 1.0)], x="1")])
+        seal(database)
+        expected = [(0, 0.0), (2, 99.0), (4, 4.0), (9, 1.0)]
+        assert read(database)[key("up", x="1")] == expected
+        shard = database._shards[0]
+        assert [len(each.pending) for each in shard.view().deletions] == [2]
+        assert compact(database) == 1
+        assert read(database)[key("up", x="1")] == expected
+        (segment,) = shard.view().segments
+        assert (segment.samples, segment.exemplars) == (5, 1), "m0 has one"
+        assert shard.view().deletions == ()
+        (receipt,) = database.deletions.receipts("t")
+        assert (receipt.samples, receipt.segments_pending) == (3, 0)
+        assert receipt.done_ms is not None
+    with opened(tmp_path) as database:
+        assert read(database)[key("up", x="1")] == expected
+
+
+def test_what_is_deleted_meanwhile_moves_to_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with opened(tmp_path) as database:
         fill(database, 2)
+        swap = Compactor._swap
+
+        def delete_first(self: Compactor, *args: Any) -> bool:
+            database.deletions.delete_series("t", (UP,), 0, 3)
+            return swap(self, *args)
+
+        monkeypatch.setattr(Compactor, "_swap", delete_first)
+        compact(database)
         shard = database._shards[0]
-        first, *_ = shard.view().segments
-        tools = replace(
-            database._tools(),
-            keep=lambda segment, ids, samples: (
-                between(samples, 3, 1 << 60) if segment == first else samples
-            ),
-        )
-        (job,) = plan(shard.view().segments, LONG_AFTER_MS)
-        Compactor(tools, unhurried()).run(shard, job)
-        assert read(database)[key("up", x="1")] == [
-            (1, 11.0), (2, 12.0), (3, 3.0), (4, 4.0), (5, 15.0), (DAY_MS, 7.0),
-        ]  # fmt: skip
+        (segment,) = shard.view().segments
+        (deletion,) = shard.view().deletions
+        assert deletion.pending == {segment.ulid}
+        assert min(read(database)[key("up", x="1")])[0] == 4
+    with opened(tmp_path) as database:
+        assert min(read(database)[key("up", x="1")])[0] == 4
+        database.deletions.clean("t")
+        assert min(read(database)[key("up", x="1")])[0] == 4
+        assert database._shards[0].view().deletions == ()
 
 
 def test_nothing_is_left_of_a_window(tmp_path: Path) -> None:
     with opened(tmp_path) as database:
         fill(database, 2)
         shard = database._shards[0]
-        tools = replace(
-            database._tools(), keep=lambda segment, ids, samples: between(samples, 1, 0)
-        )
         (job,) = plan(shard.view().segments, LONG_AFTER_MS)
-        assert Compactor(tools, unhurried()).run(shard, job) == []
+        database.deletions.delete_series("t", ((),), *WHOLE)
+        assert Compactor(database._tools(), unhurried()).run(shard, job) == []
         assert shard.view().segments == ()
         assert database._catalog.segments(0) == []
         assert not any(read(database).values())
@@ -248,8 +278,9 @@ def test_inputs_that_retention_has_dropped_are_not_brought_back(tmp_path: Path) 
         gone = job.inputs[0]
         database._catalog.drop_segments([gone.ulid])
         shard.drop_segments({gone.ulid})
-        with pytest.raises(StorageError, match="3 of 4 segments"):
-            Compactor(database._tools(), unhurried()).run(shard, job)
+        assert Compactor(database._tools(), unhurried()).run(shard, job) == []
+        assert gone not in shard.view().segments
+        assert len(shard.view().segments) == 3
         assert names(tmp_path) == {s.ulid for s in job.inputs}, "no output is left"
 
 
