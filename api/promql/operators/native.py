@@ -19,7 +19,7 @@ from api.promql.vectors.cells import MixedCells
 from api.promql.vectors.natives import natives_at
 from api.promql.vectors.value import Vector
 from storage.histograms.columns import Histograms, Natives
-from storage.histograms.histograms import take
+from storage.histograms.histograms import concat, take
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 
 # (left side, right side) are histograms -> the operators that work on them.
@@ -93,6 +93,7 @@ class NativeOperation:
         notes = _Notes(shape)
         present = self.present & holds & ~left & ~right
         natives: Natives | None = None
+        made: list[tuple[Int64s, Histograms]] = []
         for is_left, is_right in SUPPORTED:
             mask = self.present & (left == is_left) & (right == is_right)
             places = np.flatnonzero(mask)
@@ -105,7 +106,10 @@ class NativeOperation:
             else:
                 kept, histograms = self._compute(notes, places, is_left=is_left, is_right=is_right)
                 present.reshape(-1)[kept] = True
-                natives = natives_at(histograms, kept, shape)
+                made.append((kept, histograms))
+        if made:  # several where histograms stand on both sides, as they may of "*"
+            places = np.concatenate([kept for kept, _ in made])
+            natives = natives_at(concat([histograms for _, histograms in made]), places, shape)
         notes.tell(self.context, self.node)
         return values, present, natives
 

@@ -32,7 +32,9 @@ EXPRESSIONS = int(os.environ.get("CUPOLA_FUZZ_EXPRESSIONS", "10000")) // 10
 FIRST_SEED = int(os.environ.get("CUPOLA_FUZZ_SEED", "0"))
 EXPRESSIONS_OF_CASE = 5
 CHUNKS = 5
-FEATURES = Features(experimental_functions=True, extended_range_selectors=True)
+FEATURES = Features(
+    experimental_functions=True, extended_range_selectors=True, binop_fill_modifiers=True
+)
 
 Answer = dict[Key, list[float | Parts | None]] | str
 

@@ -24,7 +24,17 @@ ANCHORED = ("rate", "increase", "delta", "resets", "changes")
 DURATIONS = ("30s", "1m", "90s", "2m", "5m")
 QUANTILES = ("0.5", "0.9", "0", "1", "(0.25)", "-1", "2", "NaN")
 NUMBERS = ("1", "2", "-1", "0.5", "0", "NaN", "3", "Inf")
-OPERATORS = ("+", "-", "*", "/", "==", "!=", ">", "<", "+", "-")
+OPERATORS = ("+", "-", "*", "/", "==", "!=", ">", "<", "+", "-", "</", ">/")
+BOUNDS = ("1", "2", "-1", "0.5", "0", "NaN", "3", "Inf", "-Inf", "-0.1", "1.5", "4")
+FILLS = (
+    "",
+    "",
+    "",
+    " fill (0)",
+    " fill_left (2)",
+    " fill_right (-1)",
+    " fill_left (1) fill_right (0.5)",
+)
 SHIFTS = ("", "", "", " offset 30s", " offset -1m", " @ 300")
 
 
@@ -104,7 +114,7 @@ class MixedSource:
         makers = (
             *(self.selector, self.aggregation, self.aggregation, self.of_range, self.of_range),
             *(self.of_range, self.operation, self.operation, self.of_natives, self.of_natives),
-            *(self.other, self.wrapped),
+            *(self.other, self.wrapped, self.trim, self.trim),
         )
         return self.random.choice(makers)(depth - 1)
 
@@ -161,11 +171,26 @@ class MixedSource:
             return f"{self.random.choice(NUMBERS)} {op} ({left})"
         if roll < 0.5:
             return f"({left}) {op} scalar({self.expression(depth)})"
-        return f"({left}) {op} ({self.expression(depth)})"
+        fill = self.random.choice(FILLS)
+        right = self.plain(self.expression(depth)) if fill else self.expression(depth)
+        return f"({self.plain(left) if fill else left}) {op}{fill} ({right})"
+
+    def trim(self, depth: int) -> str:
+        op, bound = self.random.choice(("</", ">/")), self.random.choice(BOUNDS)
+        return f"({self.plain(self.expression(depth))}) {op} {bound}"
+
+    def plain(self, expression: str) -> str:
+        """The expression, or as often a selector, which nearly always has samples."""
+        return expression if self.random.random() < 0.5 else self.selector()
 
     def of_natives(self, depth: int) -> str:
         vector = self.expression(depth)
-        if self.random.random() < 0.7:
+        roll = self.random.random()
+        if roll < 0.2:
+            quantiles = self.random.sample(QUANTILES, self.random.randint(1, 3))
+            label = self.random.choice(("q", "q", "i"))
+            return f'histogram_quantiles({self.plain(vector)}, "{label}", {", ".join(quantiles)})'
+        if roll < 0.7:
             return f"histogram_quantile({self.random.choice(QUANTILES)}, {vector})"
         return f"histogram_fraction({self.random.choice(('-1', '0', '1'))}, 2, {vector})"
 

@@ -18,9 +18,11 @@ from api.promql.syntax.nodes import (
     NumberLiteral,
     Paren,
     Shift,
+    StringLiteral,
     Subquery,
     Unary,
     ValueType,
+    VectorMatching,
     VectorSelector,
     children,
 )
@@ -36,7 +38,10 @@ from tests.twins.promql.mixed_operators import (
     check_distinct,
     elementary,
     go,
+    joined,
     negative,
+    open_metrics,
+    paired,
     signature,
     start_of,
     unnamed,
@@ -44,6 +49,7 @@ from tests.twins.promql.mixed_operators import (
 from tests.twins.promql.nan import is_nan_excluded, nan_note
 from tests.twins.promql.native_histograms import Plain
 from tests.twins.promql.native_values import fraction, quantile
+from tests.twins.promql.operators import TRIMS
 from tests.twins.promql.window_notes import (
     Cell,
     Notes,
@@ -53,6 +59,7 @@ from tests.twins.promql.window_notes import (
 )
 from tests.twins.promql.windows import window_of
 
+NO_BOUND = 'bucket label "le" is missing or has a malformed value of ""'
 SORT = "sort is ineffective for range queries since results are always ordered by labels"
 
 
@@ -182,6 +189,8 @@ class NaiveMixed:
                 scalars[i] = self.numbers(arg, times, until)
             elif arg.type is ValueType.VECTOR:
                 rows = self.rows(arg, times, until)
+        if node.func == "histogram_quantiles":
+            return self.quantiles(node, rows, scalars)
         if node.func == "sort":
             if len(times) != 1 or times[0] != until:
                 self.warn(SORT, node.start)
@@ -236,8 +245,7 @@ class NaiveMixed:
             for i, (_, cells) in enumerate(rows):
                 cell = cells[k]
                 if isinstance(cell, float):
-                    text = 'bucket label "le" is missing or has a malformed value of ""'
-                    self.warn(text, vector_start)
+                    self.warn(NO_BOUND, vector_start)
                 elif cell is not None and node.func == "histogram_quantile":
                     out[i][1][k] = self.quantile(cell, scalars[0][k], start_of(node.args[0]))
                 elif cell is not None:
@@ -250,6 +258,35 @@ class NaiveMixed:
             for k in range(len(next(iter(scalars.values())))):
                 self.warn_quantiles(node, scalars, quantiles, k)
         return unnamed(out)
+
+    def quantiles(self, node: Call, rows: list[Row], scalars: dict[int, list[float]]) -> list[Row]:
+        """A row for each quantile, which a label states."""
+        name = node.args[1]
+        assert isinstance(name, StringLiteral)
+        for k in range(len(scalars[2])):
+            self.warn_quantiles(node, scalars, list(scalars), k)
+        out: list[Row] = []
+        for numbers in scalars.values():
+            for labels, cells in self.of_quantile(node, rows, numbers):
+                for q in dict.fromkeys(map(open_metrics, numbers)):
+                    own = [
+                        cell if open_metrics(number) == q else None
+                        for cell, number in zip(cells, numbers, strict=True)
+                    ]
+                    out.append((labels | {name.value: q}, own))
+        return joined(out)
+
+    def of_quantile(self, node: Call, rows: list[Row], numbers: list[float]) -> list[Row]:
+        out: list[Row] = []
+        for labels, cells in rows:
+            found: list[Cell] = []
+            for cell, q in zip(cells, numbers, strict=True):
+                if isinstance(cell, float):
+                    self.warn(NO_BOUND, start_of(node.args[0]))
+                is_native = isinstance(cell, Plain)
+                found.append(self.quantile(cell, q, start_of(node.args[0])) if is_native else None)
+            out.append((dict(signature(labels)), found))
+        return out
 
     def warn_quantiles(
         self, node: Call, scalars: dict[int, list[float]], quantiles: list[int], k: int
@@ -321,17 +358,11 @@ class NaiveMixed:
             ]
             return self.operated(node, pairs, vector_first=True)
         others = self.rows(node.rhs, times, until)
-        pairs = []
-        for labels, cells in rows:
-            partners = [there for ls, there in others if signature(ls) == signature(labels)]
-            if partners:
-                found: list[tuple[Cell, Cell]] = []
-                for k, cell in enumerate(cells):
-                    met = [there[k] for there in partners if there[k] is not None]
-                    found.append((cell, met[0] if met else None))
-                pairs.append((labels, found))
+        matching = node.matching or VectorMatching()
+        is_filled = not (matching.fill_left is None and matching.fill_right is None)
+        pairs = paired(rows, others, matching, len(times))
         for k in range(len(times)):
-            if any(cells[k] is not None for _, cells in rows):
+            if is_filled or any(cells[k] is not None for _, cells in rows):
                 check_distinct([ls for ls, there in others if there[k] is not None])
             met_at = [ls for ls, found in pairs if None not in found[k]]
             check_distinct(met_at)
@@ -357,4 +388,4 @@ class NaiveMixed:
                 last = note or last
             if last:
                 self.said[last] = node.start
-        return out if node.op in COMPARED or node.op in ("</", ">/") else unnamed(out)
+        return joined(out) if node.op in (*COMPARED, *TRIMS) else unnamed(out)

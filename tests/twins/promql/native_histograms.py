@@ -266,11 +266,15 @@ def is_reset(before: Plain, p: Plain) -> bool:
         return p.hint == HINT_RESET
     if p.count[0] < before.count[0] or p.custom != before.custom:
         return True
-    if p.custom:
+    if p.custom and p.bounds != before.bounds:
         old, new = deepcopy(before), deepcopy(p)
         reconcile(old, Plain(schema=CUSTOM_SCHEMA, bounds=p.bounds), 1.0, False)
         reconcile(new, Plain(schema=CUSTOM_SCHEMA, bounds=before.bounds), 1.0, False)
-        return any(new.positive.get(i, [0.0])[0] < c for i, (c, _) in old.positive.items())
+        common = {**old.positive, **new.positive}
+        none = [0.0]
+        return any(new.positive.get(i, none)[0] < old.positive.get(i, none)[0] for i in common)
+    if p.custom:
+        return is_missing(before.positive, p.positive)
     if p.schema > before.schema or p.threshold < before.threshold:
         return True
     zero, threshold = (before.zero, p.threshold)
@@ -281,12 +285,15 @@ def is_reset(before: Plain, p: Plain) -> bool:
     old = deepcopy(before)
     coarser(old, p.schema)
     for new_side, old_side in zip(p.sides, old.sides, strict=True):
-        for index, (count, _) in old_side.items():
-            if bound_of(index, p.schema) <= p.threshold:
-                continue
-            if index not in new_side or new_side[index][0] < count:
-                return True
+        above = {i: c for i, c in old_side.items() if bound_of(i, p.schema) > p.threshold}
+        if is_missing(above, new_side):
+            return True
     return False
+
+
+def is_missing(old: dict[int, Pair], new: dict[int, Pair]) -> bool:
+    """Whether a bucket is gone or counts less."""
+    return any(i not in new or new[i][0] < count for i, (count, _) in old.items())
 
 
 def continues(before: Plain, p: Plain) -> bool:

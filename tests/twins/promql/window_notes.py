@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from copy import deepcopy
 from dataclasses import dataclass
 
 from api.promql.go_format import quote
+from tests.twins.promql.classic_histograms import divide as by_ieee
 from tests.twins.promql.native_histograms import HINT_GAUGE, Plain, add_to
 
 Cell = float | Plain | None
@@ -76,16 +76,7 @@ def plus(a: Plain, b: Plain, sign: float = 1.0) -> tuple[Plain, bool]:
 def scaled(p: Plain, number: float, *, divide: bool = False) -> Plain:
     result = deepcopy(p)
     for pair in result.numbers():
-        if divide:
-            pair[0] = (
-                pair[0] / number
-                if number
-                else math.nan
-                if not pair[0]
-                else math.copysign(math.inf, pair[0])
-            )
-        else:
-            pair[0] *= number
+        pair[0] = by_ieee(pair[0], number) if divide else pair[0] * number
     if divide and number == 0:
         result.positive, result.negative = {}, {}
     if number < 0:

@@ -82,6 +82,12 @@ def test_floats_beside_histograms_are_computed_as_ever() -> None:
     assert isinstance(got[0], NativePoint) and got[0].hint == HINT_GAUGE
 
 
+def test_histograms_may_stand_on_both_sides() -> None:
+    got, said = evaluate("*", [native(2.0), 3.0, 2.0], [3.0, native(2.0), 4.0])
+    assert got == [native(6.0), native(6.0), 8.0]
+    assert not said
+
+
 @pytest.mark.parametrize(
     ("op", "number", "first", "expected"),
     [
