@@ -24,8 +24,6 @@ from storage.labels.frames import LabelFrame, Symbols
 from storage.samples.samples import Samples
 
 ANNOTATIONS_MAX = 10
-BLOCK_POINTS = 1 << 15  # some 1 MiB of text, which stays in the caches' reach
-BLOCK_ROWS = 1 << 13
 # A piece of an answer, which is copied once more before it is sent.
 Buffer = bytes | memoryview
 TRUNCATED = "results truncated due to limit"
@@ -58,6 +56,18 @@ def _member(name: str, texts: Sequence[str], noun: str) -> bytes:
     return b',"%s":%s' % (name.encode(), dump(shown))
 
 
+@dataclass(frozen=True, slots=True)
+class TextBlocks:
+    """The most that is turned into text at once. points: some 1 MiB of it, which stays in the
+    caches' reach."""
+
+    points: int = 1 << 15
+    rows: int = 1 << 13
+
+
+TEXT_BLOCKS = TextBlocks()
+
+
 def encode_error(kind: str, text: str) -> bytes:
     """The answer to a request that failed."""
     return b'{"status":"error","errorType":%s,"error":%s}' % (dump(kind), dump(text))
@@ -75,11 +85,13 @@ def encode_texts(texts: list[str], *, limit: int) -> bytes:
     return encode_data(texts[:limit] if truncated else texts, notes)
 
 
-def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[Buffer]:
+def encode_labelsets(
+    labels: LabelFrame, *, limit: int, sizes: TextBlocks = TEXT_BLOCKS
+) -> Iterator[Buffer]:
     """The answer whose data are label sets, sorted."""
     truncated = 0 < limit < labels.rows
     yield SUCCESS + b"["
-    for first, block in ordered_blocks(labels, limit if truncated else labels.rows):
+    for first, block in ordered_blocks(labels, limit if truncated else labels.rows, sizes):
         text = LabelText.of(block)
         out = room_for(text.bytes_max + len(text.ids))
         end = json_kernels.write_labelsets(out, *text.columns)
@@ -87,14 +99,16 @@ def encode_labelsets(labels: LabelFrame, *, limit: int) -> Iterator[Buffer]:
     yield b"]" + Notes(warnings=(TRUNCATED,) if truncated else ()).encode()
 
 
-def ordered_blocks(labels: LabelFrame, rows: int) -> Iterator[tuple[int, LabelFrame]]:
+def ordered_blocks(
+    labels: LabelFrame, rows: int, sizes: TextBlocks
+) -> Iterator[tuple[int, LabelFrame]]:
     """The first rows of a frame in their order: (number of the first, rows)."""
-    if 0 < labels.rows == rows <= BLOCK_ROWS:
+    if 0 < labels.rows == rows <= sizes.rows:
         yield 0, labels.in_order()
         return
     order = labels.order()[:rows]
-    for first in range(0, rows, BLOCK_ROWS):
-        yield first, labels.take(order[first : first + BLOCK_ROWS])
+    for first in range(0, rows, sizes.rows):
+        yield first, labels.take(order[first : first + sizes.rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +128,7 @@ def encode_result(
     limit: int = 0,
     stats: dict[str, Any] | None = None,
     origins: SampleReplicas | None = None,
+    sizes: TextBlocks = TEXT_BLOCKS,
 ) -> Iterator[Buffer]:
     """The answer to a query. A limit keeps that many series. With origins, each series also states
     the replicas that its points came from; its points are then encoded at once."""
@@ -133,21 +148,29 @@ def encode_result(
         case Vector() | Matrix():
             yield b"["
             rows = limit or value.labels.rows
-            yield from encode_blocks(value, result, rows=rows, origins=origins)
+            yield from encode_blocks(value, result, rows, sizes, origins=origins)
             yield b"]"
     tail = b"" if stats is None else b',"stats":' + dump(stats)
     yield tail + b"}" + Notes(warnings, result.infos).encode()
 
 
 def encode_blocks(
-    value: Vector | Matrix, result: Result, *, rows: int, origins: SampleReplicas | None = None
+    value: Vector | Matrix,
+    result: Result,
+    rows: int,
+    sizes: TextBlocks,
+    *,
+    origins: SampleReplicas | None = None,
 ) -> Iterator[Buffer]:
     """The first `rows` series of a value, with commas between them."""
     numbers = None if origins is None else origins.numbers
     if isinstance(value, Matrix):
-        single, blocks = False, matrix_blocks(value, rows, numbers)
+        single, blocks = False, matrix_blocks(value, rows, sizes, numbers)
     else:
-        single, blocks = not result.is_range, vector_blocks(value, result.steps, rows, numbers)
+        single, blocks = (
+            not result.is_range,
+            vector_blocks(value, result.steps, rows, sizes, numbers),
+        )
     replicas = ObjectText.of(None if origins is None else origins.replicas)
     is_first = True
     for block in blocks:
@@ -181,11 +204,11 @@ class Block:
 
 
 def vector_blocks(
-    vector: Vector, steps: Int64s, rows: int, origins: Int32s | None = None
+    vector: Vector, steps: Int64s, rows: int, sizes: TextBlocks, origins: Int32s | None = None
 ) -> Iterator[Block]:
     """The points of the first `rows` rows, in blocks of whole rows."""
     steps = kernel_array(steps, np.int64)
-    rows_per_block = max(1, min(BLOCK_ROWS, BLOCK_POINTS // max(1, len(steps))))
+    rows_per_block = max(1, min(sizes.rows, sizes.points // max(1, len(steps))))
     for first in range(0, rows, rows_per_block):
         end = min(rows, first + rows_per_block)
         present = kernel_array(vector.present[first:end], np.bool_)
@@ -202,17 +225,19 @@ def vector_blocks(
         yield Block(first, samples, origins=numbers)
 
 
-def matrix_blocks(matrix: Matrix, rows: int, origins: Int32s | None = None) -> Iterator[Block]:
+def matrix_blocks(
+    matrix: Matrix, rows: int, sizes: TextBlocks, origins: Int32s | None = None
+) -> Iterator[Block]:
     """The samples of the first `rows` series, in blocks that may cut a series."""
     samples = matrix.samples
     if origins is not None or samples.natives is not None:
-        yield from whole_blocks(matrix, rows, origins)
+        yield from whole_blocks(matrix, rows, sizes, origins)
         return
     first, end = 0, int(samples.offsets[rows])
     while first < end:
         first_row = int(np.searchsorted(samples.offsets, first, "right")) - 1
-        rows_end = int(samples.offsets[min(rows, first_row + BLOCK_ROWS)])
-        cut = min(first + BLOCK_POINTS, rows_end)
+        rows_end = int(samples.offsets[min(rows, first_row + sizes.rows)])
+        cut = min(first + sizes.points, rows_end)
         end_row = int(np.searchsorted(samples.offsets, cut, "left"))
         offsets = np.clip(samples.offsets[first_row : end_row + 1], first, cut) - first
         yield Block(
@@ -224,13 +249,15 @@ def matrix_blocks(matrix: Matrix, rows: int, origins: Int32s | None = None) -> I
         first = cut
 
 
-def whole_blocks(matrix: Matrix, rows: int, origins: Int32s | None) -> Iterator[Block]:
+def whole_blocks(
+    matrix: Matrix, rows: int, sizes: TextBlocks, origins: Int32s | None
+) -> Iterator[Block]:
     """The samples of the first `rows` series, in blocks that cut no series."""
     samples = matrix.samples
     row = 0
     while row < rows:
-        full = int(np.searchsorted(samples.offsets, samples.offsets[row] + BLOCK_POINTS, "right"))
-        end = min(rows, row + BLOCK_ROWS, max(row + 1, full - 1))
+        full = int(np.searchsorted(samples.offsets, samples.offsets[row] + sizes.points, "right"))
+        end = min(rows, row + sizes.rows, max(row + 1, full - 1))
         first, last = samples.offsets[row], samples.offsets[end]
         offsets = samples.offsets[row : end + 1] - first
         part = Samples(offsets, samples.timestamps[first:last], samples.values[first:last])

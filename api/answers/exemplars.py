@@ -17,7 +17,9 @@ PLAIN_MIN, PLAIN_MAX = 1e-6, 1e21
 BLOCK_EXEMPLARS = 4_096
 
 
-def encode_exemplars(found: ExemplarSelection) -> Iterator[bytes]:
+def encode_exemplars(
+    found: ExemplarSelection, *, block_exemplars: int = BLOCK_EXEMPLARS
+) -> Iterator[bytes]:
     """The answer, sorted by the labels of the series."""
     head, tail = encode_data([]).split(b"[]")
     yield head + b"["
@@ -27,7 +29,7 @@ def encode_exemplars(found: ExemplarSelection) -> Iterator[bytes]:
         first, end = found.offsets[row : row + 2].tolist()
         block.append((b"," if number else b"") + encode_series(found, row, first, end))
         size += end - first
-        if size >= BLOCK_EXEMPLARS:
+        if size >= block_exemplars:
             yield b"".join(block)
             block, size = [], 0
     yield b"".join(block) + b"]" + tail

@@ -37,7 +37,10 @@ def check_plain(root: Node) -> None:
 
 
 def with_origins(
-    querier: Querier, evaluate: Callable[[Queryable], Result]
+    querier: Querier,
+    evaluate: Callable[[Queryable], Result],
+    *,
+    samples_max: int = PROVENANCE_SAMPLES_MAX,
 ) -> tuple[Result, SampleReplicas]:
     """The result of a plain selector, and where its samples come from.
 
@@ -46,10 +49,10 @@ def with_origins(
     first = Recording(querier)
     result = evaluate(first)
     count = sample_count(result)
-    if count > PROVENANCE_SAMPLES_MAX:
+    if count > samples_max:
         raise TooManySamples(
             f"the answer has {count} samples, and provenance is told of at most "
-            f"{PROVENANCE_SAMPLES_MAX} (PROVENANCE_SAMPLES_MAX)"
+            f"{samples_max} (PROVENANCE_SAMPLES_MAX)"
         )
     second = evaluate(Replay(first))
     value = second.value

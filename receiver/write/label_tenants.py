@@ -47,7 +47,7 @@ INVALID, FORBIDDEN, TOO_MANY = "tenant_invalid", "tenant_forbidden", "too_many_t
 REASONS = {
     INVALID: "a label value that names no tenant; allowed are 1 to 150 of 0-9A-Za-z!-_.*'()",
     FORBIDDEN: "a label value that names a tenant to which the sender may not write",
-    TOO_MANY: f"a tenant above the {TENANTS_MAX} that one request may name",
+    TOO_MANY: "a tenant above the {tenants_max} that one request may name",
 }
 # Numbers of fields: of the messages of 1.0 and 2.0, of a series in both, of a label in 1.0.
 SERIES_1, SYMBOLS_2, SERIES_2, LABELS, NAME, VALUE = 1, 4, 5, 1, 1, 2
@@ -56,7 +56,7 @@ SERIES_1, SYMBOLS_2, SERIES_2, LABELS, NAME, VALUE = 1, 4, 5, 1, 1, 2
 class LabelTenants:
     """A database that splits batches before another one. allows: whether the caller of the request
     under way may write to a tenant; splits: whether their label counts at all; count: called for
-    each refusal of series for their tenant."""
+    each refusal of series for their tenant; tenants_max: that one request may name."""
 
     def __init__(
         self,
@@ -67,7 +67,9 @@ class LabelTenants:
         allows: Callable[[str], bool],
         splits: Callable[[], bool] = lambda: True,
         count: Callable[[Reject], None] = lambda reject: None,
+        tenants_max: int = TENANTS_MAX,
     ) -> None:
+        self._tenants_max = tenants_max
         self._database = database
         self._decoder = decoder
         self._label = label
@@ -82,7 +84,8 @@ class LabelTenants:
             return await self._database.append(tenant, batch, arrival_ms)
         splitter, kind = SPLITTERS[batch.kind]
         try:
-            parts = await asyncio.to_thread(splitter, body, label, tenant)
+            parts = Parts(tenant, self._tenants_max)
+            await asyncio.to_thread(splitter, body, label, parts)
             refused = self._refused(parts, batch, tenant)
         except (WriteError, StorageError):
             batch.release()
@@ -110,8 +113,7 @@ class LabelTenants:
             Reject(
                 reason,
                 columns.samples,
-                f"series refused: {REASONS[reason]} (tenant.label={self._label}); "
-                f"first: {label_text(batch, series[0])}",
+                f"series refused: {self._reason(reason)}; first: {label_text(batch, series[0])}",
                 tuple(series_example(batch, k) for k in series[:EXAMPLES_MAX]),
             )
             for (reason, series), columns in zip(parts.refused.items(), lost, strict=True)
@@ -119,6 +121,10 @@ class LabelTenants:
         for reject in rejects:
             self._count(reject)
         return Outcome(0, rejects, refused_points=sum(columns.distinct for columns in lost))
+
+    def _reason(self, reason: str) -> str:
+        text = REASONS[reason].format(tenants_max=self._tenants_max)
+        return f"{text} (tenant.label={self._label})"
 
     async def _append(self, tenant: str, part: "Part", arrival_ms: int) -> "Outcome | Failed":
         """The outcome of a part, or why it has none."""
@@ -216,15 +222,16 @@ def merged(parts: Sequence[tuple[Reject, ...]]) -> tuple[Reject, ...]:
 
 
 class Parts:
-    """The bodies that are put together, and what cannot be in one. head: what all begin with.
+    """The bodies that are put together, and what cannot be in one.
 
-    contents, series: the fields of each tenant, and the numbers of its series; refused: those of
-    series that are refused, by reason.
+    head: what all begin with; contents, series: the fields of each tenant, and the numbers of its
+    series; refused: those of series that are refused, by reason.
     """
 
-    def __init__(self, fallback: str, head: bytes = b"") -> None:
+    def __init__(self, fallback: str, tenants_max: int) -> None:
         self._names: dict[bytes, str] = {b"": fallback}
-        self._head = head
+        self._tenants_max = tenants_max
+        self.head = b""
         self._count = 0
         self.contents: dict[str, list[bytes]] = {}
         self.series: dict[str, list[int]] = {}
@@ -239,7 +246,7 @@ class Parts:
         except TenantError:
             self.refused.setdefault(INVALID, []).append(number)
             return
-        if tenant not in self.contents and len(self.contents) >= TENANTS_MAX:
+        if tenant not in self.contents and len(self.contents) >= self._tenants_max:
             self.refused.setdefault(TOO_MANY, []).append(number)
             return
         self.contents.setdefault(tenant, []).append(content)
@@ -255,7 +262,7 @@ class Parts:
         self.refused.setdefault(reason, []).extend(self.series.pop(tenant, []))
 
     def bodies(self) -> dict[str, bytes]:
-        return {tenant: b"".join((self._head, *found)) for tenant, found in self.contents.items()}
+        return {tenant: b"".join((self.head, *found)) for tenant, found in self.contents.items()}
 
     def _tenant(self, value: bytes) -> str:
         """Raises TenantError for one that cannot be."""
@@ -265,10 +272,9 @@ class Parts:
         return tenant
 
 
-def split_1(body: bytes, label: bytes, fallback: str) -> Parts:
-    """The bodies of a remote write 1.0 request by tenant, each without the label. Raises
-    CorruptBody."""
-    parts = Parts(fallback)
+def split_1(body: bytes, label: bytes, parts: Parts) -> None:
+    """Put together the bodies of a remote write 1.0 request by tenant, each without the label.
+    Raises CorruptBody."""
     for field in fields(body, 0, len(body)):
         content = body[field.start : field.end]
         if field.number != SERIES_1:
@@ -276,27 +282,25 @@ def split_1(body: bytes, label: bytes, fallback: str) -> Parts:
             continue
         value, kept = without_label(body, field, label)
         parts.add_series(value, message_field(SERIES_1, kept) if value else content)
-    return parts
 
 
-def split_2(body: bytes, label: bytes, fallback: str) -> Parts:
+def split_2(body: bytes, label: bytes, parts: Parts) -> None:
     """The same for remote write 2.0. Every part keeps all symbols, so that references hold."""
     symbols, head = [], []
     for field in fields(body, 0, len(body)):
         if field.number == SYMBOLS_2:
             symbols.append(body[field.first : field.end])
             head.append(body[field.start : field.end])
-    parts = Parts(fallback, b"".join(head))
+    parts.head = b"".join(head)
     for field in fields(body, 0, len(body)):
         if field.number == SERIES_2:
             content = body[field.start : field.end]
             value, kept = without_reference(body, field, label, symbols)
             parts.add_series(value, message_field(SERIES_2, kept) if value else content)
-    return parts
 
 
 # How bodies of a kind are split, and the kind of the parts once they are compressed.
-Splitter = Callable[[bytes, bytes, str], Parts]
+Splitter = Callable[[bytes, bytes, Parts], None]
 SPLITTERS: dict[int, tuple[Splitter, int]] = {
     KIND_REMOTE_WRITE_1_SNAPPY: (split_1, KIND_REMOTE_WRITE_1_SNAPPY),
     KIND_REMOTE_WRITE_1_ZSTD: (split_1, KIND_REMOTE_WRITE_1_SNAPPY),

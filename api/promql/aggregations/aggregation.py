@@ -15,7 +15,7 @@ import numpy as np
 
 from api.promql.aggregations import kernels
 from api.promql.aggregations.counting_kernels import count_cells, number_words
-from api.promql.aggregations.native import NativeSums, note_ignored
+from api.promql.aggregations.native import FOLD_COST, NativeSums, note_ignored
 from api.promql.aggregations.ranking import limit_ratio, limitk, rank
 from api.promql.aggregations.ranking_kernels import group_quantiles
 from api.promql.annotations import Place
@@ -154,6 +154,8 @@ class Accumulator:
         node: Aggregate,
         labels: LabelFrame,
         drop_name: Bools | None = None,
+        *,
+        fold_cost: int = FOLD_COST,
     ) -> None:
         """labels and drop_name are those of all rows that will be added."""
         self._groups = make_groups(node, labels)
@@ -162,7 +164,9 @@ class Accumulator:
         shape = (self._groups.count, len(context.steps))
         context.charge(shape[0] * shape[1])
         self._state = _State(shape, start)
-        self._natives = NativeSums(context, node, labels, self._groups.number, shape)
+        self._natives = NativeSums(
+            context, node, labels, self._groups.number, shape, fold_cost=fold_cost
+        )
 
     def add(self, first_row: int, block: Vector) -> None:
         """Add the cells of the rows from first_row on."""

@@ -103,8 +103,11 @@ class NativeSums:
         labels: LabelFrame,
         number: Int64s,
         shape: tuple[int, int],
+        *,
+        fold_cost: int = FOLD_COST,
     ) -> None:
         """labels: those of all rows to come; number: the group of each; shape: groups, steps."""
+        self._fold_cost = fold_cost
         self._context = context
         self._node = node
         self._place = Place(node, node.expr)
@@ -150,7 +153,7 @@ class NativeSums:
         self._cells.append(cells)
         self._series.append(series)
         self._cost += histogram_cost(histograms)
-        if self._node.op == "sum" and self._cost > FOLD_COST and len(self._pool) > 1:
+        if self._node.op == "sum" and self._cost > self._fold_cost and len(self._pool) > 1:
             distinct, summed = self._fold(self._kinds)
             self._pool, self._cells = [summed], [distinct]
             self._series = [np.zeros(len(distinct), np.int64)]

@@ -8,17 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.answers import encoding
 from api.answers import json_text as json_kernels
 from api.answers.encoding import (
+    TEXT_BLOCKS,
     Notes,
     SampleReplicas,
+    TextBlocks,
     encode_data,
     encode_error,
     encode_labelsets,
     encode_result,
     encode_texts,
     format_plain,
+    warm_encoder,
 )
 from api.promql.vectors.kernels import gather_cells
 from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
@@ -47,11 +49,8 @@ def envelope(kind: str, elements: list[str]) -> str:
     return f'{{"status":"success","data":{data}}}'
 
 
-@pytest.fixture(params=["one block", "small blocks"])
-def _blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "small blocks":
-        monkeypatch.setattr(encoding, "BLOCK_POINTS", 3)
-        monkeypatch.setattr(encoding, "BLOCK_ROWS", 2)
+# All in one block, and in blocks of which some cut a series.
+BLOCKS = pytest.mark.parametrize("sizes", [TEXT_BLOCKS, TextBlocks(points=3, rows=2)])
 
 
 def vector(labelsets: list[dict[str, str]], values: Any, present: Any = None) -> Vector:
@@ -68,10 +67,12 @@ def ranged(value: Any, steps: list[int], **notes: Any) -> Result:
     return Result(value, np.array(steps, np.int64), True, **notes)
 
 
-@pytest.mark.usefixtures("_blocks")
+@BLOCKS
 @given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=5), max_size=6), st.booleans())
 @settings(max_examples=50)
-def test_every_point_tells_its_replica(series: list[list[int]], is_range: bool) -> None:
+def test_every_point_tells_its_replica(
+    sizes: TextBlocks, series: list[list[int]], is_range: bool
+) -> None:
     """series: the numbers of the replicas of each point."""
     replicas = [{"replica": 'a"'}, {"replica": "b", "z": "1"}, {}]
     labelsets = [{"i": str(i)} for i in range(len(series))]
@@ -84,10 +85,12 @@ def test_every_point_tells_its_replica(series: list[list[int]], is_range: bool) 
         if len(series):
             numbers[present] = flat
         value = vector(labelsets, np.ones((len(series), 5)), present.reshape(-1, 5))
-        made = text(ranged(value, list(range(5))), origins=SampleReplicas(frame(replicas), numbers))
+        origins = SampleReplicas(frame(replicas), numbers)
+        made = text(ranged(value, list(range(5))), origins=origins, sizes=sizes)
     else:
         matrix = Matrix(frame(labelsets), Samples(offsets, times, np.ones(len(flat))))
-        made = text(instant(matrix), origins=SampleReplicas(frame(replicas), flat))
+        origins = SampleReplicas(frame(replicas), flat)
+        made = text(instant(matrix), origins=origins, sizes=sizes)
     told = [element["replicas"] for element in json.loads(made)["data"]["result"]]
     assert told == [[replicas[number] for number in points] for points in series]
 
@@ -146,7 +149,9 @@ def test_results(result: Result, data: str) -> None:
     assert text(result) == f'{{"status":"success","data":{data.replace("%s", zeros)}}}'
 
 
-def check_vector(labelsets: list[dict[str, str]], steps: list[int], seed: int) -> None:
+def check_vector(
+    labelsets: list[dict[str, str]], steps: list[int], seed: int, sizes: TextBlocks
+) -> None:
     random = np.random.default_rng(seed)
     shape = (len(labelsets), len(steps))
     values = np.where(
@@ -164,25 +169,28 @@ def check_vector(labelsets: list[dict[str, str]], steps: list[int], seed: int) -
         )
         for row, labelset in enumerate(labelsets)
     ]
-    assert text(result) == envelope("matrix", want)
+    assert text(result, sizes=sizes) == envelope("matrix", want)
 
 
-@pytest.mark.usefixtures("_blocks")
+@BLOCKS
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("rows", [1, 2, 5, 9])
 @pytest.mark.parametrize("steps", [[0], [-1, 0, 1], list(range(0, 7_000, 500))])
-def test_series_equal_the_twin(rows: int, steps: list[int], seed: int) -> None:
+def test_series_equal_the_twin(rows: int, steps: list[int], seed: int, sizes: TextBlocks) -> None:
     labelsets = [
         {"__name__": f"m{row // 2}", "a": "x" * (row % 3), "é": str(row)} for row in range(rows)
     ]
-    check_vector([{k: v for k, v in labelset.items() if v} for labelset in labelsets], steps, seed)
+    labelsets = [{k: v for k, v in labelset.items() if v} for labelset in labelsets]
+    check_vector(labelsets, steps, seed, sizes)
 
 
-@pytest.mark.usefixtures("_blocks")
+@BLOCKS
 @pytest.mark.parametrize(
     "counts", [[1], [3], [4, 1, 1], [1, 7, 2, 3], [2, 1, 1, 1, 1, 9], [3, 3, 3]]
 )
-def test_range_vectors_of_an_instant_query_equal_the_twin(counts: list[int]) -> None:
+def test_range_vectors_of_an_instant_query_equal_the_twin(
+    counts: list[int], sizes: TextBlocks
+) -> None:
     labelsets = [{"i": str(i)} for i in range(len(counts))]
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     timestamps = np.arange(offsets[-1], dtype=np.int64) * 1_001
@@ -195,9 +203,9 @@ def test_range_vectors_of_an_instant_query_equal_the_twin(counts: list[int]) -> 
         series_text(labelset, points[offsets[i] : offsets[i + 1]])
         for i, labelset in enumerate(labelsets)
     ]
-    assert text(result) == envelope("matrix", want)
+    assert text(result, sizes=sizes) == envelope("matrix", want)
     for limit in range(1, len(counts)):
-        assert text(result, limit=limit) == envelope("matrix", want[:limit])[:-1] + (
+        assert text(result, limit=limit, sizes=sizes) == envelope("matrix", want[:limit])[:-1] + (
             ',"warnings":["results truncated due to limit"]}'
         )
 
@@ -220,13 +228,13 @@ def test_label_sets_are_sorted_and_equal_the_twin(labelsets: list[dict[str, str]
     assert got == f'{{"status":"success","data":[{want}]}}'
 
 
-@pytest.mark.usefixtures("_blocks")
-def test_label_sets_are_cut_at_the_limit() -> None:
+@BLOCKS
+def test_label_sets_are_cut_at_the_limit(sizes: TextBlocks) -> None:
     labels = frame([{"a": str(i)} for i in range(7)])
-    got = json.loads(b"".join(encode_labelsets(labels, limit=5)))
+    got = json.loads(b"".join(encode_labelsets(labels, limit=5, sizes=sizes)))
     assert got["data"] == [{"a": str(i)} for i in range(5)]
     assert got["warnings"] == ["results truncated due to limit"]
-    assert "warnings" not in json.loads(b"".join(encode_labelsets(labels, limit=7)))
+    assert "warnings" not in json.loads(b"".join(encode_labelsets(labels, limit=7, sizes=sizes)))
 
 
 def test_the_limit_keeps_the_first_series() -> None:
@@ -309,7 +317,7 @@ def test_scalars_never_have_an_exponent(value: float, plain: str) -> None:
 
 @pytest.mark.skipif(not hasattr(json_kernels.write_series, "signatures"), reason="JIT is off")
 def test_warm_kernels_fit_every_answer() -> None:
-    encoding.warm_encoder()
+    warm_encoder()
     kernels = (
         *(json_kernels.write_series, json_kernels.write_labelsets, json_kernels.label_bytes),
         gather_cells,

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from api.answers import exemplars as module
 from api.answers.exemplars import encode_exemplars, format_time, format_value
 from storage.labels.frames import LabelFrame, Symbols
 from storage.read.exemplars import ExemplarSelection
@@ -46,13 +45,12 @@ def test_times(time_ms: int, text: str) -> None:
 
 
 @pytest.mark.parametrize("block", [1, 3, 100])
-def test_blocks_are_one_answer(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK_EXEMPLARS", block)
+def test_blocks_are_one_answer(block: int) -> None:
     labels = LabelFrame.from_dicts(Symbols(), [{"x": str(9 - i)} for i in range(5)])
     selection = ExemplarSelection(
         labels, np.arange(0, 11, 2), np.arange(10), np.arange(10.0), [()] * 10
     )
-    parts = list(encode_exemplars(selection))
+    parts = list(encode_exemplars(selection, block_exemplars=block))
     assert (len(parts) > 2) is (block < 10)
     data = json.loads(b"".join(parts))["data"]
     assert [series["seriesLabels"]["x"] for series in data] == ["5", "6", "7", "8", "9"]

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from api.errors import BadData
+from api.promql.errors import TooManySamples
 from api.promql.features import ALL_FEATURES
 from api.promql.syntax.parser import parse
-from api.sources import provenance
-from api.sources.provenance import check_plain
+from api.promql.vectors.value import Result, Vector
+from api.sources.provenance import check_plain, with_origins
+from storage.labels.frames import LabelFrame, Symbols
+from tests.makers.fake_store import FakeStore
 from tests.makers.real_api import RealApi, run_real_api
 
 A, B = {"replica": "a"}, {"replica": "b"}
@@ -104,17 +108,13 @@ def test_several_tenants(tmp_path: Path) -> None:
     run_real_api(tmp_path, scenario)
 
 
-def test_the_limit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "PROVENANCE_SAMPLES_MAX", 3)
-
-    async def scenario(api: RealApi) -> None:
-        await fill(api)
-        query = {"query": "up[10m]", "time": 460, "provenance": "true"}
-        status, text = await api.get("query", **query)
-        assert status == 422
-        assert "at most 3 (PROVENANCE_SAMPLES_MAX)" in text
-
-    run_real_api(tmp_path, scenario)
+def test_the_limit_is_named() -> None:
+    labels = LabelFrame.from_dicts(Symbols(), [{"a": "1"}, {"a": "2"}])
+    present = np.array([[True, True], [True, True]])
+    result = Result(Vector(labels, np.zeros((2, 2)), present), np.arange(2), is_range=True)
+    store = FakeStore()
+    with pytest.raises(TooManySamples, match=r"4 samples.*at most 3 \(PROVENANCE_SAMPLES_MAX\)"):
+        with_origins(store.tenant(), lambda querier: result, samples_max=3)
 
 
 @pytest.mark.parametrize("text", ["up[5m] anchored", "up[5m] smoothed", "up smoothed"])

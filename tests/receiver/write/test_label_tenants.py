@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from receiver.errors import Forbidden, RateLimited, WriteError
 from receiver.wire.messages import encode_varint
-from receiver.write import label_tenants
-from receiver.write.label_tenants import LabelTenants, split_1, split_2
+from receiver.write.label_tenants import TENANTS_MAX, LabelTenants, Parts, split_1, split_2
 from storage.batch import Batch, Outcome, Reject
 from storage.errors import LimitExceeded, Overloaded, StorageError, TenantError
 from tests.makers.batches import DECODER, batch_of, raw_batch
@@ -53,6 +52,7 @@ def write(
     tenant: str = "own",
     allowed: str | None = None,
     count: Callable[[Reject], None] = lambda reject: None,
+    tenants_max: int = TENANTS_MAX,
 ) -> Outcome:
     batch = batch_of([(labels, [(k, 1.0)]) for k, labels in enumerate(series)])
     splitter = LabelTenants(
@@ -61,6 +61,7 @@ def write(
         "team",
         allows=lambda name: allowed is None or name in allowed,
         count=count,
+        tenants_max=tenants_max,
     )
     return asyncio.run(splitter.append(tenant, batch, 0))
 
@@ -135,12 +136,13 @@ def test_a_request_of_foreign_series_only_is_forbidden() -> None:
     assert (outcome.accepted, [r.reason for r in outcome.rejects]) == (0, ["tenant_invalid"])
 
 
-def test_a_request_may_name_so_many_tenants(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_tenants, "TENANTS_MAX", 2)
+def test_a_request_may_name_so_many_tenants() -> None:
     series = [{**UP_OF, "team": f"t{k}"} for k in (0, 1, 2, 1)]
-    assert write(Database(), *series[:2]) == Outcome(2)
-    outcome = write(Database(), *series)
-    assert (outcome.accepted, [r.reason for r in outcome.rejects]) == (3, ["too_many_tenants"])
+    assert write(Database(), *series[:2], tenants_max=2) == Outcome(2)
+    outcome = write(Database(), *series, tenants_max=2)
+    (reject,) = outcome.rejects
+    assert (outcome.accepted, reject.reason) == (3, "too_many_tenants")
+    assert "a tenant above the 2 that one request may name" in reject.message
 
 
 def test_data_points_are_counted_in_parts() -> None:
@@ -203,7 +205,9 @@ def test_what_is_no_series_stays_with_the_tenant_of_the_request() -> None:
     body = metadata + series
     assert raw_batch(body).sample_count == 1
     kept = naive.series([(b"__name__", b"up")], [(1, 2)], naive.message(3, b""))
-    assert split_1(body, b"team", "own").bodies() == {"own": metadata, "a": kept}
+    parts = Parts("own", TENANTS_MAX)
+    split_1(body, b"team", parts)
+    assert parts.bodies() == {"own": metadata, "a": kept}
 
 
 SYMBOLS = [b"", b"__name__", b"up", b"team", b"a", b"b", b"z"]
@@ -226,7 +230,9 @@ def test_remote_write_2_is_split_by_references(packed: bool) -> None:
     odd, wild = series_2(1, 2, 3), series_2(1, 200)
     second = series_2(3, 5, 1, 2)
     body = first + plain + odd + wild + HEAD + second
-    assert split_2(body, b"team", "own").bodies() == {
+    parts = Parts("own", TENANTS_MAX)
+    split_2(body, b"team", parts)
+    assert parts.bodies() == {
         "a": HEAD + series_2(1, 2, 6, 5),
         "own": HEAD + plain + odd + wild,
         "b": HEAD + series_2(1, 2),

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from api.promql.aggregations import native as native_aggregation
 from api.promql.aggregations.aggregation import Accumulator
+from api.promql.aggregations.native import FOLD_COST
 from api.promql.context import Context
 from api.promql.syntax.nodes import Aggregate
 from api.promql.syntax.parser import parse
@@ -61,11 +61,11 @@ def cells_of(v: Vector) -> list[list[float | NativePoint | None]]:
 
 
 def aggregated(
-    ctx: Context, op: str, v: Vector, block_rows: int = 100
+    ctx: Context, op: str, v: Vector, block_rows: int = 100, fold_cost: int = FOLD_COST
 ) -> list[float | NativePoint | None]:
     node = parse(f"{op}(x)")
     assert isinstance(node, Aggregate)
-    accumulator = Accumulator(ctx, node, v.labels)
+    accumulator = Accumulator(ctx, node, v.labels, fold_cost=fold_cost)
     for first in range(0, v.labels.rows, block_rows):
         rows = np.arange(first, min(first + block_rows, v.labels.rows))
         accumulator.add(first, take_rows(v, rows))
@@ -75,17 +75,14 @@ def aggregated(
 @pytest.mark.parametrize("op", ["sum", "avg"])
 @pytest.mark.parametrize("block_rows", [1, 2, 100])
 @pytest.mark.parametrize("fold_cost", [1, 1 << 20])
-def test_blocks_do_not_matter(
-    op: str, block_rows: int, fold_cost: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(native_aggregation, "FOLD_COST", fold_cost)
+def test_blocks_do_not_matter(op: str, block_rows: int, fold_cost: int) -> None:
     ctx = context()
     rows: list[tuple[str, list[float | NativePoint | None]]] = [
         ("x", [native(float(i + 1)), 1.0 if i % 2 else None]) for i in range(5)
     ]
     divisor = 1.0 if op == "sum" else 5.0
     expected = native(15.0 / divisor)
-    got = aggregated(ctx, op, vector(ctx, *rows), block_rows)
+    got = aggregated(ctx, op, vector(ctx, *rows), block_rows, fold_cost)
     assert got == [expected, 2.0 if op == "sum" else 1.0]
 
 
@@ -151,10 +148,7 @@ def test_what_is_said_depends_on_the_order(
     assert all(any(text in got for got in said) for text in expected), said
 
 
-def test_what_did_not_go_together_stays_away_in_later_blocks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(native_aggregation, "FOLD_COST", 1)
+def test_what_did_not_go_together_stays_away_in_later_blocks() -> None:
     ctx = context()
     rows: list[tuple[str, list[float | NativePoint | None]]] = [
         ("a", [native(1.0), native(1.0)]),
@@ -162,7 +156,7 @@ def test_what_did_not_go_together_stays_away_in_later_blocks(
         ("a", [native(1.0), native(1.0)]),
         ("a", [native(1.0), native(1.0)]),
     ]
-    assert aggregated(ctx, "sum", vector(ctx, *rows), 1) == [None, native(4.0)]
+    assert aggregated(ctx, "sum", vector(ctx, *rows), 1, 1) == [None, native(4.0)]
 
 
 def test_custom_bounds_are_reconciled_with_an_info() -> None:
