@@ -70,9 +70,9 @@ class Secrets:
     """The keys of all hashes: of label bytes, of texts, and of series by their symbols."""
 
     def __init__(self) -> None:
-        self.series_1 = new_secret()
+        self.series_v1 = new_secret()
         self.texts = new_secret()
-        self.series_2 = new_secret()
+        self.series_v2 = new_secret()
 
 
 def columns_of_buffers(buffers: DecodeBuffers, size: int, series: int, samples: int) -> Batch:

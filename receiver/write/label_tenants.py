@@ -272,7 +272,7 @@ class Parts:
         return tenant
 
 
-def split_1(body: bytes, label: bytes, parts: Parts) -> None:
+def split_v1(body: bytes, label: bytes, parts: Parts) -> None:
     """Put together the bodies of a remote write 1.0 request by tenant, each without the label.
     Raises CorruptBody."""
     for field in fields(body, 0, len(body)):
@@ -284,7 +284,7 @@ def split_1(body: bytes, label: bytes, parts: Parts) -> None:
         parts.add_series(value, message_field(SERIES_1, kept) if value else content)
 
 
-def split_2(body: bytes, label: bytes, parts: Parts) -> None:
+def split_v2(body: bytes, label: bytes, parts: Parts) -> None:
     """The same for remote write 2.0. Every part keeps all symbols, so that references hold."""
     symbols, head = [], []
     for field in fields(body, 0, len(body)):
@@ -302,10 +302,10 @@ def split_2(body: bytes, label: bytes, parts: Parts) -> None:
 # How bodies of a kind are split, and the kind of the parts once they are compressed.
 Splitter = Callable[[bytes, bytes, Parts], None]
 SPLITTERS: dict[int, tuple[Splitter, int]] = {
-    KIND_REMOTE_WRITE_1_SNAPPY: (split_1, KIND_REMOTE_WRITE_1_SNAPPY),
-    KIND_REMOTE_WRITE_1_ZSTD: (split_1, KIND_REMOTE_WRITE_1_SNAPPY),
-    KIND_REMOTE_WRITE_2_SNAPPY: (split_2, KIND_REMOTE_WRITE_2_SNAPPY),
-    KIND_REMOTE_WRITE_2_ZSTD: (split_2, KIND_REMOTE_WRITE_2_SNAPPY),
+    KIND_REMOTE_WRITE_1_SNAPPY: (split_v1, KIND_REMOTE_WRITE_1_SNAPPY),
+    KIND_REMOTE_WRITE_1_ZSTD: (split_v1, KIND_REMOTE_WRITE_1_SNAPPY),
+    KIND_REMOTE_WRITE_2_SNAPPY: (split_v2, KIND_REMOTE_WRITE_2_SNAPPY),
+    KIND_REMOTE_WRITE_2_ZSTD: (split_v2, KIND_REMOTE_WRITE_2_SNAPPY),
 }
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from yarl import URL
 
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_2, compress
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v2, compress
 from tests.makers.bodies.v1 import HEADERS
 from tests.makers.real_api import RealApi, run_real_api
 
@@ -157,7 +157,7 @@ async def fill(api: RealApi) -> None:
         ]
         series.append(WireSeries({**labels, "__name__": "h"}, [], histograms))
     bad = WireSeries({"__name__": "bad", "": "x"}, [(1_000, 1.0)])
-    body = compress(body_2([*series, bad]))
+    body = compress(body_v2([*series, bad]))
     headers = HEADERS | {
         "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
         "X-Scope-OrgID": "t",

@@ -14,7 +14,7 @@ import threading
 import time
 
 from tests.makers.bodies.mixed import HEADERS_2, Point
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1, body_2, compress
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1, body_v2, compress
 from tests.makers.bodies.v1 import HEADERS, encode
 from tests.makers.histograms import Plain
 from tests.makers.stored_samples import value_bits
@@ -138,7 +138,7 @@ class RichSender(Sender):
             wire_series({"__name__": NAME, "series": str(k)}, points, [] if k else [exemplar])
             for k in range(SERIES)
         ]
-        return compress(body_2(series) if self.version == 2 else body_1(series))
+        return compress(body_v2(series) if self.version == 2 else body_v1(series))
 
 
 def wire_series(

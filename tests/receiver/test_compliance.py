@@ -19,7 +19,7 @@ from receiver.server import DATABASE, build_app
 from receiver.settings.config import build
 from receiver.write.handler import WRITTEN_HEADERS
 from tests.makers.bodies.compliance import CASES, FAILING, up
-from tests.makers.bodies.rich import WireSeries, body_1, body_2, compress
+from tests.makers.bodies.rich import WireSeries, body_v1, body_v2, compress
 
 VERSION_1 = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
 VERSION_2 = {
@@ -87,7 +87,7 @@ def written(headers: Mapping[str, str]) -> tuple[int, ...]:
 def test_a_case_that_may_succeed_does(program: Program, name: str) -> None:
     make, counts = CASES[name]
     for _ in range(2):
-        body = compress(body_2(make(program.now_ms())))
+        body = compress(body_v2(make(program.now_ms())))
         status, headers = program.post(body, VERSION_2)
         assert (status, written(headers)) == (204, counts)
         assert {*WRITTEN_HEADERS} <= {*headers}
@@ -97,7 +97,7 @@ def test_a_case_that_may_succeed_does(program: Program, name: str) -> None:
 def test_a_case_that_must_fail_does_and_the_rest_is_written(program: Program, name: str) -> None:
     make, counts = FAILING[name]
     for _ in range(2):
-        status, headers = program.post(compress(body_2(make(program.now_ms()))), VERSION_2)
+        status, headers = program.post(compress(body_v2(make(program.now_ms()))), VERSION_2)
         assert (status, written(headers)) == (400, counts)
 
 
@@ -116,13 +116,13 @@ def test_bad_content_encodings(program: Program, encoding: str) -> None:
 @pytest.mark.parametrize("headers", [VERSION_1, VERSION_2])
 @pytest.mark.parametrize("first", [b"0", b"\xff"])
 def test_corrupt_request_body(program: Program, headers: dict[str, str], first: bytes) -> None:
-    body = compress(body_2([WireSeries(up(), [(program.now_ms(), 1.0)])]))
+    body = compress(body_v2([WireSeries(up(), [(program.now_ms(), 1.0)])]))
     assert program.post(first + body[1:], headers)[0] == 400
 
 
 def test_rw1_basic_compatibility(program: Program) -> None:
     t = program.now_ms()
-    body = body_1([WireSeries(up(f"rw1_{i}"), [(t, 1.0)]) for i in range(2)])
+    body = body_v1([WireSeries(up(f"rw1_{i}"), [(t, 1.0)]) for i in range(2)])
     status, headers = program.post(compress(body), VERSION_1)
     assert status == 204
     assert not {*WRITTEN_HEADERS} & {*headers}

@@ -12,7 +12,7 @@ from receiver.server import RELOADER, check, replica_defaults
 from receiver.settings.config import ConfigError, build
 from receiver.write.handler import WRITTEN_HEADERS
 from storage.dedup.algorithm import Algorithm
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_2, compress
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v2, compress
 from tests.makers.bodies.v1 import HEADERS, encode
 from tests.makers.real_api import run_program
 
@@ -119,7 +119,7 @@ def test_one_replica_of_a_pair_is_stored_and_both_are_answered(tmp_path: Path) -
         exemplars = [({"trace_id": replica}, 1.0, at_ms)]
         classic = WireSeries(labels, [(at_ms, "ab".index(replica))], [], exemplars)
         native = WireSeries(labels | {"__name__": "h"}, [], [histogram])
-        return compress(body_2([classic, native]))
+        return compress(body_v2([classic, native]))
 
     async def scenario(client: TestClient) -> None:
         headers = {

@@ -25,7 +25,7 @@ def decode_columns(
     buffers: DecodeBuffers, size: int, limits: DecodeLimits, secrets: Secrets
 ) -> Batch:
     """The columns of the request buffers.body[:size]. Raises CorruptBody or TooLarge."""
-    scan(buffers, size, limits, secrets.series_1)
+    scan(buffers, size, limits, secrets.series_v1)
     tally = buffers.tally.tolist()
     batch = columns_of_buffers(buffers, size, tally[SERIES], tally[SAMPLES])
     body = batch.buffer

@@ -31,7 +31,7 @@ def decode_columns(
 ) -> Batch:
     """The columns of the request buffers.body[:size]. Raises CorruptBody or TooLarge."""
     find_symbols(buffers, size, limits, secrets.texts)
-    scan_all(buffers, size, limits, secrets.series_2)
+    scan_all(buffers, size, limits, secrets.series_v2)
     tally = buffers.tally.tolist()
     batch = columns_of_buffers(buffers, size, tally[SERIES], tally[SAMPLES])
     body, count = batch.buffer, tally[SYMBOLS]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, Batch
 from tests.makers.batches import DECODER
-from tests.makers.bodies.rich import WireSeries, body_1, compress, metadata_1
+from tests.makers.bodies.rich import WireSeries, body_v1, compress, metadata_v1
 
 Points = Sequence[tuple[int, float]]
 Exemplars = Sequence[tuple[int, float, Mapping[str, str]]]
@@ -26,7 +26,7 @@ def body(series: Sequence[Series] = (), metadata: Sequence[Told] = ()) -> bytes:
         )
         for labels, points, exemplars in series
     ]
-    return compress(body_1(written, [metadata_1(*one) for one in metadata]))
+    return compress(body_v1(written, [metadata_v1(*one) for one in metadata]))
 
 
 def batch(series: Sequence[Series] = (), metadata: Sequence[Told] = ()) -> Batch:

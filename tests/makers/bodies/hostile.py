@@ -16,12 +16,12 @@ import snappy
 from tests.makers.bodies.rich import (
     WireHistogram,
     WireSeries,
-    body_1,
-    body_2,
+    body_v1,
+    body_v2,
     compress,
     encode_sample,
-    labels_1,
-    metadata_1,
+    labels_v1,
+    metadata_v1,
 )
 from tests.twins.wire.v1 import encode_varint, message, tag
 
@@ -64,11 +64,11 @@ class Case:
         return {"Content-Type": self.type, "Content-Encoding": self.encoding}
 
 
-def raw_1(name: str, raw: bytes, statuses: tuple[int, ...] = REFUSED) -> Case:
+def raw_v1(name: str, raw: bytes, statuses: tuple[int, ...] = REFUSED) -> Case:
     return Case(f"1: {name}", compress(raw), statuses)
 
 
-def raw_2(name: str, raw: bytes, statuses: tuple[int, ...] = REFUSED) -> Case:
+def raw_v2(name: str, raw: bytes, statuses: tuple[int, ...] = REFUSED) -> Case:
     return Case(f"2: {name}", compress(raw), statuses, TYPE_2)
 
 
@@ -81,7 +81,7 @@ def references(*numbers: int) -> bytes:
     return message(1, b"".join(map(encode_varint, numbers)))
 
 
-def series_2(*fields: bytes) -> bytes:
+def series_v2(*fields: bytes) -> bytes:
     return message(5, b"".join(fields))
 
 
@@ -123,11 +123,11 @@ RICH = (
     WireSeries({"__name__": "latency", "c": "1"}, histograms=[CUSTOM_HISTOGRAM]),
     WireSeries({"__name__": "only_exemplars"}, exemplars=[({"trace_id": "d"}, 1.5, 1_000)]),
 )
-RICH_1 = body_1(RICH, [metadata_1("requests_total", 1, "Requests.", "s")])
-RICH_2 = body_2(RICH)
-PLAIN_1 = body_1([WireSeries({"__name__": "m", "k": str(k)}, [SAMPLE]) for k in range(20)])
-PLAIN_2 = body_2([WireSeries({"__name__": "m", "k": str(k)}, [SAMPLE]) for k in range(20)])
-SEEDS = {TYPE_1: (RICH_1, PLAIN_1), TYPE_2: (RICH_2, PLAIN_2)}
+RICH_V1 = body_v1(RICH, [metadata_v1("requests_total", 1, "Requests.", "s")])
+RICH_V2 = body_v2(RICH)
+PLAIN_V1 = body_v1([WireSeries({"__name__": "m", "k": str(k)}, [SAMPLE]) for k in range(20)])
+PLAIN_V2 = body_v2([WireSeries({"__name__": "m", "k": str(k)}, [SAMPLE]) for k in range(20)])
+SEEDS = {TYPE_1: (RICH_V1, PLAIN_V1), TYPE_2: (RICH_V2, PLAIN_V2)}
 
 
 def snappy_literals(raw: bytes, declared: int) -> bytes:
@@ -142,19 +142,19 @@ def compression_cases() -> Iterator[Case]:
     larger = snappy.compress(bytes(DECODED_BYTES_MAX + 1))
     yield Case("snappy bomb, one byte larger", larger, TOO_LARGE)
     for bits in (31, 32):
-        body = snappy_literals(RICH_1, (1 << bits) - 1)
+        body = snappy_literals(RICH_V1, (1 << bits) - 1)
         yield Case(f"snappy length of 2^{bits} - 1", body, TOO_LARGE)
     for bits in (32, 63):
-        yield Case(f"snappy length of 2^{bits}", snappy_literals(RICH_1, 1 << bits), REFUSED)
+        yield Case(f"snappy length of 2^{bits}", snappy_literals(RICH_V1, 1 << bits), REFUSED)
     yield Case("snappy length, and nothing else", encode_varint(DECODED_BYTES_MAX), REFUSED)
-    yield Case("snappy length one too small", snappy_literals(RICH_1, len(RICH_1) - 1), REFUSED)
-    yield Case("snappy length one too large", snappy_literals(RICH_1, len(RICH_1) + 1), REFUSED)
+    yield Case("snappy length one too small", snappy_literals(RICH_V1, len(RICH_V1) - 1), REFUSED)
+    yield Case("snappy length one too large", snappy_literals(RICH_V1, len(RICH_V1) + 1), REFUSED)
     # A copy of 64 bytes from far before the beginning.
     yield Case("snappy copy from before the block", b"\x40\x00a\xfe\xff\xff", REFUSED)
     yield Case("no body", b"", REFUSED)
     yield Case("only continuation bits", b"\xff" * 4096, REFUSED)
     yield Case("an unfinished length", b"\xff", REFUSED)
-    yield Case("framed snappy", bytes(cramjam.snappy.compress(RICH_1)), REFUSED)
+    yield Case("framed snappy", bytes(cramjam.snappy.compress(RICH_V1)), REFUSED)
     yield from zstd_cases()
 
 
@@ -174,9 +174,9 @@ def zstd_cases() -> Iterator[Case]:
     yield case("content size, and nothing else", b"\x28\xb5\x2f\xfd\xa0\x00\x00\x00\x01", REFUSED)
     yield case("window of 2^41 bytes", b"\x28\xb5\x2f\xfd\x00\xff" + last, REFUSED)
     yield case("cut header", b"\x28\xb5\x2f\xfd", REFUSED)
-    yield case("two frames", bytes(cramjam.zstd.compress(RICH_1)) * 2, REFUSED)
+    yield case("two frames", bytes(cramjam.zstd.compress(RICH_V1)) * 2, REFUSED)
     yield case("a frame to be skipped", b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd", REFUSED)
-    yield case("snappy", compress(RICH_1), REFUSED)
+    yield case("snappy", compress(RICH_V1), REFUSED)
 
 
 def label_cases() -> Iterator[Case]:
@@ -184,12 +184,12 @@ def label_cases() -> Iterator[Case]:
     for count in (100_000, 1_000_000):
         # Each label: 1 to 6 digits with zeros before them, and one byte as value.
         names = (b"\x0a\x0b\x0a\x06%06d\x12\x01v" % k for k in range(count))
-        labels = labels_1({"__name__": "bomb"}) + b"".join(names)
-        yield raw_1(f"{count} labels", message(1, labels + encode_sample(2, SAMPLE)))
+        labels = labels_v1({"__name__": "bomb"}) + b"".join(names)
+        yield raw_v1(f"{count} labels", message(1, labels + encode_sample(2, SAMPLE)))
         numbers = message(1, b"\x01\x02" * count)
-        yield raw_2(
+        yield raw_v2(
             f"{count} labels",
-            symbols("", "__name__", "a") + series_2(numbers, encode_sample(2, SAMPLE)),
+            symbols("", "__name__", "a") + series_v2(numbers, encode_sample(2, SAMPLE)),
         )
     long = "x" * MIB
     bad: tuple[tuple[str, Sequence[tuple[str, str]]], ...] = (
@@ -205,24 +205,24 @@ def label_cases() -> Iterator[Case]:
     )
     for name, pairs in bad:
         one = [WireSeries(pairs, [SAMPLE])]
-        yield raw_1(name, body_1(one))
-        yield raw_2(name, body_2(one))
+        yield raw_v1(name, body_v1(one))
+        yield raw_v2(name, body_v2(one))
     for name, text in (
         ("lone surrogate", b"\xed\xa0\x80"),
         ("overlong", b"\xc0\x80"),
         ("ff", b"\xff"),
     ):
         pair = message(1, b"a") + message(2, text)
-        labels = labels_1(UP) + message(1, pair)
-        yield raw_1(f"no UTF-8: {name}", message(1, labels + encode_sample(2, SAMPLE)))
+        labels = labels_v1(UP) + message(1, pair)
+        yield raw_v1(f"no UTF-8: {name}", message(1, labels + encode_sample(2, SAMPLE)))
         table = symbols("", "__name__", "up", "a", text)
-        yield raw_2(
+        yield raw_v2(
             f"no UTF-8: {name}",
-            table + series_2(references(1, 2, 3, 4), encode_sample(2, SAMPLE)),
+            table + series_v2(references(1, 2, 3, 4), encode_sample(2, SAMPLE)),
         )
     odd = {"__name__": "up", "a": "\0", "\n": "\ufffd", "𝄞": "\U0010ffff"}
-    yield raw_1("odd but sound labels", body_1([WireSeries(odd, [SAMPLE])]), TAKEN)
-    yield raw_2("odd but sound labels", body_2([WireSeries(odd, [SAMPLE])]), TAKEN)
+    yield raw_v1("odd but sound labels", body_v1([WireSeries(odd, [SAMPLE])]), TAKEN)
+    yield raw_v2("odd but sound labels", body_v2([WireSeries(odd, [SAMPLE])]), TAKEN)
 
 
 def length_cases() -> Iterator[Case]:
@@ -242,32 +242,32 @@ def length_cases() -> Iterator[Case]:
             ("series", tag(1, 2) + size),
             ("label", message(1, label + size + b"abc")),
             ("label name", message(1, message(1, label + size + b"a"))),
-            ("sample", message(1, labels_1(UP) + tag(2, 2) + size + b"\x09")),
-            ("exemplar", message(1, labels_1(UP) + tag(3, 2) + size)),
-            ("histogram", message(1, labels_1(UP) + tag(4, 2) + size)),
-            ("spans", message(1, labels_1(UP) + message(4, tag(11, 2) + size))),
+            ("sample", message(1, labels_v1(UP) + tag(2, 2) + size + b"\x09")),
+            ("exemplar", message(1, labels_v1(UP) + tag(3, 2) + size)),
+            ("histogram", message(1, labels_v1(UP) + tag(4, 2) + size)),
+            ("spans", message(1, labels_v1(UP) + message(4, tag(11, 2) + size))),
             ("metadata", tag(3, 2) + size),
             ("unknown field", tag(99, 2) + size),
         ):
-            yield raw_1(f"{place} of {name} bytes", raw)
+            yield raw_v1(f"{place} of {name} bytes", raw)
         for place, raw in (
             ("symbol", tag(4, 2) + size),
             ("series", symbols("") + tag(5, 2) + size),
-            ("references", symbols("") + series_2(tag(1, 2) + size)),
-            ("sample", symbols("") + series_2(tag(2, 2) + size)),
-            ("exemplar", symbols("") + series_2(message(4, tag(1, 2) + size))),
-            ("metadata", symbols("") + series_2(tag(5, 2) + size)),
+            ("references", symbols("") + series_v2(tag(1, 2) + size)),
+            ("sample", symbols("") + series_v2(tag(2, 2) + size)),
+            ("exemplar", symbols("") + series_v2(message(4, tag(1, 2) + size))),
+            ("metadata", symbols("") + series_v2(tag(5, 2) + size)),
         ):
-            yield raw_2(f"{place} of {name} bytes", raw)
-    for k in range(1, len(RICH_1)):
-        yield raw_1(f"cut at {k} of {len(RICH_1)}", RICH_1[:k], TAKEN_OR_REFUSED)
-    for k in range(1, len(RICH_2)):
-        yield raw_2(f"cut at {k} of {len(RICH_2)}", RICH_2[:k], TAKEN_OR_REFUSED)
+            yield raw_v2(f"{place} of {name} bytes", raw)
+    for k in range(1, len(RICH_V1)):
+        yield raw_v1(f"cut at {k} of {len(RICH_V1)}", RICH_V1[:k], TAKEN_OR_REFUSED)
+    for k in range(1, len(RICH_V2)):
+        yield raw_v2(f"cut at {k} of {len(RICH_V2)}", RICH_V2[:k], TAKEN_OR_REFUSED)
 
 
 def wire_cases() -> Iterator[Case]:
     """Tags, types and groups that are not those of the messages."""
-    for make, seed in ((raw_1, RICH_1), (raw_2, RICH_2)):
+    for make, seed in ((raw_v1, RICH_V1), (raw_v2, RICH_V2)):
         yield make("varint of 11 bytes", b"\xff" * 10 + b"\x01")
         yield make("tag 0", b"\0" + seed)
         yield make("zeros", bytes(100_000))
@@ -287,18 +287,20 @@ def wire_cases() -> Iterator[Case]:
                         if wire_type < 3 or number % 4 == 1:
                             yield make(name, raw, TAKEN_OR_REFUSED)
     many = 1_100_000
-    yield raw_1("a million empty series", message(1, b"") * many, TOO_LARGE)
-    yield raw_1("a million samples", message(1, message(2, b"") * many), TOO_LARGE)
-    yield raw_1("a million histograms", message(1, message(4, b"") * many), TOO_LARGE)
-    yield raw_1("a million exemplars", message(1, labels_1(UP) + message(3, b"") * many), TOO_LARGE)
-    yield raw_1("a million metadata entries", message(3, b"") * many, TOO_LARGE)
-    yield raw_2("a million symbols", message(4, b"") * many, TOO_LARGE)
-    yield raw_2("a million empty series", symbols("") + message(5, b"") * many, TOO_LARGE)
-    yield raw_2("a million samples", symbols("") + series_2(message(2, b"") * many), TOO_LARGE)
-    yield raw_2("a million exemplars", symbols("") + series_2(message(4, b"") * many), TOO_LARGE)
+    yield raw_v1("a million empty series", message(1, b"") * many, TOO_LARGE)
+    yield raw_v1("a million samples", message(1, message(2, b"") * many), TOO_LARGE)
+    yield raw_v1("a million histograms", message(1, message(4, b"") * many), TOO_LARGE)
+    yield raw_v1(
+        "a million exemplars", message(1, labels_v1(UP) + message(3, b"") * many), TOO_LARGE
+    )
+    yield raw_v1("a million metadata entries", message(3, b"") * many, TOO_LARGE)
+    yield raw_v2("a million symbols", message(4, b"") * many, TOO_LARGE)
+    yield raw_v2("a million empty series", symbols("") + message(5, b"") * many, TOO_LARGE)
+    yield raw_v2("a million samples", symbols("") + series_v2(message(2, b"") * many), TOO_LARGE)
+    yield raw_v2("a million exemplars", symbols("") + series_v2(message(4, b"") * many), TOO_LARGE)
     # A series has one entry of metadata; the last one counts.
     entries = message(5, b"\x08\x01") * many
-    yield raw_2("a million metadata entries", symbols("") + series_2(entries))
+    yield raw_v2("a million metadata entries", symbols("") + series_v2(entries))
 
 
 def nested(depth: int) -> bytes:
@@ -313,39 +315,39 @@ def reference_cases() -> Iterator[Case]:
     table = symbols("", "__name__", "up", "a", "b")
     point = encode_sample(2, SAMPLE)
     for number in (5, 1 << 31, 1 << 32, 1 << 63, (1 << 64) - 1):
-        yield raw_2(
-            f"reference {number} as name", table + series_2(references(1, 2, number, 4), point)
+        yield raw_v2(
+            f"reference {number} as name", table + series_v2(references(1, 2, number, 4), point)
         )
-        yield raw_2(
-            f"reference {number} as value", table + series_2(references(1, 2, 3, number), point)
+        yield raw_v2(
+            f"reference {number} as value", table + series_v2(references(1, 2, 3, number), point)
         )
         exemplar = message(4, references(3, number))
-        yield raw_2(
+        yield raw_v2(
             f"reference {number} of an exemplar",
-            table + series_2(references(1, 2), point, exemplar),
+            table + series_v2(references(1, 2), point, exemplar),
         )
         for field in (3, 4):
             told = message(5, tag(field, 0) + encode_varint(number))
-            raw = table + series_2(references(1, 2), point, told)
-            yield raw_2(f"reference {number} in field {field} of metadata", raw, TAKEN_OR_REFUSED)
-    yield raw_2("odd references", table + series_2(references(1, 2, 3), point))
-    yield raw_2("one reference", table + series_2(references(1), point))
-    yield raw_2("no references", table + series_2(point))
-    yield raw_2("no symbols", series_2(references(1, 2), point))
-    yield raw_2(
+            raw = table + series_v2(references(1, 2), point, told)
+            yield raw_v2(f"reference {number} in field {field} of metadata", raw, TAKEN_OR_REFUSED)
+    yield raw_v2("odd references", table + series_v2(references(1, 2, 3), point))
+    yield raw_v2("one reference", table + series_v2(references(1), point))
+    yield raw_v2("no references", table + series_v2(point))
+    yield raw_v2("no symbols", series_v2(references(1, 2), point))
+    yield raw_v2(
         "first symbol not empty",
-        symbols("__name__", "up") + series_2(references(0, 1), point),
+        symbols("__name__", "up") + series_v2(references(0, 1), point),
         TAKEN_OR_REFUSED,
     )
-    yield raw_2(
+    yield raw_v2(
         "symbols behind series",
-        series_2(references(1, 2), point) + symbols("", "__name__", "up"),
+        series_v2(references(1, 2), point) + symbols("", "__name__", "up"),
         TAKEN_OR_REFUSED,
     )
-    yield raw_2("symbols and no series", table, TAKEN)
-    yield raw_2(
+    yield raw_v2("symbols and no series", table, TAKEN)
+    yield raw_v2(
         "an exemplar that names a long text often",
         symbols("", "__name__", "up", "x" * MIB)
-        + series_2(references(1, 2), point, message(4, references(*([3] * 100_000)))),
+        + series_v2(references(1, 2), point, message(4, references(*([3] * 100_000)))),
         TAKEN_OR_REFUSED,
     )

@@ -14,16 +14,16 @@ from tests.makers.bodies.hostile import (
     ODD_TIMES,
     TAKEN_OR_REFUSED,
     Case,
-    raw_1,
-    raw_2,
+    raw_v1,
+    raw_v2,
 )
 from tests.makers.bodies.rich import (
     WireHistogram,
     WireSeries,
-    body_1,
-    body_2,
+    body_v1,
+    body_v2,
     encode_histogram,
-    labels_1,
+    labels_v1,
 )
 from tests.twins.wire.v1 import message
 
@@ -38,15 +38,15 @@ def number_cases() -> Iterator[Case]:
                 exemplars=[({"trace_id": "x"}, value, time)],
                 created=time,
             )
-            yield raw_1(f"value {value} at {time}", body_1([one]), TAKEN_OR_REFUSED)
-            yield raw_2(f"value {value} at {time}", body_2([one]), TAKEN_OR_REFUSED)
+            yield raw_v1(f"value {value} at {time}", body_v1([one]), TAKEN_OR_REFUSED)
+            yield raw_v2(f"value {value} at {time}", body_v2([one]), TAKEN_OR_REFUSED)
     for name, changes in histogram_changes():
         for base in (HISTOGRAM, FLOAT_HISTOGRAM, CUSTOM_HISTOGRAM):
             if not base.is_float and changes.keys() & {"count", "zero_count", "positive"}:
                 continue
             one = WireSeries({"__name__": "odd_histogram"}, histograms=[replace(base, **changes)])
-            yield raw_1(name, body_1([one]), TAKEN_OR_REFUSED)
-            yield raw_2(name, body_2([one]), TAKEN_OR_REFUSED)
+            yield raw_v1(name, body_v1([one]), TAKEN_OR_REFUSED)
+            yield raw_v2(name, body_v2([one]), TAKEN_OR_REFUSED)
     yield from span_cases()
 
 
@@ -90,17 +90,17 @@ def span_cases() -> Iterator[Case]:
         for length in lengths:
             for spans in (((offset, length),), ((0, 2), (offset, length)), ((offset, length),) * 3):
                 h = replace(HISTOGRAM, positive_spans=spans)
-                yield raw_1(f"spans {spans}", histogram_body(h), TAKEN_OR_REFUSED)
+                yield raw_v1(f"spans {spans}", histogram_body(h), TAKEN_OR_REFUSED)
     many = replace(HISTOGRAM, positive_spans=((0, 0),) * 300_000)
-    yield raw_1("300000 empty spans", histogram_body(many), TAKEN_OR_REFUSED)
+    yield raw_v1("300000 empty spans", histogram_body(many), TAKEN_OR_REFUSED)
     deltas = replace(
         FLOAT_HISTOGRAM, positive_spans=((0, 600_000),), positive=(1.0,) * 600_000, count=600_003.0
     )
-    yield raw_1("600000 buckets", histogram_body(deltas), (400, 413))
-    yield raw_1("two of them", histogram_body(deltas) * 2, (400, 413))
+    yield raw_v1("600000 buckets", histogram_body(deltas), (400, 413))
+    yield raw_v1("two of them", histogram_body(deltas) * 2, (400, 413))
     huge = replace(HISTOGRAM, positive=(INT64_MAX, INT64_MAX), count=(1 << 64) - 1)
-    yield raw_1("deltas that run over", histogram_body(huge))
+    yield raw_v1("deltas that run over", histogram_body(huge))
 
 
 def histogram_body(h: WireHistogram) -> bytes:
-    return message(1, labels_1({"__name__": "spans"}) + message(4, encode_histogram(h)))
+    return message(1, labels_v1({"__name__": "spans"}) + message(4, encode_histogram(h)))

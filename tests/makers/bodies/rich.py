@@ -121,32 +121,32 @@ def encode_sample(number: int, sample: tuple[float, ...]) -> bytes:
     return message(number, content + b"".join(integer(3, int(s)) for s in start))
 
 
-def body_1(series: Iterable[WireSeries], metadata: Iterable[bytes] = ()) -> bytes:
+def body_v1(series: Iterable[WireSeries], metadata: Iterable[bytes] = ()) -> bytes:
     """An uncompressed WriteRequest; metadata of series is told behind them all."""
     fields = []
     for one in series:
-        content = labels_1(one.labels)
+        content = labels_v1(one.labels)
         content += b"".join(encode_sample(2, sample[:2]) for sample in one.samples)
         for labels, value, timestamp in one.exemplars:
-            content += message(3, labels_1(labels) + double(2, value) + integer(3, timestamp))
+            content += message(3, labels_v1(labels) + double(2, value) + integer(3, timestamp))
         content += b"".join(message(4, encode_histogram(h)) for h in one.histograms)
         fields.append(message(1, content + one.extra))
     return b"".join([*fields, *metadata])
 
 
-def metadata_1(family: str, kind: int, help_text: str = "", unit: str = "") -> bytes:
+def metadata_v1(family: str, kind: int, help_text: str = "", unit: str = "") -> bytes:
     content = integer(1, kind) + message(2, family.encode())
     return message(3, content + message(4, help_text.encode()) + message(5, unit.encode()))
 
 
-def labels_1(labels: Labels) -> bytes:
+def labels_v1(labels: Labels) -> bytes:
     return b"".join(
         message(1, message(1, name.encode()) + message(2, value.encode()))
         for name, value in pairs_of(labels)
     )
 
 
-def body_2(series: Iterable[WireSeries], *, unpacked: bool = False) -> bytes:
+def body_v2(series: Iterable[WireSeries], *, unpacked: bool = False) -> bytes:
     """An uncompressed Request; symbols in the order in which they are first named."""
     symbols: dict[str, int] = {"": 0}
 
@@ -181,13 +181,13 @@ def compress(body: bytes, encoding: str = "snappy") -> bytes:
     return snappy.compress(body)
 
 
-def batch_1(series: Iterable[WireSeries], encoding: str = "snappy") -> Batch:
+def batch_v1(series: Iterable[WireSeries], encoding: str = "snappy") -> Batch:
     zstd = encoding == "zstd"
     kind = KIND_REMOTE_WRITE_1_ZSTD if zstd else KIND_REMOTE_WRITE_1_SNAPPY
-    return DECODER.decode(kind, compress(body_1(series), encoding))
+    return DECODER.decode(kind, compress(body_v1(series), encoding))
 
 
-def batch_2(series: Iterable[WireSeries], encoding: str = "snappy") -> Batch:
+def batch_v2(series: Iterable[WireSeries], encoding: str = "snappy") -> Batch:
     zstd = encoding == "zstd"
     kind = KIND_REMOTE_WRITE_2_ZSTD if zstd else KIND_REMOTE_WRITE_2_SNAPPY
-    return DECODER.decode(kind, compress(body_2(series), encoding))
+    return DECODER.decode(kind, compress(body_v2(series), encoding))

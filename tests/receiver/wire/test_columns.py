@@ -21,10 +21,10 @@ from storage.reasons import COUNT_MISMATCH, TOO_MANY_BUCKETS
 from tests.makers.bodies.rich import (
     WireHistogram,
     WireSeries,
-    batch_1,
-    batch_2,
-    body_1,
-    body_2,
+    batch_v1,
+    batch_v2,
+    body_v1,
+    body_v2,
     compress,
 )
 
@@ -39,7 +39,7 @@ SERIES = [
 ]
 
 
-@pytest.mark.parametrize("batch_of", [batch_1, batch_2])
+@pytest.mark.parametrize("batch_of", [batch_v1, batch_v2])
 def test_histograms_stand_among_the_floats_of_their_series(batch_of) -> None:
     batch: Batch = batch_of(SERIES)
     assert batch.sample_offsets.tolist() == [0, 4, 5, 6]
@@ -51,29 +51,31 @@ def test_histograms_stand_among_the_floats_of_their_series(batch_of) -> None:
     assert natives.reasons.tolist() == [0, COUNT_MISMATCH, 0]
     assert (batch.sample_count, len(natives.histograms)) == (6, 3)
     starts = None if batch.starts is None else batch.starts.tolist()
-    assert starts == (None if batch_of is batch_1 else [0, 0, 4, 0, 2, 0])
+    assert starts == (None if batch_of is batch_v1 else [0, 0, 4, 0, 2, 0])
 
 
 @pytest.mark.parametrize("encoding", ["snappy", "zstd"])
 def test_encodings_make_no_difference(encoding: str) -> None:
-    one, two = batch_1(SERIES, encoding), batch_2(SERIES, encoding)
-    assert one.timestamps.tolist() == two.timestamps.tolist() == batch_1(SERIES).timestamps.tolist()
-    assert one.hash_low.tolist() == batch_1(SERIES).hash_low.tolist()
-    assert two.hash_low.tolist() == batch_2(SERIES).hash_low.tolist() != one.hash_low.tolist()
+    one, two = batch_v1(SERIES, encoding), batch_v2(SERIES, encoding)
+    assert (
+        one.timestamps.tolist() == two.timestamps.tolist() == batch_v1(SERIES).timestamps.tolist()
+    )
+    assert one.hash_low.tolist() == batch_v1(SERIES).hash_low.tolist()
+    assert two.hash_low.tolist() == batch_v2(SERIES).hash_low.tolist() != one.hash_low.tolist()
 
 
 def test_a_request_is_limited_in_both_versions() -> None:
     limits = DecodeLimits(1 << 20, 5, 3)
     decoder = WriteDecoder(limits)
     with pytest.raises(TooLarge, match=r"6 samples, .* 5 of each \(write.max-samples"):
-        decoder.decode(KIND_REMOTE_WRITE_1_SNAPPY, compress(body_1(SERIES)))
+        decoder.decode(KIND_REMOTE_WRITE_1_SNAPPY, compress(body_v1(SERIES)))
     with pytest.raises(TooLarge, match=r"5 symbols .* 3 \(write.max-symbols-per-request\)"):
-        decoder.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body_2(SERIES)))
+        decoder.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body_v2(SERIES)))
     decoder = WriteDecoder(DecodeLimits(1 << 20, 5))
     with pytest.raises(TooLarge, match=r"3 series, 6 samples, .* 5 of each"):
-        decoder.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body_2(SERIES)))
+        decoder.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body_v2(SERIES)))
     with pytest.raises(TooLarge, match="6 series, 0 samples"):
-        decoder.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body_2([WireSeries({})] * 6)))
+        decoder.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(body_v2([WireSeries({})] * 6)))
 
 
 def test_the_log_is_read_whatever_a_request_may_hold_but_judged_by_the_same_rules() -> None:
@@ -82,7 +84,7 @@ def test_the_log_is_read_whatever_a_request_may_hold_but_judged_by_the_same_rule
         request_buckets_max=1,
     )  # fmt: skip
     wide = WireHistogram(count=3, positive_spans=[(0, 3)], positive=[1, 0, 0])
-    payload = compress(body_2([*SERIES, WireSeries({"__name__": "w"}, histograms=[wide])]))
+    payload = compress(body_v2([*SERIES, WireSeries({"__name__": "w"}, histograms=[wide])]))
     with pytest.raises(TooLarge):
         WriteDecoder(limits_of(options)).decode(KIND_REMOTE_WRITE_2_SNAPPY, payload)
     batch = WriteDecoder(replay_limits_of(options)).decode(KIND_REMOTE_WRITE_2_SNAPPY, payload)

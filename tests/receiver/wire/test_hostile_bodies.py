@@ -22,7 +22,14 @@ from storage.head.head import Head
 from storage.options import StorageOptions
 from storage.refusals.samples import histogram_rejects, series_rejects
 from storage.series.table import SeriesTable
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1, body_2, compress, metadata_1
+from tests.makers.bodies.rich import (
+    WireHistogram,
+    WireSeries,
+    body_v1,
+    body_v2,
+    compress,
+    metadata_v1,
+)
 from tests.twins.wire.v1 import encode_varint, message, tag
 
 OPTIONS = replace(
@@ -57,7 +64,7 @@ SERIES = [
     ),
     WireSeries({"__name__": "b"}, [(1, 1.0)]),
 ]
-BODIES = {FIRST: body_1(SERIES, [metadata_1("a", 1, "help", "unit")]), SECOND: body_2(SERIES)}
+BODIES = {FIRST: body_v1(SERIES, [metadata_v1("a", 1, "help", "unit")]), SECOND: body_v2(SERIES)}
 
 
 def flip(data: bytearray, rng: random.Random) -> None:

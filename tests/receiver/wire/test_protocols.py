@@ -13,14 +13,14 @@ from storage.batch import (
     KIND_REMOTE_WRITE_2_ZSTD,
 )
 from tests.makers.batches import DECODER
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1, body_2, compress
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1, body_v2, compress
 from tests.makers.databases import append, key, opened, read_mixed
 
 KINDS = {
-    KIND_REMOTE_WRITE_1_SNAPPY: (body_1, "snappy"),
-    KIND_REMOTE_WRITE_1_ZSTD: (body_1, "zstd"),
-    KIND_REMOTE_WRITE_2_SNAPPY: (body_2, "snappy"),
-    KIND_REMOTE_WRITE_2_ZSTD: (body_2, "zstd"),
+    KIND_REMOTE_WRITE_1_SNAPPY: (body_v1, "snappy"),
+    KIND_REMOTE_WRITE_1_ZSTD: (body_v1, "zstd"),
+    KIND_REMOTE_WRITE_2_SNAPPY: (body_v2, "snappy"),
+    KIND_REMOTE_WRITE_2_ZSTD: (body_v2, "zstd"),
 }
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 GOOD = WireHistogram(timestamp=30, count=3, positive_spans=[(2, 2)], positive=[1, 1], start=9)

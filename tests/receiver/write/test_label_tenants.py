@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from receiver.errors import Forbidden, RateLimited, WriteError
 from receiver.wire.messages import encode_varint
-from receiver.write.label_tenants import TENANTS_MAX, LabelTenants, Parts, split_1, split_2
+from receiver.write.label_tenants import TENANTS_MAX, LabelTenants, Parts, split_v1, split_v2
 from storage.batch import Batch, Outcome, Reject
 from storage.errors import LimitExceeded, Overloaded, StorageError, TenantError
 from tests.makers.batches import DECODER, batch_of, raw_batch
@@ -206,7 +206,7 @@ def test_what_is_no_series_stays_with_the_tenant_of_the_request() -> None:
     assert raw_batch(body).sample_count == 1
     kept = naive.series([(b"__name__", b"up")], [(1, 2)], naive.message(3, b""))
     parts = Parts("own", TENANTS_MAX)
-    split_1(body, b"team", parts)
+    split_v1(body, b"team", parts)
     assert parts.bodies() == {"own": metadata, "a": kept}
 
 
@@ -215,7 +215,7 @@ HEAD = b"".join(naive.message(4, symbol) for symbol in SYMBOLS)
 SAMPLE = naive.message(2, b"\x10\x05")
 
 
-def series_2(*references: int, packed: bool = True) -> bytes:
+def series_v2(*references: int, packed: bool = True) -> bytes:
     if packed:
         labels = naive.message(1, b"".join(map(encode_varint, references)))
     else:
@@ -225,17 +225,17 @@ def series_2(*references: int, packed: bool = True) -> bytes:
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_remote_write_2_is_split_by_references(packed: bool) -> None:
-    first = series_2(1, 2, 3, 4, 6, 5, packed=packed)
-    plain = series_2(1, 2, packed=packed)
-    odd, wild = series_2(1, 2, 3), series_2(1, 200)
-    second = series_2(3, 5, 1, 2)
+    first = series_v2(1, 2, 3, 4, 6, 5, packed=packed)
+    plain = series_v2(1, 2, packed=packed)
+    odd, wild = series_v2(1, 2, 3), series_v2(1, 200)
+    second = series_v2(3, 5, 1, 2)
     body = first + plain + odd + wild + HEAD + second
     parts = Parts("own", TENANTS_MAX)
-    split_2(body, b"team", parts)
+    split_v2(body, b"team", parts)
     assert parts.bodies() == {
-        "a": HEAD + series_2(1, 2, 6, 5),
+        "a": HEAD + series_v2(1, 2, 6, 5),
         "own": HEAD + plain + odd + wild,
-        "b": HEAD + series_2(1, 2),
+        "b": HEAD + series_v2(1, 2),
     }
 
 

@@ -17,7 +17,7 @@ from storage.reasons import DROPPED_REF, TENANT_SERIES_LIMIT, TENANT_TOO_MANY_CL
 from storage.series.replica_labels import find_values
 from storage.series.table import Registration, SeriesTable, TableLimits
 from storage.tenants.rules import HaRules, TenantRules
-from tests.makers.bodies.rich import WireSeries, batch_1, batch_2
+from tests.makers.bodies.rich import WireSeries, batch_v1, batch_v2
 from tests.makers.tables import labelset_of
 from tests.storage.series.test_label_spans import relabelling
 
@@ -25,7 +25,7 @@ OPTIONS = replace(StorageOptions(), series_max=100, symbol_bytes_max=1 << 16)
 HA = TenantRules(ha=HaRules("cluster", "r", 30))
 TOO_MANY = -1 - TENANT_TOO_MANY_CLUSTERS
 Labels = Mapping[str, str]
-BOTH = pytest.mark.parametrize("make", [batch_1, batch_2])
+BOTH = pytest.mark.parametrize("make", [batch_v1, batch_v2])
 Make = Callable[[list[WireSeries]], Batch]
 
 
@@ -76,12 +76,12 @@ def test_series_of_two_replicas_are_one(make: Make) -> None:
 
 def test_rules_that_change_are_obeyed_for_known_series() -> None:
     table, sent = SeriesTable(OPTIONS), up(cluster="c", r="a")
-    assert table.resolve(batch_1([WireSeries(sent, [(1, 1.0)])]), 1).tolist() == [0]
-    assert resolve(table, batch_1, sent) == ([1], [1])
+    assert table.resolve(batch_v1([WireSeries(sent, [(1, 1.0)])]), 1).tolist() == [0]
+    assert resolve(table, batch_v1, sent) == ([1], [1])
     swapped = TenantRules(ha=HaRules("r", "cluster", 30))
-    assert resolve(table, batch_1, sent, rules=swapped) == ([2], [1])
+    assert resolve(table, batch_v1, sent, rules=swapped) == ([2], [1])
     assert labelset_of(table, 2) == up(r="a")
-    assert table.resolve(batch_1([WireSeries(sent, [(1, 1.0)])]), 1).tolist() == [0]
+    assert table.resolve(batch_v1([WireSeries(sent, [(1, 1.0)])]), 1).tolist() == [0]
 
 
 def test_relabelling_comes_first() -> None:
@@ -94,7 +94,7 @@ def test_relabelling_comes_first() -> None:
     table = SeriesTable(OPTIONS)
     sent = [up(cluster="c", replica="a"), up(cluster="c", drop="yes"), up(cluster="c", replica="b")]
     for _ in range(2):
-        assert resolve(table, batch_1, *sent, rules=rules) == ([0, DROPPED_REF, 0], [1, 0, 2])
+        assert resolve(table, batch_v1, *sent, rules=rules) == ([0, DROPPED_REF, 0], [1, 0, 2])
 
 
 @BOTH
@@ -115,9 +115,9 @@ def test_clusters_count_when_a_series_is_registered(make: Make) -> None:
 
 def test_a_new_replica_of_known_series_is_no_new_series() -> None:
     table = SeriesTable(OPTIONS)
-    resolve(table, batch_1, up(cluster="c", r="a"))
+    resolve(table, batch_v1, up(cluster="c", r="a"))
     symbols = len(table.symbols)
-    assert resolve(table, batch_1, up(cluster="c", r="new"), room=0)[0] == [0]
+    assert resolve(table, batch_v1, up(cluster="c", r="new"), room=0)[0] == [0]
     assert len(table.symbols) == symbols
 
 
@@ -126,14 +126,14 @@ def test_replicas_outlive_a_raw_table_that_is_emptied() -> None:
     for k in range(20):
         sent = [up(cluster="c", r=f"{k}{n}") for n in range(3)]
         for _ in range(2):
-            assert resolve(table, batch_1, *sent) == ([0] * 3, [1, 2, 3])
+            assert resolve(table, batch_v1, *sent) == ([0] * 3, [1, 2, 3])
 
 
 def test_the_raw_table_grows_with_its_replicas() -> None:
     table = SeriesTable(replace(OPTIONS, series_max=10_000, symbol_bytes_max=1 << 20))
     sent = [up(cluster="c", n=str(n // 2), r="ab"[n % 2]) for n in range(6_000)]
     for _ in range(2):
-        refs, replicas = resolve(table, batch_1, *sent)
+        refs, replicas = resolve(table, batch_v1, *sent)
         assert refs == [n // 2 for n in range(6_000)]
         assert replicas == [1, 2] * 3_000
 

@@ -16,7 +16,7 @@ from storage.refusals.samples import label_text, series_rejects
 from storage.series.symbol_labels import runs_of_items
 from storage.series.table import SeriesTable, TableLimits
 from tests.makers.batches import DECODER
-from tests.makers.bodies.rich import WireSeries, batch_1, batch_2, compress, double, integer
+from tests.makers.bodies.rich import WireSeries, batch_v1, batch_v2, compress, double, integer
 from tests.makers.tables import labelset_of
 from tests.twins.wire.v1 import encode_varint, message, tag
 from tests.twins.wire.v2 import Pair, check_labels
@@ -81,18 +81,18 @@ def test_both_protocols_make_one_series() -> None:
     table = SeriesTable(OPTIONS)
     up = {"__name__": "up", "job": "x"}
     unsorted = [("job", "x"), ("__name__", "up"), ("empty", "")]
-    first = table.resolve(batch_1([WireSeries(up)]), 1)
-    again = table.resolve(batch_2([WireSeries(up), WireSeries(unsorted)]), 1)
+    first = table.resolve(batch_v1([WireSeries(up)]), 1)
+    again = table.resolve(batch_v2([WireSeries(up), WireSeries(unsorted)]), 1)
     assert [*first, *again] == [0, 0, 0]
-    assert table.resolve(batch_2([WireSeries(up), WireSeries(unsorted)]), 1).tolist() == [0, 0]
-    assert table.resolve(batch_2([WireSeries(up)]), 2).tolist() == [1]
-    other = table.resolve(batch_2([WireSeries(up | {"job": "y"})]), 1).tolist()
-    assert table.resolve(batch_1([WireSeries(up | {"job": "y"})]), 1).tolist() == other == [2]
+    assert table.resolve(batch_v2([WireSeries(up), WireSeries(unsorted)]), 1).tolist() == [0, 0]
+    assert table.resolve(batch_v2([WireSeries(up)]), 2).tolist() == [1]
+    other = table.resolve(batch_v2([WireSeries(up | {"job": "y"})]), 1).tolist()
+    assert table.resolve(batch_v1([WireSeries(up | {"job": "y"})]), 1).tolist() == other == [2]
 
 
 def test_many_series_are_registered_in_runs() -> None:
     series = [WireSeries({"__name__": "n", "i": str(i % 700)}) for i in range(1_000)]
-    batch = batch_2(series)
+    batch = batch_v2(series)
     runs = runs_of_items(batch, np.arange(1_000), 64)
     assert len(runs) > 50
     assert np.concatenate(runs).tolist() == list(range(1_000))
@@ -127,19 +127,19 @@ def test_wrong_references_refuse_their_series_only() -> None:
 def test_a_full_table_refuses_new_series_only() -> None:
     table = SeriesTable(replace(OPTIONS, series_max=2))
     known = WireSeries({"__name__": "a"})
-    assert table.resolve(batch_2([known]), 1).tolist() == [0]
-    many = batch_2([known, *(WireSeries({"__name__": f"n{i}"}) for i in range(5))])
+    assert table.resolve(batch_v2([known]), 1).tolist() == [0]
+    many = batch_v2([known, *(WireSeries({"__name__": f"n{i}"}) for i in range(5))])
     assert table.resolve(many, 1).tolist() == [0] + [-1 - TABLE_FULL] * 5
     small = SeriesTable(replace(OPTIONS, symbol_bytes_max=28))
     assert (
-        small.resolve(batch_2([known, WireSeries({"__name__": "x" * 20})]), 1).tolist()
+        small.resolve(batch_v2([known, WireSeries({"__name__": "x" * 20})]), 1).tolist()
         == [-1 - TABLE_FULL] * 2
     )
 
 
 def test_texts_of_refused_series_are_not_kept() -> None:
     table = SeriesTable(OPTIONS)
-    table.resolve(batch_2([WireSeries({"job": "nameless"}), WireSeries({"__name__": "a"})]), 1)
+    table.resolve(batch_v2([WireSeries({"job": "nameless"}), WireSeries({"__name__": "a"})]), 1)
     assert table.symbols.find("a") > 0
     assert table.symbols.find("nameless") == -1
 

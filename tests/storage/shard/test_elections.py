@@ -25,7 +25,7 @@ from storage.shard.elections import NO_COPIES, Elections, elect, levels_of
 from storage.shard.reigns import REIGN, decode_reigns
 from storage.tenants.rules import NO_RULES, HaRules, TenantRules
 from tests.makers.batches import batch_of
-from tests.makers.bodies.rich import WireHistogram, WireSeries, batch_2
+from tests.makers.bodies.rich import WireHistogram, WireSeries, batch_v2
 from tests.makers.databases import append, key, opened, read, seal, series, write
 from tests.twins.storage.elections import NaiveElections
 
@@ -125,7 +125,7 @@ def test_of_a_histogram_the_count_tells_of_a_step_back() -> None:
     def levels(count: float) -> list[float]:
         histogram = WireHistogram(timestamp=1, count=count, positive_spans=[(0, 1)], positive=[2])
         labels = {"__name__": "up"}
-        return levels_of(batch_2([WireSeries(labels, [(0, 7.0, 0)], [histogram])])).tolist()
+        return levels_of(batch_v2([WireSeries(labels, [(0, 7.0, 0)], [histogram])])).tolist()
 
     assert levels(2) == [7.0, 2.0]
 
@@ -245,7 +245,7 @@ def test_copies_of_everything_a_request_may_hold(tmp_path: Path) -> None:
         return [WireSeries(labels, samples, histograms, exemplars)]
 
     with opened(tmp_path, policy=POLICY) as database:
-        answers = [append(database, batch_2(request(r, later))) for later, r in enumerate("ab")]
+        answers = [append(database, batch_v2(request(r, later))) for later, r in enumerate("ab")]
         for answer in answers:
             assert (answer.accepted, answer.histograms, answer.exemplars) == (3, 1, 1)
             assert [(r.reason, r.count) for r in answer.rejects] == [("histogram_invalid", 1)]
@@ -255,7 +255,7 @@ def test_copies_of_everything_a_request_may_hold(tmp_path: Path) -> None:
         assert len(shard.active.exemplars.settled()) == 1
         # An exemplar alone is judged by who is elected.
         alone = [replace(one, samples=(), histograms=()) for one in request("b", 2)]
-        assert append(database, batch_2(alone)).exemplars == 1
+        assert append(database, batch_v2(alone)).exemplars == 1
         assert len(shard.active.exemplars.settled()) == 1
 
 

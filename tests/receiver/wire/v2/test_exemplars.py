@@ -9,7 +9,7 @@ from receiver.wire.v2.exemplars import label_size
 from storage.batch import KIND_REMOTE_WRITE_2_SNAPPY
 from storage.reasons import BAD_REFERENCE, EXEMPLAR_TOO_LONG, OK
 from tests.makers.batches import DECODER
-from tests.makers.bodies.rich import WireSeries, batch_1, batch_2, body_2, compress
+from tests.makers.bodies.rich import WireSeries, batch_v1, batch_v2, body_v2, compress
 from tests.twins.wire.v1 import encode_varint, label, message
 
 
@@ -19,7 +19,7 @@ def test_labels_are_those_of_remote_write_1() -> None:
         WireSeries({"__name__": "a"}, exemplars=[(own, 1.0, k) for k, own in enumerate(labels)]),
         WireSeries({"__name__": "b"}, exemplars=[(labels[3], 2.0, 9)]),
     ]
-    one, two = batch_1(series).exemplars, batch_2(series).exemplars
+    one, two = batch_v1(series).exemplars, batch_v2(series).exemplars
     assert one is not None and two is not None and two.reasons is None
     texts = [
         [bytes(raw.buffer[a:b]) for a, b in zip(raw.label_start, raw.label_end, strict=True)]
@@ -66,7 +66,7 @@ def test_sizes_of_labels(name: int, value: int) -> None:
 
 
 def test_an_exemplar_that_is_damaged_refuses_the_request() -> None:
-    body = bytearray(body_2([WireSeries({}, exemplars=[({}, 1.0, 3)])]))
+    body = bytearray(body_v2([WireSeries({}, exemplars=[({}, 1.0, 3)])]))
     body[-1] = 0x80
     with pytest.raises(ValueError, match="the message ends inside a field"):
         DECODER.decode(KIND_REMOTE_WRITE_2_SNAPPY, compress(bytes(body)))

@@ -20,7 +20,7 @@ from storage.samples.exemplars import RawExemplars
 from tests.makers.bodies.rich import (
     WireHistogram,
     WireSeries,
-    body_2,
+    body_v2,
     double,
     encode_histogram,
     integer,
@@ -136,7 +136,7 @@ BODIES = st.lists(SERIES, max_size=5)
 @compiled
 @given(BODIES, st.booleans())
 def test_valid_bodies_are_scanned_as_by_the_twin(series: list[WireSeries], unpacked: bool) -> None:
-    data = body_2(series, unpacked=unpacked)
+    data = body_v2(series, unpacked=unpacked)
     assert outcome(decode, data) == outcome(twin, data)
 
 
@@ -145,7 +145,7 @@ def test_valid_bodies_are_scanned_as_by_the_twin(series: list[WireSeries], unpac
 def test_damaged_bodies_are_scanned_as_by_the_twin(
     series: list[WireSeries], draw: st.DataObject
 ) -> None:
-    damaged = bytearray(body_2(series))
+    damaged = bytearray(body_v2(series))
     for _ in range(draw.draw(st.integers(1, 3))):
         place = draw.draw(st.integers(0, len(damaged) - 1))
         damaged[place] = draw.draw(st.sampled_from([0, 1, 2, 0x0A, 0x12, 0x2A, 0x7F, 0x80, 0xFF]))
@@ -169,7 +169,7 @@ FULL = WireSeries(
 
 
 def test_a_body_cut_at_every_byte_is_scanned_as_by_the_twin() -> None:
-    data = body_2([FULL, FULL])
+    data = body_v2([FULL, FULL])
     for size in range(len(data) + 1):
         assert outcome(decode, data[:size]) == outcome(twin, data[:size]), size
 
@@ -181,7 +181,7 @@ def test_symbols_may_follow_the_series_that_name_them() -> None:
 
 
 def test_starts_of_samples_go_before_those_of_their_series() -> None:
-    columns = decode_columns(body_2([FULL, WireSeries({"a": "b"}, [(1, 2.0)])]))
+    columns = decode_columns(body_v2([FULL, WireSeries({"a": "b"}, [(1, 2.0)])]))
     assert columns.starts is not None
     assert columns.starts.tolist() == [3, 9, 9, 0]
 
@@ -193,7 +193,7 @@ def test_series_have_equal_hashes_only_if_their_texts_are_equal(
 ) -> None:
     long = [("n" * 7, str(i)) for i in range(40 * repeats)]
     series = [WireSeries([*long, *labels]) for labels in labelsets]
-    c = decode_columns(body_2(series))
+    c = decode_columns(body_v2(series))
     keys = list(zip(c.hash_low.tolist(), c.hash_high.tolist(), strict=True))
     for i, one in enumerate(labelsets):
         for k, other in enumerate(labelsets):
@@ -203,7 +203,7 @@ def test_series_have_equal_hashes_only_if_their_texts_are_equal(
 def test_hashes_do_not_depend_on_the_order_of_symbols() -> None:
     one = WireSeries([("__name__", "up"), ("job", "x")], metadata=(1, "h", ""))
     other = WireSeries([("b", "x"), ("__name__", "h")])
-    first, second = decode_columns(body_2([one, other])), decode_columns(body_2([other, one]))
+    first, second = decode_columns(body_v2([one, other])), decode_columns(body_v2([other, one]))
     assert first.hash_low.tolist() == second.hash_low.tolist()[::-1]
     assert first.metadata is not None and second.metadata is not None
     assert first.metadata.hash_low.tolist() == second.metadata.hash_low.tolist()
@@ -230,7 +230,7 @@ def test_columns_grow_to_the_request() -> None:
         )
         for i in range(1_500)
     ]
-    data = body_2(series)
+    data = body_v2(series)
     assert repr(decode(data)) == repr(twin(data))
 
 
