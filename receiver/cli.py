@@ -24,6 +24,7 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 # which returns the exit code. They import what they need when they run.
 SUBCOMMANDS = {
     "import": "receiver.importing.command",
+    "sql": "receiver.sql.command",
 }
 
 

@@ -1,0 +1,191 @@
+"""Views over the segments of a data directory, in a DuckDB of its own.
+
+    samples     tenant, labels, series_id, ts, time, value, start_ts
+    histograms  the same with the columns of histograms.parquet
+    exemplars   tenant, labels, series_id, ts, time, value, exemplar_labels
+    series      tenant, labels, series_id, min_ts, max_ts, samples, last_value
+    metadata    tenant, family, type, help, unit
+    segments    what the catalog lists
+
+Segments that share no time with others of their shard are read as they are. Of those that do, the
+sample of the lowest rank counts, as for queries; the window that finds it is over the columns by
+which filters come, so that these reach the files: row groups of other times and series are not
+read.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from storage.files import EXEMPLARS_FILE, HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
+from storage.sql.listing import ListedSegment, Listing
+
+Columns = dict[str, str]
+
+LABELS = "MAP(VARCHAR, VARCHAR)"
+# Columns by name, with their types.
+POINT_COLUMNS: Columns = {"series_id": "BIGINT", "ts": "BIGINT", "start_ts": "BIGINT"}
+SAMPLE_COLUMNS: Columns = {**POINT_COLUMNS, "value": "DOUBLE"}
+HISTOGRAM_COLUMNS: Columns = {
+    **POINT_COLUMNS,
+    "schema": "TINYINT",
+    "counter_reset_hint": "TINYINT",
+    "count": "DOUBLE",
+    "sum": "DOUBLE",
+    "zero_threshold": "DOUBLE",
+    "zero_count": "DOUBLE",
+    "positive_indexes": "INTEGER[]",
+    "positive_counts": "DOUBLE[]",
+    "negative_indexes": "INTEGER[]",
+    "negative_counts": "DOUBLE[]",
+    "custom_bounds": "DOUBLE[]",
+}
+EXEMPLAR_COLUMNS: Columns = {
+    "series_id": "BIGINT", "ts": "BIGINT", "value": "DOUBLE", "labels": LABELS,
+}  # fmt: skip
+SERIES_COLUMNS: Columns = {
+    "series_id": "BIGINT", "tenant": "VARCHAR", "labels": LABELS, "min_ts": "BIGINT",
+    "max_ts": "BIGINT", "samples": "BIGINT", "last_value": "DOUBLE",
+}  # fmt: skip
+SEGMENT_COLUMNS: Columns = {
+    "ulid": "VARCHAR", "shard": "INTEGER", "number": "BIGINT", "rank": "BIGINT",
+    "min_ts": "BIGINT", "max_ts": "BIGINT", "samples": "BIGINT", "series": "BIGINT",
+    "bytes": "BIGINT", "exemplars": "BIGINT", "histograms": "BIGINT", "level": "INTEGER",
+    "resolution_ms": "BIGINT", "created_ms": "BIGINT",
+}  # fmt: skip
+
+
+def connect(listing: Listing, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
+    """A DuckDB that has the views, and nothing of a database itself."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": f"{max(1, memory_bytes >> 20)}MiB",
+            "threads": str(threads),
+            "python_enable_replacements": "false",
+            "autoinstall_known_extensions": "false",
+        },
+    )
+    connection.execute("SET parquet_metadata_cache = true")
+    create_views(connection, listing)
+    return connection
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, listing: Listing) -> None:
+    # Aggregates of other resolutions are no samples.
+    raw = [s for s in listing.segments if s.columns["resolution_ms"] == 0]
+    create_series(connection, raw)
+    create_tables(connection, listing)
+    histograms = [s for s in raw if s.columns["histograms"]]
+    exemplars = [s for s in raw if s.columns["exemplars"]]
+    samples = newest_of(raw, SAMPLES_FILE, SAMPLE_COLUMNS)
+    connection.execute(f"CREATE VIEW samples AS {with_labels(samples, 'p.value')}")
+    points = newest_of(histograms, HISTOGRAMS_FILE, HISTOGRAM_COLUMNS)
+    own = "p.* EXCLUDE (series_id, ts, start_ts)"
+    connection.execute(f"CREATE VIEW histograms AS {with_labels(points, own)}")
+    found = scan(exemplars, EXEMPLARS_FILE, EXEMPLAR_COLUMNS)
+    connection.execute(
+        "CREATE VIEW exemplars AS "
+        "SELECT s.tenant, s.labels, e.series_id, e.ts, make_timestamp(e.ts * 1000) AS time, "
+        "e.value, e.labels AS exemplar_labels "
+        f"FROM (SELECT DISTINCT {listed(EXEMPLAR_COLUMNS)} FROM {found}) AS e "
+        "JOIN series AS s USING (series_id)"
+    )
+
+
+def create_series(connection: duckdb.DuckDBPyConnection, segments: Sequence[ListedSegment]) -> None:
+    """The series of all segments, once each: a table, because every view needs it."""
+    found = scan(segments, SERIES_FILE, SERIES_COLUMNS)
+    connection.execute(
+        "CREATE TABLE series AS SELECT any_value(tenant) AS tenant, any_value(labels) AS labels, "
+        "series_id, min(min_ts) FILTER (samples > 0) AS min_ts, "
+        "max(max_ts) FILTER (samples > 0) AS max_ts, sum(samples)::BIGINT AS samples, "
+        "arg_max(last_value, max_ts) AS last_value "
+        f"FROM {found} GROUP BY series_id ORDER BY series_id"
+    )
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection, listing: Listing) -> None:
+    """What the catalog itself says."""
+    connection.execute(
+        "CREATE TABLE metadata (tenant VARCHAR, family VARCHAR, type VARCHAR, help VARCHAR, "
+        "unit VARCHAR)"
+    )
+    if listing.metadata:
+        connection.executemany("INSERT INTO metadata VALUES (?, ?, ?, ?, ?)", listing.metadata)
+    kinds = ", ".join(f"{name} {kind}" for name, kind in SEGMENT_COLUMNS.items())
+    connection.execute(f"CREATE TABLE segments ({kinds})")
+    names = [{"min_ts": "min_ms", "max_ts": "max_ms"}.get(name, name) for name in SEGMENT_COLUMNS]
+    rows = [[segment.columns[name] for name in names] for segment in listing.segments]
+    if rows:
+        marks = ", ".join("?" * len(rows[0]))
+        connection.executemany(f"INSERT INTO segments VALUES ({marks})", rows)
+
+
+def with_labels(points: str, columns: str) -> str:
+    """Points with the tenant and the labels of their series."""
+    return (
+        "SELECT s.tenant, s.labels, p.series_id, p.ts, make_timestamp(p.ts * 1000) AS time, "
+        f"{columns}, p.start_ts FROM ({points}) AS p JOIN series AS s USING (series_id)"
+    )
+
+
+def newest_of(segments: Sequence[ListedSegment], file: str, columns: Columns) -> str:
+    """A query for the points of all segments, of equal series and time that of the lowest rank."""
+    alone, crowded = by_overlap(segments)
+    names = listed(columns)
+    parts = [f"SELECT {names} FROM {scan(alone, file, columns)}"]
+    if crowded:
+        paths = [file_of(segment, file) for segment in crowded]
+        places = ", ".join(f"({quoted(path)}, {place})" for place, path in enumerate(paths))
+        parts.append(
+            f"SELECT {names} FROM {scan(crowded, file, columns)} "
+            f"JOIN (VALUES {places}) AS r(filename, place) USING (filename) "
+            "QUALIFY row_number() OVER (PARTITION BY series_id, ts ORDER BY place) = 1"
+        )
+    return " UNION ALL ".join(parts)
+
+
+def by_overlap(
+    segments: Sequence[ListedSegment],
+) -> tuple[list[ListedSegment], list[ListedSegment]]:
+    """(those that share no time with another of their shard, the others), each in its order."""
+    crowded: set[str] = set()
+    ordered = sorted(segments, key=lambda s: (s.columns["shard"], s.span))
+    last: ListedSegment | None = None
+    for segment in ordered:
+        if last is not None and last.columns["shard"] == segment.columns["shard"]:
+            if segment.span[0] <= last.span[1]:
+                crowded |= {last.columns["ulid"], segment.columns["ulid"]}
+            if segment.span[1] <= last.span[1]:
+                continue
+        last = segment
+    return (
+        [s for s in segments if s.columns["ulid"] not in crowded],
+        [s for s in segments if s.columns["ulid"] in crowded],
+    )
+
+
+def scan(segments: Sequence[ListedSegment], file: str, columns: Columns) -> str:
+    """A table of one file of all these segments; a column that a file lacks is null."""
+    nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
+    empty = f"SELECT {nulls}, NULL::VARCHAR AS filename WHERE false"
+    if not segments:
+        return f"({empty})"
+    paths = ", ".join(quoted(file_of(segment, file)) for segment in segments)
+    read = f"read_parquet([{paths}], filename = true, union_by_name = true)"
+    # It may be that no file has start timestamps.
+    return f"({empty} UNION ALL BY NAME SELECT * FROM {read})" if "start_ts" in columns else read
+
+
+def listed(columns: Columns) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def file_of(segment: ListedSegment, file: str) -> str:
+    return str(segment.directory / file)
+
+
+def quoted(text: str | Path) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
