@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from storage.catalog.deletions import MatcherSets, decode_matchers
 from storage.catalog.schema import DATA_FORMAT_VERSION
 from storage.errors import FormatError
 from storage.files import catalog_file, segments_directory
@@ -36,12 +37,24 @@ class ListedSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class Hidden:
+    """What a deletion hides in a segment: from start_ms to end_ms, both inclusive."""
+
+    ulid: str
+    tenant: str
+    matcher_sets: MatcherSets
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """segments: those that are read, by shard and rank; metadata: (tenant, family, type, help,
-    unit)."""
+    unit); hidden: deletions whose segments are not rewritten yet."""
 
     segments: list[ListedSegment]
     metadata: list[tuple[str, str, str, str, str]]
+    hidden: list[Hidden]
 
 
 def read_listing(data: Path) -> Listing:
@@ -56,7 +69,8 @@ def read_listing(data: Path) -> Listing:
             # One transaction: what is listed belongs together.
             connection.execute("BEGIN")
             check_version(connection)
-            return Listing(list_segments(connection, data), list_metadata(connection))
+            segments = list_segments(connection, data)
+            return Listing(segments, list_metadata(connection), list_hidden(connection))
     except sqlite3.Error as error:
         raise FormatError(f"{path} cannot be read: {error}") from error
 
@@ -80,6 +94,20 @@ def list_segments(connection: sqlite3.Connection, data: Path) -> list[ListedSegm
     named.sort(key=lambda row: (row["shard"], row["rank"], row["number"]))
     return [
         ListedSegment(segments_directory(data, row["shard"]) / row["ulid"], row) for row in named
+    ]
+
+
+def list_hidden(connection: sqlite3.Connection) -> list[Hidden]:
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+    if "pending_deletions" not in tables:
+        return []
+    rows = connection.execute(
+        "SELECT ulid, tenants.name, matchers, start_ms, end_ms FROM pending_deletions "
+        "JOIN deletions ON deletions.number = deletion JOIN tenants ON tenants.id = tenant"
+    )
+    return [
+        Hidden(ulid, tenant, decode_matchers(matchers), start_ms, end_ms)
+        for ulid, tenant, matchers, start_ms, end_ms in rows
     ]
 
 

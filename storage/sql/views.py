@@ -13,13 +13,14 @@ which filters come, so that these reach the files: row groups of other times and
 read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import duckdb
 
 from storage.files import EXEMPLARS_FILE, HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
-from storage.sql.listing import ListedSegment, Listing
+from storage.labels.matchers import Matcher
+from storage.sql.listing import Hidden, ListedSegment, Listing
 
 Columns = dict[str, str]
 
@@ -77,11 +78,13 @@ def create_views(connection: duckdb.DuckDBPyConnection, listing: Listing) -> Non
     raw = [s for s in listing.segments if s.columns["resolution_ms"] == 0]
     create_series(connection, raw)
     create_tables(connection, listing)
+    create_hidden(connection, listing.hidden)
+    masked = {hidden.ulid for hidden in listing.hidden}
     histograms = [s for s in raw if s.columns["histograms"]]
     exemplars = [s for s in raw if s.columns["exemplars"]]
-    samples = newest_of(raw, SAMPLES_FILE, SAMPLE_COLUMNS)
+    samples = newest_of(raw, SAMPLES_FILE, SAMPLE_COLUMNS, masked)
     connection.execute(f"CREATE VIEW samples AS {with_labels(samples, 'p.value')}")
-    points = newest_of(histograms, HISTOGRAMS_FILE, HISTOGRAM_COLUMNS)
+    points = newest_of(histograms, HISTOGRAMS_FILE, HISTOGRAM_COLUMNS, masked)
     own = "p.* EXCLUDE (series_id, ts, start_ts)"
     connection.execute(f"CREATE VIEW histograms AS {with_labels(points, own)}")
     found = scan(exemplars, EXEMPLARS_FILE, EXEMPLAR_COLUMNS)
@@ -123,6 +126,32 @@ def create_tables(connection: duckdb.DuckDBPyConnection, listing: Listing) -> No
         connection.executemany(f"INSERT INTO segments VALUES ({marks})", rows)
 
 
+def create_hidden(connection: duckdb.DuckDBPyConnection, hidden: Sequence[Hidden]) -> None:
+    """Which series a deletion hides in which segment, and when."""
+    connection.execute(
+        "CREATE TABLE hidden (ulid VARCHAR, series_id BIGINT, start_ms BIGINT, end_ms BIGINT)"
+    )
+    for each in hidden:
+        any_set = " OR ".join(
+            "(" + " AND ".join(["true", *map(condition, matchers)]) + ")"
+            for matchers in each.matcher_sets
+        )
+        connection.execute(
+            "INSERT INTO hidden SELECT ?, series_id, ?, ? FROM series "
+            f"WHERE tenant = ? AND ({any_set or 'false'})",
+            [each.ulid, each.start_ms, each.end_ms, each.tenant],
+        )
+
+
+def condition(matcher: Matcher) -> str:
+    """A matcher as SQL; a label that there is not is empty."""
+    label = f"coalesce(labels[{quoted(matcher.name)}], '')"
+    if matcher.op in ("=", "!="):
+        return f"{label} {matcher.op} {quoted(matcher.value)}"
+    matches = f"regexp_full_match({label}, {quoted(matcher.value)}, 's')"
+    return matches if matcher.op == "=~" else f"NOT {matches}"
+
+
 def with_labels(points: str, columns: str) -> str:
     """Points with the tenant and the labels of their series."""
     return (
@@ -131,27 +160,39 @@ def with_labels(points: str, columns: str) -> str:
     )
 
 
-def newest_of(segments: Sequence[ListedSegment], file: str, columns: Columns) -> str:
-    """A query for the points of all segments, of equal series and time that of the lowest rank."""
-    alone, crowded = by_overlap(segments)
+def newest_of(
+    segments: Sequence[ListedSegment], file: str, columns: Columns, masked: set[str]
+) -> str:
+    """A query for the points of all segments, of equal series and time that of the lowest rank.
+    masked: the segments of which something is hidden."""
+    alone, crowded = by_overlap(segments, masked)
     names = listed(columns)
     parts = [f"SELECT {names} FROM {scan(alone, file, columns)}"]
     if crowded:
         paths = [file_of(segment, file) for segment in crowded]
-        places = ", ".join(f"({quoted(path)}, {place})" for place, path in enumerate(paths))
+        places = ", ".join(
+            f"({quoted(path)}, {place}, {quoted(segment.columns['ulid'])})"
+            for place, (path, segment) in enumerate(zip(paths, crowded, strict=True))
+        )
+        visible = (
+            "WHERE NOT EXISTS (FROM hidden AS h WHERE h.ulid = r.ulid "
+            "AND h.series_id = p.series_id AND p.ts BETWEEN h.start_ms AND h.end_ms) "
+        )
         parts.append(
-            f"SELECT {names} FROM {scan(crowded, file, columns)} "
-            f"JOIN (VALUES {places}) AS r(filename, place) USING (filename) "
+            f"SELECT {names} FROM {scan(crowded, file, columns)} AS p "
+            f"JOIN (VALUES {places}) AS r(filename, place, ulid) USING (filename) "
+            f"{visible if masked else ''}"
             "QUALIFY row_number() OVER (PARTITION BY series_id, ts ORDER BY place) = 1"
         )
     return " UNION ALL ".join(parts)
 
 
 def by_overlap(
-    segments: Sequence[ListedSegment],
+    segments: Sequence[ListedSegment], masked: Collection[str] = ()
 ) -> tuple[list[ListedSegment], list[ListedSegment]]:
-    """(those that share no time with another of their shard, the others), each in its order."""
-    crowded: set[str] = set()
+    """(those that share no time with another of their shard and are not masked, the others), each
+    in its order."""
+    crowded = set(masked)
     ordered = sorted(segments, key=lambda s: (s.columns["shard"], s.span))
     last: ListedSegment | None = None
     for segment in ordered:
