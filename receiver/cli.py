@@ -23,6 +23,7 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 # Modules with the texts HELP and DESCRIPTION, with add_arguments(parser), and with run(options),
 # which returns the exit code. They import what they need when they run.
 SUBCOMMANDS = {
+    "export": "receiver.exporting.command",
     "import": "receiver.importing.command",
     "sql": "receiver.sql.command",
 }

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,12 +148,9 @@ def sources_of(options: argparse.Namespace, report: "Report") -> Sequence["Sourc
 
 def remote_source(options: argparse.Namespace, report: "Report", span: "Span") -> "Source":
     """Remote read of --url; without an end, up to now."""
-    from receiver.importing.parts import ALWAYS, Span
-    from receiver.importing.remote_read import RemoteReadSource
+    from receiver.importing.remote_read import RemoteReadSource, until_now
     from receiver.selector import parse_selector
 
-    if span.end_ms == ALWAYS.end_ms:
-        span = Span(span.start_ms, int(time.time() * 1000))
     texts = options.match or ['{__name__!=""}']
     try:
         matchers = [parse_selector(text) for text in texts]
@@ -162,7 +158,7 @@ def remote_source(options: argparse.Namespace, report: "Report", span: "Span") -
         raise ValueError(f"--match: {error}") from None
     headers = dict(parse_header(text) for text in options.url_header)
     url = endpoint(options.url, "--url", "/api/v1/read")
-    return RemoteReadSource(url, matchers, span, report, headers=headers)
+    return RemoteReadSource(url, matchers, until_now(span), report, headers=headers)
 
 
 def file_source(path: Path, form: str | None, report: "Report", span: "Span") -> "Source":

@@ -52,11 +52,11 @@ class Report:
         if text not in self.notes:
             self.notes.append(text)
 
-    def lines(self) -> list[str]:
-        """All of it, a line each."""
+    def lines(self, done: str = "imported") -> list[str]:
+        """All of it, a line each. done: what was to be done."""
         lines = [f"note: {text}" for text in self.notes]
         for what, loss in self.losses.items():
-            lines.append(f"not imported: {loss.count} {what}")
+            lines.append(f"not {done}: {loss.count} {what}")
             lines += [f"    {example}" for example in loss.examples]
         return lines
 

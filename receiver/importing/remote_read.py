@@ -97,6 +97,11 @@ class Frames:
         self.data.append(data)
 
 
+def until_now(span: Span) -> Span:
+    """The span, which ends now if it has no end."""
+    return Span(span.start_ms, min(span.end_ms, int(time.time() * 1000)))
+
+
 class RemoteReadSource:
     """The series of a Prometheus that match, of a span of time."""
 

@@ -65,10 +65,12 @@ def in_order(samples: Samples) -> Samples:
     return pick(samples, order[is_first], owners[is_first])
 
 
-def pick(samples: Samples, places: Int64s, owners: Int64s) -> Samples:
-    """The samples at these places, of these series."""
+def pick(samples: Samples, places: Int64s, owners: Int64s, count: int = -1) -> Samples:
+    """The samples at these places, of these series; count: of series, by default as many as
+    before."""
+    series = samples.series_count if count < 0 else count
     return Samples(
-        np.searchsorted(owners, np.arange(samples.series_count + 1)),
+        np.searchsorted(owners, np.arange(series + 1)),
         samples.timestamps[places],
         samples.values[places],
         None if samples.starts is None else samples.starts[places],

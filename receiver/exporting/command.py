@@ -1,0 +1,161 @@
+"""`cupola export`: its flags, and where samples come from and go to."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from receiver.importing.command import endpoint, parse_header, span_of
+from receiver.settings.config import Config, ConfigError, load, settings
+from receiver.settings.flags import add_flag
+
+if TYPE_CHECKING:
+    from receiver.exporting.reading import Block
+    from receiver.importing.parts import Report, Span
+    from storage.labels.matchers import Matcher
+
+HELP = "write a selection of raw samples as Parquet, Arrow, OpenMetrics or JSON lines"
+DESCRIPTION = """\
+Write a selection of raw samples, replicas apart, to a file: from the data directory of a
+Cupola that does not run, or from a server that answers remote read. The exit code is 1 if
+something could not be exported.
+"""
+EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
+FORMATS = ("parquet", "arrow", "openmetrics", "jsonl")
+# Samples of a metric that are in memory at once.
+SAMPLES_MAX = 20_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", metavar="URL", help="server that is read by remote read")
+    parser.add_argument(
+        "--url-header", metavar="NAME:VALUE", action="append", default=[],
+        help="header for --url; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--tenant", metavar="NAME", help="tenant of the data directory")
+    parser.add_argument(
+        "--match", metavar="SELECTOR", action="append", default=[], required=True,
+        help="series that are exported; may be repeated",
+    )  # fmt: skip
+    for name in ("start", "end"):
+        parser.add_argument(
+            f"--{name}", metavar="TIME", help=f"{name} of the times, inclusive: RFC 3339, or "
+            "seconds since 1970",
+        )  # fmt: skip
+    parser.add_argument("--format", choices=FORMATS, required=True, help="of the file")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="- is the output")
+    parser.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
+    for setting in settings().values():
+        if setting.layer == "storage":
+            add_flag(parser, setting)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export, and say what came of it; the exit code."""
+    from receiver.importing.errors import ImportFailed
+    from receiver.importing.parts import Report
+    from storage.errors import StorageError
+
+    given = {name: value for name, value in vars(options).items() if name in settings()}
+    report = Report()
+    try:
+        check(options, given)
+        config = load(Path(options.config) if options.config else None, given)
+        count = export(options, config, report)
+    except (ConfigError, ValueError) as error:
+        sys.stderr.write(f"cupola: {error}\n")
+        return EXIT_USAGE
+    except (ImportFailed, StorageError, OSError) as error:
+        sys.stderr.write(f"cupola: {error}\n")
+        return EXIT_FAILURE
+    for line in report.lines("exported"):
+        sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"exported {count:,} samples\n")
+    return EXIT_FAILURE if report.losses else EXIT_OK
+
+
+def check(options: argparse.Namespace, given: dict[str, object]) -> None:
+    """Raise ValueError if the flags do not go together."""
+    if bool(options.url) == ("storage.path" in given or bool(options.config)):
+        raise ValueError("where to export from? name a directory by --storage.path, or --url URL")
+    if options.url and options.start is None:
+        raise ValueError("from when on is --url to be read? name a time by --start")
+
+
+def export(options: argparse.Namespace, config: Config, report: "Report") -> int:
+    """Write the file; how many samples were read."""
+    from receiver.exporting.writers import make_writer
+    from receiver.selector import parse_selector
+
+    try:
+        selectors = [parse_selector(text) for text in options.match]
+    except ValueError as error:
+        raise ValueError(f"--match: {error}") from None
+    span = span_of(options)
+    count = 0
+    reading = blocks_of(options, config, selectors, span, report=report)
+    with reading as blocks, opened(options.output) as out:
+        writer = make_writer(options.format, out, report)
+        for block in blocks:
+            writer.write(block)
+            count += len(block.samples)
+        writer.close()
+    return count
+
+
+@contextmanager
+def blocks_of(
+    options: argparse.Namespace,
+    config: Config,
+    selectors: list[tuple["Matcher", ...]],
+    span: "Span",
+    *,
+    report: "Report",
+) -> Iterator[Iterator["Block"]]:
+    from receiver.exporting.reading import remote_blocks, stored_blocks
+    from receiver.importing.remote_read import RemoteReadSource, until_now
+
+    if options.url:
+        headers = dict(parse_header(text) for text in options.url_header)
+        url = endpoint(options.url, "--url", "/api/v1/read")
+        source = RemoteReadSource(url, selectors, until_now(span), report, headers=headers)
+        yield remote_blocks(source)
+        return
+    from dataclasses import replace
+
+    from prometheus_client import CollectorRegistry
+
+    from receiver.wire.columns import replay_limits_of
+    from receiver.wire.decoder import WriteDecoder
+    from storage.database import Database
+    from storage.tenants.tenant import DEFAULT_TENANT, parse_tenant
+
+    path = Path(config.storage.path)
+    if not path.is_dir():
+        raise ValueError(f"{path} is no data directory (storage.path)")
+    tenant = parse_tenant(options.tenant) if options.tenant else DEFAULT_TENANT
+    storage = replace(
+        config.storage, select_samples_max=min(SAMPLES_MAX, config.storage.select_samples_max)
+    )
+    decoder = WriteDecoder(replay_limits_of(config.write))
+    database = Database.open(storage, decoder.decode, CollectorRegistry())
+    try:
+        querier = database.querier(tenant, replica_labels=(), dedup=False)
+        yield stored_blocks(querier, selectors, span)
+    finally:
+        database.close()
+
+
+@contextmanager
+def opened(path: str) -> Iterator[IO[bytes]]:
+    """The file, which has its name once it is whole; or the standard output."""
+    if path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
+    temporary = Path(f"{path}.tmp")
+    with temporary.open("wb") as file:
+        yield file
+    temporary.replace(path)
