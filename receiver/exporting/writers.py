@@ -2,10 +2,10 @@
 
     jsonl        JSON lines of VictoriaMetrics; NaN, stale markers too, is null
     openmetrics  text; a stale marker has no form there and is left out
-    parquet      columns labels, ts, value, start_ts; every NaN keeps its bits
+    parquet      columns labels, ts, value, start_ts, histogram; every NaN keeps its bits
     arrow        the same, as an Arrow IPC file
 
-None of them takes native histograms here: those are left out and counted.
+The first two have no form for native histograms: those are left out and counted.
 """
 
 import re
@@ -19,21 +19,30 @@ import pyarrow.parquet as pq
 
 from receiver.exporting.reading import Block, Labels
 from receiver.importing.parts import Report
+from storage.histograms.histograms import take
+from storage.kernels.arrays import Bools
 from storage.kernels.stale import is_stale
 from storage.labels.matchers import METRIC_NAME
 from storage.samples.samples import Samples
+from storage.segments.histograms import SCHEMA as HISTOGRAM_SCHEMA
+from storage.segments.histograms import table_of
 
 JSON_LINES, OPENMETRICS, PARQUET, ARROW = FORMATS = ("jsonl", "openmetrics", "parquet", "arrow")
 # Of a line of JSON: VictoriaMetrics takes lines of 10 MB.
 LINE_SAMPLES_MAX = 10_000
 PLAIN_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+# Names and types of histograms.parquet, behind series_id, ts and start_ts.
+HISTOGRAM_FIELDS = [
+    HISTOGRAM_SCHEMA.field(k).with_nullable(True) for k in range(3, len(HISTOGRAM_SCHEMA))
+]
 SCHEMA = pa.schema(
     [
         ("labels", pa.map_(pa.string(), pa.string())),
         ("ts", pa.timestamp("ms", "UTC")),
         ("value", pa.float64()),
         ("start_ts", pa.timestamp("ms", "UTC")),
+        ("histogram", pa.struct(HISTOGRAM_FIELDS)),
     ]
 )
 
@@ -100,25 +109,28 @@ class OpenMetricsWriter:
 
 
 class ArrowWriter:
-    """Record batches, as a Parquet or an Arrow file."""
+    """Record batches, as a Parquet or an Arrow file. A sample has a value or a histogram."""
 
-    def __init__(self, out: IO[bytes], report: Report, *, parquet: bool) -> None:
-        self._report = report
+    def __init__(self, out: IO[bytes], *, parquet: bool) -> None:
         if parquet:
             self._writer = pq.ParquetWriter(out, SCHEMA, compression="zstd")
         else:
             self._writer = pa.ipc.new_file(out, SCHEMA)
 
     def write(self, block: Block) -> None:
-        samples = without_histograms(block.samples, self._report)
+        samples = block.samples
+        mask = np.zeros(len(samples), np.bool_)
+        if samples.natives is not None:
+            mask = samples.natives.mask
         owners = np.repeat(np.arange(samples.series_count), np.diff(samples.offsets))
         labels = pa.array([list(own.items()) for own in block.labels], SCHEMA.field("labels").type)
         starts = np.zeros(len(samples), np.int64) if samples.starts is None else samples.starts
         columns = [
             labels.take(pa.array(owners)),
             pa.array(samples.timestamps, SCHEMA.field("ts").type),
-            pa.array(samples.values),
+            pa.array(samples.values, mask=mask),
             pa.array(starts, SCHEMA.field("start_ts").type, mask=starts == 0),
+            histogram_column(samples, mask),
         ]
         self._writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
 
@@ -131,7 +143,19 @@ def make_writer(form: str, out: IO[bytes], report: Report) -> Writer:
         return JsonLinesWriter(out, report)
     if form == OPENMETRICS:
         return OpenMetricsWriter(out, report)
-    return ArrowWriter(out, report, parquet=form == PARQUET)
+    return ArrowWriter(out, parquet=form == PARQUET)
+
+
+def histogram_column(samples: Samples, mask: Bools) -> pa.Array:
+    """A histogram for each sample that is one."""
+    kind = SCHEMA.field("histogram").type
+    if samples.natives is None or not mask.any():
+        return pa.nulls(len(samples), kind)
+    found = take(samples.natives.histograms, samples.natives.rows[mask])
+    table = table_of(np.zeros(len(found), np.int64), samples.timestamps[mask], None, found)
+    columns = [table[field.name].combine_chunks() for field in HISTOGRAM_FIELDS]
+    histograms = pa.StructArray.from_arrays(columns, fields=HISTOGRAM_FIELDS)
+    return histograms.take(pa.array(np.cumsum(mask) - 1, mask=~mask))
 
 
 def without_histograms(samples: Samples, report: Report) -> Samples:
@@ -139,7 +163,7 @@ def without_histograms(samples: Samples, report: Report) -> Samples:
     if samples.natives is None or not samples.natives.mask.any():
         return samples
     mask = samples.natives.mask
-    report.lose("native histograms, which no format of export takes yet", int(mask.sum()))
+    report.lose("native histograms, which the format has no form for", int(mask.sum()))
     kept = np.flatnonzero(~mask)
     owners = np.repeat(np.arange(samples.series_count), np.diff(samples.offsets))[kept]
     return Samples(
