@@ -102,14 +102,20 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def series_prefix(labels: Labels) -> bytes:
-    """A TimeSeries up to its one sample: tag, length (the sample counted in) and label fields."""
+def label_fields(labels: Labels) -> bytes:
+    """The label fields of a TimeSeries."""
     fields = bytearray()
     for name, value in labels:
         key, text = name.encode(), value.encode()
         pair = b"\x0a" + varint(len(key)) + key + b"\x12" + varint(len(text)) + text
         fields += b"\x0a" + varint(len(pair)) + pair
-    return b"\x0a" + varint(len(fields) + SAMPLE_BYTES) + bytes(fields)
+    return bytes(fields)
+
+
+def series_prefix(labels: Labels) -> bytes:
+    """A TimeSeries up to its one sample: tag, length (the sample counted in) and label fields."""
+    fields = label_fields(labels)
+    return b"\x0a" + varint(len(fields) + SAMPLE_BYTES) + fields
 
 
 def sample_rows(timestamps: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.uint8]:

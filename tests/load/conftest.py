@@ -3,4 +3,5 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "load-tests"))
+LOAD_TESTS = Path(__file__).resolve().parents[2] / "load-tests"
+sys.path[:0] = [str(LOAD_TESTS), str(LOAD_TESTS / "history")]
