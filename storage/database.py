@@ -39,10 +39,11 @@ from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
 from storage.read.querier import StorageQuerier
 from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
+from storage.segments.caches import SegmentCaches
 from storage.segments.damage import Damages
 from storage.segments.duck import Duck
 from storage.segments.exemplars import ExemplarReader
-from storage.segments.reader import FooterCache, SegmentReader
+from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.series import SeriesReader
 from storage.segments.writer import SegmentWriter
@@ -97,7 +98,7 @@ class Database:
         self._path = Path(options.path)
         self._catalog = catalog
         self._duck = duck
-        self._footers = FooterCache()
+        self._caches = SegmentCaches(options.segment_cache_bytes)
         self._damages = Damages(lambda _, groups: metrics.damaged_groups.inc(groups))
         self._metrics = metrics
         self._tenants: dict[str, Tenant] = {}
@@ -299,7 +300,7 @@ class Database:
             wal=Wal.open(
                 wal_directory(self._path, number), first_file=position, on_damage=self._note_damage
             ),
-            samples=SegmentReader(directory, self._footers, damages=self._damages),
+            samples=SegmentReader(directory, self._caches, damages=self._damages),
             series=SeriesReader(self._duck, directory, damages=self._damages),
             exemplars=ExemplarReader(directory, self._damages),
             segments=segments,

@@ -214,6 +214,13 @@ class StorageOptions:
         7 * DAY_MS,
         "How often each segment is compared with its checksums. 0 switches that off.",
     )
+    segment_cache_bytes: int = setting(
+        "segment-cache.max-bytes",
+        "bytes",
+        256 * MIB,
+        "Memory for samples of segments that were decoded last, 16 bytes each.",
+        (0, 1 << 50),
+    )
     duckdb_memory_bytes: int = setting(
         "duckdb.memory-limit",
         "bytes",

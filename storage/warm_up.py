@@ -6,8 +6,10 @@ the ways that queries and seals do.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from storage.batch import Batch, RawNatives, SymbolSpans
 from storage.dedup.algorithm import SHORT_MS, Algorithm
@@ -17,7 +19,7 @@ from storage.dedup.reach import unsettled_groups
 from storage.head.head import Head, sealed_samples
 from storage.head.late import FIRST_SLOTS, LateIndex, OutOfOrder
 from storage.histograms.histograms import Parts, from_parts
-from storage.kernels.arrays import Int64s
+from storage.kernels.arrays import Bytes, Int64s
 from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
@@ -30,9 +32,15 @@ from storage.samples.exemplar_kernels import join_runs as join_labels
 from storage.samples.exemplars import Exemplars, RawExemplars
 from storage.samples.merge import between, merge_all
 from storage.samples.samples import Samples
+from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
+from storage.segments.encoding.groups import decode_column, decode_group
+from storage.segments.encoding.samples_file import FloatRows, SampleWriter
 from storage.segments.exemplars import label_maps, text_column
-from storage.segments.reader import Rows, cut_runs, join_runs, merge
-from storage.segments.runs import strictly_ascending
+from storage.segments.histogram_reader import wanted_runs
+from storage.segments.merging import join_runs, merge
+from storage.segments.reader import cut_runs
+from storage.segments.row_index import RowRuns
+from storage.segments.runs import place_rows, strictly_ascending
 from storage.series.index import TenantIndex
 from storage.series.table import Registration, SeriesTable
 from storage.shard.elections import Elections
@@ -172,13 +180,23 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     strictly_ascending(ids, sealed.offsets, sealed.timestamps)
     cuts = Cuts.of([(10, 20)], [np.ones(len(ids), np.bool_)])
     without(sealed, cuts)
-    row_ids = np.repeat(ids, np.diff(sealed.offsets))
-    found = Rows(row_ids, sealed.timestamps, sealed.values.view(np.uint64))
-    runs = [cut_runs(found, ids, 0, (0, 100), lambda samples: None)]
-    for column in (found.ids, found.timestamps, found.bits):
-        column.flags.writeable = False  # as what Arrow reads is, where it need not be joined
-    runs.append(cut_runs(found, ids, 0, (0, 100), lambda samples: None))
+    file, footer = example_file(np.repeat(ids, np.diff(sealed.offsets)), sealed)
+    group = decode_group(footer, 0, file, 0)
+    decode_column(footer, (0, IDS), file, 0, np.empty(footer.rows, np.int64))
+    wanted = RowRuns(
+        np.arange(len(ids)),
+        sealed.offsets[:-1],
+        sealed.offsets[1:],
+        np.zeros(2, np.int64),
+        np.zeros(2, np.int64),
+    )
+    runs = [cut_runs((0, group), wanted, (0, 100), lambda samples: None) for _ in range(2)]
     merge(join_runs(runs), len(ids))
+    times, bits = np.empty(footer.rows, np.int64), np.empty(footer.rows, np.uint64)
+    firsts, ends = wanted.firsts, wanted.ends
+    place_rows(0, group.timestamps, group.bits, firsts, ends, firsts, times, bits)
+    for column in (times, group.timestamps):  # Arrow gives what is read only, or copies of it
+        wanted_runs(column, column, ids, (0, 100))
     rows = np.arange(len(ids))
     cuts.hit(rows, np.zeros(len(ids), np.int64))
     cuts.judge(rows, np.full(len(ids), 10), np.full(len(ids), 40), 0, 100)
@@ -191,6 +209,17 @@ def read_exemplars_back(exemplars: Exemplars) -> None:
     texts = [text_column(column) for column in (maps.keys, maps.items)]
     ends = maps.offsets.to_numpy().astype(np.int64)
     join_labels(ends, *texts[0], *texts[1], offsets, data)
+
+
+def example_file(ids: Int64s, samples: Samples) -> tuple[Bytes, Footer]:
+    """The bytes of a samples.parquet, and its footer."""
+    stream = pa.BufferOutputStream()
+    with SampleWriter(stream, starts=False) as writer:
+        writer.write(FloatRows(ids, samples.timestamps, samples.values, None))
+    data = stream.getvalue().to_pybytes()
+    length = int.from_bytes(data[-TAIL_BYTES:-4], "little")
+    footer = parse_footer(Path("an example"), footer_in(data, length))
+    return np.frombuffer(data, np.uint8).copy(), footer
 
 
 def merge_replicas() -> None:

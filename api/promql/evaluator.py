@@ -24,7 +24,7 @@ from api.promql.operators.binary import evaluate_binary
 from api.promql.operators.native import negative
 from api.promql.pipeline import BLOCK_SIZES, Block, BlockSizes, Pipeline, Stage
 from api.promql.plan import Plan
-from api.promql.queryable import Selection
+from api.promql.queryable import Selection, expected_samples
 from api.promql.ranges.calls import RangeCall
 from api.promql.ranges.extended import check_function, extension_of, smooth_cells
 from api.promql.ranges.notes import report_notes
@@ -166,8 +166,8 @@ class Evaluator:
     def _rows(self, node: Node, context: Context) -> tuple[Selection, Pipeline]:
         """The selection of a selector, and rows that still lack their leaf."""
         selection = self.selection(node)
-        labels = selection.labels
-        return selection, Pipeline(context, labels, _no_leaf, self.executor, self.blocks)
+        labels, expected = selection.labels, expected_samples(selection)
+        return selection, Pipeline(context, labels, _no_leaf, self.executor, self.blocks, expected)
 
     def _newest(self, node: Node, context: Context, what: int = VALUE) -> Pipeline:
         """The newest sample of each series at each step, or its time or start in seconds."""

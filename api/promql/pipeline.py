@@ -34,13 +34,15 @@ class BlockSizes:
     """The most of a block.
 
     cells: of its matrix, which is to stay near the processor. samples: read at once, 16 bytes each;
-    what the first, small block finds sets the size of the next.
+    what the first, small block finds sets the size of the next. shared: samples from which on it
+    pays to have a block for each thread.
     """
 
     cells: int = 1 << 18
     rows: int = 1 << 14
-    samples: int = 1 << 21
+    samples: int = 1 << 19
     first_rows: int = 1 << 8
+    shared: int = 1 << 18
 
 
 BLOCK_SIZES = BlockSizes()
@@ -63,7 +65,8 @@ Leaf = Callable[[int, int], Block]
 class Pipeline:
     """labels: those of the leaf, one row per series. Owned by the one operator that uses it.
 
-    stays_distinct: whether stages may be run in blocks; width: the most steps that a stage has.
+    expected: about how many samples all rows have, 0 where that is not known. stays_distinct:
+    whether stages may be run in blocks; width: the most steps that a stage has.
     """
 
     context: Context
@@ -71,6 +74,7 @@ class Pipeline:
     leaf: Leaf
     executor: Executor | None = None
     sizes: BlockSizes = BLOCK_SIZES
+    expected: int = 0
     stages: list[Stage] = field(default_factory=list)
     stays_distinct: bool = field(init=False)
     width: int = field(init=False)
@@ -93,7 +97,7 @@ class Pipeline:
         if self.labels.rows == 0:
             yield 0, self._compute(0, 0)[0]
             return
-        size, next_row, started = self._first_size(), 0, False
+        size, next_row, started = self._first_size(), 0, self.expected > 0
         if self.labels.rows <= size:
             self._prepare(0, self.labels.rows)
             yield 0, self._counted(*self._compute(0, self.labels.rows))
@@ -114,10 +118,11 @@ class Pipeline:
     def _may_start(
         self, waiting: deque[tuple[int, Future[tuple[Vector, int]]]], row: int, started: bool
     ) -> bool:
-        """One block alone at first, to learn its size; then as many as there are threads."""
+        """One block alone at first, to learn its size, unless it is known; then one more than there
+        are threads, because the one that is waited for may be done."""
         if row >= self.labels.rows:
             return False
-        ahead = self.context.options.threads if started and self.executor is not None else 1
+        ahead = self.context.options.threads + 1 if started and self.executor is not None else 1
         return len(waiting) < ahead
 
     def _start(self, first_row: int, end_row: int) -> Future[tuple[Vector, int]]:
@@ -144,7 +149,13 @@ class Pipeline:
         self.context.budget.release_to(held)
 
     def _first_size(self) -> int:
-        return min(self.sizes.first_rows, self._next_size(1, 0))
+        if not self.expected:
+            return min(self.sizes.first_rows, self._next_size(1, 0))
+        threads = self.context.options.threads if self.executor is not None else 1
+        size = self._next_size(self.labels.rows, self.expected)
+        if self.expected < self.sizes.shared:
+            return size
+        return min(size, -(-self.labels.rows // threads))
 
     def _next_size(self, rows: int, samples: int) -> int:
         """The rows of a block such that neither its cells nor its samples are too many."""

@@ -23,9 +23,15 @@ class Selection(Protocol):
     def read(self, first_row: int, end_row: int) -> Samples:
         """The samples of rows [first_row, end_row) within the bounds of the select.
 
-        Computes on memory only: all I/O was done by the select. Thread-safe.
+        May go to the disk for them. Thread-safe. Raises storage.errors.LimitExceeded if the rows
+        have more samples than a limit allows.
         """
         ...
+
+
+def expected_samples(selection: Selection) -> int:
+    """About how many samples all rows of a selection have, if it says so; else 0."""
+    return int(getattr(selection, "expected_samples", 0))
 
 
 class Queryable(Protocol):

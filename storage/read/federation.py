@@ -75,6 +75,10 @@ class FederatedSelection:
     parts: tuple[MemberSelection, ...]
     starts: Int64s
 
+    @property
+    def expected_samples(self) -> int:
+        return sum(getattr(part, "expected_samples", 0) for part in self.parts)
+
     def read(self, first_row: int, end_row: int) -> Samples:
         return stack(
             [self.parts[i].read(first, end) for i, first, end in self._within(first_row, end_row)]

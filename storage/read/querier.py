@@ -1,8 +1,8 @@
 """Reads of one tenant: selectors over heads and segments, deduplicated, and the label queries.
 
-The I/O of a selector happens in select(): the index is asked, heads are snapshotted, segments are
-read. What comes back computes on memory, block by block; only replicas that are scraped minutes
-apart are read once more (storage/read/selection.py).
+In select() the index is asked, heads are snapshotted, and what is to be read of segments is
+counted. The segments are read when what comes back is read, block by block
+(storage/read/sealed.py).
 
 Invariants:
 * What was acknowledged before select() was called is in the selection.
@@ -32,10 +32,9 @@ from storage.read.replicas.report import (
     ReportLimits,
     replica_report,
 )
-from storage.read.selection import DedupRule, DedupSelection, SampleBudget, StoredSelection
-from storage.samples.cuts import without
-from storage.samples.merge import merge_all, take_rows
-from storage.samples.samples import Samples, empty_samples
+from storage.read.sealed import StoredRows
+from storage.read.selection import DedupRule, DedupSelection, StoredSelection
+from storage.samples.samples import Samples
 from storage.segments.segment import SegmentMeta, overlapping
 from storage.series.index import TenantIndex
 from storage.series.matches import Match
@@ -232,7 +231,11 @@ class StorageQuerier:
         heads = tuple(snapshot.between(*span) for snapshot in snapshots)
         segments = overlapping(view.segments, *span)
         mask = self._mask(view, labels, segments, span)
-        sealed = self._read_segments(segments, snapshots[0].pool.refs, span, mask)
+        ids = self._shard.table.ids[snapshots[0].pool.refs]
+        runs = tuple(mask.runs(segments))
+        allowed = self._options.select_samples_max
+        sealed = StoredRows(self._shard.files.samples, runs, ids, span, allowed)
+        sealed.check()
         return StoredSelection(labels, sealed, heads)
 
     def _mask(
@@ -244,23 +247,6 @@ class StorageQuerier:
     ) -> Mask:
         """What deletions hide of these series."""
         return mask_of(view.deletions, self._tenant, labels, segments, span)
-
-    def _read_segments(
-        self, segments: Sequence[SegmentMeta], refs: Int64s, span: tuple[int, int], mask: Mask
-    ) -> Samples:
-        if not segments or not len(refs):
-            return empty_samples(len(refs))
-        ids = self._shard.table.ids[refs]
-        order = np.argsort(ids, kind="stable")
-        in_order = bool((order[1:] > order[:-1]).all())
-        budget = SampleBudget(self._options.select_samples_max)
-        sources = []
-        for run, cuts in mask.runs(segments):
-            found = self._shard.files.samples.select(run, ids[order], span, budget.spend)
-            if not in_order:
-                found = take_rows(found, np.argsort(order, kind="stable"))
-            sources.append(found if cuts is None else without(found, cuts))
-        return sources[0] if len(sources) == 1 else merge_all(sources, len(refs))
 
     def _are_all_new(self, view: ShardView, refs: Int64s, span: tuple[int, int]) -> bool:
         """Whether the newest sample of each series is in the span, which most label queries want to

@@ -1,8 +1,9 @@
 """What a selector matched in storage, frozen: series as stored, or replicas made one.
 
-Reading computes on memory, block by block of rows, and may be done in any order of blocks and from
-any thread. Only for groups of replicas with scrape intervals of minutes or more, it goes to the
-segments once more: how far they must be read around the range shows only then.
+Reading goes block by block of rows, in any order of blocks and from any thread. A block is read
+from the segments when it is asked for; what the heads have was noted when the selection was made.
+For groups of replicas with scrape intervals of minutes or more, the segments are read once more:
+how far around the range shows only then.
 
 Invariants:
 * Rows are distinct label sets, and the samples of a row are the same however blocks are cut.
@@ -10,7 +11,7 @@ Invariants:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -20,12 +21,12 @@ from storage.dedup.algorithm import LEVELS_MS, Algorithm, reach_ms
 from storage.dedup.complete import LEAD, UNDECIDED, complete_groups, ranges_of
 from storage.dedup.dedup import Deduped, dedup
 from storage.dedup.reach import unsettled_groups
-from storage.errors import LimitExceeded
 from storage.head.head import HeadSamples
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame, one_row
-from storage.samples.merge import clip, is_plain, merge_all, ranges, stack, take_rows
+from storage.read.sealed import LoadedRows, Sealed
+from storage.samples.merge import merge_all, ranges, stack, take_rows
 from storage.samples.samples import Samples
 
 # Whether it pays to look for complete replicas is tried on so many groups, of which one in
@@ -39,25 +40,30 @@ class StoredSelection:
     """Matched series as they are stored: one row per series."""
 
     labels: LabelFrame
-    sealed: Samples
+    sealed: Sealed
     heads: tuple[HeadSamples, ...]
 
     def read(self, first_row: int, end_row: int) -> Samples:
         """The samples of rows [first_row, end_row); what was written first wins."""
-        sources = [clip(self.sealed, first_row, end_row)] if len(self.sealed) else []
+        sources = [self.sealed.read(first_row, end_row)]
         for head in self.heads:
             sources += head.sources(first_row, end_row)
         return merge_all(sources, end_row - first_row)
 
     @property
+    def expected_samples(self) -> int:
+        """About how many samples are to be read of segments."""
+        return self.sealed.expected
+
+    @property
     def is_plain(self) -> bool:
         """Whether all samples are floats without start timestamps."""
-        return is_plain(self.sealed) and all(head.is_plain for head in self.heads)
+        return self.sealed.is_plain and all(head.is_plain for head in self.heads)
 
     def read_near(self, first_row: int, end_row: int, span: tuple[int, int], lead: int) -> Samples:
         """Like read(), for plain samples; of what is out of the span, only `lead` samples on each
         side are certain to be there."""
-        sources = [clip(self.sealed, first_row, end_row)] if len(self.sealed) else []
+        sources = [self.sealed.read(first_row, end_row)]
         for head in self.heads:
             sources += head.near_sources(first_row, end_row, span, lead)
         return merge_all(sources, end_row - first_row)
@@ -65,7 +71,12 @@ class StoredSelection:
     def pick(self, rows: Int64s) -> "StoredSelection":
         """The selection of some rows, for plain samples."""
         heads = tuple(head.pick(rows) for head in self.heads)
-        return StoredSelection(self.labels.take(rows), take_rows(self.sealed, rows), heads)
+        return StoredSelection(self.labels.take(rows), self.sealed.pick(rows), heads)
+
+    def loaded(self, first_row: int, end_row: int) -> "StoredSelection":
+        """The same selection, for whom reads only these rows, but again and again."""
+        sealed = LoadedRows(self.sealed.read(first_row, end_row), first_row)
+        return replace(self, sealed=sealed)
 
     def read_origins(self, first_row: int, end_row: int) -> Samples:
         """The samples with row numbers of replicas() in place of values: here there is but one."""
@@ -109,7 +120,15 @@ class DedupSelection:
     gauges: Bools | None = None
     wider: Wider | None = None
 
+    @property
+    def expected_samples(self) -> int:
+        return self.stored.expected_samples
+
     def read(self, first_row: int, end_row: int) -> Samples:
+        first, end = int(self.members[first_row]), int(self.members[end_row])
+        return replace(self, stored=self.stored.loaded(first, end))._read(first_row, end_row)
+
+    def _read(self, first_row: int, end_row: int) -> Samples:
         if self._seems_complete(first_row, end_row):
             return self._read_complete(first_row, end_row)
         samples, members = self.members_of(first_row, end_row)
@@ -213,23 +232,6 @@ class DedupSelection:
     @cached_property
     def _replica_groups(self) -> tuple[Int64s, Int64s]:
         return self._replica_frame.group(self.rule.replica_labels)
-
-
-class SampleBudget:
-    """Counts the samples one selector reads from disk."""
-
-    def __init__(self, samples_max: int) -> None:
-        self._samples_max = samples_max
-        self._samples = 0
-
-    def spend(self, samples: int) -> None:
-        """Raises LimitExceeded once there are too many."""
-        self._samples += samples
-        if self._samples > self._samples_max:
-            raise LimitExceeded(
-                f"the selector reads more than {self._samples_max} samples from segments "
-                "(storage.select.max-samples; a native histogram counts as half of its buckets)"
-            )
 
 
 def numbered(samples: Samples, numbers: Float64s) -> Samples:

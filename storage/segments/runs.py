@@ -157,3 +157,56 @@ def merge_group(
         for run in runs:
             if starts[run] < ends[run] and timestamps[starts[run]] == time:
                 starts[run] += 1
+
+
+@kernel
+def cut_rows(
+    first_row: int,
+    timestamps: Int64s,
+    firsts: Int64s,
+    ends: Int64s,
+    start_ms: int,
+    end_ms: int,
+    starts: Int64s,
+    lengths: Int64s,
+) -> None:
+    """What of runs of rows lies in a row group, and in [start_ms, end_ms] there.
+
+    timestamps: those of the rows from first_row on; run r has the rows firsts[r]:ends[r]. Writes
+    where in the row group the rows begin, and how many there are.
+    """
+    for r in range(len(firsts)):
+        low = max(firsts[r] - first_row, 0)
+        high = min(ends[r] - first_row, len(timestamps))
+        start = first_at_least(timestamps, low, max(low, high), start_ms)
+        starts[r] = start
+        lengths[r] = end_at_most(timestamps, start, max(start, high), end_ms) - start
+
+
+@kernel
+def place_rows(
+    first_row: int,
+    timestamps: Int64s,
+    bits: UInt64s,
+    firsts: Int64s,
+    ends: Int64s,
+    places: Int64s,
+    out_timestamps: Int64s,
+    out_bits: UInt64s,
+) -> None:
+    """Copy what of runs of rows lies in a row group to where it belongs.
+
+    Run r has the rows firsts[r]:ends[r], the first of which belongs to places[r] of the output.
+    """
+    for r in range(len(firsts)):
+        low, high = max(firsts[r], first_row), min(ends[r], first_row + len(timestamps))
+        if low >= high:
+            continue
+        start, count = low - first_row, high - low
+        place = places[r] + low - firsts[r]
+        # A slice is indexed from 0 up, which lets the loop be vectorized.
+        times, room = timestamps[start : start + count], out_timestamps[place : place + count]
+        own, own_room = bits[start : start + count], out_bits[place : place + count]
+        for k in range(count):
+            room[k] = times[k]
+            own_room[k] = own[k]

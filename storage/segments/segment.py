@@ -1,6 +1,6 @@
 """A segment: one immutable piece of a shard over a time range, as a directory named by its ULID.
 
-    samples.parquet   series_id, ts, value; sorted by (series_id, ts)
+    samples.parquet   times and values, sorted by (series_id, ts)
     series.parquet    one row per series: labels, time range, number of samples, newest value
     histograms.parquet  the native histograms; only where there are some
     exemplars.parquet series_id, ts, value, labels; only where there are some
@@ -29,10 +29,10 @@ from storage.segments.ulid import is_ulid
 
 logger = logging.getLogger(__name__)
 
-# Version 1 has nothing but floats: no histograms, no start timestamps, no exemplars. A segment gets
-# the lowest version that can hold it, so that older programs read what they understand.
-FORMAT_FLOATS = 1
-FORMAT_VERSION = 2
+# Version 1 had nothing but floats: no histograms, no start timestamps, no exemplars. Up to version
+# 2 all values were written as floats.
+FORMAT_OLDEST = 1
+FORMAT_VERSION = 3
 CHECKSUM_READ_BYTES = 1 << 20
 # A damaged byte costs the samples of one piece, about 150,000. A multiple of them is read at once.
 PIECE_BYTES = 1 << 16
@@ -129,9 +129,7 @@ def write_meta(
     files: dict[str, FileSum],
     origin: Origin = FIRST_ORIGIN,
 ) -> None:
-    floats = not (origin.starts or segment.histograms or segment.exemplars)
-    version = FORMAT_FLOATS if floats else FORMAT_VERSION
-    meta = MetaFile(format=version, segment=segment, files=files, sources=origin.sources)
+    meta = MetaFile(format=FORMAT_VERSION, segment=segment, files=files, sources=origin.sources)
     encoded = msgspec.json.format(msgspec.json.encode(meta), indent=2)
     (directory / META_FILE).write_bytes(encoded + b"\n")
 
@@ -143,9 +141,9 @@ def read_meta(directory: Path) -> MetaFile:
         meta = msgspec.json.decode(path.read_bytes(), type=MetaFile)
     except (OSError, msgspec.DecodeError) as error:
         raise FormatError(f"cannot read {path}: {error}") from error
-    if not FORMAT_FLOATS <= meta.format <= FORMAT_VERSION:
+    if not FORMAT_OLDEST <= meta.format <= FORMAT_VERSION:
         raise FormatError(
-            f"{path} has segment format {meta.format}, this program reads {FORMAT_FLOATS} to "
+            f"{path} has segment format {meta.format}, this program reads {FORMAT_OLDEST} to "
             f"{FORMAT_VERSION}"
         )
     return meta

@@ -1,9 +1,8 @@
 """Writing a segment: sorted columns in, a durable directory out.
 
-DuckDB encodes the samples: it packs timestamps as deltas and splits the bytes of values once
-dictionaries are off. Arrow encodes the series table: a million series take it 2 s, and DuckDB 14 s,
-because it checks every map of labels for keys given twice. Both get their columns block after
-block, so a segment is never in memory as a whole.
+Arrow encodes all files, which get their columns block after block, so a segment is never in memory
+as a whole. A series table of a million series takes it 2 s, and DuckDB 14 s, because that checks
+every map of labels for keys given twice.
 
 Invariants:
 * The directory has its final name only after all of it was synced.
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,7 +37,8 @@ from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
 from storage.labels.pairs import LabelPairs, take_pairs
 from storage.samples.exemplars import Exemplars, no_exemplars
 from storage.samples.samples import Samples
-from storage.segments.duck import Duck, quoted
+from storage.segments.duck import Duck
+from storage.segments.encoding.samples_file import GROUP_ROWS, FloatRows, SampleWriter
 from storage.segments.exemplars import write_exemplars
 from storage.segments.histograms import HISTOGRAM_GROUPS, HistogramGroups, HistogramWriter
 from storage.segments.runs import strictly_ascending
@@ -52,21 +51,8 @@ from storage.segments.segment import (
 )
 from storage.segments.ulid import new_ulid, ulid_time_ms
 
-# Rows per row group, the unit of reading. On real scrapes, 34 M rows: 0.41 bytes a sample and
-# 1.2 ms for one series; with 122,880 rows 0.40 and 1.8 ms; with 30,720 rows 0.42 and 1.0 ms, but
-# the footer doubles with every halving.
-GROUP_ROWS = 61_440
 SERIES_BATCH_ROWS = 65_536
 
-SAMPLES_SCHEMA = pa.schema(
-    [
-        pa.field("series_id", pa.int64(), nullable=False),
-        pa.field("ts", pa.int64(), nullable=False),
-        pa.field("value", pa.float64(), nullable=False),
-    ]
-)
-# Only in segments where some float has a start timestamp.
-STARTS_SCHEMA = SAMPLES_SCHEMA.append(pa.field("start_ts", pa.int64()))
 SERIES_SCHEMA = pa.schema(
     [
         pa.field("series_id", pa.int64(), nullable=False),
@@ -80,11 +66,6 @@ SERIES_SCHEMA = pa.schema(
 )
 # Only in segments with native histograms.
 PRINTS_SCHEMA = SERIES_SCHEMA.append(pa.field("last_histogram", pa.int64()))
-# With a dictionary limit of 1 every column falls back to delta packing or byte splitting.
-SAMPLES_FORMAT = (
-    "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 1, "
-    "ROW_GROUP_SIZE {group_rows}"
-)
 # Only texts gain from dictionaries. Without the Arrow schema in the file, all readers see the same
 # types.
 SERIES_FORMAT: dict[str, Any] = {
@@ -189,10 +170,14 @@ class SegmentWriter:
         series, blocks, exemplars = contents
         summary = SeriesSummary(series.ids)
         names = [SAMPLES_FILE, SERIES_FILE]
-        schema = STARTS_SCHEMA if origin.starts else SAMPLES_SCHEMA
-        with HistogramWriter(directory / HISTOGRAMS_FILE, self._groups.histograms) as histograms:
-            batches = sample_batches(blocks, summary, schema, histograms)
-            self._write_samples(batches, schema, directory / SAMPLES_FILE)
+        with (
+            HistogramWriter(directory / HISTOGRAMS_FILE, self._groups.histograms) as histograms,
+            SampleWriter(
+                directory / SAMPLES_FILE, starts=origin.starts, group_rows=self._groups.sample_rows
+            ) as writer,
+        ):
+            for part in float_rows(blocks, summary, histograms, starts=origin.starts):
+                writer.write(part)
         if histograms.count:
             names.append(HISTOGRAMS_FILE)
         if len(exemplars):
@@ -226,25 +211,6 @@ class SegmentWriter:
             sync_file(directory / name)
         sync_directory(directory)
         return meta
-
-    def _write_samples(
-        self, batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path
-    ) -> None:
-        """Let DuckDB pull the batches into a Parquet file, in their order."""
-        failures: list[Exception] = []
-        kept = remember_failure(batches, failures)
-        reader = pa.RecordBatchReader.from_batches(schema, kept)
-        form = SAMPLES_FORMAT.format(group_rows=self._groups.sample_rows)
-        cursor = self._duck.cursor()
-        cursor.register("batches", reader)
-        try:
-            cursor.execute(f"COPY (SELECT * FROM batches) TO {quoted(path)} ({form})")
-        except duckdb.Error as error:
-            if failures:
-                raise failures[0] from None
-            raise StorageError(f"cannot write {path}: {error}") from error
-        finally:
-            cursor.unregister("batches")
 
 
 class SeriesSummary:
@@ -308,12 +274,9 @@ class SeriesSummary:
         return int(self.min_ms[filled].min()), int(self.max_ms[filled].max())
 
 
-def sample_batches(
-    blocks: Iterable[Block],
-    summary: SeriesSummary,
-    schema: pa.Schema,
-    histograms: HistogramWriter,
-) -> Iterator[pa.RecordBatch]:
+def float_rows(
+    blocks: Iterable[Block], summary: SeriesSummary, histograms: HistogramWriter, *, starts: bool
+) -> Iterator[FloatRows]:
     """The rows of samples.parquet. On the way the samples are summed up, their order is checked,
     and those that are histograms are written to their own file."""
     newest_id = -1
@@ -325,16 +288,13 @@ def sample_batches(
         newest_id = int(ids[-1])
         summary.add(ids, samples)
         histograms.write(ids, samples)
-        columns = [np.repeat(ids, np.diff(samples.offsets)), samples.timestamps, samples.values]
-        if schema is STARTS_SCHEMA:
-            zeros = np.zeros(len(samples), np.int64)
-            columns.append(zeros if samples.starts is None else samples.starts)
-        if samples.natives is not None:
-            floats = np.flatnonzero(~samples.natives.mask)
-            columns = [column[floats] for column in columns]
-        arrays = [pa.array(column) for column in columns[:3]]
-        arrays += [pa.array(starts, mask=starts == 0) for starts in columns[3:]]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        since = samples.starts if starts else None
+        if starts and since is None:
+            since = np.zeros(len(samples), np.int64)
+        rows = FloatRows(
+            np.repeat(ids, np.diff(samples.offsets)), samples.timestamps, samples.values, since
+        )
+        yield rows if samples.natives is None else rows.take(~samples.natives.mask)
 
 
 def series_schema(summary: SeriesSummary) -> pa.Schema:
@@ -387,14 +347,3 @@ def label_maps(pairs: LabelPairs, symbols: pa.Array, rows: Int64s) -> pa.Array:
         texts_of(symbols, taken.values),
         type=SERIES_SCHEMA.field("labels").type,
     )
-
-
-def remember_failure(
-    batches: Iterator[pa.RecordBatch], failures: list[Exception]
-) -> Iterator[pa.RecordBatch]:
-    """The batches; an exception of theirs is kept, because DuckDB passes on only its text."""
-    try:
-        yield from batches
-    except Exception as error:
-        failures.append(error)
-        raise

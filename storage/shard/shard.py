@@ -162,6 +162,7 @@ class Shard:
                 for each in self.deletions
             ]
             self.deletions = tuple(each for each in moved if each.pending)
+        self.files.samples.forget(gone)
 
     def drop_segments(self, gone: Collection[str]) -> None:
         """Let no new query see these segments (by ULID)."""

@@ -9,9 +9,10 @@ from typing import Any
 
 from storage.head.head import GROUP_LIMITS, GroupLimits
 from storage.log.wal import WAL_LIMITS, Wal, WalLimits
+from storage.segments.caches import SegmentCaches
 from storage.segments.duck import Duck
 from storage.segments.exemplars import ExemplarReader
-from storage.segments.reader import FooterCache, SegmentReader
+from storage.segments.reader import SegmentReader
 from storage.segments.series import SeriesReader
 from storage.shard.shard import Shard, ShardFiles
 from tests.makers.databases import options
@@ -25,7 +26,7 @@ def shard_at(
     duck = Duck(memory_bytes=1 << 28, threads=1, temporary=path / "tmp")
     files = ShardFiles(
         wal=Wal.open(path / "wal", first_file=1, limits=wal),
-        samples=SegmentReader(path, FooterCache()),
+        samples=SegmentReader(path, SegmentCaches()),
         series=SeriesReader(duck, path),
         exemplars=ExemplarReader(path),
         segments=(),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from api.promql.queryable import Selection
+from api.promql.queryable import Selection, expected_samples
 from api.promql.vectors import kernels as sample_kernels
 from api.promql.vectors.natives import compacted, natives_at
 from api.promql.vectors.value import Vector
@@ -194,6 +194,10 @@ class HintedSelection:
     @property
     def labels(self) -> LabelFrame:
         return self.selection.labels
+
+    @property
+    def expected_samples(self) -> int:
+        return expected_samples(self.selection)
 
     def read(self, first_row: int, end_row: int) -> Samples:
         return with_filled_hints(self.selection.read(first_row, end_row))

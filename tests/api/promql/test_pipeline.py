@@ -75,6 +75,43 @@ def test_the_samples_found_set_the_size_of_the_next_block() -> None:
     assert sizes == [4, 7, 7, 2]
 
 
+@pytest.mark.parametrize(
+    ("rows", "expected", "threads", "sizes"),
+    [
+        (20, 2_000, 0, [7, 7, 6]),  # 100 a row, as many rows as 700 samples have
+        (20, 2_000, 3, [7, 7, 6]),
+        (20, 1_000, 0, [14, 6]),
+        (20, 1_000, 3, [7, 7, 6]),  # a part for each thread
+        (20, 400, 3, [20]),  # too little for that
+        (20, 0, 3, [4, 10, 6]),
+    ],
+)
+def test_where_samples_are_expected_all_threads_begin_at_once(
+    rows: int, expected: int, threads: int, sizes: list[int]
+) -> None:
+    limits = BlockSizes(first_rows=4, rows=20, samples=700, shared=500)
+    made = make_rows(rows, samples_per_row=expected // rows or 70, sizes=limits)
+    made.expected = expected
+    made.executor = ThreadPoolExecutor(threads) if threads else None
+    found = [block.labels.rows for _, block in made.blocks()]
+    assert found == sizes
+    if made.executor is not None:
+        made.executor.shutdown()
+
+
+@pytest.mark.parametrize("expected", [0, 37, 10**9])
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_results_do_not_depend_on_threads(threads: int, expected: int) -> None:
+    rows = make_rows(37, sizes=BlockSizes(rows=5, samples=10**6, shared=1))
+    rows.executor = ThreadPoolExecutor(threads) if threads else None
+    rows.expected = expected
+    blocks = list(rows.blocks())
+    assert np.concatenate([block.values[:, 0] for _, block in blocks]).tolist() == list(range(37))
+    assert [first for first, _ in blocks] == sorted(first for first, _ in blocks)
+    if rows.executor is not None:
+        rows.executor.shutdown()
+
+
 def test_wide_rows_come_one_by_one() -> None:
     rows = make_rows(3, steps=BLOCK_SIZES.cells * 2)
     assert [block.labels.rows for _, block in rows.blocks()] == [1, 1, 1]

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from storage.errors import FormatError, LimitExceeded
 from storage.histograms.fingerprints import fingerprints
-from storage.read.selection import SampleBudget
+from storage.read.sealed import SampleBudget
+from storage.segments.caches import SegmentCaches
 from storage.segments.duck import Duck
 from storage.segments.histograms import HistogramGroups, HistogramWriter, row_groups
-from storage.segments.reader import READ_LIMITS, FooterCache, ReadLimits, SegmentReader
-from storage.segments.segment import SegmentMeta, read_meta, verify_segment
+from storage.segments.reader import READ_LIMITS, ReadLimits, SegmentReader
+from storage.segments.segment import FORMAT_VERSION, SegmentMeta, read_meta, verify_segment
 from storage.segments.series import SeriesReader
 from storage.segments.writer import RowGroups
 from tests.makers.histograms import EXAMPLES, Plain, columns, contents, mixed_samples
@@ -63,7 +64,7 @@ def select(
     *,
     limits: ReadLimits = READ_LIMITS,
 ) -> list[list[MixedPoint]]:
-    reader = SegmentReader(directory, FooterCache(), limits)
+    reader = SegmentReader(directory, SegmentCaches(), limits)
     return contents(reader.select(metas, np.array(ids, np.int64), span))
 
 
@@ -90,7 +91,7 @@ def test_the_sums_of_a_segment_count_floats_and_histograms(tmp_path: Path, duck:
     assert (meta.min_ms, meta.max_ms) == (1, 7)
     assert verify_segment(tmp_path / meta.ulid) == meta
     stored = read_meta(tmp_path / meta.ulid)
-    assert stored.format == 2
+    assert stored.format == FORMAT_VERSION
     assert set(stored.files) == {"samples.parquet", "series.parquet", "histograms.parquet"}
     (table,) = SeriesReader(duck, tmp_path).read([meta])
     prints = fingerprints(columns(ANY), np.array([0, 7])).view(np.int64).tolist()
@@ -125,7 +126,7 @@ def test_columns_and_files_that_nothing_needs_are_left_out(
     assert ("last_histogram" in pq.read_schema(directory / "series.parquet").names) == (
         meta.histograms > 0
     )
-    assert read_meta(directory).format == (2 if has_starts or meta.histograms else 1)
+    assert read_meta(directory).format == FORMAT_VERSION
 
 
 def test_a_segment_of_histograms_only(tmp_path: Path, duck: Duck) -> None:
@@ -153,7 +154,7 @@ def test_a_histogram_counts_as_half_of_its_buckets(tmp_path: Path, duck: Duck) -
     huge = Plain(positive=tuple((i, 1.0) for i in range(20)))
     meta = write_mixed(duck, tmp_path, {1: [(1, huge, 0), (2, Plain(), 0), (3, 7, 0)]})
     spent: list[int] = []
-    reader = SegmentReader(tmp_path, FooterCache())
+    reader = SegmentReader(tmp_path, SegmentCaches())
     reader.select([meta], np.array([1]), WHOLE, spent.append)
     assert sum(spent) == 10 + 1 + 1
     with pytest.raises(LimitExceeded, match="a native histogram counts as half of its buckets"):

@@ -1,0 +1,89 @@
+"""What is kept of segments between reads: footers, where series lie, and row groups decoded last.
+
+Segments never change, so nothing kept is ever wrong; what leaves the view of a shard is forgotten
+to make room. Every kind has a bound of its own.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from typing import Generic, TypeVar
+
+from storage.segments.encoding.footers import Footer
+from storage.segments.encoding.groups import Group
+from storage.segments.histogram_reader import HistogramFooter
+from storage.segments.row_index import RowIndex
+
+# A row group takes about 100 bytes of a footer, a series 32 of an index.
+FOOTER_BYTES = 32 << 20
+INDEX_BYTES = 64 << 20
+GROUP_BYTES = 256 << 20
+
+# The ULID of a segment, and which part of it.
+Key = tuple[str, int]
+WHOLE = 0  # the part of what there is one of
+Held = TypeVar("Held")
+
+
+class BoundedCache(Generic[Held]):
+    """What was used last, up to so many bytes. Thread-safe."""
+
+    def __init__(self, bytes_max: int, size_of: Callable[[Held], int]) -> None:
+        self.bytes_max = bytes_max
+        self.bytes = 0
+        self._size_of = size_of
+        self._held: OrderedDict[Key, Held] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Key) -> Held | None:
+        with self._lock:
+            held = self._held.get(key)
+            if held is not None:
+                self._held.move_to_end(key)
+            return held
+
+    def put(self, key: Key, value: Held) -> None:
+        """Keep a value that fits at all; what was not used for longest gives way."""
+        size = self._size_of(value)
+        with self._lock:
+            if key in self._held or size > self.bytes_max:
+                return
+            self._held[key] = value
+            self.bytes += size
+            while self.bytes > self.bytes_max:
+                _, oldest = self._held.popitem(last=False)
+                self.bytes -= self._size_of(oldest)
+
+    def forget(self, ulids: Collection[str]) -> None:
+        """Drop what there is of these segments."""
+        with self._lock:
+            for key in [key for key in self._held if key[0] in ulids]:
+                self.bytes -= self._size_of(self._held.pop(key))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+class SegmentCaches:
+    """The caches of one process, for all shards."""
+
+    def __init__(
+        self,
+        group_bytes: int = GROUP_BYTES,
+        *,
+        footer_bytes: int = FOOTER_BYTES,
+        index_bytes: int = INDEX_BYTES,
+    ) -> None:
+        self.footers: BoundedCache[Footer] = BoundedCache(footer_bytes, lambda f: f.held_bytes)
+        self.histogram_footers: BoundedCache[HistogramFooter] = BoundedCache(
+            footer_bytes, lambda footer: footer.held_bytes
+        )
+        self.indexes: BoundedCache[RowIndex] = BoundedCache(index_bytes, lambda i: i.held_bytes)
+        self.groups: BoundedCache[Group] = BoundedCache(group_bytes, lambda g: g.held_bytes)
+
+    def forget(self, ulids: Collection[str]) -> None:
+        """Drop what there is of segments that no new query sees."""
+        self.footers.forget(ulids)
+        self.histogram_footers.forget(ulids)
+        self.indexes.forget(ulids)
+        self.groups.forget(ulids)

@@ -1,0 +1,122 @@
+"""Which rows of samples.parquet are those of which series.
+
+The rows of a series lie next to each other, so the numbers of samples in series.parquet say where:
+ids need not be decoded. Where histograms are among the samples, which lie in a file of their own,
+and where the two files do not agree, the ids are decoded once.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.errors import FormatError
+from storage.files import SAMPLES_FILE, SERIES_FILE
+from storage.kernels.arrays import Int64s
+from storage.segments.encoding.footers import Footer
+from storage.segments.encoding.groups import GroupFile
+from storage.segments.segment import SegmentMeta
+
+INT64 = np.iinfo(np.int64)
+SERIES_COLUMNS = ("series_id", "samples", "min_ts", "max_ts")
+
+
+@dataclass(frozen=True, slots=True)
+class RowRuns:
+    """RowRuns of rows, ascending: items: positions among the ids asked for; firsts, ends: rows;
+    min_ms, max_ms: bounds of the times of each run."""
+
+    items: Int64s
+    firsts: Int64s
+    ends: Int64s
+    min_ms: Int64s
+    max_ms: Int64s
+
+    def take(self, chosen: Int64s | slice) -> "RowRuns":
+        return RowRuns(
+            self.items[chosen],
+            self.firsts[chosen],
+            self.ends[chosen],
+            self.min_ms[chosen],
+            self.max_ms[chosen],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RowIndex:
+    """The series with rows: ids ascending; series i has the rows offsets[i]:offsets[i+1], with
+    times from min_ms[i] to max_ms[i], or within."""
+
+    ids: Int64s
+    offsets: Int64s
+    min_ms: Int64s
+    max_ms: Int64s
+
+    @property
+    def held_bytes(self) -> int:
+        return 8 * 4 * (len(self.ids) + 1)
+
+    def find(self, ids: Int64s, span: tuple[int, int]) -> RowRuns:
+        """The rows of those of the ids (strictly ascending) that may have times in the span."""
+        if not len(self.ids):
+            nothing = np.zeros(0, np.int64)
+            return RowRuns(nothing, nothing, nothing, nothing, nothing)
+        places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        wanted = self.ids[places] == ids
+        wanted &= (self.min_ms[places] <= span[1]) & (self.max_ms[places] >= span[0])
+        items = np.flatnonzero(wanted)
+        places = places[items]
+        return RowRuns(
+            items,
+            self.offsets[places],
+            self.offsets[places + 1],
+            self.min_ms[places],
+            self.max_ms[places],
+        )
+
+
+def read_row_index(directory: Path, segment: SegmentMeta, footer: Footer) -> RowIndex:
+    """directory: the segment's. Raises FormatError if neither file says where series lie."""
+    if not segment.histograms:
+        index = index_of_series(directory / SERIES_FILE)
+        if agrees(index, footer):
+            return index
+    return index_of_ids(directory / SAMPLES_FILE, footer)
+
+
+def index_of_series(path: Path) -> RowIndex:
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            table = file.read(SERIES_COLUMNS, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise FormatError(f"cannot read {path}: {error}") from error
+    ids, counts, min_ms, max_ms = (table[name].to_numpy() for name in SERIES_COLUMNS)
+    filled = np.flatnonzero(counts > 0)
+    return RowIndex(ids[filled], offsets_of(counts[filled]), min_ms[filled], max_ms[filled])
+
+
+def index_of_ids(path: Path, footer: Footer) -> RowIndex:
+    """By the ids of all rows; nothing is known of the times."""
+    with GroupFile(path, footer) as file:
+        ids = file.ids()
+    ends = np.flatnonzero(np.append(ids[1:] != ids[:-1], True)) if len(ids) else ids
+    counts = np.diff(np.concatenate([[-1], ends]))
+    wide = [np.full(len(ends), bound, np.int64) for bound in (INT64.min, INT64.max)]
+    return RowIndex(ids[ends], offsets_of(counts), wide[0], wide[1])
+
+
+def offsets_of(counts: Int64s) -> Int64s:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def agrees(index: RowIndex, footer: Footer) -> bool:
+    """Whether the rows are as many as the samples, and each row group begins and ends with the
+    series that it should."""
+    if index.offsets[-1] != footer.rows or (index.ids[1:] <= index.ids[:-1]).any():
+        return False
+    firsts = np.searchsorted(index.offsets, footer.offsets[:-1], side="right") - 1
+    lasts = np.searchsorted(index.offsets, footer.offsets[1:] - 1, side="right") - 1
+    same = (index.ids[firsts] == footer.first_ids) & (index.ids[lasts] == footer.last_ids)
+    return bool(same.all())

@@ -1,0 +1,127 @@
+"""Row groups are decoded to what was written, whatever way of writing it was chosen."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from storage.errors import FormatError
+from storage.segments.duck import Duck
+from storage.segments.encoding.footers import FLOATS, read_footer
+from storage.segments.encoding.groups import GroupFile
+from storage.segments.encoding.samples_file import FloatRows, SampleWriter
+from tests.makers.sample_files import write_old, write_otherwise
+from tests.makers.segments import Row, some_rows
+
+COUNTERS = [(i, 15_000 * k, (k * i + k) / 4) for i in range(1, 9) for k in range(700)]
+ROWS: list[Row] = [(i, t, int(np.float64(v).view(np.uint64))) for i, t, v in COUNTERS]
+
+
+def write_new(path: Path, rows: list[Row], group_rows: int = 2000) -> None:
+    ids, times, bits = zip(*rows, strict=True)
+    values = np.array(bits, np.uint64).view(np.float64)
+    with SampleWriter(path, starts=False, group_rows=group_rows) as writer:
+        writer.write(FloatRows(np.array(ids), np.array(times), values, None))
+
+
+def decoded(path: Path) -> list[Row]:
+    footer = read_footer(path)
+    times, bits = [], []
+    with GroupFile(path, footer) as file:
+        ids = file.ids().tolist()
+        for _, group in file.groups(np.arange(len(footer.first_ids))):
+            times += group.timestamps.tolist()
+            bits += group.bits.tolist()
+    return list(zip(ids, times, bits, strict=True))
+
+
+@pytest.mark.parametrize("rows", [ROWS, some_rows(range(9), range(0, 9000, 17))])
+@pytest.mark.parametrize("group_rows", [100, 2000, 1 << 20])
+def test_what_is_written_now(tmp_path: Path, rows: list[Row], group_rows: int) -> None:
+    write_new(tmp_path / "f", rows, group_rows)
+    assert decoded(tmp_path / "f") == rows
+    assert (read_footer(tmp_path / "f").scales[0] == FLOATS) == (rows is not ROWS)
+
+
+@pytest.mark.parametrize("rows", [ROWS, some_rows([1], [1]), some_rows(range(9), range(700))])
+def test_what_was_written_before(tmp_path: Path, duck: Duck, rows: list[Row]) -> None:
+    write_old(duck, tmp_path / "f", rows)
+    assert decoded(tmp_path / "f") == rows
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},  # dictionaries, snappy
+        {"use_dictionary": False, "compression": "none"},
+        {"use_dictionary": False, "compression": "gzip", "data_page_version": "2.0"},
+        {"use_dictionary": False, "compression": "lz4", "max_rows_per_page": 100},
+        {"use_dictionary": False, "compression": "zstd", "data_page_size": 1000},
+    ],
+    ids=str,
+)
+def test_what_others_write(tmp_path: Path, options: dict[str, Any]) -> None:
+    write_otherwise(tmp_path / "f", ROWS, row_group_size=900, **options)
+    assert decoded(tmp_path / "f") == ROWS
+
+
+def test_scaled_integers_that_others_write(tmp_path: Path) -> None:
+    """Pages that only Arrow decodes, and a row group of floats and integers."""
+    write_new(tmp_path / "new", [*ROWS, *some_rows([20], range(30))])
+    table = pq.read_table(tmp_path / "new")
+    pq.write_table(table, tmp_path / "f")
+    assert decoded(tmp_path / "f") == decoded(tmp_path / "new")
+
+
+def test_neighbours_are_decoded_together_and_others_not(tmp_path: Path) -> None:
+    write_new(tmp_path / "f", ROWS, 700)
+    footer = read_footer(tmp_path / "f")
+    assert len(footer.first_ids) == 8
+    with GroupFile(tmp_path / "f", footer) as file:
+        assert list(file._neighbours(np.array([0, 1, 3, 4, 5, 7]))) == [[0, 1], [3, 4, 5], [7]]
+        found = [number for number, _ in file.groups(np.array([1, 2, 6]))]
+    assert found == [1, 2, 6]
+
+
+def test_what_is_given_cannot_be_changed(tmp_path: Path) -> None:
+    write_new(tmp_path / "f", ROWS)
+    with GroupFile(tmp_path / "f", read_footer(tmp_path / "f")) as file:
+        (_, group), *_ = file.groups(np.array([0]))
+    with pytest.raises(ValueError, match="read-only"):
+        group.timestamps[0] = 1
+    assert group.held_bytes == 16 * len(group.timestamps)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
+def test_a_file_that_was_cut_is_told(tmp_path: Path, share: float) -> None:
+    write_new(tmp_path / "f", ROWS, 700)
+    footer = read_footer(tmp_path / "f")
+    data = (tmp_path / "f").read_bytes()
+    (tmp_path / "f").write_bytes(data[: int(footer.starts.max() * share)])
+    with (
+        pytest.raises(FormatError, match="cannot read"),
+        GroupFile(tmp_path / "f", footer) as file,
+    ):
+        list(file.groups(np.arange(len(footer.first_ids))))
+    (tmp_path / "f").unlink()
+    with pytest.raises(FormatError, match="cannot read"):
+        GroupFile(tmp_path / "f", footer)
+
+
+def test_bytes_that_changed_are_survived(tmp_path: Path) -> None:
+    """Checksums are for finding such damage; a read must only not fail in another way."""
+    write_new(tmp_path / "f", ROWS, 700)
+    footer, data = read_footer(tmp_path / "f"), (tmp_path / "f").read_bytes()
+    draw = np.random.default_rng(3)
+    for _ in range(60):
+        damaged = bytearray(data)
+        damaged[draw.integers(4, int(footer.starts.max()))] ^= int(draw.integers(1, 256))
+        (tmp_path / "f").write_bytes(damaged)
+        try:
+            with GroupFile(tmp_path / "f", footer) as file:
+                rows = sum(len(g.bits) for _, g in file.groups(np.arange(len(footer.first_ids))))
+            assert rows == len(ROWS)
+        except FormatError:
+            pass
