@@ -40,7 +40,7 @@ class BlockSizes:
 
     cells: int = 1 << 18
     rows: int = 1 << 14
-    samples: int = 1 << 19
+    samples: int = 1 << 20
     first_rows: int = 1 << 8
     shared: int = 1 << 18
 

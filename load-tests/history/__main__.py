@@ -2,7 +2,8 @@
 
 Days of the past (past.py) go into each server (past_store.py): Cupola ends up with one segment a
 day, VictoriaMetrics with merged parts. Then each query is asked first after a restart, with nothing
-of the data in the page cache, and again while it is warm. Prints Markdown tables. What was loaded
+of the data in the page cache, and again while it is warm. Prints Markdown tables; processor time
+is that of all threads, which other processes disturb less. What was loaded
 stays below --work-dir and is used again.
 
     python load-tests/history [--days 7] [--series 2000] [--servers cupola,victoria-metrics]
@@ -29,7 +30,7 @@ from past_store import forget_pages, load, size_of, started
 from queries import AFTER_SCRAPE_MS, Client, QueryError, Rows, parse_rows
 from report import MIB, OURS, TITLES, VICTORIA, number, ratio, table
 from runs import say
-from servers import Program, ServerError
+from servers import Program, Server, ServerError
 
 REPEATS = 7
 
@@ -67,9 +68,11 @@ def long_queries() -> list[LongQuery]:
 
 @dataclass(slots=True)
 class Timing:
-    """One query: seconds at first and when repeated, and the most memory resident meanwhile."""
+    """One query: seconds at first and when repeated, processor seconds of a repetition, and the
+    most memory resident meanwhile."""
 
     first_s: float = 0.0
+    cpu_s: float = 0.0
     warm_s: list[float] = field(default_factory=list)
     rss_peak_bytes: int = 0
     rows: Rows = field(default_factory=dict)
@@ -102,7 +105,7 @@ def measure(program: Program, work: Path, past: Past, repeats: int) -> Held:
             client = Client(server)
             # The connection, the HTTP front and the parser are not what is measured.
             client.ask("/api/v1/query", {"query": "vector(1)"})
-            held.timings.append(ask(client, query, past, repeats))
+            held.timings.append(ask(server, client, query, past, repeats))
             held.timings[-1].rss_peak_bytes = server.rss_peak_bytes()
             client.close()
         timing = held.timings[-1]
@@ -113,13 +116,15 @@ def measure(program: Program, work: Path, past: Past, repeats: int) -> Held:
     return held
 
 
-def ask(client: Client, query: LongQuery, past: Past, repeats: int) -> Timing:
+def ask(server: Server, client: Client, query: LongQuery, past: Past, repeats: int) -> Timing:
     timing = Timing()
     parameters = query.parameters(past)
     body, timing.first_s = client.ask("/api/v1/query_range", parameters)
     timing.rows = parse_rows(body)
+    before_s = server.cpu_s()
     for _ in range(repeats):
         timing.warm_s.append(client.ask("/api/v1/query_range", parameters)[1])
+    timing.cpu_s = (server.cpu_s() - before_s) / repeats
     return timing
 
 
@@ -130,6 +135,7 @@ def tables(found: Mapping[str, Held]) -> list[str]:
     for kind in ("first", "warm"):
         header += [f"{TITLES[name]} {kind}" for name in names]
         header += [f"ratio {kind}"]
+    header += [f"{TITLES[name]} CPU" for name in names]
     header += [f"{TITLES[name]} MiB" for name in names]
     rows = []
     for i, query in enumerate(long_queries()):
@@ -139,6 +145,7 @@ def tables(found: Mapping[str, Held]) -> list[str]:
         for times in (firsts, medians):
             cells += [number(value * 1000) for value in times.values()]
             cells += [ratio(times.get(OURS), times.get(VICTORIA))]
+        cells += [number(held.timings[i].cpu_s * 1000) for held in found.values()]
         cells += [number(held.timings[i].rss_peak_bytes / MIB) for held in found.values()]
         rows.append(cells)
     return [*table(header, rows), *store_table(found)]

@@ -136,3 +136,19 @@ def read_value(data: Bytes, at: int, end: int, kind: int, in_list: bool) -> tupl
             return 0, 0, DAMAGED
         return size, element, at
     return 0, 0, DAMAGED
+
+
+@kernel
+def gather_entries(found: Int64s, marker: int, places: Int64s, out: Int64s) -> int:
+    """Sort entries by what they belong to: out[k, j] gets the number and the position of the entry
+    at places[j] behind the k-th entry at the place `marker`. Returns how many markers there are."""
+    count = 0
+    for i in range(len(found)):
+        if found[i, 0] == marker:
+            count += 1
+            continue
+        if 0 < count <= len(out):
+            for j in range(len(places)):
+                if found[i, 0] == places[j]:
+                    out[count - 1, j, 0], out[count - 1, j, 1] = found[i, 1], found[i, 2]
+    return count

@@ -77,7 +77,13 @@ class StoredRows:
         sources = []
         for segments, cuts in self.runs:
             sorted_ids = ids if order is None else ids[order]
-            found = self.reader.select(segments, sorted_ids, self.span, budget.spend)
+            found = self.reader.select(
+                segments,
+                sorted_ids,
+                self.span,
+                budget.spend,
+                keep=self.reader.are_few(self.expected),
+            )
             if order is not None:
                 found = take_rows(found, np.argsort(order, kind="stable"))
             if cuts is not None:

@@ -22,7 +22,7 @@ from storage.samples.merge import ranges
 from storage.samples.samples import Samples, empty_samples
 from storage.segments.caches import WHOLE, SegmentCaches
 from storage.segments.encoding.footers import Footer, read_footer
-from storage.segments.encoding.groups import Group, GroupFile
+from storage.segments.encoding.groups import Group, GroupFile, split
 from storage.segments.histogram_reader import GROUPS_AT_ONCE, histogram_runs
 from storage.segments.histogram_reader import read_footer as read_histogram_footer
 from storage.segments.merging import Runs, join_runs, merge
@@ -81,19 +81,26 @@ class SegmentReader:
         ids: Int64s,
         span: tuple[int, int],
         spend: Spend = lambda samples: None,
+        *,
+        keep: bool = True,
     ) -> Samples:
         """The samples of the series `ids` (strictly ascending) with times in span, both inclusive.
 
         Row i of the result is ids[i]. segments: oldest first. spend() is given how many samples are
         about to be taken and may raise to stop; a sample that two segments have counts twice, a
-        histogram as half as many as it has buckets, if that is more than one.
+        histogram as half as many as it has buckets, if that is more than one. keep: whether what is
+        decoded may be kept for the next read, if it is little.
         """
         if not len(ids):
             return empty_samples(0)
         sources = self._sources(segments, ids, span)
+        rows = sum(int((source.wanted.ends - source.wanted.firsts).sum()) for source in sources)
+        keep = keep and self.are_few(rows)
         if not any(source.has_extras for source in sources) and in_line(sources):
-            return self._select_in_line(sources, len(ids), span, spend)
-        runs = [run for source in sources for run in self._runs(source, ids, span, spend)]
+            return self._select_in_line(sources, len(ids), span, spend, keep=keep)
+        runs = [
+            run for source in sources for run in self._runs(source, ids, span, spend, keep=keep)
+        ]
         found = join_runs(runs)
         if len(sources) == 1 and not sources[0].segment.histograms:
             return replace(found.samples, offsets=series_offsets(found, len(ids)))
@@ -110,6 +117,10 @@ class SegmentReader:
             share = (last.astype(np.float64) - first + 1) / (length + 1)
             total += float(((runs.ends - runs.firsts) * share).sum())
         return round(total)
+
+    def are_few(self, samples: int) -> bool:
+        """Whether samples are so few that it pays to keep them decoded."""
+        return 16 * samples * KEPT_SHARE <= self._caches.groups.bytes_max
 
     def are_plain(self, segments: Sequence[SegmentMeta]) -> bool:
         """Whether all samples of the segments are floats without start timestamps."""
@@ -148,10 +159,15 @@ class SegmentReader:
         return index
 
     def _select_in_line(
-        self, sources: list[Source], series_count: int, span: tuple[int, int], spend: Spend
+        self,
+        sources: list[Source],
+        series_count: int,
+        span: tuple[int, int],
+        spend: Spend,
+        *,
+        keep: bool,
     ) -> Samples:
         """The samples of sources in which the runs of each series follow each other in time."""
-        keep = self._is_few(sources)
         sources = [self._trimmed(source, span, keep) for source in sources]
         items, min_ms, counts = joined(sources)
         spend(int(counts.sum()))
@@ -172,11 +188,6 @@ class SegmentReader:
                 )  # fmt: skip
             first = behind
         return Samples(offsets, timestamps, bits.view(np.float64))
-
-    def _is_few(self, sources: list[Source]) -> bool:
-        """Whether the row groups are so few that it pays to keep them decoded."""
-        rows = sum(int((source.wanted.ends - source.wanted.firsts).sum()) for source in sources)
-        return 16 * rows * KEPT_SHARE <= self._caches.groups.bytes_max
 
     def _trimmed(self, source: Source, span: tuple[int, int], keep: bool) -> Source:
         """Only the rows with times in the span: where a run reaches out of it, times are read."""
@@ -201,36 +212,41 @@ class SegmentReader:
 
         keep: whether those that are decoded are to be kept.
         """
-        runs, offsets, ulid = source.wanted, source.footer.offsets, source.segment.ulid
-        numbers = groups_with(runs, offsets)
+        numbers = groups_with(source.wanted, source.footer.offsets)
         if not len(numbers):
             return
-        firsts = np.searchsorted(runs.ends, offsets[numbers], side="right").tolist()
-        behinds = np.searchsorted(runs.firsts, offsets[numbers + 1], side="left").tolist()
-        cache = self._caches.groups
+        found = self._kept_groups(source, numbers) if keep else self._stretches(source, numbers)
+        runs, offsets = source.wanted, source.footer.offsets
+        for first, behind, group in found:
+            row = int(offsets[first])
+            low = int(np.searchsorted(runs.ends, row, side="right"))
+            high = int(np.searchsorted(runs.firsts, offsets[behind], side="left"))
+            yield row, group, (low, high)
+
+    def _kept_groups(self, source: Source, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
+        """Row groups one by one, those that are decoded are kept."""
+        cache, ulid = self._caches.groups, source.segment.ulid
         held = {number: cache.get((ulid, number)) for number in numbers.tolist()}
         missing = [number for number, group in held.items() if group is None]
-        decoded = self._decoded(source, np.array(missing, np.int64))
-        for number, first, behind in zip(numbers.tolist(), firsts, behinds, strict=True):
-            group = held[number]
-            if group is None:
-                group = next(decoded)
-                if keep:
-                    cache.put((ulid, number), group)
-            yield int(offsets[number]), group, (first, behind)
+        for first, _, rows in self._stretches(source, np.array(missing, np.int64)):
+            for number, group in split(source.footer, first, rows):
+                cache.put((ulid, number), group)
+                held[number] = group
+        for number, kept in held.items():
+            assert kept is not None, "BUG: a row group was not decoded"
+            yield number, number + 1, kept
 
-    def _decoded(self, source: Source, numbers: Int64s) -> Iterator[Group]:
+    def _stretches(self, source: Source, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
+        """Neighbouring row groups at once, decoded."""
         if len(numbers):
             path = self._directory / source.segment.ulid / SAMPLES_FILE
             with GroupFile(path, source.footer) as file:
-                for _, group in file.groups(numbers):
-                    yield group
+                yield from file.stretches(numbers)
 
     def _runs(
-        self, source: Source, ids: Int64s, span: tuple[int, int], spend: Spend
+        self, source: Source, ids: Int64s, span: tuple[int, int], spend: Spend, *, keep: bool
     ) -> Iterator[Runs]:
         """The wanted samples of one source, in any case."""
-        keep = self._is_few([source])
         for row, group, (a, b) in self._groups(source, keep):
             yield cut_runs((row, group), source.wanted.take(slice(a, b)), span, spend)
         segment = source.segment
@@ -250,10 +266,9 @@ def groups_with(runs: RowRuns, offsets: Int64s) -> Int64s:
     filled = runs.ends > runs.firsts
     first = np.searchsorted(offsets, runs.firsts[filled], side="right") - 1
     behind = np.searchsorted(offsets, runs.ends[filled], side="left")
-    marks = np.zeros(len(offsets) + 1, np.int64)
-    np.add.at(marks, first, 1)
-    np.add.at(marks, behind, -1)
-    return np.flatnonzero(np.cumsum(marks) > 0)
+    size = len(offsets) + 1
+    begun = np.cumsum(np.bincount(first, minlength=size) - np.bincount(behind, minlength=size))
+    return np.flatnonzero(begun > 0)
 
 
 def joined(sources: Sequence[Source]) -> tuple[Int64s, Int64s, Int64s]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel, float_kernel_part
+from storage.samples.search import first_at_least
 
 
 @float_kernel_part
@@ -96,11 +97,9 @@ def find_changes(
     for k in range(len(ends)):
         end = ends[k]
         start = end - range_ms
-        while low < stop and timestamps[low] <= start:
-            low += 1
-        high = max(low, high)
-        while high < stop and timestamps[high] <= end:
-            high += 1
+        # Windows may be far apart, or long.
+        low = first_at_least(timestamps, low, stop, start + 1)
+        high = first_at_least(timestamps, max(low, high), stop, end + 1)
         if high - low < 2:
             # Numbers that the arithmetic of absent cells has no trouble with.
             edges[0, k] = edges[1, k] = edges[2, k] = edges[3, k] = 0.0

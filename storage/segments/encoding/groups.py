@@ -6,9 +6,8 @@ decodes the ids, too, and fills memory that nothing used before. What the kernel
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -58,6 +57,9 @@ class Group:
         return 8 * columns * len(self.timestamps)
 
 
+NOTHING = Group(np.zeros(0, np.int64), np.zeros(0, np.uint64))
+
+
 class UnknownPage(Exception):
     """A page that the kernels cannot decode; it may be damaged."""
 
@@ -90,22 +92,34 @@ class GroupFile:
 
     def groups(self, numbers: Int64s) -> Iterator[tuple[int, Group]]:
         """The row groups of these numbers, ascending, one after the other. Raises FormatError."""
-        for run in self._neighbours(numbers):
-            start = int(self.footer.starts[run[0]].min())
-            data = self._read(start, self._end(run[-1]) - start)
-            for number, group in zip(run, self._decoded(run, data, start), strict=True):
-                if self.footer.has_starts:
-                    group = replace(group, starts=self._starts(number))
-                yield number, read_only(group)
+        for first, _, rows in self.stretches(numbers):
+            yield from split(self.footer, first, rows)
 
-    def _decoded(self, run: list[int], data: Bytes, start: int) -> Iterator[Group]:
-        """Neighbouring row groups out of bytes of the file, of which the first lies at `start`."""
-        yield from (found := decode_run(self.footer, run, data, start))
-        for number in run[len(found) :]:
+    def stretches(self, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
+        """The row groups of these numbers, neighbours as one: the first number, the one behind the
+        last, and the rows of all. Raises FormatError."""
+        for first, end in self._neighbours(numbers):
+            start = int(self.footer.begins[first])
+            data = self._read(start, int(self.footer.ends[end - 1]) - start)
+            while first < end:
+                behind, group = self._stretch(first, end, data, start)
+                yield first, behind, read_only(group)
+                first = behind
+
+    def _stretch(self, first: int, behind: int, data: Bytes, start: int) -> tuple[int, Group]:
+        """As many of the row groups [first, behind) as can be decoded at once, and the number of
+        the next; the first byte of data lies at `start` of the file."""
+        count, group = decode_run(self.footer, (first, behind), data, start)
+        if count == 0:
+            count = 1
             try:
-                yield decode_group(self.footer, number, data, start)
+                group = decode_group(self.footer, first, data, start)
             except UnknownPage:
-                yield self._group_with_arrow(number)
+                group = self._group_with_arrow(first)
+        if self.footer.has_starts:
+            found = [self._starts(number) for number in range(first, first + count)]
+            group = replace(group, starts=joined_starts(found, self.footer, first))
+        return first + count, group
 
     def ids(self) -> Int64s:
         """The series ids of all rows. Raises FormatError."""
@@ -119,27 +133,20 @@ class GroupFile:
                 room[:] = self._with_arrow(number, ["series_id"])["series_id"].to_numpy()
         return ids
 
-    def _neighbours(self, numbers: Int64s) -> Iterator[list[int]]:
-        """The numbers in runs that are read at once."""
-        run: list[int] = []
-        for number in numbers.tolist():
-            if run and number == run[-1] + 1 and self._fits(run[0], number):
-                run.append(number)
-                continue
-            if run:
-                yield run
-            run = [number]
-        if run:
-            yield run
-
-    def _fits(self, first: int, last: int) -> bool:
-        """Whether what lies from one row group to another may be read at once."""
-        size = self._end(last) - int(self.footer.starts[first].min())
-        rows = int(self.footer.offsets[last + 1] - self.footer.offsets[first])
-        return size <= READ_BYTES and rows <= READ_ROWS
-
-    def _end(self, number: int) -> int:
-        return int((self.footer.starts[number] + self.footer.sizes[number]).max())
+    def _neighbours(self, numbers: Int64s) -> Iterator[tuple[int, int]]:
+        """The numbers in runs that are read at once: the first, and the one behind the last."""
+        begins, ends = self.footer.begins[numbers], self.footer.ends[numbers]
+        rows = self.footer.offsets[numbers + 1]
+        gaps = np.append(np.flatnonzero(np.diff(numbers) != 1) + 1, len(numbers))
+        first = 0
+        while first < len(numbers):
+            by_bytes = np.searchsorted(ends, begins[first] + READ_BYTES, side="right")
+            before = self.footer.offsets[numbers[first]]
+            by_rows = np.searchsorted(rows, before + READ_ROWS, side="right")
+            gap = gaps[np.searchsorted(gaps, first, side="right")]
+            behind = max(first + 1, int(min(by_bytes, by_rows, gap)))
+            yield int(numbers[first]), int(numbers[behind - 1]) + 1
+            first = behind
 
     def _read(self, start: int, size: int) -> Bytes:
         data = np.empty(size, np.uint8)
@@ -180,27 +187,48 @@ class GroupFile:
             raise FormatError(f"cannot read {self.path}: {error}") from error
 
 
-def decode_run(footer: Footer, run: list[int], data: Bytes, start: int) -> list[Group]:
-    """Those of neighbouring row groups that are scaled integers, up to the first that is not."""
+def split(footer: Footer, first: int, rows: Group) -> Iterator[tuple[int, Group]]:
+    """Neighbouring row groups one by one: their numbers, from `first` on, and rows."""
+    offsets = footer.offsets - footer.offsets[first]
+    number = first
+    while number < len(footer.first_ids) and offsets[number] < len(rows.timestamps):
+        part = slice(int(offsets[number]), int(offsets[number + 1]))
+        starts = None if rows.starts is None else rows.starts[part]
+        yield number, Group(rows.timestamps[part], rows.bits[part], starts)
+        number += 1
+
+
+def joined_starts(found: Sequence[Int64s | None], footer: Footer, first: int) -> Int64s | None:
+    """The start timestamps of neighbouring row groups; 0 where not known."""
+    if all(starts is None for starts in found):
+        return None
+    counts = np.diff(footer.offsets)[first : first + len(found)].tolist()
+    return np.concatenate(
+        [
+            np.zeros(count, np.int64) if starts is None else starts
+            for starts, count in zip(found, counts, strict=True)
+        ]
+    )
+
+
+def decode_run(footer: Footer, run: tuple[int, int], data: Bytes, start: int) -> tuple[int, Group]:
+    """The rows of those row groups of [run[0], run[1]) that are scaled integers, up to the first
+    that is not, and how many groups they are."""
+    groups, columns = slice(*run), [TIMES, SCALED]
     if footer.scales[run[0]] < 0:
-        return []
-    groups, columns = slice(run[0], run[-1] + 1), [TIMES, SCALED]
-    offsets = footer.offsets[run[0] : run[-1] + 2]
-    offsets = offsets - offsets[0]
+        return 0, NOTHING
+    offsets = footer.offsets[run[0] : run[1] + 1] - footer.offsets[run[0]]
     firsts = footer.starts[groups][:, columns] - start
     ends = firsts + footer.sizes[groups][:, columns]
     codecs = footer.codecs[groups][:, columns]
-    bounds = np.stack([firsts, ends], 2).reshape(len(run), 4)
+    bounds = np.stack([firsts, ends], 2).reshape(len(firsts), 4)
     chunks = np.concatenate([bounds, codecs], 1)
     timestamps, values = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.float64)
     optional = np.array([footer.optional[column] for column in columns])
     scales = footer.scales[groups].copy()
     count = decode_groups(data, chunks, scales, POWERS, optional, offsets, timestamps, values)
-    bits = values.view(np.uint64)
-    return [
-        Group(timestamps[first:end], bits[first:end])
-        for first, end in pairwise(offsets[: count + 1].tolist())
-    ]
+    size = int(offsets[count])
+    return count, Group(timestamps[:size], values[:size].view(np.uint64))
 
 
 def decode_group(footer: Footer, number: int, data: Bytes, start: int) -> Group:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.kernels.thrift import DAMAGED, DEPTH_MAX, FIELDS, read_message
+from storage.kernels.thrift import DAMAGED, DEPTH_MAX, FIELDS, gather_entries, read_message
 
 # (kind, value): numbers, texts, lists of a kind, structs as (field, kind, value)
 Value = tuple[int, Any]
@@ -176,3 +176,12 @@ def test_entries_that_do_not_fit_are_counted() -> None:
     data = struct([(i, 6, i) for i in range(1, 9)])
     found = np.empty((3, 3), np.int64)
     assert read_message(np.frombuffer(data, np.uint8), 0, len(data), found) == (8, len(data))
+
+
+def test_entries_are_sorted_by_what_they_belong_to() -> None:
+    places = [(5, 1, 10), (1, 1, 11), (7, 70, 12), (5, 2, 13), (6, 60, 14), (9, 0, 15), (5, 0, 16)]
+    found = np.array(places, np.int64)
+    out = np.full((3, 2, 2), -1, np.int64)
+    assert gather_entries(found, 5, np.array([6, 7]), out) == 3
+    assert out.tolist() == [[[-1, -1], [70, 12]], [[60, 14], [-1, -1]], [[-1, -1], [-1, -1]]]
+    assert gather_entries(found, 5, np.array([6, 7]), out[:1]) == 3

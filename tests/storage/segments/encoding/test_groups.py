@@ -80,7 +80,7 @@ def test_neighbours_are_decoded_together_and_others_not(tmp_path: Path) -> None:
     footer = read_footer(tmp_path / "f")
     assert len(footer.first_ids) == 8
     with GroupFile(tmp_path / "f", footer) as file:
-        assert list(file._neighbours(np.array([0, 1, 3, 4, 5, 7]))) == [[0, 1], [3, 4, 5], [7]]
+        assert list(file._neighbours(np.array([0, 1, 3, 4, 5, 7]))) == [(0, 2), (3, 6), (7, 8)]
         found = [number for number, _ in file.groups(np.array([1, 2, 6]))]
     assert found == [1, 2, 6]
 
