@@ -92,9 +92,9 @@ class Merge:
         spend = Room(self.limits.samples, len(ids) > 1 or span[1] > span[0]).spend
         inputs = in_time_order(self.inputs)
         if self.keep is None:
-            return self.reader.select(inputs, ids, span, spend)
+            return self.reader.select(inputs, ids, span, spend, keep=False)
         # All is read before anything is cut, since a block that is too large is read again.
-        parts = [self.reader.select([segment], ids, span, spend) for segment in inputs]
+        parts = [self.reader.select([segment], ids, span, spend, keep=False) for segment in inputs]
         kept = [self.keep(*each) for each in zip(inputs, repeat(ids), parts, strict=False)]
         return merge_evenly(kept)
 

@@ -16,7 +16,10 @@ import pyarrow.parquet as pq
 from storage.errors import FormatError
 from storage.files import EXEMPLARS_FILE, HISTOGRAMS_FILE, META_FILE, SAMPLES_FILE
 from storage.kernels.arrays import Int64s
-from storage.segments.reader import open_file, read_footer, read_groups, read_histograms
+from storage.segments.encoding.footers import Footer, read_footer
+from storage.segments.encoding.groups import GroupFile
+from storage.segments.histogram_reader import HistogramFooter, open_file, read_rows
+from storage.segments.histogram_reader import read_footer as read_histogram_footer
 from storage.segments.segment import PIECE_BYTES, FileSum, MetaFile, file_sum, read_meta
 
 # Files whose row groups are read one by one.
@@ -116,10 +119,11 @@ def undecodable_groups(path: Path) -> tuple[int, ...] | None:
             with pq.ParquetFile(path) as file:
                 every = range(file.num_row_groups)
                 return tuple(number for number in every if not has_exemplars(file, number))
-        footer = read_footer(path)
-        with open_file(path, footer) as file:
-            every = range(file.num_row_groups)
-            return tuple(number for number in every if not is_sound(path, file, number))
+        if path.name == HISTOGRAMS_FILE:
+            footer = read_histogram_footer(path.parent)
+            every = range(len(footer.first_ids))
+            return tuple(n for n in every if not are_histograms_sound(path, footer, n))
+        return unsound_groups(path, read_footer(path))
     except (FormatError, OSError, pa.ArrowException):
         return None
 
@@ -132,24 +136,37 @@ def has_exemplars(file: pq.ParquetFile, number: int) -> bool:
         return False
 
 
-def is_sound(path: Path, file: pq.ParquetFile, number: int) -> bool:
-    """Whether a row group of samples or histograms decodes to sorted rows with the ids and times
-    that its statistics say."""
-    group = np.array([number], np.int64)
+def unsound_groups(path: Path, footer: Footer) -> tuple[int, ...]:
+    """The row groups of samples that do not decode to what the footer says of them."""
+    wrong = []
+    with GroupFile(path, footer) as file:
+        for number in range(len(footer.first_ids)):
+            try:
+                ids = file.ids_of(number)
+                ((_, rows),) = file.groups(np.array([number]))
+            except FormatError:
+                wrong.append(number)
+                continue
+            if not bear_out(ids, rows.timestamps, footer, number):
+                wrong.append(number)
+    return tuple(wrong)
+
+
+def are_histograms_sound(path: Path, footer: HistogramFooter, number: int) -> bool:
     try:
-        if path.name == HISTOGRAMS_FILE:
-            ids, samples = read_histograms(path, file, group)
-            times = samples.timestamps
-        else:
-            rows = read_groups(path, file, group)
-            ids, times = rows.ids, rows.timestamps
+        with open_file(path, footer) as file:
+            ids, samples = read_rows(path, file, np.array([number]))
     except FormatError:
         return False
-    columns = file.metadata.row_group(number)
-    of_ids, of_times = columns.column(0).statistics, columns.column(1).statistics
-    if len(ids) != columns.num_rows or not len(ids):
+    expected = footer.parquet.row_group(number).num_rows
+    return len(ids) == expected and bear_out(ids, samples.timestamps, footer, number)
+
+
+def bear_out(ids: Int64s, times: Int64s, footer: Footer | HistogramFooter, number: int) -> bool:
+    """Whether the rows of a row group are sorted, with the ids and times that the footer says."""
+    if not len(ids):
         return False
     later = (np.diff(ids) > 0) | ((np.diff(ids) == 0) & (np.diff(times) > 0))
     bounds = (ids[0], ids[-1], times.min(), times.max())
-    expected = (of_ids.min, of_ids.max, of_times.min, of_times.max)
-    return bool(later.all() and bounds == expected)
+    columns = (footer.first_ids, footer.last_ids, footer.min_ms, footer.max_ms)
+    return bool(later.all() and bounds == tuple(column[number] for column in columns))

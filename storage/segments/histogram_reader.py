@@ -19,6 +19,7 @@ from storage.histograms.histograms import take
 from storage.kernels.arrays import Int64s
 from storage.samples.merge import ranges
 from storage.samples.samples import Samples
+from storage.segments.damage import Damages
 from storage.segments.histograms import COLUMNS, buckets_of, rows_of
 from storage.segments.merging import Runs
 from storage.segments.runs import find_runs
@@ -64,30 +65,48 @@ def read_footer(directory: Path) -> HistogramFooter:
     return HistogramFooter(parquet, *bounds)
 
 
-def histogram_runs(
-    source: tuple[Path, HistogramFooter],
-    ids: Int64s,
-    span: tuple[int, int],
-    spend: Callable[[int], None],
-    groups_at_once: int = GROUPS_AT_ONCE,
-) -> Iterator[Runs]:
-    """The histograms of the series `ids` (strictly ascending) with times in span.
+@dataclass(frozen=True, slots=True)
+class HistogramReader:
+    """Reads the histograms of the segment of a directory. damages: what is passed over."""
 
-    source: a segment's directory and the footer of its histograms. spend() is given half the
-    number of their buckets, at least one for each.
-    """
-    directory, footer = source
-    path = directory / HISTOGRAMS_FILE
-    groups = wanted_groups(footer, ids, span)
-    if not len(groups):
-        return
-    with open_file(path, footer) as file:
-        for start in range(0, len(groups), groups_at_once):
-            part = groups[start : start + groups_at_once]
-            first = int(np.searchsorted(ids, footer.first_ids[part[0]]))
-            behind = int(np.searchsorted(ids, footer.last_ids[part[-1]], side="right"))
-            row_ids, rows = read_rows(path, file, part)
-            yield cut_histograms(row_ids, rows, (first, ids[first:behind]), span, spend)
+    directory: Path
+    footer: HistogramFooter
+    damages: Damages
+
+    def runs(
+        self,
+        ids: Int64s,
+        span: tuple[int, int],
+        spend: Callable[[int], None],
+        groups_at_once: int = GROUPS_AT_ONCE,
+    ) -> Iterator[Runs]:
+        """The histograms of the series `ids` (strictly ascending) with times in span. spend() is
+        given half the number of their buckets, at least one for each."""
+        path = self.directory / HISTOGRAMS_FILE
+        groups = self.damages.sound(path, wanted_groups(self.footer, ids, span))
+        if not len(groups):
+            return
+        with open_file(path, self.footer) as file:
+            for start in range(0, len(groups), groups_at_once):
+                part = groups[start : start + groups_at_once]
+                first = int(np.searchsorted(ids, self.footer.first_ids[part[0]]))
+                behind = int(np.searchsorted(ids, self.footer.last_ids[part[-1]], side="right"))
+                for row_ids, rows in self._readable(path, file, part):
+                    yield cut_histograms(row_ids, rows, (first, ids[first:behind]), span, spend)
+
+    def _readable(
+        self, path: Path, file: pq.ParquetFile, groups: Int64s
+    ) -> Iterator[tuple[Int64s, Samples]]:
+        """What is read of the groups: all at once, or one by one if some cannot be read."""
+        try:
+            yield read_rows(path, file, groups)
+            return
+        except FormatError as error:
+            if len(groups) == 1:
+                self.damages.note(path, groups.tolist(), str(error))
+                return
+        for group in groups:
+            yield from self._readable(path, file, np.array([group]))
 
 
 def open_file(path: Path, footer: HistogramFooter) -> pq.ParquetFile:

@@ -8,6 +8,7 @@ it belongs in the answer.
 Invariants:
 * Of equal (series, timestamp), the sample of the segment that is named first is given.
 * Row groups are decoded one after the other; only what is wanted of them is kept.
+* A damaged row group costs its own samples: it is passed over, which is logged and counted.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -16,17 +17,29 @@ from pathlib import Path
 
 import numpy as np
 
-from storage.files import SAMPLES_FILE
+from storage.errors import FormatError
+from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE
 from storage.kernels.arrays import Int64s
 from storage.samples.merge import ranges
 from storage.samples.samples import Samples, empty_samples
 from storage.segments.caches import WHOLE, SegmentCaches
-from storage.segments.encoding.footers import Footer, read_footer
+from storage.segments.damage import Damages
+from storage.segments.encoding.footers import NO_FOOTER, Footer, is_damage, read_footer
 from storage.segments.encoding.groups import Group, GroupFile, split
-from storage.segments.histogram_reader import GROUPS_AT_ONCE, histogram_runs
+from storage.segments.histogram_reader import (
+    GROUPS_AT_ONCE,
+    HistogramFooter,
+    HistogramReader,
+)
 from storage.segments.histogram_reader import read_footer as read_histogram_footer
 from storage.segments.merging import Runs, join_runs, merge
-from storage.segments.row_index import RowIndex, RowRuns, offsets_of, read_row_index
+from storage.segments.row_index import (
+    NO_ROWS,
+    RowIndex,
+    RowRuns,
+    offsets_of,
+    read_row_index,
+)
 from storage.segments.runs import copy_runs, cut_rows, place_rows
 from storage.segments.segment import SegmentMeta, overlapping
 
@@ -54,11 +67,16 @@ class Source:
     segment: SegmentMeta
     footer: Footer
     wanted: RowRuns
+    is_damaged: bool = False
 
     @property
     def has_extras(self) -> bool:
-        """Whether it has more than floats without start timestamps."""
-        return bool(self.segment.histograms) or self.footer.has_starts
+        """Whether it has more than floats without start timestamps, or less than it should."""
+        return bool(self.segment.histograms) or self.footer.has_starts or self.is_damaged
+
+
+class DamageFound(Exception):
+    """A row group of those that are to be put in line could not be decoded."""
 
 
 class SegmentReader:
@@ -68,9 +86,14 @@ class SegmentReader:
     """
 
     def __init__(
-        self, directory: Path, caches: SegmentCaches, limits: ReadLimits = READ_LIMITS
+        self,
+        directory: Path,
+        caches: SegmentCaches,
+        limits: ReadLimits = READ_LIMITS,
+        damages: Damages | None = None,
     ) -> None:
-        """directory: the shard's segments directory."""
+        """directory: the shard's segments directory; damages: what is passed over."""
+        self._damages = damages or Damages()
         self._limits = limits
         self._directory = directory
         self._caches = caches
@@ -97,7 +120,10 @@ class SegmentReader:
         rows = sum(int((source.wanted.ends - source.wanted.firsts).sum()) for source in sources)
         keep = keep and self.are_few(rows)
         if not any(source.has_extras for source in sources) and in_line(sources):
-            return self._select_in_line(sources, len(ids), span, spend, keep=keep)
+            try:
+                return self._select_in_line(sources, len(ids), span, spend, keep=keep)
+            except DamageFound:
+                pass  # what it costs is known now, and passed over by the way that is left
         runs = [
             run for source in sources for run in self._runs(source, ids, span, spend, keep=keep)
         ]
@@ -124,8 +150,10 @@ class SegmentReader:
 
     def are_plain(self, segments: Sequence[SegmentMeta]) -> bool:
         """Whether all samples of the segments are floats without start timestamps."""
+        footers = [self._footer(segment) for segment in segments]
         return not any(
-            segment.histograms or self._footer(segment).has_starts for segment in segments
+            segment.histograms or (footer is not None and footer.has_starts)
+            for segment, footer in zip(segments, footers, strict=True)
         )
 
     def forget(self, ulids: Collection[str]) -> None:
@@ -139,22 +167,43 @@ class SegmentReader:
         found = []
         for segment in overlapping(segments, *span):
             footer = self._footer(segment)
-            wanted = self._index(segment, footer).find(ids, span)
+            if footer is None:
+                wanted, footer = NO_ROWS, NO_FOOTER
+            else:
+                wanted = self._index(segment, footer).find(ids, span)
             if len(wanted.items) or segment.histograms:
-                found.append(Source(segment, footer, wanted))
+                is_damaged = bool(self._damages.of(self._path(segment)))
+                found.append(Source(segment, footer, wanted, is_damaged))
         return found
 
-    def _footer(self, segment: SegmentMeta) -> Footer:
+    def _path(self, segment: SegmentMeta) -> Path:
+        return self._directory / segment.ulid / SAMPLES_FILE
+
+    def _footer(self, segment: SegmentMeta) -> Footer | None:
+        """None: the file is damaged as a whole. Raises FormatError if it is missing."""
+        path = self._path(segment)
+        if self._damages.of(path) is None:
+            return None
+        try:
+            return self._kept_footer(segment)
+        except FormatError as error:
+            if not is_damage(error):
+                raise
+            self._damages.note(path, None, str(error))
+            return None
+
+    def _kept_footer(self, segment: SegmentMeta) -> Footer:
         footer = self._caches.footers.get((segment.ulid, WHOLE))
         if footer is None:
-            footer = read_footer(self._directory / segment.ulid / SAMPLES_FILE)
+            footer = read_footer(self._path(segment))
             self._caches.footers.put((segment.ulid, WHOLE), footer)
         return footer
 
     def _index(self, segment: SegmentMeta, footer: Footer) -> RowIndex:
         index = self._caches.indexes.get((segment.ulid, WHOLE))
         if index is None:
-            index = read_row_index(self._directory / segment.ulid, segment, footer)
+            directory = self._directory / segment.ulid
+            index = read_row_index(directory, segment, footer, self._damages)
             self._caches.indexes.put((segment.ulid, WHOLE), index)
         return index
 
@@ -187,6 +236,8 @@ class SegmentReader:
                     timestamps, bits,
                 )  # fmt: skip
             first = behind
+        if any(self._damages.of(self._path(source.segment)) for source in sources):
+            raise DamageFound
         return Samples(offsets, timestamps, bits.view(np.float64))
 
     def _trimmed(self, source: Source, span: tuple[int, int], keep: bool) -> Source:
@@ -213,6 +264,7 @@ class SegmentReader:
         keep: whether those that are decoded are to be kept.
         """
         numbers = groups_with(source.wanted, source.footer.offsets)
+        numbers = self._damages.sound(self._path(source.segment), numbers)
         if not len(numbers):
             return
         found = self._kept_groups(source, numbers) if keep else self._stretches(source, numbers)
@@ -226,22 +278,36 @@ class SegmentReader:
     def _kept_groups(self, source: Source, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
         """Row groups one by one, those that are decoded are kept."""
         cache, ulid = self._caches.groups, source.segment.ulid
-        held = {number: cache.get((ulid, number)) for number in numbers.tolist()}
+        held: dict[int, Group | None] = {n: cache.get((ulid, n)) for n in numbers.tolist()}
         missing = [number for number, group in held.items() if group is None]
         for first, _, rows in self._stretches(source, np.array(missing, np.int64)):
             for number, group in split(source.footer, first, rows):
                 cache.put((ulid, number), group)
                 held[number] = group
         for number, kept in held.items():
-            assert kept is not None, "BUG: a row group was not decoded"
-            yield number, number + 1, kept
+            if kept is not None:  # else it is damaged
+                yield number, number + 1, kept
 
     def _stretches(self, source: Source, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
         """Neighbouring row groups at once, decoded."""
-        if len(numbers):
-            path = self._directory / source.segment.ulid / SAMPLES_FILE
-            with GroupFile(path, source.footer) as file:
-                yield from file.stretches(numbers)
+        if not len(numbers):
+            return
+        path = self._path(source.segment)
+        with GroupFile(path, source.footer) as file:
+            for run in file.neighbours(numbers):
+                try:
+                    found = list(file.stretches(run))
+                except FormatError:
+                    found = list(self._readable(file, run))
+                yield from found
+
+    def _readable(self, file: GroupFile, run: Int64s) -> Iterator[tuple[int, int, Group]]:
+        """Those of some row groups that can be decoded, one by one."""
+        for number in run.tolist():
+            try:
+                yield from list(file.stretches(np.array([number])))
+            except FormatError as error:
+                self._damages.note(file.path, [number], str(error))
 
     def _runs(
         self, source: Source, ids: Int64s, span: tuple[int, int], spend: Spend, *, keep: bool
@@ -252,13 +318,28 @@ class SegmentReader:
         segment = source.segment
         if not segment.histograms:
             return
+        footer = self._histogram_footer(segment)
+        if footer is not None:
+            reader = HistogramReader(self._directory / segment.ulid, footer, self._damages)
+            yield from reader.runs(ids, span, spend, self._limits.histogram_groups)
+
+    def _histogram_footer(self, segment: SegmentMeta) -> HistogramFooter | None:
+        """None: the file is damaged as a whole. Raises FormatError if it is missing."""
         directory = self._directory / segment.ulid
+        if self._damages.of(directory / HISTOGRAMS_FILE) is None:
+            return None
         footer = self._caches.histogram_footers.get((segment.ulid, WHOLE))
-        if footer is None:
+        if footer is not None:
+            return footer
+        try:
             footer = read_histogram_footer(directory)
-            self._caches.histogram_footers.put((segment.ulid, WHOLE), footer)
-        at_once = self._limits.histogram_groups
-        yield from histogram_runs((directory, footer), ids, span, spend, at_once)
+        except FormatError as error:
+            if not is_damage(error):
+                raise
+            self._damages.note(directory / HISTOGRAMS_FILE, None, str(error))
+            return None
+        self._caches.histogram_footers.put((segment.ulid, WHOLE), footer)
+        return footer
 
 
 def groups_with(runs: RowRuns, offsets: Int64s) -> Int64s:

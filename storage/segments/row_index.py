@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from storage.errors import FormatError
 from storage.files import SAMPLES_FILE, SERIES_FILE
 from storage.kernels.arrays import Int64s
-from storage.segments.encoding.footers import Footer
+from storage.segments.damage import Damages
+from storage.segments.encoding.footers import Footer, is_damage
 from storage.segments.encoding.groups import GroupFile
 from storage.segments.segment import SegmentMeta
 
@@ -44,6 +45,9 @@ class RowRuns:
         )
 
 
+NO_ROWS = RowRuns(*[np.zeros(0, np.int64)] * 5)
+
+
 @dataclass(frozen=True, slots=True)
 class RowIndex:
     """The series with rows: ids ascending; series i has the rows offsets[i]:offsets[i+1], with
@@ -61,8 +65,7 @@ class RowIndex:
     def find(self, ids: Int64s, span: tuple[int, int]) -> RowRuns:
         """The rows of those of the ids (strictly ascending) that may have times in the span."""
         if not len(self.ids):
-            nothing = np.zeros(0, np.int64)
-            return RowRuns(nothing, nothing, nothing, nothing, nothing)
+            return NO_ROWS
         places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         wanted = self.ids[places] == ids
         wanted &= (self.min_ms[places] <= span[1]) & (self.max_ms[places] >= span[0])
@@ -77,13 +80,20 @@ class RowIndex:
         )
 
 
-def read_row_index(directory: Path, segment: SegmentMeta, footer: Footer) -> RowIndex:
-    """directory: the segment's. Raises FormatError if neither file says where series lie."""
+def read_row_index(
+    directory: Path, segment: SegmentMeta, footer: Footer, damages: Damages
+) -> RowIndex:
+    """directory: the segment's; damages: what is found not to be readable. Raises FormatError if a
+    file is missing."""
     if not segment.histograms:
-        index = index_of_series(directory / SERIES_FILE)
-        if agrees(index, footer):
-            return index
-    return index_of_ids(directory / SAMPLES_FILE, footer)
+        try:
+            index = index_of_series(directory / SERIES_FILE)
+            if agrees(index, footer):
+                return index
+        except FormatError as error:
+            if not is_damage(error):
+                raise
+    return index_of_ids(directory / SAMPLES_FILE, footer, damages)
 
 
 def index_of_series(path: Path) -> RowIndex:
@@ -97,10 +107,18 @@ def index_of_series(path: Path) -> RowIndex:
     return RowIndex(ids[filled], offsets_of(counts[filled]), min_ms[filled], max_ms[filled])
 
 
-def index_of_ids(path: Path, footer: Footer) -> RowIndex:
-    """By the ids of all rows; nothing is known of the times."""
+def index_of_ids(path: Path, footer: Footer, damages: Damages) -> RowIndex:
+    """By the ids of all rows; nothing is known of the times. Where ids cannot be decoded, rows are
+    not looked at by anyone: any will do."""
+    ids = np.empty(footer.rows, np.int64)
     with GroupFile(path, footer) as file:
-        ids = file.ids()
+        for number in range(len(footer.first_ids)):
+            room = ids[footer.offsets[number] : footer.offsets[number + 1]]
+            try:
+                room[:] = file.ids_of(number)
+            except FormatError as error:
+                damages.note(path, [number], str(error))
+                room[:] = footer.first_ids[number]
     ends = np.flatnonzero(np.append(ids[1:] != ids[:-1], True)) if len(ids) else ids
     counts = np.diff(np.concatenate([[-1], ends]))
     wide = [np.full(len(ends), bound, np.int64) for bound in (INT64.min, INT64.max)]

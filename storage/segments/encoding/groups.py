@@ -98,7 +98,8 @@ class GroupFile:
     def stretches(self, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
         """The row groups of these numbers, neighbours as one: the first number, the one behind the
         last, and the rows of all. Raises FormatError."""
-        for first, end in self._neighbours(numbers):
+        for run in self.neighbours(numbers):
+            first, end = int(run[0]), int(run[-1]) + 1
             start = int(self.footer.begins[first])
             data = self._read(start, int(self.footer.ends[end - 1]) - start)
             while first < end:
@@ -126,15 +127,27 @@ class GroupFile:
         ids = np.empty(self.footer.rows, np.int64)
         for number in range(len(self.footer.first_ids)):
             room = ids[self.footer.offsets[number] : self.footer.offsets[number + 1]]
-            start, size = (int(a[number, IDS]) for a in (self.footer.starts, self.footer.sizes))
-            try:
-                decode_column(self.footer, (number, IDS), self._read(start, size), start, room)
-            except UnknownPage:
-                room[:] = self._with_arrow(number, ["series_id"])["series_id"].to_numpy()
+            room[:] = self.ids_of(number)
         return ids
 
-    def _neighbours(self, numbers: Int64s) -> Iterator[tuple[int, int]]:
-        """The numbers in runs that are read at once: the first, and the one behind the last."""
+    def ids_of(self, number: int) -> Int64s:
+        """The series ids of a row group. Raises FormatError."""
+        rows = int(self.footer.offsets[number + 1] - self.footer.offsets[number])
+        ids = np.empty(rows, np.int64)
+        start, size = (int(a[number, IDS]) for a in (self.footer.starts, self.footer.sizes))
+        try:
+            if self.footer.has_nulls[number]:
+                raise UnknownPage
+            decode_column(self.footer, (number, IDS), self._read(start, size), start, ids)
+        except UnknownPage:
+            column = self._with_arrow(number, ["series_id"])["series_id"]
+            if column.null_count:
+                raise FormatError(f"{self.path} has nulls") from None
+            ids = column.to_numpy()
+        return ids
+
+    def neighbours(self, numbers: Int64s) -> Iterator[Int64s]:
+        """The numbers in runs that are read at once."""
         begins, ends = self.footer.begins[numbers], self.footer.ends[numbers]
         rows = self.footer.offsets[numbers + 1]
         gaps = np.append(np.flatnonzero(np.diff(numbers) != 1) + 1, len(numbers))
@@ -145,7 +158,7 @@ class GroupFile:
             by_rows = np.searchsorted(rows, before + READ_ROWS, side="right")
             gap = gaps[np.searchsorted(gaps, first, side="right")]
             behind = max(first + 1, int(min(by_bytes, by_rows, gap)))
-            yield int(numbers[first]), int(numbers[behind - 1]) + 1
+            yield numbers[first:behind]
             first = behind
 
     def _read(self, start: int, size: int) -> Bytes:
@@ -215,7 +228,7 @@ def decode_run(footer: Footer, run: tuple[int, int], data: Bytes, start: int) ->
     """The rows of those row groups of [run[0], run[1]) that are scaled integers, up to the first
     that is not, and how many groups they are."""
     groups, columns = slice(*run), [TIMES, SCALED]
-    if footer.scales[run[0]] < 0:
+    if footer.scales[run[0]] < 0 or footer.has_nulls[groups].any():
         return 0, NOTHING
     offsets = footer.offsets[run[0] : run[1] + 1] - footer.offsets[run[0]]
     firsts = footer.starts[groups][:, columns] - start
@@ -234,6 +247,8 @@ def decode_run(footer: Footer, run: tuple[int, int], data: Bytes, start: int) ->
 def decode_group(footer: Footer, number: int, data: Bytes, start: int) -> Group:
     """A row group out of bytes of the file, of which the first lies at `start`. Raises
     UnknownPage."""
+    if footer.has_nulls[number]:
+        raise UnknownPage
     rows = int(footer.offsets[number + 1] - footer.offsets[number])
     timestamps, values = np.empty(rows, np.int64), np.empty(rows, np.float64)
     decode_column(footer, (number, TIMES), data, start, timestamps)

@@ -25,9 +25,10 @@ from storage.errors import FormatError
 from storage.files import SAMPLES_FILE, SERIES_FILE
 from storage.samples.merge import between
 from storage.samples.samples import Samples
+from storage.segments.caches import SegmentCaches
 from storage.segments.damage import Damages
 from storage.segments.duck import Duck
-from storage.segments.reader import FooterCache, SegmentReader
+from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.writer import RowGroups
 from tests.makers.histograms import EXAMPLES, contents, mixed_samples
@@ -54,7 +55,9 @@ def merged(
 ) -> tuple[dict[int, list[tuple[int, object, int]]], list[int]]:
     """All points by series id, and the sizes of the blocks."""
     census = take_census(directory, metas, Damages())
-    merge = Merge(SegmentReader(directory, FooterCache()), metas, census, limits=limits, **changes)  # type: ignore[arg-type]
+    merge = Merge(
+        SegmentReader(directory, SegmentCaches()), metas, census, limits=limits, **changes
+    )  # type: ignore[arg-type]
     found: dict[int, list[tuple[int, object, int]]] = {}
     sizes = []
     for ids, samples in merge.blocks(WHOLE):
@@ -175,7 +178,7 @@ def test_damaged_row_groups_are_left_out(tmp_path: Path, duck: Duck) -> None:
     meta = write_rows(duck, tmp_path, rows, block_rows=9999, groups=RowGroups(2048))
     damages = Damages()
     damages.note(tmp_path / meta.ulid / SAMPLES_FILE, [1], "wrong")
-    reader = SegmentReader(tmp_path, FooterCache(), damages=damages)
+    reader = SegmentReader(tmp_path, SegmentCaches(), damages=damages)
     census = Census(np.array([1, 2, 3]), np.full(3, 2048))
     ((_, samples),) = Merge(reader, [meta], census).blocks(WHOLE)
     assert np.diff(samples.offsets).tolist() == [2048, 0, 2048]

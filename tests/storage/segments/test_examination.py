@@ -115,7 +115,8 @@ def test_a_footer_that_lies_is_not_believed(directory: Path) -> None:
     size, footer = path.stat().st_size, pq.read_metadata(path).serialized_size
     flip(path, size - footer - 8 + footer // 2)
     (wrong,) = examine(directory)
-    assert wrong.groups is None or len(wrong.groups) <= 2
+    # The piece with the end of the rows and the footer has parts of two row groups.
+    assert wrong.groups is None or len(wrong.groups) <= 3
 
 
 def test_without_checksums_what_decodes_is_sound(directory: Path) -> None:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.errors import FormatError
+from storage.segments.damage import Damages
 from storage.segments.duck import Duck
 from storage.segments.encoding.footers import read_footer
 from storage.segments.row_index import agrees, index_of_ids, index_of_series, read_row_index
@@ -25,7 +26,7 @@ def test_both_ways_find_the_same_rows(tmp_path: Path, duck: Duck) -> None:
     directory = tmp_path / meta.ulid
     footer = read_footer(directory / "samples.parquet")
     by_series = index_of_series(directory / "series.parquet")
-    by_ids = index_of_ids(directory / "samples.parquet", footer)
+    by_ids = index_of_ids(directory / "samples.parquet", footer, Damages())
     assert agrees(by_series, footer)
     assert by_series.ids.tolist() == by_ids.ids.tolist() == [1, 4, 5, 2**62]
     assert by_series.offsets.tolist() == by_ids.offsets.tolist() == [0, 300, 600, 900, 1200]
@@ -39,7 +40,7 @@ def test_histograms_are_in_no_row(tmp_path: Path, duck: Duck) -> None:
     meta = write_mixed(duck, tmp_path, series)
     directory = tmp_path / meta.ulid
     footer = read_footer(directory / "samples.parquet")
-    index = read_row_index(directory, meta, footer)
+    index = read_row_index(directory, meta, footer, Damages())
     assert (index.ids.tolist(), index.offsets.tolist()) == ([1, 3], [0, 3, 6])
 
 
@@ -58,18 +59,18 @@ def test_where_the_files_disagree_the_ids_count(
         table = table.set_column(place, table.schema.field(name), pa.array(column, pa.int64()))
     pq.write_table(table, directory / "series.parquet")
     footer = read_footer(directory / "samples.parquet")
-    index = read_row_index(directory, meta, footer)
+    index = read_row_index(directory, meta, footer, Damages())
     assert (index.ids.tolist(), index.offsets.tolist()) == ([1, 2], [0, 3, 6])
     (directory / "series.parquet").unlink()
     with pytest.raises(FormatError, match="cannot read"):
-        read_row_index(directory, meta, footer)
+        read_row_index(directory, meta, footer, Damages())
 
 
 def test_runs_of_some_ids(tmp_path: Path, duck: Duck) -> None:
     rows = some_rows([1, 2], [1, 2, 3]) + some_rows([5], [7, 8])
     meta = write_rows(duck, tmp_path, rows)
     footer = read_footer(tmp_path / meta.ulid / "samples.parquet")
-    index = read_row_index(tmp_path / meta.ulid, meta, footer)
+    index = read_row_index(tmp_path / meta.ulid, meta, footer, Damages())
     runs = index.find(np.array([0, 2, 5, 9]), (0, 100))
     assert runs.items.tolist() == [1, 2]
     assert (runs.firsts.tolist(), runs.ends.tolist()) == ([3, 6], [6, 8])

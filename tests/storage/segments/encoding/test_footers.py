@@ -12,7 +12,7 @@ from storage.errors import FormatError
 from storage.segments.duck import Duck
 from storage.segments.encoding.footers import FLOATS, MIXED, SCALE, SCALED, VALUES, read_footer
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
-from tests.makers.sample_files import OLD_SCHEMA, old_table, write_old, write_otherwise
+from tests.makers.sample_files import old_table, write_old, write_otherwise
 from tests.makers.segments import some_rows
 
 ROWS = some_rows(range(40), range(0, 9000, 31))
@@ -76,11 +76,6 @@ def test_a_large_footer_is_read_in_two_goes(tmp_path: Path) -> None:
     assert footer.held_bytes > 8 * 3 * 3 * len(footer.first_ids)
 
 
-def without_times(table: pa.Table) -> pa.Table:
-    times = pa.array([None] * len(table), pa.int64())
-    return table.set_column(1, OLD_SCHEMA.field("ts"), times)
-
-
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -94,7 +89,6 @@ def without_times(table: pa.Table) -> pa.Table:
         (lambda path, table: pq.write_table(table.select([0, 2]), path), "has the columns"),
         (lambda path, table: pq.write_table(table.rename_columns(["a", "b", "c"]), path),
          "has the columns"),
-        (lambda path, table: pq.write_table(without_times(table), path), "has nulls"),
         (lambda path, table: pq.write_table(table, path, write_statistics=False), "does not tell"),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -12,7 +13,7 @@ from storage.segments.duck import Duck
 from storage.segments.encoding.footers import FLOATS, read_footer
 from storage.segments.encoding.groups import GroupFile
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
-from tests.makers.sample_files import write_old, write_otherwise
+from tests.makers.sample_files import old_table, write_old, write_otherwise
 from tests.makers.segments import Row, some_rows
 
 COUNTERS = [(i, 15_000 * k, (k * i + k) / 4) for i in range(1, 9) for k in range(700)]
@@ -80,7 +81,8 @@ def test_neighbours_are_decoded_together_and_others_not(tmp_path: Path) -> None:
     footer = read_footer(tmp_path / "f")
     assert len(footer.first_ids) == 8
     with GroupFile(tmp_path / "f", footer) as file:
-        assert list(file._neighbours(np.array([0, 1, 3, 4, 5, 7]))) == [(0, 2), (3, 6), (7, 8)]
+        runs = [run.tolist() for run in file.neighbours(np.array([0, 1, 3, 4, 5, 7]))]
+        assert runs == [[0, 1], [3, 4, 5], [7]]
         found = [number for number, _ in file.groups(np.array([1, 2, 6]))]
     assert found == [1, 2, 6]
 
@@ -125,3 +127,19 @@ def test_bytes_that_changed_are_survived(tmp_path: Path) -> None:
             assert rows == len(ROWS)
         except FormatError:
             pass
+
+
+@pytest.mark.parametrize("column", ["series_id", "ts", "value"])
+def test_nulls_where_there_must_be_none(tmp_path: Path, column: str) -> None:
+    table = old_table(ROWS[:4])
+    place = table.schema.get_field_index(column)
+    kind = table.schema.field(column).type
+    values = pa.array([*table[column].to_pylist()[:3], None], kind)
+    pq.write_table(table.set_column(place, column, values), tmp_path / "f")
+    footer = read_footer(tmp_path / "f")
+    assert footer.has_nulls.tolist() == [True]
+    with (
+        GroupFile(tmp_path / "f", footer) as file,
+        pytest.raises(FormatError, match="has nulls"),
+    ):
+        file.ids_of(0) if column == "series_id" else list(file.groups(np.array([0])))
