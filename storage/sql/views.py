@@ -28,6 +28,9 @@ LABELS = "MAP(VARCHAR, VARCHAR)"
 # Columns by name, with their types.
 POINT_COLUMNS: Columns = {"series_id": "BIGINT", "ts": "BIGINT", "start_ts": "BIGINT"}
 SAMPLE_COLUMNS: Columns = {**POINT_COLUMNS, "value": "DOUBLE"}
+# Most values are stored as integers, by a power of ten (docs/formats/segments.md).
+SCALED_COLUMNS: Columns = {"scaled": "BIGINT", "scale": "TINYINT"}
+SCALED_VALUE = "coalesce(value, scaled / 10::DOUBLE ** scale)"
 HISTOGRAM_COLUMNS: Columns = {
     **POINT_COLUMNS,
     "schema": "TINYINT",
@@ -210,14 +213,18 @@ def by_overlap(
 
 def scan(segments: Sequence[ListedSegment], file: str, columns: Columns) -> str:
     """A table of one file of all these segments; a column that a file lacks is null."""
-    nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
+    scaled = SCALED_COLUMNS if file == SAMPLES_FILE else {}
+    nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in {**columns, **scaled}.items())
     empty = f"SELECT {nulls}, NULL::VARCHAR AS filename WHERE false"
     if not segments:
         return f"({empty})"
     paths = ", ".join(quoted(file_of(segment, file)) for segment in segments)
     read = f"read_parquet([{paths}], filename = true, union_by_name = true)"
-    # It may be that no file has start timestamps.
-    return f"({empty} UNION ALL BY NAME SELECT * FROM {read})" if "start_ts" in columns else read
+    if "start_ts" not in columns:
+        return read
+    # It may be that no file has start timestamps, or scaled values.
+    found = f"({empty} UNION ALL BY NAME SELECT * FROM {read})"
+    return f"(SELECT * REPLACE ({SCALED_VALUE} AS value) FROM {found})" if scaled else found
 
 
 def listed(columns: Columns) -> str:

@@ -29,7 +29,7 @@ from storage.segments.encoding.scaling import (
     to_integers,
 )
 
-# Rows of a row group, the unit of reading; see docs/decisions/0015-segments-for-long-ranges.md.
+# Rows of a row group, the unit of reading; see docs/decisions/0017-segments-for-long-ranges.md.
 GROUP_ROWS = 16_384
 MIXED_ROWS = 2_048  # so many rows a group has before it ends because of another scale
 
