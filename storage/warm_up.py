@@ -37,8 +37,7 @@ from storage.segments.encoding.groups import decode_column, decode_group
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
 from storage.segments.exemplars import label_maps, text_column
 from storage.segments.histogram_reader import wanted_runs
-from storage.segments.merging import join_runs, merge
-from storage.segments.reader import cut_runs
+from storage.segments.merging import cut_runs, join_runs, merge
 from storage.segments.row_index import RowRuns
 from storage.segments.runs import place_rows, strictly_ascending
 from storage.series.index import TenantIndex

@@ -11,7 +11,7 @@ Invariants:
 * A damaged row group costs its own samples: it is passed over, which is logged and counted.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,6 @@ import numpy as np
 from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE
 from storage.kernels.arrays import Int64s
-from storage.samples.merge import ranges
 from storage.samples.samples import Samples, empty_samples
 from storage.segments.caches import WHOLE, SegmentCaches
 from storage.segments.damage import Damages
@@ -32,7 +31,7 @@ from storage.segments.histogram_reader import (
     HistogramReader,
 )
 from storage.segments.histogram_reader import read_footer as read_histogram_footer
-from storage.segments.merging import Runs, join_runs, merge
+from storage.segments.merging import Runs, Spend, cut, cut_runs, join_runs, merge, series_offsets
 from storage.segments.row_index import (
     NO_ROWS,
     RowIndex,
@@ -40,14 +39,12 @@ from storage.segments.row_index import (
     offsets_of,
     read_row_index,
 )
-from storage.segments.runs import copy_runs, cut_rows, place_rows
+from storage.segments.runs import place_rows
 from storage.segments.segment import SegmentMeta, overlapping
 
 # What is to be kept decoded takes at most this part of the room for it: a read of more would only
 # drive out what others come back for.
 KEPT_SHARE = 4
-
-Spend = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,34 +371,3 @@ def in_line(sources: Sequence[Source]) -> bool:
     items, min_ms, max_ms = items[order], min_ms[order], max_ms[order]
     overlap = (items[1:] == items[:-1]) & (min_ms[1:] <= max_ms[:-1])
     return not overlap.any()
-
-
-def series_offsets(runs: Runs, series_count: int) -> Int64s:
-    """The offsets of series whose runs lie one after the other."""
-    rows = np.searchsorted(runs.items, np.arange(series_count + 1))
-    offsets: Int64s = runs.samples.offsets[rows]
-    return offsets
-
-
-def cut(row: int, group: Group, runs: RowRuns, span: tuple[int, int]) -> tuple[Int64s, Int64s]:
-    """Where in a row group that begins with a row the rows of some runs in the span are: first
-    positions and lengths."""
-    count = len(runs.items)
-    starts, lengths = np.empty(count, np.int64), np.empty(count, np.int64)
-    cut_rows(row, group.timestamps, runs.firsts, runs.ends, span[0], span[1], starts, lengths)
-    return starts, lengths
-
-
-def cut_runs(piece: tuple[int, Group], runs: RowRuns, span: tuple[int, int], spend: Spend) -> Runs:
-    """The samples of some runs in a row group, with times in the span. piece: the group's first row
-    and its rows."""
-    row, group = piece
-    starts, lengths = cut(row, group, runs, span)
-    offsets = offsets_of(lengths)
-    size = int(offsets[-1])
-    spend(size)
-    out_times, out_bits = np.empty(size, np.int64), np.empty(size, np.uint64)
-    copy_runs(starts, lengths, group.timestamps, group.bits, out_times, out_bits)
-    since = None if group.starts is None else group.starts[ranges(starts, offsets)]
-    samples = Samples(offsets, out_times, out_bits.view(np.float64), since)
-    return Runs(runs.items, samples)

@@ -17,8 +17,7 @@ from storage.segments.duck import Duck
 from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.writer import RowGroups
-from tests.makers.sample_files import write_old
-from tests.makers.segments import Row, some_rows, write_rows
+from tests.makers.segments import Row, some_rows, write_old, write_rows
 from tests.twins.storage import segments as naive
 
 INT64 = np.iinfo(np.int64)

@@ -12,7 +12,7 @@ import pytest
 from storage.errors import StorageError
 from storage.segments.duck import Duck
 from storage.segments.segment import FORMAT_VERSION, read_meta, verify_segment
-from storage.segments.writer import Block, SegmentWriter
+from storage.segments.writer import Block, EmptySegment, SegmentWriter
 from tests.makers.segments import (
     EXTREME_BITS,
     Row,
@@ -103,13 +103,18 @@ def test_series_without_samples_are_left_out(tmp_path: Path, duck: Duck) -> None
         ([(1, 5, 0), (1, 5, 0)], "goes on with older"),
         ([(1, 5, 0), (1, 4, 0)], "goes on with older"),
         ([(1, 5, 0), (7, 4, 0)], "unknown series"),
-        ([], "without samples"),
     ],
 )
 def test_wrong_blocks_are_a_bug(tmp_path: Path, duck: Duck, rows: list[Row], message: str) -> None:
     writer = SegmentWriter(duck, tmp_path, 3)
     with pytest.raises(AssertionError, match=f"BUG: .*{message}"):
         writer.write(series_columns([1, 2]), blocks_of(rows, 1), created_ms=5)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_segment_of_nothing_is_not_written(tmp_path: Path, duck: Duck) -> None:
+    with pytest.raises(EmptySegment):
+        SegmentWriter(duck, tmp_path, 3).write(series_columns([1, 2]), [], created_ms=5)
     assert os.listdir(tmp_path) == []
 
 

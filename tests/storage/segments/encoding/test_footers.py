@@ -12,8 +12,7 @@ from storage.errors import FormatError
 from storage.segments.duck import Duck
 from storage.segments.encoding.footers import FLOATS, MIXED, SCALE, SCALED, VALUES, read_footer
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
-from tests.makers.sample_files import old_table, write_old, write_otherwise
-from tests.makers.segments import some_rows
+from tests.makers.segments import old_table, some_rows, write_old, write_otherwise
 
 ROWS = some_rows(range(40), range(0, 9000, 31))
 

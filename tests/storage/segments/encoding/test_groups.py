@@ -13,8 +13,7 @@ from storage.segments.duck import Duck
 from storage.segments.encoding.footers import FLOATS, read_footer
 from storage.segments.encoding.groups import GroupFile
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
-from tests.makers.sample_files import old_table, write_old, write_otherwise
-from tests.makers.segments import Row, some_rows
+from tests.makers.segments import Row, old_table, some_rows, write_old, write_otherwise
 
 COUNTERS = [(i, 15_000 * k, (k * i + k) / 4) for i in range(1, 9) for k in range(700)]
 ROWS: list[Row] = [(i, t, int(np.float64(v).view(np.uint64))) for i, t, v in COUNTERS]
