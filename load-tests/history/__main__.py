@@ -26,7 +26,7 @@ from bench import chosen_programs, interrupted
 from bodies import METRIC
 from machine import machine_facts
 from past import DAY_MS, GAUGE, Past, past_before, selector
-from past_store import forget_pages, load, size_of, started
+from past_store import QUIET_FLAGS, forget_pages, load, size_of, started
 from queries import AFTER_SCRAPE_MS, Client, QueryError, Rows, parse_rows
 from report import MIB, OURS, TITLES, VICTORIA, number, ratio, table
 from runs import say
@@ -100,7 +100,7 @@ def measure(program: Program, work: Path, past: Past, repeats: int) -> Held:
     for query in long_queries():
         forget_pages(directory)
         begin = time.perf_counter()
-        with started(program, directory) as server:
+        with started(program, directory, *QUIET_FLAGS[program.name]) as server:
             held.restart_s.append(time.perf_counter() - begin)
             client = Client(server)
             # The connection, the HTTP front and the parser are not what is measured.

@@ -37,6 +37,11 @@ FLAGS = {
 }
 # Heads are sealed soon after the start.
 SEAL_FLAG = "--storage.head.max-age=1ms"
+# What a server does in the background does not begin while it is asked.
+QUIET_FLAGS = {
+    OURS: ("--storage.compaction.enabled=false", "--storage.scrub-interval=0"),
+    VICTORIA: (),
+}
 
 
 @contextlib.contextmanager
