@@ -47,7 +47,8 @@ from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.series import SeriesReader
 from storage.segments.writer import SegmentWriter
-from storage.series.table import TENANT_BITS, SeriesTable
+from storage.series.numbers import TENANT_BITS
+from storage.series.table import SeriesTable
 from storage.shard.doomed import DoomedFiles
 from storage.shard.ingest import PendingWrite
 from storage.shard.recovery import recover_shard, registered_segments

@@ -36,8 +36,8 @@ from storage.reasons import (
     TOO_OLD,
 )
 from storage.refusals.histograms import HISTOGRAM_RULES
+from storage.series.numbers import METRICS_MAX
 from storage.series.symbol_labels import label_spans
-from storage.series.table import METRICS_MAX
 from storage.tenants.rules import NO_RULES, TenantRules
 from storage.tenants.rules import SERIES_REASONS as TENANT_SERIES_REASONS
 

@@ -75,6 +75,26 @@ class HashCache:
             self._count, self._dropped, self._replicas, replicas,
         )  # fmt: skip
 
+    def renewed(self, new_numbers: Int32s) -> "HashCache":
+        """A cache of the entries whose numbers go on, by their new numbers; new_numbers: -1 for
+        those that do not."""
+        numbers = self._numbers[: self._count]
+        is_dropped = numbers < 0
+        numbers = np.where(is_dropped, numbers, new_numbers[np.maximum(numbers, 0)])
+        kept = np.flatnonzero(is_dropped | (numbers >= 0))
+        fresh = HashCache(dropped=self._dropped)
+        if len(self._replicas):
+            fresh._replicas = np.zeros(len(fresh._numbers), np.uint64)
+        fresh._grow(len(kept))
+        fresh._count = len(kept)
+        fresh._low[: len(kept)] = self._low[kept]
+        fresh._high[: len(kept)] = self._high[kept]
+        fresh._numbers[: len(kept)] = numbers[kept]
+        if len(self._replicas):
+            fresh._replicas[: len(kept)] = self._replicas[kept]
+        fill_slots(fresh._low, len(kept), fresh._slots)
+        return fresh
+
     def _grow(self, count: int) -> None:
         """Make room for `count` entries; slots are at most half full."""
         size = len(self._numbers)

@@ -75,6 +75,11 @@ class TenantIndex:
         self._columns: OrderedDict[int, GrowingColumn] = OrderedDict()
         self._groupings: OrderedDict[tuple[str, ...], ReplicaGroups] = OrderedDict()
 
+    @property
+    def table(self) -> SeriesTable:
+        """The table whose refs it finds."""
+        return self._table
+
     def __len__(self) -> int:
         """How many series of the tenant have been looked at."""
         return self._refs.length

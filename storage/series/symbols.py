@@ -12,7 +12,7 @@ Invariants:
 import numpy as np
 import pyarrow as pa
 
-from storage.kernels.arrays import Bytes, Int32s, Int64s, UInt64s
+from storage.kernels.arrays import Bools, Bytes, Int32s, Int64s, UInt64s
 from storage.kernels.hashing import hash64, random_key
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.memory import reserve
@@ -83,6 +83,21 @@ class SymbolTable:
         data = pa.py_buffer(self.arena[: int(self.offsets[count])])
         return pa.LargeStringArray.from_buffers(count, offsets, data)
 
+    def renewed(self, used: Bools) -> tuple["SymbolTable", Int32s]:
+        """A table of those of the texts that are used, the empty one always being among them; and
+        the new code of each old one, -1 if it is gone."""
+        codes = np.flatnonzero(used)
+        fresh = SymbolTable(len(self.arena))
+        fresh._key = self._key
+        copy_texts(self.arena, self.offsets, codes, fresh.arena, fresh.offsets)
+        fresh._hashes[: len(codes)] = self._hashes[codes]
+        fresh._state[0] = len(codes)
+        fresh._slots = np.zeros(slots_for(len(codes)), np.int32)
+        fill_slots(fresh._hashes, len(codes), fresh._slots)
+        new_codes = np.full(len(used), -1, np.int32)
+        new_codes[codes] = np.arange(len(codes), dtype=np.int32)
+        return fresh, new_codes
+
     def _grow_slots(self, count: int) -> None:
         size = len(self._slots)
         if 2 * count <= size:
@@ -92,6 +107,24 @@ class SymbolTable:
         slots = np.zeros(size, np.int32)
         fill_slots(self._hashes, len(self), slots)
         self._slots = slots
+
+
+def slots_for(count: int) -> int:
+    """The size of a table that is at most half full with so many items."""
+    return max(FIRST_SLOTS, 1 << (2 * count - 1).bit_length())
+
+
+@kernel
+def copy_texts(
+    arena: Bytes, offsets: Int64s, codes: Int64s, out: Bytes, out_offsets: Int64s
+) -> None:
+    """Write the texts with these codes one after the other."""
+    at = 0
+    for k in range(len(codes)):
+        for i in range(offsets[codes[k]], offsets[codes[k] + 1]):
+            out[at] = arena[i]
+            at += 1
+        out_offsets[k + 1] = at
 
 
 @kernel

@@ -1,14 +1,12 @@
 """The series of one shard: label bytes -> ref -> 64-bit series id.
 
-A `ref` is a series' dense number in memory; its series id is stable across head, segments and
-restarts, and ordered: tenant, then metric name, then order of registration, so that one metric of
-one tenant is one contiguous range of ids.
-
-    series id = tenant (16 bits) | metric (20 bits) | number within the metric (27 bits)
+A `ref` is a series' dense number in memory; its series id (storage/series/numbers.py) is stable
+across head, segments and restarts. Series that nothing holds any more are forgotten by making
+another table of the others, with refs of their own (storage/series/refs.py).
 
 Invariants:
 * Two different label sets of a tenant never share a ref, nor a series id.
-* A ref and its labels never change; new ones are appended by the shard's writer only.
+* In a table, a ref and its labels never change; new ones are appended by the shard's writer only.
 * Refs below `numbered` have their series ids; readers look at no others.
 """
 
@@ -22,7 +20,7 @@ from storage.errors import CorruptBatch
 from storage.kernels.arrays import NO_SERIES, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
 from storage.labels.matchers import METRIC_NAME
-from storage.labels.pairs import LabelPairs
+from storage.labels.pairs import LabelPairs, take_pairs
 from storage.labels.wire import count_labels_of, read_labels
 from storage.options import StorageOptions
 from storage.reasons import (
@@ -35,16 +33,14 @@ from storage.reasons import (
     TOO_MANY_METRICS,
 )
 from storage.series.hash_cache import NO_REPLICAS, HashCache
-from storage.series.kernels import find_or_add_labelsets
+from storage.series.kernels import enter_labelsets, find_or_add_labelsets
 from storage.series.label_spans import LabelSpans, obey
+from storage.series.numbers import TENANT_BITS, SeriesNumbers
 from storage.series.replica_labels import ReplicaLabels
 from storage.series.symbol_labels import REFERENCES_AT_ONCE, read_symbol_labels, runs_of_items
-from storage.series.symbols import FIRST_SLOTS, SymbolTable, fill_slots
+from storage.series.symbols import FIRST_SLOTS, SymbolTable, fill_slots, slots_for
 from storage.tenants.rules import NO_RULES, TenantRules
 
-TENANT_BITS, METRIC_BITS, NUMBER_BITS = 16, 20, 27
-TENANT_SHIFT = METRIC_BITS + NUMBER_BITS
-METRICS_MAX = 1 << METRIC_BITS
 NEVER_MS = np.iinfo(np.int64).min  # the last timestamp of a series that has no sample yet
 PAIRS_PER_SERIES = 32  # on average, over all series; senders have 6 to 15
 NEW_SERIES_MAX = 1 << 62
@@ -96,6 +92,16 @@ class RestoredSeries:
     last_keys: UInt64s
 
 
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """The table that takes the place of another one. old_refs: by new ref; new_refs: by old ref,
+    -1 for series that are forgotten."""
+
+    table: "SeriesTable"
+    old_refs: Int64s
+    new_refs: Int32s
+
+
 class SeriesTable:
     """All series of a shard and the two tables that find them."""
 
@@ -103,6 +109,7 @@ class SeriesTable:
         self._options = options
         self._limits = limits
         size = options.series_max
+        self.generation = 0
         self.symbols = SymbolTable(options.symbol_bytes_max)
         self._name_code = -1
         self.offsets: Int64s = reserve(size + 1, np.int64)
@@ -116,13 +123,13 @@ class SeriesTable:
         self._slots: Int32s = np.zeros(FIRST_SLOTS, np.int32)
         self._state = np.zeros(1, np.int64)
         self.numbered = 0
-        self._metrics: dict[tuple[int, int], list[int]] = {}  # (tenant, name) -> [metric, next]
-        self._metric_counts: dict[int, int] = {}
+        self._numbers = SeriesNumbers()
         self._tenant_counts: dict[int, int] = {}
         self._replica_labels = ReplicaLabels()
         self._raw = HashCache(dropped=DROPPED_REF)
         # Raw entries of a tenant count for one epoch of its rules about labels only.
         self._epochs: dict[int, tuple[tuple[object, ...], int]] = {}
+        self.succession: Succession | None = None  # set once another table takes its place
 
     def __len__(self) -> int:
         return int(self._state[0])
@@ -182,9 +189,40 @@ class SeriesTable:
         newer = new | (series.last_ms > self.last_ms[refs])
         self.last_ms[refs[newer]] = series.last_ms[newer]
         self.last_bits[refs[newer]] = series.last_keys[newer]
-        self._restore_numbers(series.tenant, refs[new])
+        added = refs[new]
+        self._numbers.restore(series.tenant, self.ids[added], self.metric_names(added))
         self.numbered = len(self)
         return refs
+
+    def renewed(self, kept: Int64s) -> "Succession":
+        """Another table that has these of the series, in their order, by refs of its own. This one
+        must not be written to any more. For the shard's writer; takes as long as copying."""
+        count, pairs = len(kept), take_pairs(self.pairs, kept)
+        used = np.zeros(len(self.symbols), np.bool_)
+        used[0] = used[pairs.names] = used[pairs.values] = True
+        fresh = SeriesTable(self._options, self._limits)
+        fresh.symbols, codes = self.symbols.renewed(used)
+        fresh.offsets[: count + 1] = pairs.offsets
+        fresh.names[: len(pairs.names)] = codes[pairs.names]
+        fresh.values[: len(pairs.names)] = codes[pairs.values]
+        for name in ("tenants", "ids", "last_ms", "last_bits"):
+            getattr(fresh, name)[:count] = getattr(self, name)[kept]
+        fresh._slots = np.zeros(slots_for(count), np.int32)
+        enter_labelsets(
+            fresh.tenants, fresh.offsets, fresh.names, fresh.values, count, fresh._slots,
+            fresh._hashes,
+        )  # fmt: skip
+        fresh._state[0] = fresh.numbered = count
+        tenants, counts = np.unique(fresh.tenants[:count], return_counts=True)
+        fresh._tenant_counts = dict(zip(tenants.tolist(), counts.tolist(), strict=True))
+        names = fresh.metric_names(np.arange(count))
+        fresh._numbers = self._numbers.renewed(codes, fresh.ids[:count], names)
+        fresh._replica_labels, fresh._epochs = self._replica_labels, self._epochs
+        new_refs = np.full(len(self), -1, np.int32)
+        new_refs[kept] = np.arange(count, dtype=np.int32)
+        fresh._raw = self._raw.renewed(new_refs)
+        fresh.generation = self.generation + 1
+        return Succession(fresh, kept, new_refs)
 
     def _register(
         self, batch: Batch, tenant: int, items: Int64s, refs: Int32s, *, entry: Registration
@@ -266,8 +304,8 @@ class SeriesTable:
         """The pairs without series whose metric name would be one too many, and which those are."""
         none = np.zeros(0, np.int64)
         metric_names = np.unique(self._metric_name_codes(pairs))
-        unknown = [int(code) for code in metric_names if (tenant, int(code)) not in self._metrics]
-        spare = METRICS_MAX - self._metric_counts.get(tenant, 0)
+        unknown = [code for code in metric_names.tolist() if not self._numbers.knows(tenant, code)]
+        spare = self._numbers.spare(tenant)
         if len(unknown) <= spare:
             return pairs, none
         refused = np.isin(self._metric_name_codes(pairs), unknown[spare:])
@@ -313,56 +351,12 @@ class SeriesTable:
             self.names[start : self.offsets[len(self)]],
             self.values[start : self.offsets[len(self)]],
         )
-        codes, groups = np.unique(self._metric_name_codes(added), return_inverse=True)
-        counts = np.bincount(groups, minlength=len(codes))
-        bases = np.empty(len(codes), np.int64)
-        for k, (code, count) in enumerate(zip(codes.tolist(), counts.tolist(), strict=True)):
-            metric = self._metric(tenant, code)
-            bases[k] = (tenant << TENANT_SHIFT) | (metric[0] << NUMBER_BITS) | metric[1]
-            metric[1] += count
-        # Stable, so that within a metric the numbers follow the order of registration.
-        order = np.argsort(groups, kind="stable")
-        numbers = np.empty(len(groups), np.int64)
-        numbers[order] = np.arange(len(groups)) - np.repeat(np.cumsum(counts) - counts, counts)
-        self.ids[first : len(self)] = bases[groups] + numbers
+        ids = self._numbers.give(tenant, self._metric_name_codes(added))
+        self.ids[first : len(self)] = ids
 
-    def _metric(self, tenant: int, code: int) -> list[int]:
-        """[metric number, next series number] of a metric name, numbering it if it is new."""
-        metric = self._metrics.get((tenant, code))
-        if metric is None:
-            number = self._metric_counts.get(tenant, 0)
-            assert number < METRICS_MAX, f"BUG: metric {number} of tenant {tenant}"
-            self._metric_counts[tenant] = number + 1
-            metric = self._metrics[(tenant, code)] = [number, 0]
-        return metric
-
-    def _restore_numbers(self, tenant: int, refs: Int32s) -> None:
-        """Let numbering go on after the ids of restored series."""
-        if not len(refs):
-            return
-        ids = self.ids[refs]
-        codes = self._metric_name_codes_of(refs)
-        metrics = (ids >> NUMBER_BITS) & (METRICS_MAX - 1)
-        numbers = ids & ((1 << NUMBER_BITS) - 1)
-        order = np.lexsort((numbers, codes))
-        last = np.flatnonzero(np.append(np.diff(codes[order]) != 0, True))
-        for position in order[last].tolist():
-            metric = self._metrics.setdefault(
-                (tenant, int(codes[position])), [int(metrics[position]), 0]
-            )
-            metric[1] = max(metric[1], int(numbers[position]) + 1)
-        top = int(metrics.max()) + 1
-        self._metric_counts[tenant] = max(self._metric_counts.get(tenant, 0), top)
-
-    def _metric_name_codes_of(self, refs: Int32s) -> Int32s:
-        from_start = self.offsets[refs]
-        counts = self.offsets[refs + 1] - from_start
-        positions = np.repeat(from_start - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
-        positions += np.arange(len(positions))
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        return self._metric_name_codes(
-            LabelPairs(offsets, self.names[positions], self.values[positions])
-        )
+    def metric_names(self, refs: Int32s | Int64s) -> Int32s:
+        """The codes of the metric names of these series."""
+        return self._metric_name_codes(take_pairs(self.pairs, refs.astype(np.int64)))
 
     def _grow_slots(self, count: int) -> None:
         size = len(self._slots)

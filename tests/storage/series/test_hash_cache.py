@@ -37,3 +37,33 @@ def test_grows_and_is_emptied() -> None:
     cache.clear()
     assert len(cache) == 0
     assert len(cache.find(1, low, low)[1]) == 10_000
+
+
+@given(HASHES, st.data())
+def test_a_renewed_cache_has_what_goes_on(
+    hashes: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    dropped = -9
+    with_replicas = data.draw(st.booleans())
+    cache = HashCache(dropped=dropped)
+    low = np.array([h[0] for h in hashes], np.uint64)
+    high = np.array([h[1] for h in hashes], np.uint64)
+    choices = st.sampled_from([0, 1, 2, 3, dropped])
+    numbers = np.array([data.draw(choices) for _ in hashes], np.int32)
+    replicas = np.arange(len(hashes), dtype=np.uint64) + np.uint64(1)
+    if with_replicas:
+        cache.find(1, low, high, np.zeros(max(1, len(hashes)), np.uint64)[: len(hashes)])
+    kept = cache._replicas.size > 0
+    cache.add(1, low, high, np.arange(len(hashes)), numbers, replicas=replicas[: kept * len(low)])
+    new_numbers = np.array([2, -1, 0, 1], np.int32)
+    before = cache.find(1, low, high)[0].tolist()
+    fresh = cache.renewed(new_numbers)
+    expected = [dropped if n == dropped else int(new_numbers[n]) for n in before]
+    assert fresh.find(1, low, high)[0].tolist() == expected
+    assert len(fresh) == len({h for h, n in zip(hashes, expected, strict=True) if n != -1})
+    if kept:
+        told, first = np.zeros(len(low), np.uint64), np.zeros(len(low), np.uint64)
+        cache.find(1, low, high, first)
+        fresh.find(1, low, high, told)
+        known = [k for k, n in enumerate(expected) if n != -1]
+        assert told[known].tolist() == first[known].tolist()

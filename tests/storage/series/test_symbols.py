@@ -66,3 +66,21 @@ def test_room_is_counted_in_texts_and_bytes() -> None:
     intern(table, [b"12345"])
     assert table.has_room(1, 5)
     assert not table.has_room(1, 6)
+
+
+@given(st.lists(st.text(max_size=20), max_size=30, unique=True), st.data())
+def test_a_renewed_table_has_the_texts_that_are_used(texts: list[str], data: st.DataObject) -> None:
+    table = SymbolTable(SIZE)
+    codes = intern(table, [text.encode() for text in texts])
+    used = np.zeros(len(table), np.bool_)
+    used[0] = True
+    used[[code for code in codes if data.draw(st.booleans())]] = True
+    fresh, new_codes = table.renewed(used)
+    assert len(fresh) == int(used.sum())
+    assert len(fresh.arena) == len(table.arena)
+    for text, code in zip(texts, codes, strict=True):
+        assert fresh.find(text) == int(new_codes[code])
+        if used[code]:
+            assert fresh.text(int(new_codes[code])) == text
+    assert [fresh.text(code) for code in intern(fresh, [t.encode() for t in texts])] == texts
+    assert len(fresh) == len({"", *texts})

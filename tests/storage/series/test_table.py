@@ -22,10 +22,8 @@ from storage.reasons import (
     TABLE_FULL,
     TOO_MANY_LABELS,
 )
+from storage.series.numbers import METRICS_MAX, NUMBER_BITS, TENANT_SHIFT
 from storage.series.table import (
-    METRICS_MAX,
-    NUMBER_BITS,
-    TENANT_SHIFT,
     RestoredSeries,
     SeriesTable,
     TableLimits,
@@ -193,3 +191,40 @@ def test_the_cache_of_label_bytes_may_be_emptied() -> None:
         spelling = series_of(NAME, field(9, b"%d" % i))
         assert resolve(table, spelling) == [0]
     assert len(table) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 3)), max_size=12), st.data())
+def test_a_renewed_table_is_one_of_the_series_that_are_left(
+    written: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    table = SeriesTable(OPTIONS)
+    for name, tenant in written:
+        labels = {"__name__": f"m{name % 3}", "i": str(name), "of": "ä" * tenant}
+        refs = table.resolve(batch_of([(labels, [(1, 1.0)])]), tenant)
+        table.last_ms[refs], table.last_bits[refs] = name, tenant
+    count = len(table)
+    kept = np.array(sorted(data.draw(st.sets(st.integers(0, max(0, count - 1))))), np.int64)
+    kept = kept[kept < count]
+    found = table.renewed(kept)
+    fresh = found.table
+    assert found.old_refs.tolist() == kept.tolist()
+    assert [found.new_refs[ref] for ref in kept.tolist()] == list(range(len(kept)))
+    assert (np.delete(found.new_refs, kept) == -1).all()
+    assert len(fresh) == fresh.numbered == len(kept)
+    for new, old in enumerate(kept.tolist()):
+        assert labelset_of(fresh, new) == labelset_of(table, old)
+        for name in ("tenants", "ids", "last_ms", "last_bits"):
+            assert getattr(fresh, name)[new] == getattr(table, name)[old]
+    for tenant in (1, 2, 3):
+        assert fresh.registered(tenant) == int((fresh.tenants[: len(kept)] == tenant).sum())
+    texts = {text for row in range(len(kept)) for pair in labelset_of(fresh, row).items()
+             for text in pair}  # fmt: skip
+    assert len(fresh.symbols) == len(texts) + 1
+    ids = set(fresh.ids[: len(kept)].tolist())
+    for name, tenant in written:  # those that are known are found, the others are registered again
+        labels = {"__name__": f"m{name % 3}", "i": str(name), "of": "ä" * tenant}
+        refs = fresh.resolve(batch_of([(labels, [(1, 1.0)])]), tenant)
+        assert labelset_of(fresh, int(refs[0])) == labels
+    assert len(fresh) == count
+    assert ids <= set(fresh.ids[:count].tolist())
+    assert len(set(fresh.ids[:count].tolist())) == count
