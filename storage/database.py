@@ -366,6 +366,7 @@ class Database:
                     self._update_gauges(shard, writer)
                     dropped = self._retention.run(shard, now_ms())
                     self._metrics.segments_dropped.inc(dropped)
+                    writer.forgetting.survey(now_ms())
                 except (StorageError, OSError) as error:
                     logger.error("upkeep failed shard=%d error=%r", shard.number, error)
             self.watch_replicas(now_ms())

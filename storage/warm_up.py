@@ -75,6 +75,7 @@ def write_and_read() -> None:
     elect_replicas(table, batch)
     head.exemplars.add(refs, example_exemplars(batch), -100, 100)
     read_exemplars_back(head.exemplars.settled())
+    table.renewed(np.arange(len(table)))
     index = TenantIndex(table, 1)
     matched = index.match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")]).refs
     index.group(matched, ("r",))

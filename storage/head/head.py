@@ -30,6 +30,7 @@ from storage.options import StorageOptions
 from storage.reasons import SAMPLE_REASONS
 from storage.samples.merge import clip, merge_all, take_rows
 from storage.samples.samples import Samples, empty_samples
+from storage.series.refs import refs_in
 from storage.series.table import SeriesTable
 
 SPARE_CHUNKS = 64
@@ -79,18 +80,20 @@ class Head:
     ) -> None:
         """opened_ms: wall-clock time from which the head's age counts."""
         self.opened_ms = opened_ms
-        self._table = table
+        self.table = table
         self.exemplars = ExemplarPool(options, table)
         self._samples_max = options.head_samples_max
         # Each series may leave its newest chunk nearly empty, hence twice the chunks.
         self._chunks_max = 2 * (options.head_samples_max // CHUNK_SIZE) + SPARE_CHUNKS
         chunks = self._chunks_max + group.samples
         ooo = self._samples_max + group.samples
-        self._pool = ChunkPool(chunks=chunks, ooo=ooo, series=options.series_max)
+        self._no_ref = options.series_max  # of what the head has nothing of
+        columns = options.series_max + 1
+        self._pool = ChunkPool(chunks=chunks, ooo=ooo, series=columns)
         self._buckets_max = options.head_buckets_max
         self._extras = HeadExtras(
             self._pool,
-            series=options.series_max,
+            series=columns,
             histograms_max=ooo,
             buckets_max=self._buckets_max + group.buckets,
         )
@@ -140,7 +143,7 @@ class Head:
         late_refs = np.empty(batch.sample_count, np.int32)
         late_count = append_samples(
             refs, batch.sample_offsets, batch.timestamps, bits, keys, places,
-            oldest_ms, newest_ms, self._table.last_ms, self._table.last_bits,
+            oldest_ms, newest_ms, self.table.last_ms, self.table.last_bits,
             pool.times, pool.bits, pool.previous, pool.current, pool.fill,
             late, late_refs, pool.state, counts, examples,
         )  # fmt: skip
@@ -167,8 +170,12 @@ class Head:
         kept_out: Int64s = late[(known != keys[late]) | (of_histograms != sent)]
         return kept_out
 
-    def snapshot(self, refs: Int64s) -> "HeadSnapshot":
-        """Freeze what the head has of these series now."""
+    def snapshot(self, refs: Int64s, table: SeriesTable | None = None) -> "HeadSnapshot":
+        """Freeze what the head has of these series now. table: the one that the refs are of, if it
+        may be another one than the head's."""
+        if table is not None and table is not self.table:
+            refs = refs_in(self.table, table, refs)
+            refs = np.where(refs < 0, self._no_ref, refs)
         return HeadSnapshot(self._pool.snapshot(refs), self._extras.view(refs))
 
     def newest_within(self, refs: Int64s, span: tuple[int, int]) -> bool:
@@ -176,9 +183,16 @@ class Head:
         newest that came in order. Under the shard's lock."""
         return self._pool.newest_within(refs, span)
 
+    def refs_held(self, table: SeriesTable) -> Int64s:
+        """The refs in a table of the series that have a sample or an exemplar here. For a head no
+        one appends to."""
+        held = np.union1d(self.refs_with_samples(), self.exemplars.view().series)
+        refs = refs_in(table, self.table, held)
+        return refs[refs >= 0]
+
     def refs_with_samples(self) -> Int64s:
         """The series that have a sample here, ascending by ref. For a head no one appends to."""
-        return self._pool.refs_with_samples(len(self._table))
+        return self._pool.refs_with_samples(len(self.table))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,26 +32,27 @@ class ExemplarSelection:
 
 @dataclass(frozen=True, slots=True)
 class ExemplarSources:
-    """Where a shard has exemplars. segments: those that may have some; mask: what is hidden of
-    them, whose rows are the series that are asked for."""
+    """Where a shard has exemplars of some series. segments: those that may have some; pools: those
+    of heads, with the refs of the series there, -1 for none; mask: what is hidden of segments,
+    whose rows are the series."""
 
     reader: ExemplarReader
     segments: Sequence[SegmentMeta]
-    pools: Sequence[ExemplarPool]
+    pools: Sequence[tuple[ExemplarPool, Int64s]]
     mask: Mask = NO_MASK
 
     def select(
-        self, refs: Int64s, ids: Int64s, span: tuple[int, int], spend: Callable[[int], None]
+        self, ids: Int64s, span: tuple[int, int], spend: Callable[[int], None]
     ) -> list[StoredExemplars]:
-        """The exemplars of some series, known by refs as well as by ids, with times in span, both
-        inclusive; their series are positions in refs. Repeated ones are returned repeatedly."""
+        """The exemplars of the series, whose ids these are, with times in span, both inclusive;
+        their series are positions in ids. Repeated ones are returned repeatedly."""
         order = np.argsort(ids, kind="stable")
         found = []
         for run, cuts in self.mask.runs(self.segments):
             for part in self.reader.select(run, ids[order], span, spend):
                 placed = replace(part, series=order[part.series])
                 found.append(placed if cuts is None else uncut(placed, cuts))
-        return found + [pool_exemplars(pool, refs, span, spend) for pool in self.pools]
+        return found + [pool_exemplars(pool, refs, span, spend) for pool, refs in self.pools]
 
 
 def uncut(found: StoredExemplars, cuts: Cuts) -> StoredExemplars:
@@ -85,10 +86,12 @@ class ExemplarBudget:
 def pool_exemplars(
     pool: ExemplarPool, refs: Int64s, span: tuple[int, int], spend: Callable[[int], None]
 ) -> StoredExemplars:
-    """The exemplars that a pool has of some series; their series are positions in refs."""
+    """The exemplars that a pool has of some series; their series are positions in refs. Ref -1
+    stands for a series that it does not know."""
     held = pool.view()
     position_of_ref = np.full(int(refs.max(initial=-1)) + 1, -1, np.int64)
-    position_of_ref[refs] = np.arange(len(refs))
+    known = np.flatnonzero(refs >= 0)
+    position_of_ref[refs[known]] = known
     in_time = (held.timestamps >= span[0]) & (held.timestamps <= span[1])
     near = np.flatnonzero(in_time & (held.series < len(position_of_ref)))
     wanted = near[position_of_ref[held.series[near]] >= 0]

@@ -38,6 +38,7 @@ from storage.samples.samples import Samples
 from storage.segments.segment import SegmentMeta, overlapping
 from storage.series.index import TenantIndex
 from storage.series.matches import Match
+from storage.series.refs import refs_in
 from storage.shard.shard import Shard, ShardView
 from storage.tenants.rules import NO_RULES, TenantRules
 
@@ -69,7 +70,8 @@ class StorageQuerier:
         self._options = options
         self._replica_labels = tuple(replica_labels)
         self._algorithm = algorithm
-        self.symbols = Symbols(shard.table.symbols)
+        self._table = self._index.table
+        self.symbols = Symbols(self._table.symbols)
 
     @property
     def counters_differ(self) -> bool:
@@ -110,7 +112,7 @@ class StorageQuerier:
         selection = self._select(refs[replicated], labels, (start_ms, end_ms), False)
         if not isinstance(selection, DedupSelection):
             return []
-        last_ms = self._shard.table.last_ms[refs[replicated][selection.order]]
+        last_ms = self._table.last_ms[refs[replicated][selection.order]]
         return replica_report(
             selection, last_ms, cluster_labels, stopped, replicas_max=limits.replicas
         )
@@ -121,15 +123,17 @@ class StorageQuerier:
         view = self._shard.view()
         replicas = self._replicas_among(refs, labels)
         if replicas is None:
-            return self._read(view, self._snapshots(view, refs), labels, span)
+            return self._read(view, refs, self._snapshots(view, refs), (labels, span))
         snapshots = self._snapshots(view, replicas.refs)
         around_ms = reach_ms(self._algorithm, replicas.largest)
         stored_labels = replicas.stored.in_query(self.symbols)
-        stored = self._read(view, snapshots, stored_labels, widened(span, around_ms))
+        wide = widened(span, around_ms)
+        stored = self._read(view, replicas.refs, snapshots, (stored_labels, wide))
 
         def wider(rows: Int64s, around_ms: int) -> Samples:
             picked = [snapshot.pick(rows) for snapshot in snapshots]
-            found = self._read(view, picked, stored.labels.take(rows), widened(span, around_ms))
+            asked = stored.labels.take(rows), widened(span, around_ms)
+            found = self._read(view, replicas.refs[rows], picked, asked)
             return found.read(0, len(rows))
 
         rule = DedupRule(replicas.names, self._algorithm, counter=counter)
@@ -156,12 +160,12 @@ class StorageQuerier:
         LimitExceeded if there are more than storage.select.max-exemplars."""
         view = self._shard.view()
         refs, labels = self._match_any(matcher_sets)
-        pools = [head.exemplars for head in view.heads]
+        pools = [(h.exemplars, refs_in(h.table, self._table, refs)) for h in view.heads]
         mask = self._mask(view, labels, view.segments, (start_ms, end_ms))
         sources = ExemplarSources(self._shard.files.exemplars, view.segments, pools, mask)
         budget = ExemplarBudget(self._options.select_exemplars_max)
-        ids = self._shard.table.ids[refs]
-        found = sources.select(refs, ids, (start_ms, end_ms), budget.spend)
+        ids = self._table.ids[refs]
+        found = sources.select(ids, (start_ms, end_ms), budget.spend)
         return select_rows(*self._numbered(labels), found)
 
     def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
@@ -218,20 +222,22 @@ class StorageQuerier:
 
     def _snapshots(self, view: ShardView, refs: Int64s) -> list[HeadSnapshot]:
         with self._shard.lock:
-            return [head.snapshot(refs) for head in view.heads]
+            return [head.snapshot(refs, self._table) for head in view.heads]
 
     def _read(
         self,
         view: ShardView,
+        refs: Int64s,
         snapshots: Sequence[HeadSnapshot],
-        labels: LabelFrame,
-        span: tuple[int, int],
+        asked: tuple[LabelFrame, tuple[int, int]],
     ) -> StoredSelection:
-        """The samples of the series of the snapshots in a span; there is at least one snapshot."""
+        """The samples of series, of which there are snapshots of the heads; asked: their labels,
+        and the span of time."""
+        labels, span = asked
         heads = tuple(snapshot.between(*span) for snapshot in snapshots)
         segments = overlapping(view.segments, *span)
         mask = self._mask(view, labels, segments, span)
-        ids = self._shard.table.ids[snapshots[0].pool.refs]
+        ids = self._table.ids[refs]
         runs = tuple(mask.runs(segments))
         allowed = self._options.select_samples_max
         sealed = StoredRows(self._shard.files.samples, runs, ids, span, allowed)
@@ -251,8 +257,11 @@ class StorageQuerier:
     def _are_all_new(self, view: ShardView, refs: Int64s, span: tuple[int, int]) -> bool:
         """Whether the newest sample of each series is in the span, which most label queries want to
         know of series that are all there right now."""
+        head = view.heads[-1]
+        if head.table is not self._table:
+            return False
         with self._shard.lock:
-            return view.heads[-1].newest_within(refs, span)
+            return head.newest_within(refs, span)
 
     def _has_samples(
         self, view: ShardView, refs: Int64s, labels: LabelFrame, span: tuple[int, int]
@@ -262,7 +271,7 @@ class StorageQuerier:
             has |= snapshot.between(*span).counts() > 0
         segments = overlapping(view.segments, *span)
         if segments and not has.all():
-            ids = self._shard.table.ids[refs]
+            ids = self._table.ids[refs]
             # Also what is deleted out of the span: a series may have nothing left at all.
             mask = self._mask(view, labels, segments, (int(INT64.min), int(INT64.max)))
             has |= sealed_series(self._shard.files, mask.runs(segments), ids, span)

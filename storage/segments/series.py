@@ -45,6 +45,11 @@ RANGE_SQL = """
     WHERE max_ts >= ? AND min_ts <= ?
     ORDER BY series_id
 """
+IDS_SQL = """
+    SELECT DISTINCT series_id
+    FROM read_parquet([{files}])
+    ORDER BY series_id
+"""
 ENDS_SQL = """
     SELECT series_id, min_ts, max_ts
     FROM read_parquet([{files}])
@@ -105,6 +110,14 @@ class SeriesReader:
             if not self.note_damaged(meeting):
                 raise
             return self.in_range(meeting, start_ms, end_ms)
+        return ids
+
+    def ids(self, segments: Sequence[SegmentMeta]) -> Int64s:
+        """The ids of all series of the segments, ascending."""
+        if not segments:
+            return np.zeros(0, np.int64)
+        found = self._query(IDS_SQL.format(files=self._files(segments)))["series_id"]
+        ids: Int64s = found.to_numpy()
         return ids
 
     def ends(

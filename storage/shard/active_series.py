@@ -51,5 +51,5 @@ class ActiveSeries:
         count = len(table)
         active = table.last_ms[:count] >= now_ms - ACTIVE_MS
         for head in self._heads():
-            active[head.refs_with_samples()] = True
+            active[head.refs_held(table)] = True
         return int(np.count_nonzero(active & (table.tenants[:count] == tenant)))

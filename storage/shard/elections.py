@@ -131,6 +131,21 @@ class Elections:
         others &= (refs >= 0) & (replicas != 0)
         return Copies(count, places if count else None, others if others.any() else None)
 
+    def alive(self, count: int, now_ms: int) -> Bools:
+        """Of the refs below count, those with an election that is not to be forgotten."""
+        terms = np.array(sorted(self._term_of.values()), np.int64)
+        counts = np.isin(self._terms[:count], terms)
+        found: Bools = counts & (self._reigns["heard_ms"][:count] >= now_ms - FORGOTTEN_MS)
+        return found
+
+    def renewed(self, old_refs: Int64s) -> "Elections":
+        """The elections of these of the series, by refs of their own."""
+        fresh = Elections(len(self._terms))
+        fresh._terms[: len(old_refs)] = self._terms[old_refs]
+        fresh._reigns[: len(old_refs)] = self._reigns[old_refs]
+        fresh._term_of, fresh._last_term = dict(self._term_of), self._last_term
+        return fresh
+
     def _term(self, tenant: int) -> int:
         """What marks the elections of a tenant that count."""
         if tenant not in self._term_of:

@@ -19,7 +19,7 @@ def forget_newest(shard: Shard, deletion: Deletion) -> None:
     covered = (newest >= deletion.start_ms) & (newest <= deletion.end_ms)
     written_later = np.zeros(len(shard.table), np.bool_)
     for head in shard.view().heads:  # what is there came after the deletion's seal
-        written_later[head.refs_with_samples()] = True
+        written_later[head.refs_held(shard.table)] = True
     shard.table.last_ms[refs[covered & ~written_later[refs]]] = NEVER_MS
 
 

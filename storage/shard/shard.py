@@ -10,6 +10,7 @@ Invariants:
 * `lock` guards heads, segments and indexes. Kernels that change or snapshot a head run under it,
   nothing that waits does.
 * Every synced sample is in a registered segment, or in the log from the catalog's position on.
+* A query keeps to the table and index that it began with; heads know which table is theirs.
 * `changes` is held by whoever drops or replaces segments or deletes from them, from before the
   transaction of the catalog until the view shows it, so that the two never differ for others.
 """
@@ -31,7 +32,7 @@ from storage.segments.segment import SegmentMeta, by_rank
 from storage.segments.series import SeriesReader
 from storage.series.index import TenantIndex
 from storage.series.matches import Matches
-from storage.series.table import SeriesTable
+from storage.series.table import SeriesTable, Succession
 from storage.shard.active_series import ActiveSeries
 from storage.shard.elections import Elections
 from storage.tenants.tenant import Tenant
@@ -88,13 +89,16 @@ class Shard:
         self.deletions = tuple(files.deletions)
         self.active = self._empty_head()
         self.frozen: Head | None = None
-        self._indexes: dict[int, TenantIndex] = {}
-        self._matches = Matches()
+        self._begin_indexes()
         # The writer's, rebuilt from the log at start.
         self.rule_log = RuleLog()
         self.elections = Elections(options.series_max)
         self.judged: dict[str, Tenant] = {}  # those that have elections, by name
         self.active_series = ActiveSeries(self.table, lambda: self.view().heads)
+
+    def _begin_indexes(self) -> None:
+        self._indexes: dict[int, TenantIndex] = {}
+        self._matches = Matches()
 
     def view(self) -> ShardView:
         with self.lock:
@@ -126,13 +130,23 @@ class Shard:
         age_max = self.options.head_age_ms * (1 + self.number / (2 * self.options.shards))
         return head.fullness >= SEAL_FULLNESS or now_ms() - head.opened_ms >= age_max
 
-    def freeze(self) -> Head:
-        """Replace the head by an empty one; the old one is read from until thaw()."""
+    def freeze(self, successor: Succession | None = None) -> Head:
+        """Replace the head by an empty one; the old one is read from until thaw(). successor: the
+        series go on with it, and series that it does not have are forgotten."""
         with self.lock:
             assert self.frozen is None, f"BUG: shard {self.number} is sealing already"
+            if successor is not None:
+                self._succeed(successor)
             self.frozen = self.active
             self.active = self._empty_head()
             return self.frozen
+
+    def _succeed(self, successor: Succession) -> None:
+        self.table.succession = successor
+        self.table = successor.table
+        self.elections = self.elections.renewed(successor.old_refs)
+        self.active_series = ActiveSeries(self.table, lambda: self.view().heads)
+        self._begin_indexes()
 
     @property
     def next_rank(self) -> int:

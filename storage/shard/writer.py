@@ -25,7 +25,9 @@ from storage.errors import CorruptBatch, Overloaded, StorageError
 from storage.head.head import GROUP_LIMITS, GroupLimits, Head
 from storage.kernels.arrays import Int32s, UInt64s
 from storage.log.rules import loggable
+from storage.series.table import Succession
 from storage.shard.elections import NO_COPIES
+from storage.shard.forgetting import Forgetting
 from storage.shard.ingest import (
     Logged,
     PendingWrite,
@@ -37,6 +39,7 @@ from storage.shard.ingest import (
     resolve,
 )
 from storage.shard.sealing import Sealer
+from storage.shard.seals import seal
 from storage.shard.shard import Shard
 
 logger = logging.getLogger(__name__)
@@ -96,6 +99,7 @@ class Writer:
         self._syncs = ThreadPoolExecutor(1, thread_name_prefix=f"sync-{shard.number}")
         self._sync_seconds = 0.0  # in the mean, of the last ones
         self._sealing: threading.Thread | None = None
+        self.forgetting = Forgetting(shard)
 
     def start(self) -> None:
         """Begin to write; the shard was recovered before."""
@@ -263,7 +267,7 @@ class Writer:
                 f"{shard.options.head_buckets_max} buckets of native histograms "
                 "(storage.head.max-histogram-buckets)"
             )
-        self._start_seal()
+        self._start_seal(may_renew=False)
 
     def _log(self, write: PendingWrite, refs: Int32s, replicas: UInt64s) -> Logged:
         """Log a write, unless none of it is to be kept."""
@@ -342,8 +346,8 @@ class Writer:
         else:
             self._start_seal(asked)
 
-    def _start_seal(self, asked: Sequence[Future[None]] = ()) -> None:
-        """asked: answered once the seal has ended."""
+    def _start_seal(self, asked: Sequence[Future[None]] = (), *, may_renew: bool = True) -> None:
+        """asked: answered once the seal has ended. may_renew: no refs are held anywhere here."""
         self._land()  # its records come before the position, so it belongs to the frozen head
         shard = self.shard
         try:
@@ -355,7 +359,7 @@ class Writer:
             for done in asked:
                 done.set_exception(error)
             return
-        head = shard.freeze()
+        head = shard.freeze(self._renewed() if may_renew else None)
         self._sealing = threading.Thread(
             target=self._seal_for, args=(asked, head, position), name=f"seal-{shard.number}",
             daemon=True,
@@ -364,7 +368,13 @@ class Writer:
 
     def _seal_for(self, asked: Sequence[Future[None]], head: Head, position: int) -> None:
         """Seal, and let those go on who wait for it."""
-        is_sealed = self._seal(head, position)
+        is_sealed = seal(
+            self.shard,
+            self._sealer,
+            (head, position),
+            retry_seconds=self._limits.seal_retry_seconds,
+            is_stopping=lambda: self._stopping,
+        )
         for done in asked:
             if is_sealed:
                 done.set_result(None)
@@ -372,18 +382,10 @@ class Writer:
                 done.set_exception(Overloaded("the server is stopping"))
         self._wake_up(None)
 
-    def _seal(self, head: Head, position: int) -> bool:
-        """Seal until it works, or the writer stops: the samples are safe in the log meanwhile."""
-        shard = self.shard
-        while True:
-            try:
-                sealed = self._sealer(shard.number, shard.table, head, position)
-                break
-            except Exception:
-                logger.exception("seal failed, will be tried again shard=%d", shard.number)
-                if self._stopping:
-                    return False
-                time.sleep(self._limits.seal_retry_seconds)
-        shard.thaw(sealed)
-        shard.wal.truncate(position)
-        return True
+    def _renewed(self) -> Succession | None:
+        """What takes the place of the series table, if series are to be forgotten now."""
+        try:
+            return self.forgetting.renewed()
+        except Exception:
+            logger.exception("series not forgotten shard=%d", self.shard.number)
+            return None

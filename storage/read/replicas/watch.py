@@ -11,6 +11,7 @@ Invariants:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class ShardWatch:
 
     def __init__(self, table: SeriesTable, labels: WatchedLabels, known_max: int) -> None:
         self._known_max = known_max
-        self._table = table
+        self.table = table
         self._labels = labels
         self._seen = 0  # refs of the table that were looked at
         self._replica_of_ref: Int32s = np.zeros(0, np.int32)
@@ -73,12 +74,12 @@ class ShardWatch:
         """The time of the newest sample of each replica, in ms."""
         self._assign_new(tenant_name)
         newest_ms = np.full(len(self._replicas), NEVER_MS, np.int64)
-        find_newest(self._replica_of_ref, self._seen, self._table.last_ms, newest_ms)
+        find_newest(self._replica_of_ref, self._seen, self.table.last_ms, newest_ms)
         pairs = zip(self._replicas, newest_ms.tolist(), strict=True)
         return {replica: ms for replica, ms in pairs if replica is not None and ms > NEVER_MS}
 
     def _assign_new(self, tenant_name: TenantNames) -> None:
-        first, count = self._seen, len(self._table)
+        first, count = self._seen, len(self.table)
         if first == count:
             return
         if count > len(self._replica_of_ref):
@@ -93,7 +94,7 @@ class ShardWatch:
 
     def _codes(self, first: int, count: int) -> Int32s:
         """[tenant, codes of cluster labels, codes of replica labels] of the refs first..count-1."""
-        table = self._table
+        table = self.table
         names = [*self._labels.cluster, *self._labels.replica]
         wanted = np.array([table.symbols.find(name) for name in names], np.int32)
         codes = np.zeros((count - first, len(names)), np.int32)
@@ -114,7 +115,7 @@ class ShardWatch:
             self.left_out += 1
             return NO_REPLICA
         cluster, replica = (
-            "/".join(self._table.symbols.text(code) for code in part if code)
+            "/".join(self.table.symbols.text(code) for code in part if code)
             for part in (codes[:width], codes[width:])
         )
         self._replicas.append(Replica(tenant_name(tenant), cluster, replica))
@@ -135,11 +136,14 @@ class ReplicaWatch:
         self._told: set[Replica] = set()
 
     def update(self, tables: Sequence[SeriesTable], tenant_name: TenantNames, now_ms: int) -> None:
-        """Bring the metrics up to date. tables: one per shard, always in the same order."""
+        """Bring the metrics up to date. tables: one per shard, always in the same order; a
+        shard that has another one than before is looked at anew."""
         if not self._labels.replica:
             return
-        for table in tables[len(self._shards) :]:
-            self._shards.append(ShardWatch(table, self._labels, self._limits.known))
+        self._shards = [
+            shard if shard is not None and shard.table is table else self._watch(table)
+            for table, shard in zip_longest(tables, self._shards)
+        ]
         newest: dict[Replica, int] = {}
         for shard in self._shards:
             for replica, ms in shard.newest(tenant_name).items():
@@ -148,6 +152,9 @@ class ReplicaWatch:
         self._tell(alive[: self._limits.shown], newest, now_ms)
         left_out = sum(shard.left_out for shard in self._shards)
         self._metrics.replicas_left_out.set(left_out + max(0, len(alive) - self._limits.shown))
+
+    def _watch(self, table: SeriesTable) -> ShardWatch:
+        return ShardWatch(table, self._labels, self._limits.known)
 
     def _tell(self, replicas: list[Replica], newest: dict[Replica, int], now_ms: int) -> None:
         gauge = self._metrics.replica_silence

@@ -90,3 +90,25 @@ def test_a_damaged_series_table_costs_its_own_series(tmp_path: Path, duck: Duck)
     path.unlink()
     with pytest.raises(FormatError, match="series.parquet"):
         SeriesReader(duck, tmp_path).in_range(metas, -100, 100)
+
+
+def test_ids_of_all_series(tmp_path: Path, duck: Duck) -> None:
+    metas = [write_rows(duck, tmp_path, rows) for rows in SEGMENTS]
+    reader = SeriesReader(duck, tmp_path)
+    assert reader.ids(metas).tolist() == [1, 2, 3, 4, 8, 9]
+    assert reader.ids(metas[1:2]).tolist() == [2, 3, 4]
+    assert reader.ids([]).tolist() == []
+
+
+def test_the_ends_of_series_in_each_segment(tmp_path: Path, duck: Duck) -> None:
+    metas = [write_rows(duck, tmp_path, rows) for rows in SEGMENTS]
+    reader, wanted = SeriesReader(duck, tmp_path), np.array([1, 3, 5, 9])
+
+    def ends(low: int, high: int) -> list[tuple[int, int, int]]:
+        columns = reader.ends(metas, wanted, (low, high))
+        return sorted(zip(*(column.tolist() for column in columns), strict=True))
+
+    assert ends(0, 99) == [(1, 10, 20), (1, 15, 15), (3, 15, 15), (3, 16, 16), (9, 5, 5)]
+    assert ends(16, 18) == [(1, 10, 20), (3, 16, 16)]
+    assert ends(200, 300) == []
+    assert [len(column) for column in reader.ends(metas, wanted[:0], (0, 99))] == [0, 0, 0]

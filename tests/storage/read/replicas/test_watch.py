@@ -8,11 +8,13 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from storage.database import Database, Policy
+from storage.labels.matchers import Matcher
 from storage.metrics import StorageMetrics
 from storage.read.replicas.report import FORGOTTEN_MS
 from storage.read.replicas.watch import WATCH_LIMITS, ReplicaWatch, WatchedLabels, WatchLimits
 from tests.makers.batches import DECODER
-from tests.makers.databases import opened, options, series, write
+from tests.makers.databases import WHOLE, opened, options, series, write
+from tests.storage.shard.test_forgetting import forget
 
 LABELS = WatchedLabels(replica=("r", "s"), cluster=("cluster",))
 NOW = 1_000_000_000_000
@@ -73,6 +75,20 @@ def test_a_replica_is_forgotten_after_a_day(tmp_path: Path) -> None:
         assert list(watched.told(NOW + FORGOTTEN_MS)) == [("t", "", "b")]
         write(database, [series("up", [(NOW + FORGOTTEN_MS, 1.0)], r="a")])
         assert len(watched.told(NOW + FORGOTTEN_MS)) == 2
+
+
+def test_forgotten_series_say_nothing_of_their_replicas(tmp_path: Path) -> None:
+    with opened(tmp_path) as database:
+        watched = Watched(database)
+        write(database, [series("up", [(NOW, 1.0)], r="a", i=str(i)) for i in range(3)])
+        write(database, [series("up", [(NOW, 1.0)], r="b")])
+        assert len(watched.told()) == 2
+        a = (Matcher("r", "=", "a"),)
+        database.deletions.delete_series("t", (a,), *WHOLE)
+        database.deletions.clean("t")
+        forget(database)
+        write(database, [series("up", [(NOW + 1_000, 1.0)], r="c")])
+        assert [replica for _, _, replica in watched.told()] == ["b", "c"]
 
 
 def test_replicas_are_bounded_in_number(tmp_path: Path) -> None:
