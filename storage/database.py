@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from storage.log.file import Damage, warn_of_damage
 from storage.log.wal import Wal
 from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
+from storage.read.kept import Kept
 from storage.read.querier import StorageQuerier
 from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
 from storage.segments.caches import SegmentCaches
@@ -50,7 +51,8 @@ from storage.segments.writer import SegmentWriter
 from storage.series.numbers import TENANT_BITS
 from storage.series.table import SeriesTable
 from storage.shard.doomed import DoomedFiles
-from storage.shard.ingest import PendingWrite
+from storage.shard.ingest import PendingWrite, count_outcome
+from storage.shard.periods import NO_PERIODS, PeriodsSource, TenantPeriods
 from storage.shard.recovery import recover_shard, registered_segments
 from storage.shard.retention import Retention
 from storage.shard.sealing import SealMoment, seal_head
@@ -71,11 +73,14 @@ NO_TENANT = Tenant("", 0, 0)  # has no series; numbers of tenants begin with 1
 class Policy:
     """What the program asks of storage beyond its settings.
 
-    replicas: the labels of the replicas to be watched; rules: the rules of a tenant, at any time.
+    replicas: the labels of replicas to be watched; rules, periods: those of a tenant, at any time;
+    clock: the time now, in ms, for what is kept.
     """
 
     replicas: WatchedLabels = NO_REPLICAS
     rules: RulesSource = lambda tenant: NO_RULES
+    periods: PeriodsSource = lambda tenant: NO_PERIODS
+    clock: Callable[[], int] = now_ms
 
 
 DEFAULT_POLICY = Policy()
@@ -112,7 +117,7 @@ class Database:
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
         self._doomed = DoomedFiles()
-        self._retention = Retention(options, catalog, self._doomed)
+        self._retention = Retention(options, catalog, self._doomed, self._periods_of_shard)
         self.deletions = DeletionRequests(
             DeletionTools(
                 catalog,
@@ -124,10 +129,12 @@ class Database:
             ),
             self._shards,
             self._writers,
+            policy.periods,
         )
         self._compaction = CompactionWorker(options, self._tools(), lambda: self._shards)
         self._watch = ReplicaWatch(metrics, policy.replicas)
         self._rules_of = policy.rules
+        self._periods_of, self._clock = policy.periods, policy.clock
 
     @classmethod
     def open(
@@ -186,12 +193,12 @@ class Database:
             loop.call_soon_threadsafe(settle, answer, batch, result)
 
         try:
-            rules = self._rules_of(tenant)
-            self._writers[known.shard].submit(PendingWrite(known, batch, arrival_ms, finish, rules))
+            write = PendingWrite(known, batch, arrival_ms, finish, self._rules_of(tenant))
+            self._writers[known.shard].submit(write)
         except StorageError:
             batch.release()
             raise
-        return self._count(tenant, await answer)
+        return count_outcome(self._metrics, tenant, await answer)
 
     def querier(
         self,
@@ -207,7 +214,10 @@ class Database:
         shard = self._shards[known.shard]
         labels = replica_labels if dedup else ()
         rules = self._rules_of(tenant)
-        return StorageQuerier(shard, known.number, self._options, labels, algorithm, rules=rules)
+        kept = Kept.of(self._options, self._periods_of(tenant), self._clock())
+        return StorageQuerier(
+            shard, known.number, self._options, labels, algorithm, rules=rules, kept=kept
+        )
 
     def segment_report(self) -> SegmentReport:
         """The segments of all shards, and the job of compaction under way. For any thread."""
@@ -229,25 +239,6 @@ class Database:
         self._duck.close()
         self._catalog.close()
         os.close(self._lock_descriptor)
-
-    def _count(self, tenant: str, outcome: Outcome) -> Outcome:
-        kept_out = sum(reject.count for reject in outcome.kept_out)
-        stored = outcome.accepted - outcome.dropped - outcome.copies - kept_out
-        if stored > 0:
-            self._metrics.samples.labels(tenant).inc(stored)
-        if outcome.dropped:
-            self._metrics.dropped.labels(tenant).inc(outcome.dropped)
-        if outcome.copies:
-            self._metrics.copies.labels(tenant).inc(outcome.copies)
-        for reject in (*outcome.rejects, *outcome.kept_out):
-            self._metrics.rejected.labels(tenant, reject.reason).inc(reject.count)
-        if outcome.exemplars:
-            self._metrics.exemplars.labels(tenant).inc(outcome.exemplars)
-        for reject in outcome.exemplar_rejects:
-            self._metrics.rejected_exemplars.labels(tenant, reject.reason).inc(reject.count)
-        if outcome.metadata_not_kept:
-            self._metrics.metadata_not_kept.labels(tenant).inc(outcome.metadata_not_kept)
-        return outcome
 
     def _add_tenant(self, name: str) -> Tenant:
         """Whoever gets the lock adds all tenants that wait, because each commit is a sync."""
@@ -341,6 +332,9 @@ class Database:
             lambda shard: segments_directory(self._path, shard), self._tenant_names,
         )  # fmt: skip
 
+    def _periods_of_shard(self, shard: int) -> list[TenantPeriods]:
+        return [self._periods_of(name) for name in self._tenant_names(shard).values()]
+
     def _tenant_names(self, shard: int) -> dict[int, str]:
         """By number, those of the shard's tenants."""
         return {t.number: t.name for t in list(self._tenants.values()) if t.shard == shard}
@@ -364,8 +358,10 @@ class Database:
             for shard, writer in zip(self._shards, self._writers, strict=True):
                 try:
                     self._update_gauges(shard, writer)
-                    dropped = self._retention.run(shard, now_ms())
+                    dropped = self._retention.run(shard, self._clock())
+                    dropped += self._retention.shrink(self._shards, now_ms())
                     self._metrics.segments_dropped.inc(dropped)
+                    self.deletions.expire(shard, self._clock())
                     writer.forgetting.survey(now_ms())
                 except (StorageError, OSError) as error:
                     logger.error("upkeep failed shard=%d error=%r", shard.number, error)

@@ -1,6 +1,7 @@
 """The names of everything on disk, and what makes a change to a directory durable.
 
     <data>/
+      lock                              held by the one process that has it open
       catalog.sqlite                    tenants, segments, log positions (storage/catalog)
       shards/0003/
         wal/00000017.log                log files (docs/formats/wal.md)

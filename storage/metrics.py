@@ -1,6 +1,13 @@
 """The metrics of storage."""
 
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+logger = logging.getLogger(__name__)
 
 
 class StorageMetrics:
@@ -137,3 +144,13 @@ class StorageMetrics:
             "Replicas that cupola_replica_silence_seconds does not tell of, being too many.",
             registry=registry,
         )
+
+
+@contextmanager
+def timed(metrics: StorageMetrics, shard: int) -> Iterator[None]:
+    """Measure and log one seal."""
+    started = time.monotonic()
+    yield
+    seconds = time.monotonic() - started
+    metrics.seal_seconds.observe(seconds)
+    logger.info("sealed shard=%d seconds=%.2f", shard, seconds)

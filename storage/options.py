@@ -42,6 +42,24 @@ class StorageOptions:
         "How long samples are kept; older ones are refused and dropped. 0 keeps them for ever and "
         "accepts samples of any time.",
     )
+    retention_5m_ms: int = setting(
+        "retention-5m",
+        "duration",
+        30 * DAY_MS,
+        "How long samples that were downsampled to 5 minutes are kept; 0 keeps them for ever.",
+    )
+    retention_1h_ms: int = setting(
+        "retention-1h",
+        "duration",
+        90 * DAY_MS,
+        "How long samples that were downsampled to an hour are kept; 0 keeps them for ever.",
+    )
+    retention_bytes: int = setting(
+        "retention-size",
+        "bytes",
+        0,
+        "How large all segments together may be; above it the oldest are dropped. 0: no limit.",
+    )
     creation_grace_period_ms: int = setting(
         "creation-grace-period",
         "duration",

@@ -1,6 +1,7 @@
 """The endpoint that reports a tenant's limits: GET /api/v1/user_limits, in Mimir's form."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 import msgspec
@@ -10,7 +11,9 @@ from receiver.limits.limits import TenantLimits
 from receiver.settings.kinds import render
 from receiver.tenant_header import PREFIXES, tenant_of
 from storage.errors import TenantError
+from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
+from storage.shard.periods import PeriodRule, period_of
 
 
 class LimitsHandler:
@@ -41,6 +44,8 @@ def effective(limits: TenantLimits, options: StorageOptions) -> dict[str, object
     told: dict[str, object] = {}
     for limit in fields(limits):
         value, kind = getattr(limits, limit.name), limit.metadata["kind"]
+        if kind == "periods":
+            value = [period_rule_data(rule) for rule in value]
         told[limit.metadata["key"]] = render(kind, value) if kind == "duration" and value else value
     grace_ms = limits.creation_grace_period_ms
     if grace_ms is None:
@@ -61,8 +66,17 @@ def effective(limits: TenantLimits, options: StorageOptions) -> dict[str, object
         ),
         "out_of_order_time_window": render("duration", window_ms),
         "creation_grace_period": render("duration", grace_ms),
-        "compactor_blocks_retention_period": render("duration", options.retention_ms),
+        "compactor_blocks_retention_period": render("duration", period_of(options, limits.periods)),
     }
+
+
+def period_rule_data(rule: PeriodRule) -> dict[str, str]:
+    """A rule as the limits file has it."""
+    return {"match": selector_text(rule.matchers), "period": render("duration", rule.period_ms)}
+
+
+def selector_text(matchers: Sequence[Matcher]) -> str:
+    return "{" + ", ".join(f"{m.name}{m.op}{json.dumps(m.value)}" for m in matchers) + "}"
 
 
 def lower(own: int, of_all: int) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from receiver.selector import parse_selector
 from receiver.settings.config import ConfigError, a_map, read_document
 from receiver.settings.kinds import (
     NUMBER_MAX,
@@ -31,6 +32,7 @@ from receiver.settings.reloading import Reading, WatchedFile
 from storage.errors import TenantError
 from storage.labels.matchers import METRIC_NAME
 from storage.options import setting
+from storage.shard.periods import PeriodRule, TenantPeriods
 from storage.tenants.relabel import RULES_MAX, RelabelRule, check_rule
 from storage.tenants.rules import HaRules, TenantRules
 from storage.tenants.tenant import parse_tenant
@@ -38,6 +40,7 @@ from storage.tenants.tenant import parse_tenant
 NUMBERS_MAX = 1e15
 # A burst that is not given: how many seconds of the rate may come at once.
 BURST_SECONDS = 20
+PERIOD_RULES_MAX = 100
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,15 @@ class TenantLimits:
         None,
         "How far in the future a sample may be; 0 allows none. By default "
         "storage.creation-grace-period counts.",
+    )
+    compactor_blocks_retention_period_ms: int = setting(
+        "compactor_blocks_retention_period",
+        "duration",
+        0,
+        "How long samples are kept; 0 is as long as storage.retention says.",
+    )
+    retention_rules: tuple[PeriodRule, ...] = setting(
+        "retention_rules", "periods", (), "Series that are kept for a shorter time; see below."
     )
     max_fetched_series_per_query: int = setting(
         "max_fetched_series_per_query", "integer", 0, "Series that one selector may match."
@@ -156,6 +168,13 @@ class TenantLimits:
             ha=self.ha_rules,
         )
 
+    @cached_property
+    def periods(self) -> TenantPeriods:
+        """How long storage keeps samples."""
+        return TenantPeriods(
+            self.compactor_blocks_retention_period_ms or None, self.retention_rules
+        )
+
     @property
     def ha_rules(self) -> HaRules | None:
         if not self.accept_ha_samples:
@@ -201,6 +220,9 @@ class LimitsInForce:
 
     def rules(self, tenant: str) -> TenantRules:
         return self.of(tenant).rules
+
+    def periods(self, tenant: str) -> TenantPeriods:
+        return self.of(tenant).periods
 
 
 def read_limits(path: Path) -> Reading[Limits]:
@@ -292,6 +314,23 @@ def parse_rules(value: object) -> tuple[RelabelRule, ...]:
     return tuple(rules)
 
 
+def parse_periods(value: object) -> tuple[PeriodRule, ...]:
+    """A list of {match, period}: selectors, and for how long what they select is kept."""
+    if not isinstance(value, list) or len(value) > PERIOD_RULES_MAX:
+        raise ValueError(f"a list of up to {PERIOD_RULES_MAX} rules")
+    rules = []
+    for position, given in enumerate(value, 1):
+        try:
+            entry = a_map(f"rule {position}", given, ("match", "period"))
+            period_ms = parse_duration(entry.get("period"))
+            if period_ms <= 0:
+                raise ValueError("the period must be longer than 0")
+            rules.append(PeriodRule(parse_selector(str(entry.get("match", ""))), period_ms))
+        except ValueError as error:
+            raise ValueError(f"rules with match, period; rule {position}: {error}") from error
+    return tuple(rules)
+
+
 PARSERS: dict[str, Callable[[object], Any]] = {
     "number": parse_number,
     "integer": parse_count,
@@ -300,4 +339,5 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "flag": parse_flag,
     "text": parse_text,
     "rules": parse_rules,
+    "periods": parse_periods,
 }

@@ -87,7 +87,7 @@ def deleted_rows(deletion: Deletion, labels: LabelFrame) -> Bools:
             deletion.matcher_sets, labels.rows, labels.column, lambda codes: symbols.texts(codes)
         )
 
-    return labels.once(("deleted", deletion.number), find)
+    return labels.once(("selected by", deletion.matcher_sets), find)
 
 
 def selected_rows(

@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 
 from storage.catalog.deletions import Deletion, MatcherSets, Receipt
 from storage.deletion.deleting import delete, wait
+from storage.deletion.expiry import Expiry
 from storage.deletion.rewriting import WHOLE, DeletionTools, Rewriter
 from storage.errors import QueryStopped, StorageError
 from storage.options import HOUR_MS
+from storage.shard.periods import NO_PERIODS, PeriodsSource
 from storage.shard.shard import Shard, now_ms
 from storage.shard.writer import Writer
 
@@ -29,14 +31,20 @@ class DeletionRequests:
     """The deletions of a database; shards and writers may still be added. From any thread."""
 
     def __init__(
-        self, tools: DeletionTools, shards: Sequence[Shard], writers: Sequence[Writer]
+        self,
+        tools: DeletionTools,
+        shards: Sequence[Shard],
+        writers: Sequence[Writer],
+        periods: PeriodsSource = lambda tenant: NO_PERIODS,
     ) -> None:
+        self._periods = periods
         self._tools = tools
         self._shards = shards
         self._writers = writers
         self._rewriter = Rewriter(tools)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rewriting", daemon=True)
+        self._expiry: Expiry | None = None
         self._set_aside: dict[str, int] = {}  # segments that could not be rewritten: until when
 
     def start(self) -> None:
@@ -139,6 +147,13 @@ class DeletionRequests:
                         "segment=%s error=%r", shard.number, ulid, str(error),
                     )  # fmt: skip
         return count
+
+    def expire(self, shard: Shard, now_ms: int) -> int:
+        """Delete from segments what is past for some of their series only; from how many. For one
+        thread. Raises StorageError if a segment cannot be read."""
+        if self._expiry is None:
+            self._expiry = Expiry(shard.options, self._tools, self._periods)
+        return self._expiry.run(shard, now_ms)
 
     def _run(self) -> None:
         while not self._stopping.wait(ROUND_SECONDS):

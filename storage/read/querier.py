@@ -25,6 +25,7 @@ from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
 from storage.read.existence import sealed_series
+from storage.read.kept import ALL_KEPT, Kept
 from storage.read.replicas.matched import Replicas
 from storage.read.replicas.report import (
     REPORT_LIMITS,
@@ -60,8 +61,11 @@ class StorageQuerier:
         *,
         rules: TenantRules = NO_RULES,
         report_limits: ReportLimits = REPORT_LIMITS,
+        kept: Kept = ALL_KEPT,
     ) -> None:
-        """replica_labels: empty to see every replica's series; algorithm: makes them one."""
+        """replica_labels: empty to see every replica's series; algorithm: makes them one; kept:
+        what is not past its retention."""
+        self._kept = kept
         self._rules = rules
         self._report_limits = report_limits
         self._shard = shard
@@ -120,7 +124,7 @@ class StorageQuerier:
     def _select(
         self, refs: Int64s, labels: LabelFrame, span: tuple[int, int], counter: bool
     ) -> StoredSelection | DedupSelection:
-        view = self._shard.view()
+        view, span = self._shard.view(), self._kept.part_of(span)
         replicas = self._replicas_among(refs, labels)
         if replicas is None:
             return self._read(view, refs, self._snapshots(view, refs), (labels, span))
@@ -160,6 +164,7 @@ class StorageQuerier:
         LimitExceeded if there are more than storage.select.max-exemplars."""
         view = self._shard.view()
         refs, labels = self._match_any(matcher_sets)
+        start_ms, end_ms = self._kept.part_of((start_ms, end_ms))
         pools = [(h.exemplars, refs_in(h.table, self._table, refs)) for h in view.heads]
         mask = self._mask(view, labels, view.segments, (start_ms, end_ms))
         sources = ExemplarSources(self._shard.files.exemplars, view.segments, pools, mask)
@@ -180,6 +185,7 @@ class StorageQuerier:
         deletions is looked at more closely (storage/read/existence.py)."""
         view = self._shard.view()
         refs, labels = self._match_any(matcher_sets)
+        start_ms, end_ms = self._kept.part_of((start_ms, end_ms))
         if not self._are_all_new(view, refs, (start_ms, end_ms)):
             has = self._has_samples(view, refs, labels, (start_ms, end_ms))
             if not has.all():
@@ -234,6 +240,7 @@ class StorageQuerier:
         """The samples of series, of which there are snapshots of the heads; asked: their labels,
         and the span of time."""
         labels, span = asked
+        span = self._kept.part_of(span)
         heads = tuple(snapshot.between(*span) for snapshot in snapshots)
         segments = overlapping(view.segments, *span)
         mask = self._mask(view, labels, segments, span)
@@ -242,7 +249,7 @@ class StorageQuerier:
         allowed = self._options.select_samples_max
         sealed = StoredRows(self._shard.files.samples, runs, ids, span, allowed)
         sealed.check()
-        return StoredSelection(labels, sealed, heads)
+        return StoredSelection(labels, sealed, heads, self._kept.cuts(labels))
 
     def _mask(
         self,
@@ -251,8 +258,9 @@ class StorageQuerier:
         segments: Sequence[SegmentMeta],
         span: tuple[int, int],
     ) -> Mask:
-        """What deletions hide of these series."""
-        return mask_of(view.deletions, self._tenant, labels, segments, span)
+        """What deletions and rules of retention hide of these series."""
+        hidden = (*view.deletions, *self._kept.past(self._tenant, segments))
+        return mask_of(hidden, self._tenant, labels, segments, span)
 
     def _are_all_new(self, view: ShardView, refs: Int64s, span: tuple[int, int]) -> bool:
         """Whether the newest sample of each series is in the span, which most label queries want to

@@ -26,6 +26,7 @@ from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame, one_row
 from storage.read.sealed import LoadedRows, Sealed
+from storage.samples.cuts import Cuts, without
 from storage.samples.merge import merge_all, ranges, stack, take_rows
 from storage.samples.samples import Samples
 
@@ -37,18 +38,27 @@ UNDECIDED_SHARE = 8
 
 @dataclass(frozen=True, slots=True)
 class StoredSelection:
-    """Matched series as they are stored: one row per series."""
+    """Matched series as they are stored: one row per series. cuts: what is not to be seen of the
+    rows, whatever it was read from; None: nothing."""
 
     labels: LabelFrame
     sealed: Sealed
     heads: tuple[HeadSamples, ...]
+    cuts: Cuts | None = None
 
     def read(self, first_row: int, end_row: int) -> Samples:
         """The samples of rows [first_row, end_row); what was written first wins."""
         sources = [self.sealed.read(first_row, end_row)]
         for head in self.heads:
             sources += head.sources(first_row, end_row)
-        return merge_all(sources, end_row - first_row)
+        return self._seen(merge_all(sources, end_row - first_row), first_row)
+
+    def _seen(self, samples: Samples, first_row: int) -> Samples:
+        """What is to be seen of the samples of rows from first_row on."""
+        if self.cuts is None:
+            return samples
+        rows = np.arange(first_row, first_row + samples.series_count)
+        return without(samples, self.cuts.take(rows))
 
     @property
     def expected_samples(self) -> int:
@@ -66,12 +76,13 @@ class StoredSelection:
         sources = [self.sealed.read(first_row, end_row)]
         for head in self.heads:
             sources += head.near_sources(first_row, end_row, span, lead)
-        return merge_all(sources, end_row - first_row)
+        return self._seen(merge_all(sources, end_row - first_row), first_row)
 
     def pick(self, rows: Int64s) -> "StoredSelection":
         """The selection of some rows, for plain samples."""
         heads = tuple(head.pick(rows) for head in self.heads)
-        return StoredSelection(self.labels.take(rows), self.sealed.pick(rows), heads)
+        cuts = None if self.cuts is None else self.cuts.take(rows)
+        return StoredSelection(self.labels.take(rows), self.sealed.pick(rows), heads, cuts)
 
     def loaded(self, first_row: int, end_row: int) -> "StoredSelection":
         """The same selection, for whom reads only these rows, but again and again."""

@@ -20,6 +20,7 @@ from storage.batch import KIND_ELECTIONS, Batch, Outcome
 from storage.errors import StorageError
 from storage.head.extras import first_places
 from storage.kernels.arrays import NO_SERIES, Int32s, Int64s, UInt64s
+from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
 from storage.refusals.exemplars import exemplar_rejects
 from storage.refusals.samples import (
@@ -220,3 +221,24 @@ def accepted_times(
     if rules.out_of_order_ms:
         oldest = max(oldest, arrival_ms - rules.out_of_order_ms)
     return oldest, newest
+
+
+def count_outcome(metrics: StorageMetrics, tenant: str, outcome: Outcome) -> Outcome:
+    """Move the metrics of a tenant by what became of a write, which is returned."""
+    kept_out = sum(reject.count for reject in outcome.kept_out)
+    stored = outcome.accepted - outcome.dropped - outcome.copies - kept_out
+    if stored > 0:
+        metrics.samples.labels(tenant).inc(stored)
+    if outcome.dropped:
+        metrics.dropped.labels(tenant).inc(outcome.dropped)
+    if outcome.copies:
+        metrics.copies.labels(tenant).inc(outcome.copies)
+    for reject in (*outcome.rejects, *outcome.kept_out):
+        metrics.rejected.labels(tenant, reject.reason).inc(reject.count)
+    if outcome.exemplars:
+        metrics.exemplars.labels(tenant).inc(outcome.exemplars)
+    for reject in outcome.exemplar_rejects:
+        metrics.rejected_exemplars.labels(tenant, reject.reason).inc(reject.count)
+    if outcome.metadata_not_kept:
+        metrics.metadata_not_kept.labels(tenant).inc(outcome.metadata_not_kept)
+    return outcome

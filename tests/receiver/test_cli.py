@@ -65,7 +65,7 @@ def test_wrong_arguments_exit_with_2(arguments: tuple[str, ...]) -> None:
     [
         ("", 0, ": ok"),
         ("storage: {retention: 30d}\nenable-feature: all", 0, ": ok"),
-        ("storage: {retension: 30d}", 1, "did you mean storage.retention?"),
+        ("storage: {retension: 30d}", 1, "did you mean storage.retention or "),
         ("enable-feature: [typo]", 1, "unknown feature 'typo'"),
         ("web: {listen-address: x}", 1, "web.listen-address: got 'x'"),
     ],

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage.database import Policy
 from storage.errors import FormatError, LimitExceeded
 from storage.head.head import GroupLimits
 from storage.labels.matchers import Matcher
@@ -97,7 +98,7 @@ def test_any_history_of_writes_seals_and_restarts(
 
 def test_refused_samples_are_told_and_the_rest_is_kept(tmp_path: Path) -> None:
     now = 100 * DAY
-    with opened(tmp_path, retention_ms=10 * DAY) as database:
+    with opened(tmp_path, policy=Policy(clock=lambda: now), retention_ms=10 * DAY) as database:
         points = [(now - 11 * DAY, 1.0), (now - 9 * DAY, 2.0), (now, 3.0), (now + DAY, 4.0)]
         outcome = write(database, [series("up", points)], arrival_ms=now)
         assert outcome.accepted == 2

@@ -8,7 +8,9 @@ import pytest
 
 from receiver.limits.handler import effective
 from receiver.limits.limits import NO_LIMITS, TenantLimits
+from storage.labels.matchers import Matcher
 from storage.options import DAY_MS, StorageOptions
+from storage.shard.periods import PeriodRule
 
 OPTIONS = replace(StorageOptions(), labels_per_series_max=10, label_bytes_max=100)
 
@@ -51,6 +53,16 @@ OPTIONS = replace(StorageOptions(), labels_per_series_max=10, label_bytes_max=10
             },
         ),
         (
+            TenantLimits(
+                compactor_blocks_retention_period_ms=2 * DAY_MS,
+                retention_rules=(PeriodRule((Matcher("a", "=~", 'x"'),), DAY_MS),),
+            ),
+            {
+                "compactor_blocks_retention_period": "2d",
+                "retention_rules": [{"match": '{a=~"x\\""}', "period": "1d"}],
+            },
+        ),
+        (
             TenantLimits(out_of_order_time_window_ms=20 * DAY_MS),
             {"out_of_order_time_window": "15d"},
         ),
@@ -63,4 +75,4 @@ def test_what_is_in_force(limits: TenantLimits, wanted: dict[str, object]) -> No
 
 def test_every_limit_is_told() -> None:
     names = {limit.metadata["key"] for limit in fields(TenantLimits)}
-    assert set(effective(NO_LIMITS, OPTIONS)) == names | {"compactor_blocks_retention_period"}
+    assert set(effective(NO_LIMITS, OPTIONS)) == names

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from receiver.limits.limits import NO_LIMITS, LimitsInForce, parse_limits, read_limits
+from receiver.limits.limits import NO_LIMITS, Limits, LimitsInForce, parse_limits, read_limits
 from receiver.settings.config import ConfigError
+from storage.labels.matchers import Matcher
+from storage.options import DAY_MS
+from storage.shard.periods import PeriodRule, TenantPeriods
 from storage.tenants.rules import NO_RULES, HaRules, TenantRules
 
 EXAMPLE = """
@@ -30,6 +33,12 @@ overrides:
   ha: {accept_ha_samples: true, ha_cluster_label: pair, ha_max_clusters: 7,
        ha_tracker_failover_timeout: 2m}
 """
+
+
+def read(directory: Path, text: str) -> Limits:
+    path = directory / "limits.yml"
+    path.write_text(text)
+    return read_limits(path).value
 
 
 def test_tenants_get_the_defaults_and_what_is_their_own(tmp_path: Path) -> None:
@@ -106,3 +115,43 @@ def test_no_file_and_no_yaml(tmp_path: Path) -> None:
     (tmp_path / "bad").write_text("{")
     with pytest.raises(ConfigError, match="no valid YAML"):
         read_limits(tmp_path / "bad")
+
+
+def test_retention_of_a_tenant_and_its_rules(tmp_path: Path) -> None:
+    limits = read(
+        tmp_path,
+        """
+limits:
+  compactor_blocks_retention_period: 30d
+overrides:
+  a:
+    retention_rules:
+      - {match: 'up{job="x"}', period: 3d}
+      - {match: '{i=~"1|2"}', period: 12h}
+""",
+    )
+    assert limits.of("b").periods == TenantPeriods(30 * DAY_MS)
+    job, up = Matcher("job", "=", "x"), Matcher("__name__", "=", "up")
+    assert limits.of("a").periods == TenantPeriods(
+        30 * DAY_MS,
+        (
+            PeriodRule((job, up), 3 * DAY_MS),
+            PeriodRule((Matcher("i", "=~", "1|2"),), DAY_MS // 2),
+        ),
+    )
+    assert NO_LIMITS.periods == TenantPeriods()
+
+
+@pytest.mark.parametrize(
+    ("rules", "error"),
+    [
+        ("7", "a list of up to 100 rules"),
+        ("[{match: up}]", "rule 1: "),
+        ("[{match: up, period: 0}]", "rule 1: the period must be longer than 0"),
+        ("[{match: 'up{', period: 1d}]", "rule 1: got 'up{'"),
+        ("[{match: up, period: 1d}, {match: up, for: 1d}]", "rule 2: .*'for'"),
+    ],
+)
+def test_bad_rules_of_retention(tmp_path: Path, rules: str, error: str) -> None:
+    with pytest.raises(ConfigError, match=error):
+        read(tmp_path, f"limits: {{retention_rules: {rules}}}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.database import Database
+from storage.database import Database, Policy
 from storage.errors import LimitExceeded
 from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
@@ -166,7 +166,10 @@ def test_too_many_are_named(tmp_path: Path, head_samples: int) -> None:
 
 
 def test_refused_exemplars_are_counted_and_told(tmp_path: Path) -> None:
-    with opened(tmp_path, retention_ms=100, creation_grace_period_ms=10) as database:
+    at_start = Policy(clock=lambda: 0)
+    with opened(
+        tmp_path, policy=at_start, retention_ms=100, creation_grace_period_ms=10
+    ) as database:
         long = {"id": "x" * 128}
         good: Series = ({"__name__": "a"}, [(1000, 1.0)], [(1000, 1.0, {}), (1000, 1.0, long)])
         bad: Series = ({"x": "1"}, [], [(1000, 1.0, {})])

@@ -42,7 +42,9 @@ def known(database: Database) -> int:
 def test_memory_follows_what_is_alive(tmp_path: Path) -> None:
     """Churn: 100 new series an hour, and a retention of three hours."""
     sizes, symbols = [], []
-    with opened(tmp_path, retention_ms=3 * HOUR) as database:
+    now = 100 * HOUR
+    policy = Policy(clock=lambda: now)
+    with opened(tmp_path, policy=policy, retention_ms=3 * HOUR) as database:
         for hour in range(12):
             now = (100 + hour) * HOUR
             fresh = [series("up", [(now, 1.0)], pod=f"{hour}-{i}") for i in range(100)]
@@ -60,7 +62,7 @@ def test_memory_follows_what_is_alive(tmp_path: Path) -> None:
             assert set(read(database)) == {*expected, key("up", pod="steady")}
     assert sizes == [101, 201, 301, *[401] * 9]
     assert symbols[4:] == [symbols[4]] * 8
-    with opened(tmp_path, retention_ms=3 * HOUR) as database:
+    with opened(tmp_path, policy=policy, retention_ms=3 * HOUR) as database:
         assert known(database) == 401
         assert read(database)[key("up", pod="steady")][-1] == (111 * HOUR, 2.0)
 

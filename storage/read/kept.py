@@ -1,0 +1,52 @@
+"""What a query may see by its tenant's retention: nothing that is past, to the millisecond."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.catalog.deletions import Deletion
+from storage.deletion.expiry import expired_cuts, oldest_of_rows, past_of
+from storage.labels.frames import LabelFrame
+from storage.options import StorageOptions
+from storage.samples.cuts import Cuts
+from storage.segments.segment import SegmentMeta
+from storage.shard.periods import NEVER_MS, PeriodRule, TenantPeriods, oldest_ms, period_of
+
+# A span without any time in it: no sample may be of the end of time.
+NO_TIME = (int(np.iinfo(np.int64).max), int(np.iinfo(np.int64).max))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The oldest time that one query sees, and rules that take away more of some series."""
+
+    oldest_ms: int = NEVER_MS
+    rules: Sequence[PeriodRule] = ()
+    now_ms: int = 0
+
+    @classmethod
+    def of(cls, options: StorageOptions, periods: TenantPeriods, now_ms: int) -> "Kept":
+        """What is kept of a tenant's samples as they came."""
+        period_ms = period_of(options, periods)
+        return cls(oldest_ms(period_ms, now_ms), periods.shorter_rules(period_ms), now_ms)
+
+    def part_of(self, span: tuple[int, int]) -> tuple[int, int]:
+        """The part of a span that is kept."""
+        if span[1] < self.oldest_ms:
+            return NO_TIME
+        return max(span[0], self.oldest_ms), span[1]
+
+    def past(self, tenant: int, segments: Sequence[SegmentMeta]) -> list[Deletion]:
+        """What rules take away from segments."""
+        return past_of(tenant, self.rules, segments, self.now_ms)
+
+    def cuts(self, labels: LabelFrame) -> Cuts | None:
+        """What rules take away from rows; None: nothing."""
+        if not self.rules:
+            return None
+        oldest = oldest_of_rows(self.rules, labels, self.now_ms)
+        return None if oldest is None else expired_cuts(oldest)
+
+
+ALL_KEPT = Kept()

@@ -1,0 +1,65 @@
+"""How long samples are kept: by resolution for all, by tenant, and shorter by matchers.
+
+    period   of samples as they came, that of the tenant if it has one; else that of the settings
+    rules    of those whose matchers select a series, the shortest counts, if it is shorter still
+
+A period of 0 is for ever.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.labels.matchers import Matcher
+from storage.options import HOUR_MS, MINUTE_MS, StorageOptions
+
+NEVER_MS = int(np.iinfo(np.int64).min)
+FIVE_MINUTES_MS = 5 * MINUTE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRule:
+    """Keep the series that matchers select no longer than for a period, which is not 0."""
+
+    matchers: tuple[Matcher, ...]
+    period_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TenantPeriods:
+    """What a tenant has of its own. period_ms: None where the setting counts."""
+
+    period_ms: int | None = None
+    rules: tuple[PeriodRule, ...] = ()
+
+    def shorter_rules(self, period_ms: int) -> Sequence[PeriodRule]:
+        """Those of the rules that take something away from what a period keeps."""
+        return [rule for rule in self.rules if not period_ms or rule.period_ms < period_ms]
+
+
+NO_PERIODS = TenantPeriods()
+# The periods of a tenant by its name, at any time.
+PeriodsSource = Callable[[str], TenantPeriods]
+
+
+def period_of(options: StorageOptions, periods: TenantPeriods, resolution_ms: int = 0) -> int:
+    """How long a tenant's samples of a resolution are kept, in ms."""
+    if resolution_ms >= HOUR_MS:
+        return options.retention_1h_ms
+    if resolution_ms >= FIVE_MINUTES_MS:
+        return options.retention_5m_ms
+    return options.retention_ms if periods.period_ms is None else periods.period_ms
+
+
+def oldest_ms(period_ms: int, now_ms: int) -> int:
+    """The oldest time that is kept."""
+    return now_ms - period_ms if period_ms else NEVER_MS
+
+
+def oldest_of_all(
+    options: StorageOptions, tenants: Iterable[TenantPeriods], resolution_ms: int, now_ms: int
+) -> int:
+    """The oldest time that is kept for some of the tenants."""
+    all_periods = [period_of(options, periods, resolution_ms) for periods in tenants]
+    return min((oldest_ms(period, now_ms) for period in all_periods), default=NEVER_MS)

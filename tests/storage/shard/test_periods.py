@@ -1,0 +1,48 @@
+"""How long samples are kept, by resolution, tenant and rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from storage.options import StorageOptions
+from storage.shard.periods import (
+    NEVER_MS,
+    PeriodRule,
+    TenantPeriods,
+    oldest_ms,
+    oldest_of_all,
+    period_of,
+)
+
+OPTIONS = replace(StorageOptions(), retention_ms=10, retention_5m_ms=20, retention_1h_ms=30)
+
+
+@pytest.mark.parametrize(
+    ("own", "resolution_ms", "period"),
+    [
+        (None, 0, 10),
+        (5, 0, 5),
+        (50, 0, 50),
+        (0, 0, 0),
+        (5, 300_000, 20),
+        (5, 3_600_000, 30),
+    ],
+)
+def test_periods(own: int | None, resolution_ms: int, period: int) -> None:
+    assert period_of(OPTIONS, TenantPeriods(own), resolution_ms) == period
+
+
+def test_the_oldest_time_for_some_of_the_tenants() -> None:
+    tenants = [TenantPeriods(5), TenantPeriods(), TenantPeriods(15)]
+    assert oldest_of_all(OPTIONS, tenants, 0, 100) == 85
+    assert oldest_of_all(OPTIONS, [*tenants, TenantPeriods(0)], 0, 100) == NEVER_MS
+    assert oldest_ms(0, 100) == NEVER_MS
+
+
+def test_rules_that_take_nothing_away_do_not_count() -> None:
+    rules = [PeriodRule((), period) for period in (5, 10, 15)]
+    periods = TenantPeriods(rules=tuple(rules))
+    assert periods.shorter_rules(10) == rules[:1]
+    assert periods.shorter_rules(0) == rules
