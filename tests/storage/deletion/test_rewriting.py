@@ -17,7 +17,7 @@ from storage.files import SAMPLES_FILE, SERIES_FILE, segments_directory
 from storage.labels.matchers import Matcher
 from storage.segments.segment import verify_segment
 from storage.segments.writer import SegmentWriter
-from storage.shard.retention import GRACE_MS
+from storage.shard.doomed import GRACE_MS
 from storage.shard.shard import Shard, now_ms
 from tests.makers.bodies.exemplars import batch
 from tests.makers.databases import (
