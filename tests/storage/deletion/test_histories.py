@@ -1,4 +1,4 @@
-"""Random writes, deletions, seals, rewritings and restarts, against a plain model."""
+"""Random writes, deletions, seals, compactions, rewritings and restarts, against a plain model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from storage.database import Database
 from storage.labels.matchers import Matcher
+from tests.makers.compaction import compact
 from tests.makers.databases import WHOLE, key, opened, read, seal, series, write
 
 UP = Matcher("__name__", "=", "up")
@@ -32,6 +33,7 @@ steps = st.one_of(
         st.just("delete"), tenants, st.lists(st.integers(0, 4), min_size=1, max_size=2), spans
     ),
     st.tuples(st.just("seal")),
+    st.tuples(st.just("compact")),
     st.tuples(st.just("clean"), tenants),
     st.tuples(st.just("restart")),
 )
@@ -53,6 +55,8 @@ def apply(database: Database, model: Model, step: tuple) -> None:
                         del kept[t]
         case ("seal",):
             seal(database)
+        case ("compact",):
+            compact(database)
         case ("clean", tenant):
             database.deletions.clean(tenant)
 
