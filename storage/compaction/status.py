@@ -1,10 +1,10 @@
 """What segments there are, and what will happen to each of them next."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from storage.catalog.catalog import SetAside
-from storage.compaction.planner import MERGE, SALVAGE, Job, JobLimits
+from storage.compaction.planner import MERGE, Job, JobLimits
 from storage.segments.segment import SegmentMeta
 from storage.segments.windows import LEVELS_MS, Span, window_of
 
@@ -55,11 +55,13 @@ class SegmentReport:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """By what the future of segments is foretold. limits: None where compaction is off."""
+    """By what the future of segments is foretold. limits: None where compaction is off; damaged:
+    ULIDs of segments with damage."""
 
     now_ms: int
     retention_ms: int
     limits: JobLimits | None
+    damaged: Collection[str] = ()
 
     def of(self, segment: SegmentMeta, others: Sequence[SegmentMeta]) -> Next | None:
         """What comes next for a segment that no job is planned for; None: it stays for ever."""
@@ -103,12 +105,12 @@ def segment_states(
     ]
     for segment in segments:
         job, put_off_ms = planned.get(segment.ulid, (None, 0))
+        state = DAMAGED if segment.ulid in outlook.damaged else IN_USE
         if job is None:
-            found.append(SegmentState(segment, IN_USE, outlook.of(segment, segments)))
+            found.append(SegmentState(segment, state, outlook.of(segment, segments)))
             continue
         due_ms = max(put_off_ms, outlook.now_ms)
         coming = Next(job.kind, due_ms, job.level, (job.windows[0][0], job.windows[-1][1]))
-        state = DAMAGED if job.kind == SALVAGE else IN_USE
         if running is not None and segment.ulid in running.ulids:
             state = COMPACTING
         found.append(SegmentState(segment, state, coming))

@@ -105,7 +105,7 @@ class CompactionWorker:
             shard.view().segments,
             self._tools.catalog.set_aside_segments(shard.number),
             [(job, self.put_off_ms(job)) for job in self.plan(shard, at_ms)],
-            Outlook(at_ms, self._retention_ms, limits),
+            Outlook(at_ms, self._retention_ms, limits, self._tools.damages.segments()),
             running,
         )
 

@@ -61,7 +61,7 @@ def test_states_of_a_shard() -> None:
     segments = [first, second, hurt, lone]
     jobs = plan(segments, LONG_AGO, damaged={hurt.ulid})
     salvage, merge = jobs
-    outlook = Outlook(LONG_AGO, 0, JOB_LIMITS)
+    outlook = Outlook(LONG_AGO, 0, JOB_LIMITS, {hurt.ulid})
     states = segment_states(
         segments, [SetAside(gone, "why", 5)], [(salvage, 0), (merge, LONG_AGO + 7)], outlook, merge
     )
@@ -75,3 +75,5 @@ def test_states_of_a_shard() -> None:
         (second, COMPACTING, merged, "", 0),
         (gone, SET_ASIDE, None, "why", 5),
     ]
+    off = segment_states(segments, [], [], Outlook(LONG_AGO, 0, None, {hurt.ulid}))
+    assert [s.state for s in off] == [IN_USE, DAMAGED, IN_USE, IN_USE]
