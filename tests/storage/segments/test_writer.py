@@ -112,6 +112,19 @@ def test_wrong_blocks_are_a_bug(tmp_path: Path, duck: Duck, rows: list[Row], mes
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "bits", [[0x7FF0000000000002, 0x7FF8000000000001], [0, 1 << 63], [7, 7], EXTREME_BITS[:3]]
+)
+def test_row_groups_of_alike_values_keep_their_bits(
+    tmp_path: Path, duck: Duck, bits: list[int]
+) -> None:
+    """A dictionary would take NaNs for one value, be they stale markers or not."""
+    rows = [(1, t, bits[t % len(bits)]) for t in range(50)]
+    meta = write_rows(duck, tmp_path, rows, block_rows=100)
+    found = pq.read_table(tmp_path / meta.ulid / "samples.parquet")["value"].to_numpy()
+    assert found.view(np.uint64).tolist() == [row[2] for row in rows]
+
+
 def test_a_segment_of_nothing_is_not_written(tmp_path: Path, duck: Duck) -> None:
     with pytest.raises(EmptySegment):
         SegmentWriter(duck, tmp_path, 3).write(series_columns([1, 2]), [], created_ms=5)
