@@ -136,7 +136,10 @@ def merges(segments: Sequence[SegmentMeta], now_ms: int, limits: JobLimits) -> I
             if window is not None and window[1] + limits.slack_ms < now_ms:
                 of_windows.setdefault(window, []).append(segment)
         for window, members in of_windows.items():
-            chosen = choose(members, segments, level, limits)
+            if len(members) < 2:
+                continue
+            near = [s for s in segments if s.min_ms <= window[1] and s.max_ms >= window[0]]
+            chosen = choose(members, near, level, limits)
             if chosen:
                 yield Job(MERGE, chosen, (window,), level)
 
@@ -147,7 +150,8 @@ def choose(
     level: int,
     limits: JobLimits,
 ) -> tuple[SegmentMeta, ...]:
-    """Those segments of a closed window that are to be merged now; members by rank."""
+    """Those segments of a closed window that are to be merged now; members by rank, others: all
+    that share times with the window."""
     used = level <= limits.levels
     fresh = used and all(segment.level < level for segment in members)
     if fresh and len(members) > 1 and within(members, limits):
