@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.catalog.catalog import Catalog
@@ -34,7 +33,7 @@ from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE
 from storage.kernels.arrays import Int64s
 from storage.metrics import StorageMetrics
-from storage.segments.damage import Damages
+from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.duck import Duck
 from storage.segments.examination import Wrong, examine
 from storage.segments.segment import Origin, SegmentMeta
@@ -246,7 +245,7 @@ def has_starts(path: Path) -> bool:
     """Whether a file of samples has start timestamps; one that cannot be read has nothing."""
     try:
         return "start_ts" in pq.read_schema(path).names
-    except (OSError, pa.ArrowException):
+    except UNREADABLE:
         return False
 
 

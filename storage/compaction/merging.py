@@ -11,7 +11,6 @@ from itertools import repeat
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import FormatError
@@ -20,7 +19,7 @@ from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN
 from storage.kernels.arrays import Int64s
 from storage.samples.merge import merge
 from storage.samples.samples import Samples
-from storage.segments.damage import Damages
+from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.windows import Span
@@ -172,7 +171,7 @@ def series_of(directory: Path, damages: Damages) -> Census:
             table = pq.read_table(path, columns=["series_id", "samples"])
         except FileNotFoundError as error:
             raise FormatError(f"cannot read {path}: {error}") from error
-        except (OSError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             damages.note(path, None, str(error))
         else:
             return Census(table["series_id"].to_numpy(), table["samples"].to_numpy())
@@ -193,7 +192,7 @@ def ids_of_rows(path: Path, damages: Damages) -> Iterator[Int64s]:
             for group in damages.sound(path, np.arange(file.num_row_groups)).tolist():
                 try:
                     yield file.read_row_group(group, ["series_id"])["series_id"].to_numpy()
-                except (OSError, pa.ArrowException) as error:
+                except UNREADABLE as error:
                     damages.note(path, [group], str(error))
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         damages.note(path, None, str(error))

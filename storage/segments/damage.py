@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from storage.kernels.arrays import Int64s
 
 logger = logging.getLogger(__name__)
 
+# What Arrow raises for a file that it cannot read; a ValueError is text that is no UTF-8.
+UNREADABLE = (OSError, ValueError, pa.ArrowException)
 NO_GROUPS: frozenset[int] = frozenset()
 # Takes the file and how many of its row groups were found.
 DamageNoted = Callable[[Path, int], None]

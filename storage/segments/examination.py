@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import FormatError
 from storage.files import EXEMPLARS_FILE, HISTOGRAMS_FILE, META_FILE, SAMPLES_FILE
 from storage.kernels.arrays import Int64s
+from storage.segments.damage import UNREADABLE
 from storage.segments.encoding.footers import Footer, read_footer
 from storage.segments.encoding.groups import GroupFile
 from storage.segments.histogram_reader import HistogramFooter, open_file, read_rows
@@ -81,7 +81,7 @@ def damaged_groups(path: Path, found: FileSum, expected: FileSum) -> tuple[int, 
     wrong = np.flatnonzero(found.piece_sums != expected.piece_sums) * PIECE_BYTES
     try:
         footer = pq.read_metadata(path)
-    except (OSError, pa.ArrowException):
+    except UNREADABLE:
         return None
     groups = {
         number
@@ -124,7 +124,7 @@ def undecodable_groups(path: Path) -> tuple[int, ...] | None:
             every = range(len(footer.first_ids))
             return tuple(n for n in every if not are_histograms_sound(path, footer, n))
         return unsound_groups(path, read_footer(path))
-    except (FormatError, OSError, pa.ArrowException):
+    except (FormatError, *UNREADABLE):
         return None
 
 
@@ -132,7 +132,7 @@ def has_exemplars(file: pq.ParquetFile, number: int) -> bool:
     try:
         rows = len(file.read_row_group(number))
         return bool(rows == file.metadata.row_group(number).num_rows)
-    except (OSError, pa.ArrowException):
+    except UNREADABLE:
         return False
 
 

@@ -21,7 +21,7 @@ from storage.files import EXEMPLARS_FILE
 from storage.kernels.arrays import Bytes, Float64s, Int64s
 from storage.samples.exemplar_kernels import HEADER_BYTES, join_runs, measure_runs, split_runs
 from storage.samples.exemplars import ExemplarLabels, Exemplars, no_exemplars
-from storage.segments.damage import Damages
+from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.segment import SegmentMeta
 
 GROUP_ROWS = 16_384
@@ -103,7 +103,7 @@ def read_exemplars_of(path: Path, segment: SegmentMeta) -> Exemplars:
         return no_exemplars()
     try:
         table = pq.read_table(path, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise FormatError(f"cannot read {path}: {error}") from error
     maps = table.combine_chunks()["labels"].chunk(0)
     ends = maps.offsets.to_numpy().astype(np.int64)
@@ -181,11 +181,11 @@ def sound_groups(
                     continue
                 try:
                     rows = file.read_row_group(group)
-                except (OSError, pa.ArrowException) as error:
+                except UNREADABLE as error:
                     damages.note(path, [group], str(error))
                 else:
                     yield group, rows
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise FormatError(f"cannot read {path}: {error}") from error
         damages.note(path, None, str(error))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import FormatError
@@ -19,7 +18,7 @@ from storage.histograms.histograms import take
 from storage.kernels.arrays import Int64s
 from storage.samples.merge import ranges
 from storage.samples.samples import Samples
-from storage.segments.damage import Damages
+from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.histograms import COLUMNS, buckets_of, rows_of
 from storage.segments.merging import Runs
 from storage.segments.runs import find_runs
@@ -50,7 +49,7 @@ def read_footer(directory: Path) -> HistogramFooter:
     path = directory / HISTOGRAMS_FILE
     try:
         parquet = pq.read_metadata(path)
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise FormatError(f"cannot read {path}: {error}") from error
     names = tuple(parquet.schema.to_arrow_schema().names)
     if names != COLUMNS:
@@ -112,7 +111,7 @@ class HistogramReader:
 def open_file(path: Path, footer: HistogramFooter) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, metadata=footer.parquet, pre_buffer=False)
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise FormatError(f"cannot read {path}: {error}") from error
 
 
@@ -129,7 +128,7 @@ def read_rows(path: Path, file: pq.ParquetFile, groups: Int64s) -> tuple[Int64s,
     try:
         # Threads cost more than they save on a single group.
         table = file.read_row_groups(groups.tolist(), COLUMNS, use_threads=len(groups) > 1)
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise FormatError(f"cannot read {path}: {error}") from error
     try:
         return rows_of(table)

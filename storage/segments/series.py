@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from storage.errors import FormatError
 from storage.files import SERIES_FILE
 from storage.kernels.arrays import Int64s
-from storage.segments.damage import Damages
+from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.duck import Duck, quoted
 from storage.segments.segment import SegmentMeta, overlapping
 
@@ -144,7 +144,7 @@ class SeriesReader:
                 pq.read_table(path)
             except FileNotFoundError as error:
                 raise FormatError(f"cannot read {path}: {error}") from error
-            except (OSError, pa.ArrowException) as error:
+            except UNREADABLE as error:
                 self._damages.note(path, None, str(error))
                 damaged.append((segment, f"cannot read {path}: {error}"))
         return damaged

@@ -112,7 +112,7 @@ ROW_GROUPS = RowGroups()
 
 
 class EmptySegment(Exception):
-    """There is nothing to write: no sample and no exemplar. No segment is made."""
+    """There is nothing to write, and no segment is made."""
 
 
 class SegmentWriter:
