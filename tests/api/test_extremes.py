@@ -101,6 +101,7 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "status/buildinfo": ({}, ("limit",)),
     "status/rejected": ({}, ("reason", "match[]", "limit")),
     "status/replicas": ({}, SELECTING),
+    "status/deletions": NOTHING_READ,
     "format_query": ({"query": "up"}, ("query",)),
     "parse_query": ({"query": "up"}, ("query",)),
     "targets": ({}, ("state", "scrapePool")),
