@@ -1,6 +1,7 @@
 """Tests of turns: how many there are, how many wait for one, and how long."""
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Awaitable, Callable
 
@@ -150,7 +151,8 @@ def test_the_loop_does_one_quick_job_a_round() -> None:
 
 def test_what_grew_slow_goes_to_the_threads() -> None:
     seconds = iter([0.0, 0.0, 0.0, 9.0, 9.0, 9.0])  # when each of three jobs begins and ends
-    quick = QuickJobs(clock=lambda: next(seconds))
+    waits = itertools.count()
+    quick = QuickJobs(clock=lambda: next(seconds), usage=lambda: (0.0, next(waits)))
 
     async def check(bench: Bench) -> None:
         loop, found = threading.current_thread().name, []
