@@ -17,6 +17,7 @@ from functools import partial
 from multiprocessing import get_context
 
 from api.answers.encoding import warm_encoder
+from api.answers.wire.warm_up import warm_messages
 from api.promql import warm_up as query_steps
 from receiver.late_database import LateDatabase
 from receiver.metrics import ReceiverMetrics
@@ -46,6 +47,7 @@ def steps() -> Iterator[Step]:
     for first in range(0, len(texts), QUERIES_OF_STEP):
         yield partial(query_steps.warm_up, texts[first : first + QUERIES_OF_STEP])
     yield warm_encoder
+    yield warm_messages
 
 
 def compile_kernels(report: Callable[[int, int], None] = lambda done, total: None) -> bool:

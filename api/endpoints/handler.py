@@ -1,19 +1,26 @@
 """What an endpoint is: a function from a parsed request to the job that answers it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.answers.encoding import Buffer
 from api.forms import Params
 
+JSON: Mapping[str, str] = {"Content-Type": "application/json"}
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request: its parameters, its tenants (at least one) and the variable parts of its path."""
+    """A request: its parameters, its tenants (at least one) and the variable parts of its path.
+
+    body: what was posted, of endpoints that do not take forms; headers: those of the request.
+    """
 
     params: Params
     tenants: tuple[str, ...]
     path: Mapping[str, str]
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -41,15 +48,29 @@ class Job:
     """The rest of a request. run gives the blocks of the answer; timeout_ms None: the default.
 
     kind: jobs of the same kind, which is a hash of what is asked, cost about the same; None:
-    nothing is known of that. is_empty: whether the answer has no content.
+    nothing is known of that. is_empty: whether the answer has no content. headers: of an answer
+    that is not JSON; compact: that it would not become smaller.
     """
 
     run: Callable[[Slot], Iterator[Buffer]]
     timeout_ms: int | None = None
     kind: int | None = None
     is_empty: bool = False
+    headers: Mapping[str, str] = field(default_factory=lambda: JSON)
+    compact: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How an endpoint is used. takes_body: what is posted is no form; plain_errors: errors are
+    plain text; concurrency: requests of it that run at a time, 0: as many as of all."""
+
+    takes_body: bool = False
+    plain_errors: bool = False
+    concurrency: int = 0
+
+
+PROMETHEUS_STYLE = Style()
 Handler = Callable[[Call], Job | bytes]
 # The answer without content, which is not JSON.
 NOTHING = b""

@@ -40,3 +40,31 @@ class ApiOptions:
         ".*",
         "Regular expression, matched in full, of the origins that browsers may call the API from.",
     )
+    read_samples_max: int = setting(
+        "remote-read.max-samples",
+        "integer",
+        50_000_000,
+        "Samples that a remote read may return where the client cannot take them as chunks.",
+        allowed=(1, 1 << 40),
+    )
+    read_concurrency_max: int = setting(
+        "remote-read.max-concurrency",
+        "integer",
+        10,
+        "Remote reads that run at a time; others wait.",
+        allowed=(1, 10_000),
+    )
+    read_frame_bytes_max: int = setting(
+        "remote-read.max-bytes-in-frame",
+        "bytes",
+        1 * MIB,
+        "Size of a frame in which a remote read returns chunks; a larger chunk has its own.",
+        allowed=(1, 50 * MIB),
+    )
+    read_queries_max: int = setting(
+        "remote-read.max-queries",
+        "integer",
+        100,
+        "Queries that one remote read may hold.",
+        allowed=(1, 10_000),
+    )

@@ -15,11 +15,11 @@ from time import perf_counter
 
 from prometheus_client import Histogram
 
-from api.endpoints.handler import NOTHING, Call, Handler, Slot
+from api.endpoints.handler import JSON, NOTHING, Call, Handler, Slot
 from api.forms import Params
 from api.params import tenants_of
 from api.web.compression import Body, choose_encoding
-from api.web.serving import JSON, Server, begin
+from api.web.serving import Server, begin
 
 # Segments that stand for themselves, so that nothing needs to be unescaped.
 _SEGMENT = re.compile(r"[A-Za-z0-9_]+")
@@ -120,7 +120,8 @@ class QuickAnswers:
             body, part, is_last = pool.run_here(kind, work)
         if not is_last:
             return None
-        return Answer(self._server.headers(headers.get("Origin"), body.encoding) | JSON, part)
+        about = self._server.headers(headers.get("Origin"), body.encoding)
+        return Answer({**about, **JSON}, part)
 
 
 NO_PATH: tuple[Endpoint | None, dict[str, str]] = (None, {})

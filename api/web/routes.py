@@ -17,10 +17,11 @@ from api.endpoints.absent.targets import TargetHandlers
 from api.endpoints.deletions import Deleting, DeletionHandlers
 from api.endpoints.exemplars import ExemplarHandlers
 from api.endpoints.expressions import ExpressionHandlers
-from api.endpoints.handler import Handler
+from api.endpoints.handler import PROMETHEUS_STYLE, Handler, Style
 from api.endpoints.metadata import MetadataHandlers
 from api.endpoints.queries import QueryHandlers
 from api.endpoints.rejects import Ledger, RejectHandlers
+from api.endpoints.remote_read import ReadLimits, RemoteReadHandlers
 from api.endpoints.replicas import ReplicaHandlers
 from api.endpoints.status.features import FeatureHandlers
 from api.endpoints.status.program import ProgramHandlers
@@ -82,6 +83,20 @@ class Api:
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)
         self.rejects = RejectHandlers(ledger)
         self.segments = SegmentHandlers(store)
+        self.remote_read = RemoteReadHandlers(
+            source,
+            ReadLimits(
+                samples_max=options.read_samples_max,
+                queries_max=options.read_queries_max,
+                frame_bytes_max=options.read_frame_bytes_max,
+                body_bytes_max=options.form_bytes_max,
+            ),
+        )
+        self.styles = {
+            "read": Style(
+                takes_body=True, plain_errors=True, concurrency=options.read_concurrency_max
+            )
+        }
         self.expressions = ExpressionHandlers(engine)
         self.program = ProgramHandlers(program, now_ms=now_ms)
         self.features = FeatureHandlers(engine.features)
@@ -109,6 +124,7 @@ class Api:
             (GET, "status/rejected", self.rejects.rejected),
             (GET, "status/replicas", self.replicas.report),
             (GET, "status/segments", self.segments.segments),
+            (("POST",), "read", self.remote_read.read),
             (GET_POST, "format_query", self.expressions.format_query),
             (GET_POST, "parse_query", self.expressions.parse_query),
             (GET, "features", self.features.features),
@@ -153,8 +169,9 @@ def add_routes(app: web.Application, api: Api) -> None:
     """Serve the API from `app`; its threads end when the app is cleaned up."""
     for prefixes, routes in ((PREFIXES, api.routes()), (BARE_PREFIXES, api.bare_routes())):
         for prefix, (methods, path, handler) in product(prefixes, routes):
-            endpoint = api.server.endpoint(path, handler)
-            if "GET" in methods:
+            style = api.styles.get(path, PROMETHEUS_STYLE)
+            endpoint = api.server.endpoint(path, handler, style)
+            if "GET" in methods and style is PROMETHEUS_STYLE:
                 api.quick_answers.add(prefix, path, handler)
             for method in (*methods, "HEAD") if "GET" in methods else methods:
                 app.router.add_route(method, f"{prefix}/{path}", endpoint)

@@ -7,7 +7,9 @@ at most one part ahead.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote
 
@@ -15,24 +17,63 @@ from aiohttp import web
 from prometheus_client import Histogram
 
 from api.answers.encoding import encode_error
-from api.endpoints.handler import NOTHING, Call, Handler, Job, Slot
+from api.endpoints.handler import (
+    JSON,
+    NOTHING,
+    PROMETHEUS_STYLE,
+    Call,
+    Handler,
+    Job,
+    Slot,
+    Style,
+)
 from api.errors import BadData, classify, is_foreseen
 from api.forms import Params, multipart_fields
 from api.metrics import ApiMetrics
 from api.params import tenants_of
+from api.promql.errors import QueryTimeout
 from api.web.compression import Body, choose_encoding
 from api.web.cors import Cors
 from api.web.options import ApiOptions
-from api.web.query_pool import QueryPool
+from api.web.query_pool import QUEUE_TIMEOUT, QueryPool
 
 logger = logging.getLogger(__name__)
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MULTIPART_TYPE = "multipart/form-data"
-JSON = {"Content-Type": "application/json"}
+PLAIN = "text/plain; charset=utf-8"
 REASONS = {499: "Client Closed Request"}
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Gate:
+    """Bounds how many requests of one endpoint run at a time, and how long others wait."""
+
+    def __init__(self, concurrency: int, timeout_ms: int) -> None:
+        self._places = asyncio.Semaphore(concurrency)
+        self._timeout_s = timeout_ms / 1000
+
+    async def __aenter__(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._places.acquire()
+        except TimeoutError:
+            raise QueryTimeout(QUEUE_TIMEOUT) from None
+
+    async def __aexit__(self, *_: object) -> None:
+        self._places.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One endpoint as it is served."""
+
+    name: str
+    handler: Handler
+    style: Style
+    duration: Histogram
+    gate: AbstractAsyncContextManager[None]
 
 
 class Server:
@@ -47,9 +88,15 @@ class Server:
         self._timeout_ms = timeout_ms
         self._cors = Cors(options.cors_origin)
 
-    def endpoint(self, name: str, handler: Handler) -> AiohttpHandler:
+    def endpoint(
+        self, name: str, handler: Handler, style: Style = PROMETHEUS_STYLE
+    ) -> AiohttpHandler:
         """The aiohttp handler of an endpoint; `name` is for metrics and the log."""
-        return partial(self._serve, name, self.duration_of(name), handler)
+        gate: AbstractAsyncContextManager[None] = nullcontext()
+        if style.concurrency:
+            gate = Gate(style.concurrency, self._timeout_ms)
+        served = Served(name, handler, style, self.duration_of(name), gate)
+        return partial(self._serve, served)
 
     def duration_of(self, name: str) -> Histogram:
         """The metric of the time that the requests of an endpoint take."""
@@ -70,43 +117,42 @@ class Server:
         """The answer to OPTIONS."""
         return web.Response(status=204, headers=self._headers(request))
 
-    async def _serve(
-        self, name: str, duration: Histogram, handler: Handler, request: web.Request
-    ) -> web.StreamResponse:
-        with duration.time():
+    async def _serve(self, served: Served, request: web.Request) -> web.StreamResponse:
+        with served.duration.time():
             try:
-                return await self._answer(handler, request)
+                async with served.gate:
+                    return await self._answer(served, request)
             except asyncio.CancelledError:  # where the server cancels the handlers of lost clients
-                self._metrics.errors_total.labels(name, "canceled").inc()
+                self._metrics.errors_total.labels(served.name, "canceled").inc()
                 raise
             except Exception as error:  # the edge of the API: whatever it is, the client gets JSON
-                return self._refuse(name, request, error)
+                return self._refuse(served, request, error)
 
-    async def _answer(self, handler: Handler, request: web.Request) -> web.StreamResponse:
-        params = await self._read_params(request)
+    async def _answer(self, served: Served, request: web.Request) -> web.StreamResponse:
+        body = await self._read_form(request) if served.style.takes_body else b""
+        params = await self._read_params(request, with_form=not served.style.takes_body)
         tenants = tenants_of(request.headers, tenants_max=self.options.federated_tenants_max)
-        call = Call(params, tenants, path_values(request))
-        outcome = handler(call)
+        outcome = served.handler(Call(params, tenants, path_values(request), body, request.headers))
         encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
         if outcome == NOTHING:
             return web.Response(status=204, headers=self._headers(request))
         if isinstance(outcome, bytes):
-            body = Body(iter([outcome]), encoding)
-            return self._whole(request, body, body.next_part()[0])
+            whole = Body(iter([outcome]), encoding)
+            return self._whole(request, whole, whole.next_part()[0], JSON)
         async with self.pool.turn(
             timeout_ms=self.timeout_ms(outcome), client_left=lambda: request.transport is None
         ) as turn:
-            work = partial(begin, outcome, turn, encoding)
-            body, part, is_last = await self.pool.run(work, outcome.kind)
+            work = partial(begin, outcome, turn, "" if outcome.compact else encoding)
+            parts, part, is_last = await self.pool.run(work, outcome.kind)
             if not is_last:
-                return await self._stream(request, body, part)
+                return await self._stream(request, parts, part, outcome.headers)
         if outcome.is_empty:
             return web.Response(status=204, headers=self._headers(request))
-        return self._whole(request, body, part)
+        return self._whole(request, parts, part, outcome.headers)
 
-    async def _read_params(self, request: web.Request) -> Params:
+    async def _read_params(self, request: web.Request, *, with_form: bool) -> Params:
         query, fields_max = request.rel_url.raw_query_string, self.options.form_fields_max
-        if request.method not in ("POST", "PUT"):
+        if request.method not in ("POST", "PUT") or not with_form:
             return Params.parse(query, fields_max=fields_max)
         kind, form, parts = request.content_type, b"", []
         if kind == FORM_TYPE:
@@ -140,13 +186,17 @@ class Server:
             parts.append(part)
         return b"".join(parts)
 
-    def _whole(self, request: web.Request, body: Body, part: bytes) -> web.Response:
-        return web.Response(body=part, headers=self._headers(request, body.encoding) | JSON)
+    def _whole(
+        self, request: web.Request, body: Body, part: bytes, about: Mapping[str, str]
+    ) -> web.Response:
+        return web.Response(body=part, headers={**self._headers(request, body.encoding), **about})
 
-    async def _stream(self, request: web.Request, body: Body, part: bytes) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, body: Body, part: bytes, about: Mapping[str, str]
+    ) -> web.StreamResponse:
         """Send an answer of several parts. Once begun it can only be completed or cut off."""
-        response = web.StreamResponse(headers=self._headers(request, body.encoding))
-        response.content_type = "application/json"
+        headers = {**self._headers(request, body.encoding), **about}
+        response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         is_last = request.method == "HEAD"  # whose answer ends here
         try:
@@ -181,17 +231,20 @@ class Server:
         async with asyncio.timeout(self.options.send_timeout_ms / 1000):
             await response.write(part)
 
-    def _refuse(self, name: str, request: web.Request, error: Exception) -> web.Response:
+    def _refuse(self, served: Served, request: web.Request, error: Exception) -> web.Response:
         failure = classify(error)
-        self._metrics.errors_total.labels(name, failure.kind).inc()
+        self._metrics.errors_total.labels(served.name, failure.kind).inc()
         if not is_foreseen(error):
-            logger.exception("request failed endpoint=%s path=%s", name, request.path)
+            logger.exception("request failed endpoint=%s path=%s", served.name, request.path)
+        body, content_type = encode_error(failure.kind, failure.text), "application/json"
+        if served.style.plain_errors:
+            body = f"{failure.text}\n".encode("utf-8", "replace")
+            content_type = PLAIN
         return web.Response(
             status=failure.status,
             reason=REASONS.get(failure.status),
-            body=encode_error(failure.kind, failure.text),
-            headers=self._headers(request),
-            content_type="application/json",
+            body=body,
+            headers=self._headers(request) | {"Content-Type": content_type},
         )
 
     def _headers(self, request: web.Request, encoding: str = "") -> dict[str, str]:
