@@ -17,6 +17,7 @@ from functools import partial
 from multiprocessing import get_context
 
 from api.answers.encoding import warm_encoder
+from api.answers.exposition.warm_up import warm_scrapes
 from api.answers.wire.warm_up import warm_messages
 from api.promql import warm_up as query_steps
 from receiver.late_database import LateDatabase
@@ -48,6 +49,7 @@ def steps() -> Iterator[Step]:
         yield partial(query_steps.warm_up, texts[first : first + QUERIES_OF_STEP])
     yield warm_encoder
     yield warm_messages
+    yield warm_scrapes
 
 
 def compile_kernels(report: Callable[[int, int], None] = lambda done, total: None) -> bool:

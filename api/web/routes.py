@@ -17,6 +17,7 @@ from api.endpoints.absent.targets import TargetHandlers
 from api.endpoints.deletions import Deleting, DeletionHandlers
 from api.endpoints.exemplars import ExemplarHandlers
 from api.endpoints.expressions import ExpressionHandlers
+from api.endpoints.federation import FederationHandlers
 from api.endpoints.handler import PROMETHEUS_STYLE, Handler, Style
 from api.endpoints.metadata import MetadataHandlers
 from api.endpoints.queries import QueryHandlers
@@ -92,10 +93,14 @@ class Api:
                 body_bytes_max=options.form_bytes_max,
             ),
         )
+        self.federation = FederationHandlers(
+            source, lookback_ms=engine.options.lookback_delta_ms, now_ms=now_ms
+        )
         self.styles = {
+            "federate": Style(plain_errors=True),
             "read": Style(
                 takes_body=True, plain_errors=True, concurrency=options.read_concurrency_max
-            )
+            ),
         }
         self.expressions = ExpressionHandlers(engine)
         self.program = ProgramHandlers(program, now_ms=now_ms)
@@ -165,6 +170,16 @@ class Api:
         ]
 
 
+def add_federation(app: web.Application, api: Api) -> None:
+    """Serve the one endpoint that is not below /api/v1."""
+    endpoint = api.server.endpoint("federate", api.federation.federate, api.styles["federate"])
+    for prefix in PREFIXES:
+        path = prefix.removesuffix("/api/v1") + "/federate"
+        for method in ("GET", "HEAD"):
+            app.router.add_route(method, path, endpoint)
+        app.router.add_route("OPTIONS", path, api.server.preflight)
+
+
 def add_routes(app: web.Application, api: Api) -> None:
     """Serve the API from `app`; its threads end when the app is cleaned up."""
     for prefixes, routes in ((PREFIXES, api.routes()), (BARE_PREFIXES, api.bare_routes())):
@@ -176,6 +191,8 @@ def add_routes(app: web.Application, api: Api) -> None:
             for method in (*methods, "HEAD") if "GET" in methods else methods:
                 app.router.add_route(method, f"{prefix}/{path}", endpoint)
             app.router.add_route("OPTIONS", f"{prefix}/{path}", api.server.preflight)
+
+    add_federation(app, api)
 
     async def close(_: web.Application) -> None:
         api.pool.close()

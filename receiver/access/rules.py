@@ -52,6 +52,7 @@ RULES: dict[str, Need] = {
     "/api/v1/status/rejected": Need.READ,
     "/api/v1/status/deletions": Need.READ,
     "/api/v1/user_limits": Need.READ,
+    "/federate": Need.READ,
     "/api/v1/read": Need.READ,
     "/api/v1/format_query": Need.READ,
     "/api/v1/parse_query": Need.READ,

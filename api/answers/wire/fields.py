@@ -4,6 +4,7 @@ A label set is a run of label messages, one for each distinct pair of name and v
 which are made once and copied from then on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from storage.kernels.arrays import Bytes, Int32s, Int64s
 from storage.kernels.jit import kernel_part
 from storage.kernels.words import Place, load_word, store_word
-from storage.labels.frames import LabelFrame
+from storage.labels.frames import LabelFrame, label_sort_key
 
 # What is overwritten behind a place at most, and read behind the end of what is copied.
 SPARE_BYTES = 16
@@ -103,16 +104,25 @@ class LabelMessages:
     sizes: Int64s
 
     @classmethod
-    def of(cls, labels: LabelFrame, *, field: int = 1) -> "LabelMessages":
-        """field: the number that labels have in the message around them."""
-        ids = np.zeros((labels.rows, len(labels.names)), np.int32)
+    def of(
+        cls,
+        labels: LabelFrame,
+        *,
+        field: int = 1,
+        empty: tuple[str, ...] = (),
+        shown: Callable[[str], str] = str,
+    ) -> "LabelMessages":
+        """field: the number that labels have in the message around them; empty: labels that every
+        row is to have, without a value where it has none; shown: how a name is written."""
+        names = sorted({*labels.names, *empty}, key=label_sort_key)
+        ids = np.zeros((labels.rows, len(names)), np.int32)
         messages = [b""]
-        for column, name in enumerate(labels.names):
+        for column, name in enumerate(names):
             codes, places = np.unique(labels.column(name), return_inverse=True)
             numbers = np.zeros(len(codes), np.int32)
-            own = text_field(1, as_bytes(name))
+            own = text_field(1, as_bytes(shown(name)))
             for k, text in enumerate(labels.symbols.texts(codes.tolist())):
-                if text:
+                if text or name in empty:
                     numbers[k] = len(messages)
                     messages.append(text_field(field, own + text_field(2, as_bytes(text))))
             ids[:, column] = numbers[places]

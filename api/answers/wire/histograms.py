@@ -25,19 +25,31 @@ from storage.chunks.bits import zigzagged
 from storage.chunks.histogram_writer import whole_rows
 from storage.histograms.columns import Histograms
 from storage.histograms.histograms import Columns, columns_of, take
-from storage.kernels.arrays import Bools, Bytes, Float64s, Int32s, Int64s
+from storage.kernels.arrays import Bools, Bytes, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.words import Place, store_word
 
-COUNT_INT, COUNT_FLOAT, SUM = tag(1, VARINT), tag(2, FIXED64), tag(3, FIXED64)
-SCHEMA, THRESHOLD = tag(4, VARINT), tag(5, FIXED64)
-ZERO_INT, ZERO_FLOAT = tag(6, VARINT), tag(7, FIXED64)
-NEGATIVE_SPANS, NEGATIVE_DELTAS, NEGATIVE_COUNTS = tag(8, LENGTH), tag(9, LENGTH), tag(10, LENGTH)
-POSITIVE_SPANS, POSITIVE_DELTAS, POSITIVE_COUNTS = tag(11, LENGTH), tag(12, LENGTH), tag(13, LENGTH)
-RESET_HINT = tag(14, VARINT)
+# The fields in the order of FIELD_TYPES; 0 for one that a message does not have.
+FIELD_TYPES = (
+    *(VARINT, FIXED64, FIXED64, VARINT, FIXED64, VARINT, FIXED64),
+    *(LENGTH, LENGTH, LENGTH, LENGTH, LENGTH, LENGTH, VARINT, LENGTH),
+)
+COUNT_INT, COUNT_FLOAT, SUM, SCHEMA, THRESHOLD, ZERO_INT, ZERO_FLOAT = range(7)
+NEGATIVE, POSITIVE, RESET_HINT, BOUNDS = 7, 10, 13, 14
+# Of the three fields of a side.
+SPANS, DELTAS, COUNTS = range(3)
+
+
+def fields(*numbers: int) -> UInt64s:
+    """The tags of fields with these numbers."""
+    pairs = zip(numbers, FIELD_TYPES, strict=True)
+    return np.array([number << 3 | kind if number else 0 for number, kind in pairs], np.uint64)
+
+
+# Those of remote write and remote read, and those of scrapes.
+REMOTE_FIELDS = fields(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16)
+CLIENT_FIELDS = fields(1, 4, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0, 0)
 SPAN_OFFSET, SPAN_LENGTH = tag(1, VARINT), tag(2, VARINT)
-# The tag of field 16 has two bytes.
-BOUNDS = np.uint64(16 << 3 | LENGTH)
 HEAD_BYTES_MAX, BUCKET_BYTES_MAX, BOUND_BYTES = 128, 36, 8
 
 
@@ -49,14 +61,16 @@ class HistogramMessages:
     content: Bytes
 
     @classmethod
-    def of(cls, histograms: Histograms, rows: Int64s) -> "HistogramMessages":
+    def of(
+        cls, histograms: Histograms, rows: Int64s, tags: UInt64s = REMOTE_FIELDS
+    ) -> "HistogramMessages":
         chosen = take(histograms, rows)
         columns, count = columns_of(chosen), len(chosen)
         buckets = len(chosen.positive.counts) + len(chosen.negative.counts)
         bounds = BOUND_BYTES * len(chosen.bounds.values)
         out = room_for(HEAD_BYTES_MAX * count + BUCKET_BYTES_MAX * buckets + bounds + PADDING)
         starts = np.zeros(count + 1, np.int64)
-        write_messages(columns, whole_rows(columns), out, starts)
+        write_messages(columns, whole_rows(columns), tags, out, starts)
         return cls(starts, out)
 
 
@@ -110,46 +124,64 @@ def put_reals(
 
 
 @kernel_part
-def put_plain(out: Place, at: Place, c: Columns, row: Place, whole: bool) -> Place:
+def put_plain(out: Place, at: Place, c: Columns, row: Place, whole: bool, tags: UInt64s) -> Place:
     """All of a histogram but its buckets, bounds and hint."""
     if whole:
-        at = put_number(out, at, COUNT_INT, np.uint64(c.counts[row]))
+        at = put_number(out, at, tags[COUNT_INT], np.uint64(c.counts[row]))
     else:
-        at = put_fixed(out, at, COUNT_FLOAT, c.counts.view(np.uint64)[row])
-    at = put_fixed(out, at, SUM, c.sums.view(np.uint64)[row])
-    at = put_number(out, at, SCHEMA, zigzagged(c.schemas[row]))
-    at = put_fixed(out, at, THRESHOLD, c.zero_thresholds.view(np.uint64)[row])
+        at = put_fixed(out, at, tags[COUNT_FLOAT], c.counts.view(np.uint64)[row])
+    at = put_fixed(out, at, tags[SUM], c.sums.view(np.uint64)[row])
+    at = put_number(out, at, tags[SCHEMA], zigzagged(c.schemas[row]))
+    at = put_fixed(out, at, tags[THRESHOLD], c.zero_thresholds.view(np.uint64)[row])
     if whole:
-        return put_number(out, at, ZERO_INT, np.uint64(c.zero_counts[row]))
-    return put_fixed(out, at, ZERO_FLOAT, c.zero_counts.view(np.uint64)[row])
+        return put_number(out, at, tags[ZERO_INT], np.uint64(c.zero_counts[row]))
+    return put_fixed(out, at, tags[ZERO_FLOAT], c.zero_counts.view(np.uint64)[row])
+
+
+@kernel_part
+def put_side(
+    out: Place,
+    at: Place,
+    row: Place,
+    whole: bool,
+    offsets: Int64s,
+    indexes: Int32s,
+    counts: Float64s,
+    tags: UInt64s,
+) -> Place:
+    """The buckets of one side, if there are any."""
+    first, end = offsets[row], offsets[row + 1]
+    if first == end:
+        return at
+    at = put_spans(out, at, tags[SPANS], indexes, first, end)
+    if whole:
+        return put_deltas(out, at, tags[DELTAS], counts, first, end)
+    return put_reals(out, at, tags[COUNTS], counts, first, end)
 
 
 @kernel
-def write_messages(c: Columns, are_whole: Bools, content: Bytes, starts: Int64s) -> None:
+def write_messages(
+    c: Columns, are_whole: Bools, tags: UInt64s, content: Bytes, starts: Int64s
+) -> None:
     """All histograms, one behind the other."""
     out = content.ctypes.data
     at: Place = 0
     for row in range(len(are_whole)):
         whole = are_whole[row]
-        at = put_plain(out, at, c, row, whole)
-        first, end = c.negative_offsets[row], c.negative_offsets[row + 1]
-        if first < end:
-            at = put_spans(out, at, NEGATIVE_SPANS, c.negative_indexes, first, end)
-            if whole:
-                at = put_deltas(out, at, NEGATIVE_DELTAS, c.negative_counts, first, end)
-            else:
-                at = put_reals(out, at, NEGATIVE_COUNTS, c.negative_counts, first, end)
-        first, end = c.positive_offsets[row], c.positive_offsets[row + 1]
-        if first < end:
-            at = put_spans(out, at, POSITIVE_SPANS, c.positive_indexes, first, end)
-            if whole:
-                at = put_deltas(out, at, POSITIVE_DELTAS, c.positive_counts, first, end)
-            else:
-                at = put_reals(out, at, POSITIVE_COUNTS, c.positive_counts, first, end)
-        if c.hints[row]:
-            at = put_number(out, at, RESET_HINT, np.uint64(c.hints[row]))
+        at = put_plain(out, at, c, row, whole, tags)
+        at = put_side(
+            out, at, row, whole,
+            c.negative_offsets, c.negative_indexes, c.negative_counts, tags[NEGATIVE:],
+        )  # fmt: skip
+        at = put_side(
+            out, at, row, whole,
+            c.positive_offsets, c.positive_indexes, c.positive_counts, tags[POSITIVE:],
+        )  # fmt: skip
+        if c.hints[row] and tags[RESET_HINT]:
+            at = put_number(out, at, tags[RESET_HINT], np.uint64(c.hints[row]))
         first, end = c.bound_offsets[row], c.bound_offsets[row + 1]
-        if first < end:
-            at = put_varint(out, at, BOUNDS) - 1
-            at = put_reals(out, at, BOUNDS >> np.uint64(7), c.bounds, first, end)
+        if first < end and tags[BOUNDS]:
+            # The tag of this field has two bytes.
+            at = put_varint(out, at, tags[BOUNDS]) - 1
+            at = put_reals(out, at, tags[BOUNDS] >> np.uint64(7), c.bounds, first, end)
         starts[row + 1] = at
