@@ -170,7 +170,7 @@ def stats_warnings(stats: str) -> tuple[str, ...]:
 def instant_time_ms(params: Params, *, now_ms: int) -> int:
     """When an instant query is evaluated; raises BadData."""
     limit_of(params)  # a wrong one is found first
-    return _optional_time_ms(params, "time", now_ms)
+    return optional_time_ms(params, "time", now_ms)
 
 
 def range_params(params: Params) -> RangeParams:
@@ -207,8 +207,8 @@ def series_params(params: Params, *, required: bool = False) -> SeriesParams:
     if required and not texts:
         raise BadData("no match[] parameter provided")
     limit = limit_of(params)
-    start_ms = _optional_time_ms(params, "start", MIN_TIME_MS)
-    end_ms = _optional_time_ms(params, "end", MAX_TIME_MS)
+    start_ms = optional_time_ms(params, "start", MIN_TIME_MS)
+    end_ms = optional_time_ms(params, "end", MAX_TIME_MS)
     try:
         matcher_sets = parse_selectors(texts)
     except BadData as error:
@@ -224,8 +224,8 @@ def deletion_params(params: Params) -> tuple[tuple[tuple[Matcher, ...], ...], in
     texts = params.all("match[]")
     if not texts:
         raise BadData("no match[] parameter provided")
-    start_ms = _optional_time_ms(params, "start", MIN_TIME_MS)
-    end_ms = _optional_time_ms(params, "end", MAX_TIME_MS)
+    start_ms = optional_time_ms(params, "start", MIN_TIME_MS)
+    end_ms = optional_time_ms(params, "end", MAX_TIME_MS)
     try:
         matcher_sets = parse_selectors(texts)
     except BadData as error:
@@ -237,8 +237,8 @@ def deletion_params(params: Params) -> tuple[tuple[tuple[Matcher, ...], ...], in
 
 def exemplar_params(params: Params) -> ExemplarParams:
     """What exemplars are asked for; raises BadData."""
-    start_ms = _optional_time_ms(params, "start", MIN_TIME_MS)
-    end_ms = _optional_time_ms(params, "end", MAX_TIME_MS)
+    start_ms = optional_time_ms(params, "start", MIN_TIME_MS)
+    end_ms = optional_time_ms(params, "end", MAX_TIME_MS)
     if end_ms < start_ms:
         raise BadData("end timestamp must not be before start timestamp")
     return ExemplarParams(params.first("query"), start_ms, end_ms, replica_params(params))
@@ -264,8 +264,8 @@ def replica_params(params: Params) -> ReplicaParams:
 def report_params(params: Params, *, now_ms: int) -> SeriesParams:
     """The selection of a report about replicas: an hour up to now by default; raises BadData."""
     selected = series_params(params)
-    end_ms = _optional_time_ms(params, "end", now_ms)
-    start_ms = _optional_time_ms(params, "start", end_ms - HOUR_MS)
+    end_ms = optional_time_ms(params, "end", now_ms)
+    start_ms = optional_time_ms(params, "start", end_ms - HOUR_MS)
     if end_ms < start_ms:
         raise invalid_parameter("end", "end timestamp must not be before start time")
     return replace(selected, start_ms=start_ms, end_ms=end_ms)
@@ -382,7 +382,7 @@ def _required_time_ms(params: Params, name: str) -> int:
         raise invalid_parameter(name, error) from None
 
 
-def _optional_time_ms(params: Params, name: str, default_ms: int) -> int:
+def optional_time_ms(params: Params, name: str, default_ms: int) -> int:
     text = params.first(name)
     if not text:
         return default_ms

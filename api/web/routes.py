@@ -24,6 +24,7 @@ from api.endpoints.queries import QueryHandlers
 from api.endpoints.rejects import Ledger, RejectHandlers
 from api.endpoints.remote_read import ReadLimits, RemoteReadHandlers
 from api.endpoints.replicas import ReplicaHandlers
+from api.endpoints.status.cardinality import CardinalityHandlers
 from api.endpoints.status.features import FeatureHandlers
 from api.endpoints.status.program import ProgramHandlers
 from api.endpoints.status.segments import SegmentHandlers
@@ -105,6 +106,7 @@ class Api:
         self.expressions = ExpressionHandlers(engine)
         self.program = ProgramHandlers(program, now_ms=now_ms)
         self.features = FeatureHandlers(engine.features)
+        self.cardinality = CardinalityHandlers(source, now_ms=now_ms)
         self.stores = StoreHandlers(program, now_ms=now_ms)
         self.targets = TargetHandlers()
         self.rules = RuleHandlers()
@@ -137,6 +139,11 @@ class Api:
             (GET, "status/flags", self.program.flags),
             (GET, "status/runtimeinfo", self.program.runtime_info),
             (GET, "status/walreplay", self.program.wal_replay),
+            (GET, "status/tsdb", self.cardinality.tsdb),
+            (GET_POST, "status/cardinality", self.cardinality.cardinality),
+            (GET_POST, "cardinality/label_names", self.cardinality.label_names),
+            (GET_POST, "cardinality/label_values", self.cardinality.label_values),
+            (GET, "user_stats", self.cardinality.user_stats),
             (GET, "stores", self.stores.stores),
             (GET, "status/deletions", self.deletions.receipts),
             (POST_PUT, "admin/tsdb/delete_series", self.deletions.delete_series),
@@ -163,21 +170,12 @@ class Api:
         ]
 
     def bare_routes(self) -> list[Route]:
-        """The same of endpoints whose paths have no version: those that Mimir has."""
+        """The same of endpoints whose paths have no version: federation, and some of Mimir."""
         return [
+            (GET, "federate", self.federation.federate),
             (POST, "compactor/delete_tenant", self.deletions.delete_tenant),
             (GET, "compactor/delete_tenant_status", self.deletions.tenant_status),
         ]
-
-
-def add_federation(app: web.Application, api: Api) -> None:
-    """Serve the one endpoint that is not below /api/v1."""
-    endpoint = api.server.endpoint("federate", api.federation.federate, api.styles["federate"])
-    for prefix in PREFIXES:
-        path = prefix.removesuffix("/api/v1") + "/federate"
-        for method in ("GET", "HEAD"):
-            app.router.add_route(method, path, endpoint)
-        app.router.add_route("OPTIONS", path, api.server.preflight)
 
 
 def add_routes(app: web.Application, api: Api) -> None:
@@ -191,8 +189,6 @@ def add_routes(app: web.Application, api: Api) -> None:
             for method in (*methods, "HEAD") if "GET" in methods else methods:
                 app.router.add_route(method, f"{prefix}/{path}", endpoint)
             app.router.add_route("OPTIONS", f"{prefix}/{path}", api.server.preflight)
-
-    add_federation(app, api)
 
     async def close(_: web.Application) -> None:
         api.pool.close()

@@ -1,0 +1,133 @@
+"""Cardinality of a program: Prometheus' and Mimir's forms, ranges, and what is refused."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.makers.real_api import RealApi, run_real_api
+
+HOUR_S = 3600
+
+
+async def fill(api: RealApi) -> int:
+    now_s = int(time.time())
+    for age_s, names in ((3 * HOUR_S, "ab"), (60, "bcc")):
+        series = [
+            ({"__name__": name, "n": str(row), "replica": "x"}, [((now_s - age_s) * 1000, 1.0)])
+            for row, name in enumerate(names)
+        ]
+        await api.write(*series)
+    return now_s
+
+
+async def plain(api: RealApi, path: str, **params: Any) -> tuple[int, Any]:
+    headers = {"X-Scope-OrgID": "t"}
+    url = f"/prometheus/api/v1/{path}"
+    async with api.client.get(url, params=params, headers=headers) as response:
+        return response.status, await response.json()
+
+
+def test_of_the_last_two_hours(tmp_path: Path) -> None:
+    async def check(api: RealApi) -> None:
+        now_s = await fill(api)
+        _, data = await api.get("status/tsdb")
+        head = data["headStats"]
+        assert (head["numSeries"], head["numLabelPairs"], head["chunkCount"]) == (3, 6, 0)
+        assert abs(head["maxTime"] - 1000 * now_s) < 60_000
+        assert data["seriesCountByMetricName"] == [
+            {"name": "c", "value": 2},
+            {"name": "b", "value": 1},
+        ]
+        assert data["labelValueCountByLabelName"][0] == {"name": "n", "value": 3}
+        _, data = await api.get("status/tsdb", limit="1")
+        assert [len(data[name]) for name in data if name != "headStats"] == [1, 1, 1, 1]
+        assert (await api.get("status/tsdb", tenant="other"))[1]["headStats"]["numSeries"] == 0
+
+    run_real_api(tmp_path, check)
+
+
+def test_ranges_are_compared(tmp_path: Path) -> None:
+    async def check(api: RealApi) -> None:
+        now_s = await fill(api)
+        early = {"start": now_s - 4 * HOUR_S, "end": now_s - 2 * HOUR_S}
+        assert (await api.get("status/cardinality", **early))[1]["series"] == 2
+        compare = {"compare_start": early["start"], "compare_end": early["end"]}
+        _, data = await api.get("status/cardinality", **compare)
+        assert data["series"] == 3
+        assert data["compared"] == {
+            "series": 2,
+            "gone": 2,
+            "new": 3,
+            "by": "__name__",
+            "changes": [
+                {"name": "c", "before": 0, "after": 2, "difference": 2},
+                {"name": "a", "before": 1, "after": 0, "difference": -1},
+                {"name": "b", "before": 1, "after": 1, "difference": 0},
+            ],
+        }
+        selected = {"match[]": "b", "by": "n", **compare}
+        _, data = await api.get("status/cardinality", **selected)
+        assert (data["series"], data["compared"]["by"]) == (1, "n")
+        _, data = await api.get("status/cardinality", compare_end=now_s - 4 * HOUR_S)
+        assert data["compared"]["series"] == 0
+
+    run_real_api(tmp_path, check)
+
+
+def test_reports_of_mimir(tmp_path: Path) -> None:
+    async def check(api: RealApi) -> None:
+        await fill(api)
+        assert await plain(api, "cardinality/label_names", limit="1", selector='{n=~"1|2"}') == (
+            200,
+            {
+                "label_values_count_total": 4,
+                "label_names_count": 3,
+                "cardinality": [{"label_name": "n", "label_values_count": 2}],
+            },
+        )
+        names = {"label_names[]": "__name__"}
+        assert await plain(api, "cardinality/label_values", **names) == (
+            200,
+            {
+                "series_count_total": 3,
+                "labels": [
+                    {
+                        "label_name": "__name__",
+                        "label_values_count": 2,
+                        "series_count": 3,
+                        "cardinality": [
+                            {"label_value": "c", "series_count": 2},
+                            {"label_value": "b", "series_count": 1},
+                        ],
+                    }
+                ],
+            },
+        )
+        status, stats = await plain(api, "user_stats")
+        assert (status, stats["numSeries"], stats["ingestionRate"]) == (200, 3, 0)
+
+    run_real_api(tmp_path, check)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("status/tsdb?limit=0", "limit must be a positive number"),
+        ("status/tsdb?limit=x", "limit must be a positive number"),
+        ("status/tsdb?limit=10001", "limit must not exceed 10000"),
+        ("status/cardinality?compare_start=5&compare_end=4", 'invalid parameter "compare_end"'),
+        ("status/cardinality?start=5&end=4", 'invalid parameter "end"'),
+        ("cardinality/label_values", "'label_names[]' param is required"),
+        ("cardinality/label_names?limit=501", "limit must not exceed 500"),
+        ("cardinality/label_names?selector=a&selector=b", 'invalid parameter "selector"'),
+    ],
+)
+def test_what_is_refused(path: str, error: str, tmp_path: Path) -> None:
+    async def check(api: RealApi) -> None:
+        status, text = await api.get(path)
+        assert status == 400
+        assert text.startswith(error)
+
+    run_real_api(tmp_path, check)
