@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from api.answers.encoding import Buffer
 from api.forms import Params
+from api.promql.meter import Meter
 
 JSON: Mapping[str, str] = {"Content-Type": "application/json"}
 
@@ -27,19 +28,25 @@ class Call:
 class Slot:
     """The right of one request to be computed; asked from its thread.
 
-    timeout_ms: what is left for the computing; queued_seconds: how long the request waited.
+    timeout_ms: what is left for the computing; queued_seconds: how long the request waited; meter:
+    what a query took so far.
     """
 
     timeout_ms: int
     queued_seconds: float
     client_left: Callable[[], bool]
     _ended: bool = False
+    meter: Meter | None = None
 
     def cancelled(self) -> bool:
         """Whether no one waits for the answer any more."""
         return self._ended or self.client_left()
 
     def end(self) -> None:
+        self._ended = True
+
+    def stop(self) -> None:
+        """End the computing, whoever waits for the answer."""
         self._ended = True
 
 

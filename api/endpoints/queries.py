@@ -104,7 +104,7 @@ class QueryHandlers:
     ) -> Iterator[Buffer]:
         querier = self._source.querier(call.tenants, params.replicas)
         origins = None
-        meter = Measured()
+        meter = turn.meter = Measured()
         if params.provenance:
             result, origins = with_origins(
                 querier,

@@ -142,7 +142,7 @@ class Engine:
                 f'invalid expression type "{TYPE_NAMES[root.type]}" for range query, '
                 "must be Scalar or instant Vector"
             )
-        with _timed(options.meter), _known_errors(self.options.max_depth):
+        with _timed(options.meter, budget), _known_errors(self.options.max_depth):
             return self._evaluate(queryable, query, root, options, budget)
 
     def _evaluate(
@@ -234,12 +234,13 @@ class _Query:
 
 
 @contextmanager
-def _timed(meter: Meter) -> Iterator[None]:
+def _timed(meter: Meter, budget: Budget) -> Iterator[None]:
     started = time.monotonic()
     try:
         yield
     finally:
         meter.total_s += time.monotonic() - started
+        meter.peak_samples = max(meter.peak_samples, budget.peak)
 
 
 @contextmanager

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Meter:
-    """Times in seconds; the others are parts of total_s."""
+    """Times in seconds; the others are parts of total_s. peak_samples: the most held at once."""
 
     total_s: float = 0.0
     prepare_s: float = 0.0
     inner_s: float = 0.0
     sort_s: float = 0.0
+    peak_samples: int = 0
 
     @contextmanager
     def sorting(self) -> Iterator[None]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from storage.options import MIB, MINUTE_MS, setting
 
+SECOND_MS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
@@ -67,4 +69,24 @@ class ApiOptions:
         100,
         "Queries that one remote read may hold.",
         allowed=(1, 10_000),
+    )
+    tenant_concurrency_max: int = setting(
+        "max-concurrency-per-tenant",
+        "integer",
+        0,
+        "Requests of one tenant that are computed at the same time; others wait. 0: no limit.",
+        allowed=(0, 10_000),
+    )
+    slow_query_ms: int = setting(
+        "slow-query-threshold",
+        "duration",
+        10 * SECOND_MS,
+        "From how long on a request is logged and listed as a slow one. 0: none is.",
+    )
+    slow_queries_max: int = setting(
+        "max-slow-queries",
+        "integer",
+        200,
+        "Slow requests that are remembered; the oldest are forgotten first.",
+        allowed=(1, 100_000),
     )

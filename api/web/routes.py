@@ -28,12 +28,14 @@ from api.endpoints.status.cardinality import CardinalityHandlers
 from api.endpoints.status.features import FeatureHandlers
 from api.endpoints.status.program import ProgramHandlers
 from api.endpoints.status.segments import SegmentHandlers
+from api.endpoints.status.running import RunningHandlers
 from api.endpoints.stores import StoreHandlers
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.sources.program import Program
 from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.sources.query_limits import NO_LIMITS, LimitsSource
+from api.sources.running import Running
 from api.sources.store import Store
 from api.web.options import ApiOptions
 from api.web.query_pool import QueryPool
@@ -74,10 +76,14 @@ class Api:
         self.pool = QueryPool(
             concurrency=engine.options.max_concurrency,
             waiting_max=options.waiting_max,
+            tenant_max=options.tenant_concurrency_max,
             metrics=metrics,
             quick=quick,
         )
-        self.server = Server(options, self.pool, metrics, timeout_ms=engine.options.timeout_ms)
+        running = Running(options.slow_query_ms / 1000, options.slow_queries_max, now_ms)
+        self.running = RunningHandlers(running)
+        timeout_ms = engine.options.timeout_ms
+        self.server = Server(options, self.pool, metrics, timeout_ms=timeout_ms, running=running)
         self.quick_answers = QuickAnswers(self.server)
         self.queries = QueryHandlers(source, engine, now_ms=now_ms)
         self.exemplars = ExemplarHandlers(source, engine)
@@ -139,6 +145,9 @@ class Api:
             (GET, "status/flags", self.program.flags),
             (GET, "status/runtimeinfo", self.program.runtime_info),
             (GET, "status/walreplay", self.program.wal_replay),
+            (GET, "status/active_queries", self.running.active),
+            (("DELETE",), "status/active_queries/{id}", self.running.stop),
+            (GET, "status/slow_queries", self.running.slow),
             (GET, "status/tsdb", self.cardinality.tsdb),
             (GET_POST, "status/cardinality", self.cardinality.cardinality),
             (GET_POST, "cardinality/label_names", self.cardinality.label_names),

@@ -32,6 +32,7 @@ from api.forms import Params, multipart_fields
 from api.metrics import ApiMetrics
 from api.params import tenants_of
 from api.promql.errors import QueryTimeout
+from api.sources.running import Running
 from api.web.compression import Body, choose_encoding
 from api.web.cors import Cors
 from api.web.options import ApiOptions
@@ -80,10 +81,17 @@ class Server:
     """Turns handlers into those of aiohttp. timeout_ms: query.timeout, the longest one to grant."""
 
     def __init__(
-        self, options: ApiOptions, pool: QueryPool, metrics: ApiMetrics, *, timeout_ms: int
+        self,
+        options: ApiOptions,
+        pool: QueryPool,
+        metrics: ApiMetrics,
+        *,
+        timeout_ms: int,
+        running: Running | None = None,
     ) -> None:
         self.options = options
         self.pool = pool
+        self.running = running or Running()
         self._metrics = metrics
         self._timeout_ms = timeout_ms
         self._cors = Cors(options.cors_origin)
@@ -132,7 +140,8 @@ class Server:
         body = await self._read_form(request) if served.style.takes_body else b""
         params = await self._read_params(request, with_form=not served.style.takes_body)
         tenants = tenants_of(request.headers, tenants_max=self.options.federated_tenants_max)
-        outcome = served.handler(Call(params, tenants, path_values(request), body, request.headers))
+        call = Call(params, tenants, path_values(request), body, request.headers)
+        outcome = served.handler(call)
         encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
         if outcome == NOTHING:
             return web.Response(status=204, headers=self._headers(request))
@@ -140,12 +149,18 @@ class Server:
             whole = Body(iter([outcome]), encoding)
             return self._whole(request, whole, whole.next_part()[0], JSON)
         async with self.pool.turn(
-            timeout_ms=self.timeout_ms(outcome), client_left=lambda: request.transport is None
+            timeout_ms=self.timeout_ms(outcome),
+            client_left=lambda: request.transport is None,
+            tenant="|".join(tenants),
         ) as turn:
             work = partial(begin, outcome, turn, "" if outcome.compact else encoding)
-            parts, part, is_last = await self.pool.run(work, outcome.kind)
-            if not is_last:
-                return await self._stream(request, parts, part, outcome.headers)
+            with self.running.computing(
+                served.name, tenants, asked(call), request.headers, turn=turn
+            ) as entry:
+                parts, part, is_last = await self.pool.run(work, outcome.kind)
+                entry.answer_bytes = len(part)
+                if not is_last:
+                    return await self._stream(request, parts, part, outcome.headers)
         if outcome.is_empty:
             return web.Response(status=204, headers=self._headers(request))
         return self._whole(request, parts, part, outcome.headers)
@@ -249,6 +264,11 @@ class Server:
 
     def _headers(self, request: web.Request, encoding: str = "") -> dict[str, str]:
         return self.headers(request.headers.get("Origin"), encoding)
+
+
+def asked(call: Call) -> str:
+    """What a request is about, for people: its query or its selectors."""
+    return call.params.first("query") or ", ".join(call.params.all("match[]"))
 
 
 def path_values(request: web.Request) -> dict[str, str]:

@@ -106,6 +106,8 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "status/replicas": ({}, SELECTING),
     "status/deletions": NOTHING_READ,
     "status/tsdb": ({}, ("limit",)),
+    "status/active_queries": ({}, ("limit",)),
+    "status/slow_queries": ({}, ("limit",)),
     "status/cardinality": ({}, (*SELECTING[:4], "compare_start", "compare_end", "by")),
     "cardinality/label_names": ({}, ("selector", "limit")),
     "cardinality/label_values": ({"label_names[]": "job"}, ("selector", "label_names[]")),
