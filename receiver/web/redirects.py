@@ -86,7 +86,7 @@ class Redirects:
         if inner in [prefix + API for prefix in PREFIXES] or inner in PREFIXES:
             return self._to(307, f"{path}/", raw_query(request))
         meant = route_meant(request.app, path, request.method)
-        if meant is None:
+        if meant is None or meant == path:  # a variable part may be one that no route takes
             return None
         return self._to(301 if request.method == "GET" else 307, meant, raw_query(request))
 

@@ -128,7 +128,8 @@ def routes(app: web.Application) -> Iterator[tuple[str, str, Need]]:
             continue
         assert route.resource is not None
         canonical = route.resource.canonical
-        yield route.method, canonical.replace("{name}", "job"), RULES[rule_name(canonical)]
+        path = canonical.replace("{name}", "job").replace("{id}", "1")
+        yield route.method, path, RULES[rule_name(canonical)]
     yield "GET", "/api/v1/nothing", Need.LOGIN
     yield "DELETE", "/api/v1/query", Need.LOGIN
 

@@ -51,6 +51,7 @@ CASES: list[tuple[str, str, int, str]] = [
     ("GET", "/api/v1/nothing/", 404, ""),
     ("GET", "/api/v1/query/x", 404, ""),
     ("GET", "/.well-known/x", 404, ""),
+    ("GET", "/api/v1/label/%7Bx%7D/values", 404, ""),
     ("DELETE", "/api/v1/query", 405, ""),
     # The page.
     ("GET", "/", 302, "/query"),
