@@ -7,6 +7,7 @@ Unknown paths and methods are left to aiohttp: 404 and 405.
 import time
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 from aiohttp import web
 
@@ -15,11 +16,12 @@ from api.endpoints.absent.rules import RuleHandlers
 from api.endpoints.absent.search import SearchHandlers
 from api.endpoints.absent.targets import TargetHandlers
 from api.endpoints.deletions import Deleting, DeletionHandlers
+from api.endpoints.description import DescriptionHandlers
 from api.endpoints.exemplars import ExemplarHandlers
 from api.endpoints.expressions import ExpressionHandlers
 from api.endpoints.federation import FederationHandlers
 from api.endpoints.handler import PROMETHEUS_STYLE, Handler, Style
-from api.endpoints.metadata import MetadataHandlers
+from api.endpoints.metadata import PROMETHEUS_VERSION, MetadataHandlers
 from api.endpoints.queries import QueryHandlers
 from api.endpoints.rejects import Ledger, RejectHandlers
 from api.endpoints.remote_read import ReadLimits, RemoteReadHandlers
@@ -37,6 +39,7 @@ from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.sources.query_limits import NO_LIMITS, LimitsSource
 from api.sources.running import Running
 from api.sources.store import Store
+from api.web.openapi import describe
 from api.web.options import ApiOptions
 from api.web.query_pool import QueryPool
 from api.web.quick_answers import QuickAnswers
@@ -109,6 +112,7 @@ class Api:
                 takes_body=True, plain_errors=True, concurrency=options.read_concurrency_max
             ),
         }
+        self.description = DescriptionHandlers(self.describe)
         self.expressions = ExpressionHandlers(engine)
         self.program = ProgramHandlers(program, now_ms=now_ms)
         self.features = FeatureHandlers(engine.features)
@@ -157,8 +161,16 @@ class Api:
             (GET, "status/deletions", self.deletions.receipts),
             (POST_PUT, "admin/tsdb/delete_series", self.deletions.delete_series),
             (POST_PUT, "admin/tsdb/clean_tombstones", self.deletions.clean_tombstones),
+            (GET, "openapi.json", self.description.json),
+            (GET, "openapi.yaml", self.description.yaml),
             *self.absent_routes(),
         ]
+
+    def describe(self) -> dict[str, Any]:
+        """The document of OpenAPI; paths without /prometheus."""
+        routes = [(PREFIXES[0], route) for route in self.routes()]
+        routes += [(BARE_PREFIXES[0], route) for route in self.bare_routes()]
+        return describe(routes, version=PROMETHEUS_VERSION)
 
     def absent_routes(self) -> list[Route]:
         """The endpoints about what a receiver does not have."""

@@ -58,6 +58,8 @@ RULES: dict[str, Need] = {
     "/api/v1/parse_query": Need.READ,
     "/api/v1/features": Need.READ,
     "/api/v1/stores": Need.READ,
+    "/api/v1/openapi.json": Need.READ,
+    "/api/v1/openapi.yaml": Need.READ,
     "/api/v1/status/active_queries": Need.READ,
     "/api/v1/status/active_queries/{id}": Need.READ,
     "/api/v1/status/slow_queries": Need.READ,
