@@ -29,8 +29,8 @@ from api.endpoints.replicas import ReplicaHandlers
 from api.endpoints.status.cardinality import CardinalityHandlers
 from api.endpoints.status.features import FeatureHandlers
 from api.endpoints.status.program import ProgramHandlers
-from api.endpoints.status.segments import SegmentHandlers
 from api.endpoints.status.running import RunningHandlers
+from api.endpoints.status.segments import SegmentHandlers
 from api.endpoints.stores import StoreHandlers
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
