@@ -17,7 +17,7 @@ import yaml
 
 from compose.processes import Server, free_ports
 from compose.scene import Client, cupola_server
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1
 from tests.makers.bodies.v1 import HEADERS
 
 PROMETHEUS = "prometheus"
@@ -43,7 +43,7 @@ def body(now_ms: int) -> bytes:
     native = WireHistogram(now_ms, 9, 2.5, 3, 0.001, 2, [(-1, 1)], [1], [(1, 2)], [4, -2])
     named = WireSeries({"__name__": "up", "job": "j", "instance": "i"}, samples=[(now_ms, 1.0)])
     histogram = WireSeries({"__name__": "latency", "job": "j"}, histograms=[native])
-    return snappy.compress(body_1([*gauges, named, histogram]))
+    return snappy.compress(body_v1([*gauges, named, histogram]))
 
 
 def scraper(directory: Path, form: str, address: str, port: int) -> Server:

@@ -23,9 +23,7 @@ import yaml
 from compose.processes import Server, free_ports
 from compose.scene import cupola_server
 from storage.histograms.histograms import Parts
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1
-from tests.makers.bodies.v1 import HEADERS as WRITE_HEADERS
-from tests.makers.remote_read import (
+from tests.makers.bodies.remote_read import (
     CHUNKS,
     HEADERS,
     SAMPLES,
@@ -37,6 +35,8 @@ from tests.makers.remote_read import (
     read_frames,
     request,
 )
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1
+from tests.makers.bodies.v1 import HEADERS as WRITE_HEADERS
 
 PROMETHEUS = "prometheus"
 STEP_MS = 15_000
@@ -67,7 +67,7 @@ def body(times: list[int]) -> bytes:
         )
         for n, time_ms in enumerate(times)
     ]  # fmt: skip
-    return body_1(
+    return body_v1(
         [
             WireSeries({"__name__": "read_total", "job": "a", "odd": 'ä"\\'}, samples=counter),
             WireSeries({"__name__": "level", "job": "a"}, samples=gauge),

@@ -6,8 +6,8 @@ import snappy
 from api.errors import BadData
 from api.read_request import ReadQuery, ResponseType, decode_request
 from storage.labels.matchers import Matcher
+from tests.makers.bodies.remote_read import query, request
 from tests.makers.bodies.rich import integer
-from tests.makers.remote_read import query, request
 from tests.twins.wire.v1 import message
 
 LIMITS = {"bytes_max": 10_000, "queries_max": 3}

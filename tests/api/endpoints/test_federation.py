@@ -8,7 +8,7 @@ import snappy
 
 from api.endpoints import federation
 from storage.kernels.stale import STALE_NAN
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1
 from tests.makers.bodies.v1 import HEADERS
 from tests.makers.real_api import RealApi, run_real_api
 
@@ -28,7 +28,7 @@ async def fill(api: RealApi) -> int:
         WireSeries({"__name__": "h"}, histograms=[WireHistogram(now_ms, 2, 1.5, zero_count=2)]),
     ]
     headers = HEADERS | {"X-Scope-OrgID": "t"}
-    body = snappy.compress(body_1(series))
+    body = snappy.compress(body_v1(series))
     async with api.client.post("/api/v1/write", data=body, headers=headers) as response:
         assert response.status == 204, await response.text()
     return now_ms

@@ -8,10 +8,7 @@ import pytest
 import snappy
 
 from storage.kernels.stale import STALE_NAN
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_1
-from tests.makers.bodies.v1 import HEADERS as WRITE_HEADERS
-from tests.makers.real_api import RealApi, run_real_api
-from tests.makers.remote_read import (
+from tests.makers.bodies.remote_read import (
     CHUNKS,
     HEADERS,
     SAMPLES,
@@ -21,6 +18,9 @@ from tests.makers.remote_read import (
     read_results,
     request,
 )
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1
+from tests.makers.bodies.v1 import HEADERS as WRITE_HEADERS
+from tests.makers.real_api import RealApi, run_real_api
 
 ALL = query([("__name__", "=~", ".+")], 0, 10**9)
 HISTOGRAMS = [
@@ -40,7 +40,7 @@ async def fill(api: RealApi) -> None:
         WireSeries({"__name__": "r", "replica": "1"}, samples=[(15_000, 1.0), (30_000, 2.0)]),
         WireSeries({"__name__": "r", "replica": "2"}, samples=[(16_000, 1.0), (31_000, 2.0)]),
     ]
-    await post(api, snappy.compress(body_1(series)), "t")
+    await post(api, snappy.compress(body_v1(series)), "t")
 
 
 async def post(api: RealApi, body: bytes, tenant: str) -> None:

@@ -9,7 +9,7 @@ from api.answers.wire.frames import encode_frames, in_order
 from storage.chunks.encoder import encode_series
 from storage.labels.frames import LabelFrame, Symbols
 from storage.samples.samples import Samples
-from tests.makers.remote_read import Frame, points_of, read_frames
+from tests.makers.bodies.remote_read import Frame, points_of, read_frames
 
 SETS = [{"a": "x", "b": "1"}, {"a": "none"}, {"a": "ü" * 50}]
 COUNTS = [1_000, 0, 5]

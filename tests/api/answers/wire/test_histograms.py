@@ -11,8 +11,8 @@ from api.answers.wire.histograms import HistogramMessages
 from storage.histograms.columns import HINT_GAUGE
 from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.stale import STALE_NAN
+from tests.makers.bodies.remote_read import histogram_of
 from tests.makers.bodies.v1 import fields_of
-from tests.makers.remote_read import histogram_of
 
 
 def read(parts: list[Parts]) -> list[bytes]:

@@ -9,8 +9,8 @@ from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
 from storage.samples.samples import Samples, empty_samples
+from tests.makers.bodies.remote_read import histogram_of
 from tests.makers.bodies.v1 import _decode_time_series, fields_of
-from tests.makers.remote_read import histogram_of
 
 FAR = (1 << 63) - 1
 
