@@ -104,7 +104,6 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "status/buildinfo": ({}, ("limit",)),
     "status/rejected": ({}, ("reason", "match[]", "limit")),
     "status/replicas": ({}, SELECTING),
-    "status/deletions": NOTHING_READ,
     "status/tsdb": ({}, ("limit",)),
     "status/active_queries": ({}, ("limit",)),
     "status/slow_queries": ({}, ("limit",)),
