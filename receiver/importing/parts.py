@@ -1,5 +1,6 @@
 """Parts of what is imported, and the report of what came of it."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -34,23 +35,27 @@ class Loss:
 
 
 class Report:
-    """What was not imported, by reason, and what else there is to say. One thread at a time."""
+    """What was not imported, by reason, and what else there is to say. Thread-safe: a source counts
+    in its thread, a target in the loop."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.losses: dict[str, Loss] = {}
         self.notes: list[str] = []
 
     def lose(self, what: str, count: int, example: str = "") -> None:
         """Count so many of something that could not be imported."""
-        loss = self.losses.setdefault(what, Loss())
-        loss.count += count
-        if example and len(loss.examples) < EXAMPLES_MAX and example not in loss.examples:
-            loss.examples.append(example)
+        with self._lock:
+            loss = self.losses.setdefault(what, Loss())
+            loss.count += count
+            if example and len(loss.examples) < EXAMPLES_MAX and example not in loss.examples:
+                loss.examples.append(example)
 
     def note(self, text: str) -> None:
         """Say something that is no loss."""
-        if text not in self.notes:
-            self.notes.append(text)
+        with self._lock:
+            if text not in self.notes:
+                self.notes.append(text)
 
     def lines(self, done: str = "imported") -> list[str]:
         """All of it, a line each. done: what was to be done."""
