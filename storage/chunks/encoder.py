@@ -1,8 +1,9 @@
 """The samples of series to chunks: which sample begins a new one, and all chunks in order of time.
 
 A chunk has at most SAMPLES_MAX samples, all floats or all histograms. Histograms of a chunk have
-one schema, zero threshold and bounds, and are all gauges or none; no counter is reset within a
-chunk, and stale markers are by themselves.
+one schema, zero threshold and bounds, and are all gauges or none. No counter is reset within a
+chunk, by its hint or by its numbers: a reader takes each histogram but the first for one that goes
+on. Stale markers may follow any of them, and only stale markers follow one.
 """
 
 from dataclasses import dataclass
@@ -62,12 +63,9 @@ def differ(c: Columns, before: Int64s, rows: Int64s) -> Bools:
     words = c.sums.view(np.uint64)
     for k in range(len(rows)):
         a, b = before[k], rows[k]
-        stale = words[b] == STALE
-        if stale or words[a] == STALE:
-            out[k] = not stale or words[a] != STALE
-            continue
-        out[k] = (
-            c.schemas[a] != c.schemas[b]
+        out[k] = words[b] != STALE and (
+            words[a] == STALE
+            or c.schemas[a] != c.schemas[b]
             or c.zero_thresholds[a] != c.zero_thresholds[b]
             or (c.hints[a] == HINT_GAUGE) != (c.hints[b] == HINT_GAUGE)
             or not bounds_match(c, a, c, b)
@@ -111,9 +109,10 @@ def breaks_of(samples: Samples) -> Bools:
     pairs = np.flatnonzero(mask[1:] & mask[:-1]) + 1
     rows = natives.rows.astype(np.int64)
     before, after = rows[pairs - 1], rows[pairs]
+    c = columns_of(natives.histograms)
     resets = detect_resets(natives.histograms, before, after)
-    is_gauge = natives.histograms.hints[after] == HINT_GAUGE
-    breaks[pairs] = differ(columns_of(natives.histograms), before, after) | (resets & ~is_gauge)
+    is_counter = (c.hints[after] != HINT_GAUGE) & (c.sums.view(np.uint64)[after] != STALE)
+    breaks[pairs] = differ(c, before, after) | (resets & is_counter)
     return breaks
 
 

@@ -2,6 +2,7 @@
 
 What a chunk looks like is said in storage.chunks.layouts and storage.chunks.histograms. The bucket
 layout of a chunk is that of all its histograms together; a bucket that one of them lacks is 0.
+Which histograms may share a chunk is up to storage.chunks.encoder.
 """
 
 import math
@@ -209,9 +210,9 @@ def put_integers(
 ) -> Place:  # fmt: skip
     """Write a histogram of whole numbers behind its time; the place behind it."""
     running = np.int64(0)
+    words = own.view(np.uint64)
     for k in range(count):
         if k == SUM:
-            words = own.view(np.uint64)
             if is_first:
                 place, last[SUM] = put_word(base, place, words[SUM], 64), words[SUM]
             else:
@@ -228,6 +229,9 @@ def put_integers(
             else:
                 place = put_signed(base, place, number)
             numbers[k], steps[k] = number, 0
+        elif words[SUM] == STALE:
+            # A marker states no counts: its differences are 0, whatever was counted before.
+            place = put_signed(base, place, np.int64(0))
         else:
             step = number - numbers[k]
             place = put_signed(base, place, step - steps[k])
@@ -301,10 +305,10 @@ def encode_histograms(
 ) -> tuple[Bytes, Int64s, Bools]:
     """(bytes, bounds, which chunks are of integers): chunk i is bytes[bounds[i]:bounds[i+1]] and
     has the histograms rows[offsets[i]:offsets[i+1]], of one schema, zero threshold and bounds and
-    of ascending times, among which no counter is reset, and none or only stale markers."""
+    of ascending times, among which no counter is reset; only stale markers follow one."""
     c = columns_of(histograms)
     firsts, lengths = offsets[:-1], np.diff(offsets)
-    whole = whole_rows(c)[rows]
+    whole = (whole_rows(c) | (c.sums.view(np.uint64) == STALE))[rows]
     are_whole = np.logical_and.reduceat(whole, firsts) if len(firsts) else np.zeros(0, np.bool_)
     flags = FLAGS[c.hints[rows[firsts]]]
     buckets = np.diff(c.positive_offsets) + np.diff(c.negative_offsets)

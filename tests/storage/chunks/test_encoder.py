@@ -71,7 +71,13 @@ CUTS: list[tuple[str, list[Point], list[int]]] = [
     ("a schema", [(1, grown(1)), (2, grown(2, schema=-1))], [HISTOGRAM] * 2),
     ("a threshold", [(1, grown(1)), (2, grown(2, zero_threshold=1e-9))], [HISTOGRAM] * 2),
     ("fractions", [(1, grown(1)), (2, Parts(count=1.5, positive=[(1, 1.5)]))], [FLOAT_HISTOGRAM]),
-    ("an end", [(1, grown(1)), (2, STALE), (3, STALE), (4, grown(2))], [HISTOGRAM] * 3),
+    ("an end", [(1, grown(1)), (2, STALE), (3, STALE), (4, grown(2))], [HISTOGRAM] * 2),
+    ("an end of floats", [(1, Parts(count=1.5, sum=1)), (2, STALE)], [FLOAT_HISTOGRAM]),
+    ("an end of gauges", [(1, grown(1, hint=HINT_GAUGE)), (2, STALE)], [HISTOGRAM]),
+    ("ends alone", [(t, STALE) for t in range(3)], [HISTOGRAM]),
+    ("a bucket less", [(1, grown(5)), (2, grown(6, positive=[(2, 6)]))], [HISTOGRAM] * 2),
+    ("a bucket more", [(1, grown(5)), (2, grown(9, positive=[(1, 5), (7, 4)]))], [HISTOGRAM]),
+    ("no buckets", [(t, Parts(count=t * t, zero_count=t * t)) for t in range(3)], [HISTOGRAM]),
     (
         "bounds",
         [
@@ -95,6 +101,13 @@ def test_where_chunks_are_cut(points: list[Point], encodings: list[int]) -> None
     assert encoded.last_ms[-1] == points[-1][0]
     assert (encoded.first_ms <= encoded.last_ms).all()
     assert points_of(decoded(encoded)) == points_of(samples)
+
+
+def test_chunks_are_full_at_some_time() -> None:
+    encoded = encode_series(samples_of([[(t, grown(t)) for t in range(250)], [(1, grown(1))]]))
+    assert encoded.offsets.tolist() == [0, 3, 4]
+    assert encoded.first_ms.tolist() == [0, 120, 240, 1]
+    assert encoded.last_ms.tolist() == [119, 239, 249, 1]
 
 
 def test_nothing_at_all() -> None:

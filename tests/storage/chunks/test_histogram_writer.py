@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,24 +13,9 @@ from storage.chunks.histograms import decode_histograms
 from storage.histograms.columns import HINT_GAUGE, HINT_NOT_RESET, HINT_RESET
 from storage.histograms.histograms import Parts, columns_of, from_parts, parts_of
 from storage.kernels.stale import STALE_NAN
+from tests.storage.chunks.test_histograms import CUSTOM, INTEGERS, REALS, START, THREE
+from tests.twins.storage.chunks import Layout, Point, histogram_chunk
 
-START = 1_600_000_000_000
-# Made by Prometheus 3.14.
-INTEGERS = bytes.fromhex(
-    "000300ff3f50624dd2f1a9fc8ca48c5fc0002e90edd000178a0148000000000004631f83a989c758ddc6f146f2e880"
-)
-REALS = bytes.fromhex(
-    "000300ff3f50624dd2f1a9fc8ca48c5fc0002e90edd000080380000000000007fe000000000000080520000000000007"
-    "fe000000000000080000000000000008010000000000001f07531a83f84bfffac6ef097ffdac2d14bec07b01c8"
-)
-CUSTOM = bytes.fromhex(
-    "00010000ee5ca68c95b73efc7d3e9c51feaaaaaaaaaaaaaff0000ba43b7400058801400000000000118de2"
-)
-THREE = [
-    Parts(1, 7, 12.5, 0.001, 1, [(0, 1), (1, 2), (3, 3)]),
-    Parts(1, 10, 20.5, 0.001, 2, [(0, 2), (1, 2), (3, 4)]),
-    Parts(1, 14, 31, 0.001, 2, [(0, 3), (1, 3), (3, 6)]),
-]
 # Buckets 0 to 2 and 5, of deltas 1, 1, -1, 1.
 BOUNDED = Parts(
     -53, 6, 3.25, 0, 0, [(0, 1), (1, 2), (2, 1), (5, 2)], (), (0.005, 0.25, 1, 2.5, 1 / 3)
@@ -80,6 +66,32 @@ def test_floats_are_written_as_by_prometheus() -> None:
     c = columns_of(from_parts(THREE))
     write_histograms(offsets, rows, times(3), none, flags, c, out, bounds)
     assert out[: bounds[1]].tobytes() == REALS
+
+
+def test_fractions_make_a_chunk_of_floats() -> None:
+    points = [
+        Point(START, 7, 0.5, 12.5, (1, 2, 3)),
+        Point(START + 15_000, 10, 2, 20.5, (2, 2, 4)),
+        Point(START + 30_000, 14, 2, 31, (3, 3, 6)),
+    ]
+    layout = Layout(1, 0.001, [(2, 0), (1, 1)])
+    first = replace(THREE[0], zero_count=0.5)
+    assert chunk([first, *THREE[1:]]) == (histogram_chunk(layout, points, floats=True), False)
+
+
+@pytest.mark.parametrize("floats", [False, True])
+def test_stale_markers_follow(floats: bool) -> None:
+    """Behind a histogram they state no counts, even if they have fractions of their own."""
+    zero = 0.5 if floats else 1
+    points = [
+        Point(START, 7, zero, 12.5, (1, 2, 3)),
+        Point(START + 15_000, 0, 0, 0, stale=True),
+        Point(START + 30_000, 0, 0, 0, stale=True),
+    ]
+    stale = Parts(1, 8.5, STALE_NAN, 0.001, 2.5, [(0, 0.5)])
+    written = chunk([replace(THREE[0], zero_count=zero), stale, stale])
+    layout = Layout(1, 0.001, [(2, 0), (1, 1)])
+    assert written == (histogram_chunk(layout, points, floats=floats), not floats)
 
 
 def test_hints_are_kept() -> None:
