@@ -1,8 +1,8 @@
 """Compiling and loading the kernels of the whole program before a request has to wait for them.
 
-`compile_kernels` is for installations: it compiles all there are. `run_warm_up` is for a server:
-it loads them in a thread that no one waits for, and compiles what is not found on disk. Both do
-what requests do, step by step, with examples.
+`compile_kernels` is for installations: it compiles all there are, those of imports and exports
+too. `run_warm_up` is for a server: it loads those of requests in a thread that no one waits for,
+and compiles what is not found on disk. Both do what requests do, step by step, with examples.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from api.answers.encoding import warm_encoder
 from api.answers.exposition.warm_up import warm_scrapes
 from api.answers.wire.warm_up import warm_messages
 from api.promql import warm_up as query_steps
+from receiver.importing import warm_up as import_steps
 from receiver.late_database import LateDatabase
 from receiver.metrics import ReceiverMetrics
 from receiver.wire.decoder import warm_decoder
@@ -41,7 +42,7 @@ OPENING_S = 5.0
 
 
 def steps() -> Iterator[Step]:
-    """All there is to do, what requests need first before the rest. Steps need no order."""
+    """All that a server does, what requests need first before the rest. Steps need no order."""
     yield warm_decoder
     yield from storage_steps.STEPS
     texts = list(query_steps.queries())
@@ -52,12 +53,18 @@ def steps() -> Iterator[Step]:
     yield warm_scrapes
 
 
+def all_steps() -> Iterator[Step]:
+    """All that there is to compile, for a server and for the other commands."""
+    yield from steps()
+    yield from import_steps.STEPS
+
+
 def compile_kernels(report: Callable[[int, int], None] = lambda done, total: None) -> bool:
     """Compile all kernels now, so that later starts find them on disk. Blocks.
 
     report: is called with how many steps are done, and of how many. Returns whether all was kept.
     """
-    total = len(list(steps()))
+    total = len(list(all_steps()))
     processes = min(PROCESSES_MAX, len(os.sched_getaffinity(0)))
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, context, initializer=collect_rarely) as pool:
@@ -75,7 +82,7 @@ def collect_rarely() -> None:
 
 def run_step(place: int) -> bool:
     """Whether all that this process has compiled so far was kept."""
-    list(steps())[place]()
+    list(all_steps())[place]()
     return not LOST
 
 

@@ -33,7 +33,12 @@ from storage.samples.exemplars import Exemplars, RawExemplars
 from storage.samples.merge import between, merge_all
 from storage.samples.samples import Samples
 from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
-from storage.segments.encoding.groups import decode_column, decode_group
+from storage.segments.encoding.groups import (
+    decode_column,
+    decode_group,
+    decode_run,
+    read_only,
+)
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
 from storage.segments.exemplars import label_maps, text_column
 from storage.segments.histogram_reader import wanted_runs
@@ -181,7 +186,8 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     cuts = Cuts.of([(10, 20)], [np.ones(len(ids), np.bool_)])
     without(sealed, cuts)
     file, footer = example_file(np.repeat(ids, np.diff(sealed.offsets)), sealed)
-    group = decode_group(footer, 0, file, 0)
+    group = read_only(decode_group(footer, 0, file, 0))
+    decode_run(footer, (0, 1), file, 0)
     decode_column(footer, (0, IDS), file, 0, np.empty(footer.rows, np.int64))
     wanted = RowRuns(
         np.arange(len(ids)),
@@ -195,11 +201,19 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     times, bits = np.empty(footer.rows, np.int64), np.empty(footer.rows, np.uint64)
     firsts, ends = wanted.firsts, wanted.ends
     place_rows(0, group.timestamps, group.bits, firsts, ends, firsts, times, bits)
-    for column in (times, group.timestamps):  # Arrow gives what is read only, or copies of it
-        wanted_runs(column, column, ids, (0, 100))
+    wanted_runs(times, times, ids, (0, 100))
+    read_fractions(ids, sealed)
     rows = np.arange(len(ids))
     cuts.hit(rows, np.zeros(len(ids), np.int64))
     cuts.judge(rows, np.full(len(ids), 10), np.full(len(ids), 40), 0, 100)
+
+
+def read_fractions(ids: Int64s, sealed: Samples) -> None:
+    """Read values that are no decimals: such a file holds them as they are."""
+    values = np.sqrt(np.arange(2.0, 2.0 + len(sealed)))
+    fractions = Samples(sealed.offsets, sealed.timestamps, values)
+    file, footer = example_file(np.repeat(ids, np.diff(sealed.offsets)), fractions)
+    decode_group(footer, 0, file, 0)
 
 
 def read_exemplars_back(exemplars: Exemplars) -> None:

@@ -30,7 +30,7 @@ from storage.chunks.bits import (
     zigzagged,
 )
 from storage.chunks.chunks import COUNT_BYTES, OK, TIME_ORDER, TRUNCATED, Chunks, sample_counts
-from storage.kernels.arrays import Bytes, Float64s, Int8s, Int64s, UInt64s
+from storage.kernels.arrays import Bytes, Float64s, Int8s, Int64s, UInt64s, frozen
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.words import Place, leading_zeros, trailing_zeros
 
@@ -161,7 +161,14 @@ def decode_floats(chunks: Chunks) -> DecodedFloats:
     offsets, room = np.empty(len(chunks) + 1, np.int64), int(counts.sum())
     timestamps, bits = np.empty(room, np.int64), np.empty(room, np.uint64)
     read_floats(
-        chunks.buffer, chunks.starts, chunks.ends, counts, offsets, timestamps, bits, reasons
+        frozen(chunks.buffer),
+        chunks.starts,
+        chunks.ends,
+        counts,
+        offsets,
+        timestamps,
+        bits,
+        reasons,
     )
     end = offsets[-1]
     return DecodedFloats(offsets, timestamps[:end], bits[:end].view(np.float64), reasons)

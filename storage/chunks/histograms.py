@@ -39,7 +39,16 @@ from storage.chunks.layouts import (
 )
 from storage.histograms.columns import HINT_GAUGE, HINT_NOT_RESET, Histograms
 from storage.histograms.histograms import Columns, histograms_of
-from storage.kernels.arrays import Bools, Bytes, Float64s, Int8s, Int32s, Int64s, UInt64s
+from storage.kernels.arrays import (
+    Bools,
+    Bytes,
+    Float64s,
+    Int8s,
+    Int32s,
+    Int64s,
+    UInt64s,
+    frozen,
+)
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.stale import STALE_NAN_BITS
 from storage.kernels.words import Place
@@ -278,8 +287,9 @@ def read_histograms(
 def decode_histograms(chunks: Chunks) -> DecodedHistograms:
     """The histograms of chunks of encoding HISTOGRAM or FLOAT_HISTOGRAM."""
     samples, reasons = sample_counts(chunks, SAMPLE_BITS_MIN)
+    buffer = frozen(chunks.buffer)
     layouts = np.empty((len(chunks), LAYOUT_COLUMNS), np.int64)
-    read_layouts(chunks.buffer, chunks.starts, chunks.ends, layouts, reasons)
+    read_layouts(buffer, chunks.starts, chunks.ends, layouts, reasons)
     samples[reasons != OK] = 0
     # A bucket has a bit at least, and a stale marker none: so many can there be.
     bits = 8 * (chunks.ends - chunks.starts)
@@ -292,7 +302,7 @@ def decode_histograms(chunks: Chunks) -> DecodedHistograms:
     offsets, timestamps = np.zeros(len(chunks) + 1, np.int64), np.empty(rows, np.int64)
     if rows:
         read_histograms(
-            chunks.buffer, chunks.starts, chunks.ends, chunks.encodings == FLOAT_HISTOGRAM,
+            buffer, chunks.starts, chunks.ends, chunks.encodings == FLOAT_HISTOGRAM,
             samples, layouts, offsets, timestamps, c, reasons,
         )  # fmt: skip
     count = int(offsets[-1])

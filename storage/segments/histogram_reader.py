@@ -15,7 +15,7 @@ from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE
 from storage.histograms.columns import Natives
 from storage.histograms.histograms import take
-from storage.kernels.arrays import Int64s
+from storage.kernels.arrays import Int64s, frozen
 from storage.samples.merge import ranges
 from storage.samples.samples import Samples
 from storage.segments.damage import UNREADABLE, Damages
@@ -163,6 +163,7 @@ def wanted_runs(
     """Where the rows of the wanted ids lie: positions of the ids, first rows, and the offsets of
     the runs one after the other."""
     items, starts, lengths = (np.empty(len(ids), np.int64) for _ in range(3))
+    row_ids, timestamps = frozen(row_ids), frozen(timestamps)
     found = find_runs(row_ids, timestamps, ids, span[0], span[1], items, starts, lengths)
     offsets = np.zeros(found + 1, np.int64)
     np.cumsum(lengths[:found], out=offsets[1:])

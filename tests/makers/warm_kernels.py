@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.warm_up import steps
+from receiver.warm_up import all_steps, steps
 from storage.kernels.jit import KERNELS
 
 Calls = set[tuple[str, str]]
-# Those that read chunks, which only the tests of remote read do.
-OF_TESTS = ("storage.chunks.floats.read_", "storage.chunks.histograms.read_", "storage.chunks.lay")
+# Those that read chunks, which only the tests of remote read do; and parts of other kernels.
+OF_TESTS = (
+    "storage.chunks.floats.read_",
+    "storage.chunks.histograms.read_",
+    "storage.chunks.lay",
+    "storage.segments.encoding.lz4.",
+)
+# Warm up as an installation does, not as a server.
+ALL = "--warm-all"
 warm: Calls = set()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(ALL, action="store_true")
 
 
 def calls() -> Calls:
@@ -26,8 +37,8 @@ def calls() -> Calls:
     }
 
 
-def pytest_sessionstart() -> None:
-    for step in steps():
+def pytest_sessionstart(session: pytest.Session) -> None:
+    for step in all_steps() if session.config.getoption(ALL) else steps():
         step()
     warm.update(calls())
 
@@ -35,7 +46,7 @@ def pytest_sessionstart() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     for name, types in sorted(calls() - warm):
-        if name.startswith(OF_TESTS):
+        if name.startswith(OF_TESTS) and not session.config.getoption(ALL):
             continue
         print(f"\nnot warmed up: {name} {types}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -13,7 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from receiver import warm_up
-from receiver.warm_up import compile_kernels, steps
+from receiver.warm_up import all_steps, compile_kernels
 from tests.makers.real_api import run_program
 
 ROOT = Path(__file__).parents[2]
@@ -34,22 +34,41 @@ REQUESTS = (
 )
 
 
+# Tests that import from each source, and export, as the commands do.
+IMPORTS = (
+    "tests/receiver/importing/test_blocks.py",
+    "tests/receiver/importing/test_json_lines.py",
+    "tests/receiver/importing/test_remote_read.py",
+    "tests/receiver/importing/text/test_source.py",
+    "tests/receiver/exporting",
+)
+
+
 def test_no_request_compiles_anything_after_warm_up() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.makers.warm_kernels", *REQUESTS]
+    run_warm(*REQUESTS)
+
+
+def test_no_import_or_export_compiles_anything_after_compile() -> None:
+    run_warm("--warm-all", *IMPORTS)
+
+
+def run_warm(*arguments: str) -> None:
+    """Run tests that fail if they call a kernel that was not warm."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.makers.warm_kernels", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2_000:]
 
 
 def test_steps_need_no_order() -> None:
     """Processes share them: one that starts with the last step has none of the first."""
-    for step in reversed(list(steps())):
+    for step in reversed(list(all_steps())):
         step()
 
 
 def test_compiling_reports_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[tuple[int, int]] = []
     assert compile_kernels(lambda done, total: reported.append((done, total)))
-    total = len(list(steps()))
+    total = len(list(all_steps()))
     assert reported == [(done, total) for done in range(1, total + 1)]
 
 
@@ -58,7 +77,7 @@ def test_a_step_says_whether_all_was_kept(
     monkeypatch: pytest.MonkeyPatch, lost: list[str], kept: bool
 ) -> None:
     monkeypatch.setattr(warm_up, "LOST", lost)
-    monkeypatch.setattr(warm_up, "steps", lambda: iter([lambda: None]))
+    monkeypatch.setattr(warm_up, "all_steps", lambda: iter([lambda: None]))
     assert warm_up.run_step(0) is kept
 
 

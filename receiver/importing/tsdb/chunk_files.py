@@ -15,7 +15,7 @@ from receiver.importing.tsdb.files import mapped, u32
 from storage.chunks.bits import SPARE_BYTES
 from storage.chunks.chunks import Chunks
 from storage.histograms.histograms import offsets_of
-from storage.kernels.arrays import Bytes, Int8s, Int64s
+from storage.kernels.arrays import Bytes, Int8s, Int64s, frozen
 from storage.kernels.crc32c import crc32c
 from storage.kernels.jit import kernel
 from storage.kernels.protobuf import read_varint
@@ -83,7 +83,7 @@ class ChunkFiles:
                 raise BlockError(f"{path} is no chunk file of version {VERSION}")
         except BlockError as error:
             self.faults.append(str(error))
-            return np.zeros(0, np.uint8)
+            return frozen(np.zeros(0, np.uint8))
         return data
 
     def read(self, refs: Int64s) -> tuple[Chunks, Int8s]:

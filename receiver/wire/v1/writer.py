@@ -14,7 +14,7 @@ import numpy as np
 
 from storage.histograms.columns import NO_HISTOGRAM
 from storage.histograms.histograms import Columns, columns_of, empty_histograms
-from storage.kernels.arrays import Bytes, Float64s, Int32s, Int64s, UInt64s
+from storage.kernels.arrays import Bytes, Float64s, Int32s, Int64s, UInt64s, frozen
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.words import Place, load_byte, store_byte, store_word
 from storage.samples.exemplars import RawExemplars
@@ -281,15 +281,15 @@ def write_request(
     out = np.empty(room, np.uint8)
     rows = NO_ROWS if samples.natives is None else samples.natives.rows
     place = write_series(
-        columns.label_bytes, labels, samples.offsets, samples.timestamps,
-        float_bits(samples.values), rows, histograms,
-        exemplars.series[own], exemplars.timestamps[own],
-        float_bits(exemplars.values[own]), exemplars.buffer, exemplars.label_start[own],
-        exemplars.label_end[own], first, stop, series_first, series_stop, out,
+        frozen(columns.label_bytes), frozen(labels), frozen(samples.offsets),
+        frozen(samples.timestamps), float_bits(samples.values), frozen(rows), histograms,
+        frozen(exemplars.series[own]), frozen(exemplars.timestamps[own]),
+        float_bits(exemplars.values[own]), frozen(exemplars.buffer),
+        frozen(exemplars.label_start[own]), frozen(exemplars.label_end[own]),
+        first, stop, series_first, series_stop, out,
     )  # fmt: skip
     return out[place:].tobytes()
 
 
 def float_bits(values: Float64s) -> UInt64s:
-    bits: UInt64s = values.view(np.uint64)
-    return bits
+    return frozen(values.view(np.uint64))

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import FormatError
-from storage.kernels.arrays import Bytes, Int64s, UInt64s
+from storage.kernels.arrays import Bytes, Int64s, UInt64s, frozen
 from storage.kernels.thrift import DAMAGED
 from storage.segments.encoding.footers import FLOATS, IDS, SCALED, TIMES, VALUES, Footer
 from storage.segments.encoding.pages import (
@@ -239,6 +239,7 @@ def decode_run(footer: Footer, run: tuple[int, int], data: Bytes, start: int) ->
     timestamps, values = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.float64)
     optional = np.array([footer.optional[column] for column in columns])
     scales = footer.scales[groups].copy()
+    data = frozen(data)
     count = decode_groups(data, chunks, scales, POWERS, optional, offsets, timestamps, values)
     size = int(offsets[count])
     return count, Group(timestamps[:size], values[:size].view(np.uint64))
@@ -278,7 +279,7 @@ def decode_column(
     UnknownPage."""
     header = np.empty(5, np.int64)
     first = int(footer.starts[chunk]) - start
-    data = data[first : first + int(footer.sizes[chunk])]
+    data = frozen(data[first : first + int(footer.sizes[chunk])])
     codec, optional = int(footer.codecs[chunk]), footer.optional[chunk[1]]
     at = done = 0
     while at < len(data):
@@ -298,16 +299,14 @@ def decode_column(
 def plain_page(stored: Bytes, codec: int, plain_bytes: int) -> Bytes:
     """A page uncompressed, at an address that is a multiple of eight. Raises UnknownPage."""
     if codec == UNCOMPRESSED:
-        page = stored.copy()
-        page.flags.writeable = False  # as the others are: kernels are compiled for one of both
-        return page
+        return frozen(stored.copy())
     if codec not in CODECS:
         raise UnknownPage
     try:
         page = CODECS[codec].decompress(pa.py_buffer(stored), plain_bytes)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UnknownPage from error
-    return np.frombuffer(page, np.uint8)
+    return frozen(np.frombuffer(page, np.uint8))
 
 
 def decode_page(page: Bytes, encoding: int, room: Int64s, *, optional: bool) -> None:

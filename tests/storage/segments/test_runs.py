@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage.kernels.arrays import frozen
 from storage.segments.runs import copy_runs, find_runs, merge_runs, strictly_ascending
 from tests.twins.storage import segments as naive
 
@@ -22,9 +23,9 @@ bound = st.one_of(small, st.sampled_from([INT64.min, INT64.max]))
 
 def columns(rows: list[Row]) -> tuple[Any, Any, Any]:
     return (
-        np.array([row[0] for row in rows], np.int64),
-        np.array([row[1] for row in rows], np.int64),
-        np.array([row[2] for row in rows], np.uint64),
+        frozen(np.array([row[0] for row in rows], np.int64)),
+        frozen(np.array([row[1] for row in rows], np.int64)),
+        frozen(np.array([row[2] for row in rows], np.uint64)),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.kernels.arrays import Bytes, Int64s
+from storage.kernels.arrays import Bytes, Int64s, frozen
 from storage.kernels.thrift import DAMAGED
 from storage.segments.encoding.pages import decode_delta, decode_split, read_page_header
 
@@ -28,18 +28,17 @@ def page_of(values: Int64s, encoding: str) -> tuple[Bytes, list[int]]:
         column_encoding={"a": encoding},
         max_rows_per_page=1 << 30,
     )
-    file = np.frombuffer(stream.getvalue(), np.uint8)
+    file = frozen(np.frombuffer(stream.getvalue(), np.uint8))
     chunk = pq.read_metadata(pa.BufferReader(file.tobytes())).row_group(0).column(0)
     header = np.empty(5, np.int64)
     end = chunk.data_page_offset + chunk.total_compressed_size
     body = read_page_header(file, chunk.data_page_offset, end, header)
-    page = file[body : body + header[1]].copy()
-    page.flags.writeable = False
-    return page, header.tolist()
+    return frozen(file[body : body + header[1]].copy()), header.tolist()
 
 
 def decoded(page: Bytes, count: int) -> tuple[bool, Int64s]:
     out = np.full(count, -7, np.int64)
+    page = frozen(page)
     return decode_delta(page, page[: len(page) // 8 * 8].view(np.uint64), 0, out), out
 
 
@@ -81,12 +80,10 @@ def test_damaged_deltas_are_never_read_beyond(values: list[int], cut: int, byte:
     page = page_of(np.array(values, np.int64), "DELTA_BINARY_PACKED")[0].copy()
     assert not decoded(page, len(values) + 1)[0]
     short = page[: cut % (len(page) - 1)].copy()
-    short.flags.writeable = False
     # Arrow fills the last miniblock up, so less may be enough, but it is then all there.
     fits, out = decoded(short, len(values))
     assert not fits or out.tolist() == values
     page[cut % len(page)] = byte
-    page.flags.writeable = False
     decoded(page, len(values))
 
 
