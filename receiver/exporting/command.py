@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from receiver.importing.command import endpoint, parse_header, span_of
+from receiver.importing.command import DEFAULT_TENANT_HEADER, parse_header, read_endpoint, span_of
 from receiver.settings.config import Config, ConfigError, load, settings
 from receiver.settings.flags import add_flag
 
@@ -34,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--url-header", metavar="NAME:VALUE", action="append", default=[],
         help="header for --url; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--tenant", metavar="NAME", help="tenant of the data directory")
+    parser.add_argument("--tenant", metavar="NAME", help="tenant whose samples they are")
+    parser.add_argument(
+        "--tenant-header", metavar="NAME", default=DEFAULT_TENANT_HEADER,
+        help="header that names the tenant to --url. Default: %(default)s.",
+    )  # fmt: skip
     parser.add_argument(
         "--match", metavar="SELECTOR", action="append", default=[], required=True,
         help="series that are exported; may be repeated",
@@ -118,10 +122,15 @@ def blocks_of(
     from receiver.importing.remote_read import RemoteReadSource, until_now
 
     if options.url:
-        headers = dict(parse_header(text) for text in options.url_header)
-        url = endpoint(options.url, "--url", "/api/v1/read")
-        source = RemoteReadSource(url, selectors, until_now(span), report, headers=headers)
-        yield remote_blocks(source)
+        headers = dict(parse_header(text, "--url-header") for text in options.url_header)
+        if options.tenant:
+            headers[options.tenant_header] = options.tenant
+        url, span = read_endpoint(options.url), until_now(span)
+        sources = [
+            RemoteReadSource(url, [matchers], span, report, headers=headers)
+            for matchers in selectors
+        ]
+        yield remote_blocks(sources, selectors)
         return
     from dataclasses import replace
 

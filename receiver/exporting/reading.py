@@ -85,15 +85,19 @@ def halves(span: Span) -> tuple[Span, Span]:
     return Span(span.start_ms, middle), Span(middle + 1, span.end_ms)
 
 
-def remote_blocks(source: RemoteReadSource) -> Iterator[Block]:
-    """The samples that a server gives by remote read."""
-    for part in source.parts({}):
-        if part.columns is None:
-            continue
-        c = part.columns
-        ends = c.label_offsets.tolist()
-        texts = [c.label_bytes[a:b].tobytes() for a, b in zip(ends, ends[1:], strict=False)]
-        yield Block([labels_of(text) for text in texts], c.samples)
+def remote_blocks(
+    sources: Sequence[RemoteReadSource], selectors: Sequence[tuple[Matcher, ...]]
+) -> Iterator[Block]:
+    """The samples that a server gives by remote read, each once; a source for each selector."""
+    for k, source in enumerate(sources):
+        for part in source.parts({}):
+            if part.columns is None:
+                continue
+            c = part.columns
+            ends = c.label_offsets.tolist()
+            texts = [c.label_bytes[a:b].tobytes() for a, b in zip(ends, ends[1:], strict=False)]
+            block = Block([labels_of(text) for text in texts], c.samples)
+            yield without_matched(block, selectors[:k])
 
 
 def labels_of(text: bytes) -> Labels:

@@ -156,8 +156,8 @@ def remote_source(options: argparse.Namespace, report: "Report", span: "Span") -
         matchers = [parse_selector(text) for text in texts]
     except ValueError as error:
         raise ValueError(f"--match: {error}") from None
-    headers = dict(parse_header(text) for text in options.url_header)
-    url = endpoint(options.url, "--url", "/api/v1/read")
+    headers = dict(parse_header(text, "--url-header") for text in options.url_header)
+    url = read_endpoint(options.url)
     return RemoteReadSource(url, matchers, until_now(span), report, headers=headers)
 
 
@@ -199,13 +199,19 @@ def endpoint(url: str, flag: str, path: str) -> str:
         raise ValueError(
             f"{flag}: got {url!r}; allowed is http://HOST:PORT, with or without a path"
         )
-    return url if parts.path not in ("", "/") else f"{url.rstrip('/')}{path}"
+    return url if parts.path not in ("", "/") else parts._replace(path=path).geturl()
 
 
-def parse_header(text: str) -> tuple[str, str]:
+def read_endpoint(url: str) -> str:
+    """Where remote read is; of another Cupola, replicas apart unless the address says otherwise."""
+    address = endpoint(url, "--url", "/api/v1/read")
+    return address if "?" in address else f"{address}?dedup=false"
+
+
+def parse_header(text: str, flag: str = "--header") -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise ValueError(f"--header: got {text!r}; allowed is NAME:VALUE")
+        raise ValueError(f"{flag}: got {text!r}; allowed is NAME:VALUE")
     return name.strip(), value.strip()
 
 

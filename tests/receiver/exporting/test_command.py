@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+import snappy
 
 from receiver.cli import main
 from receiver.importing.remote_read import STREAMED
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1
+from tests.makers.bodies.v1 import HEADERS
 from tests.makers.imports import imported
+from tests.makers.real_api import RealApi, run_real_api
 from tests.receiver.importing.test_remote_read import FRAMES, M, N, server
 
 LINES = "".join(f'm{{n="{k % 4}"}} {k * 0.1} {k}\n' for k in range(100)) + "# EOF\n"
@@ -43,12 +49,50 @@ def test_a_server(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+REPLICAS = {
+    (("__name__", "m"), ("replica", name)): [(k * 1000, k + by) for k in range(1, 300)]
+    for name, by in (("a", 0.5), ("b", 0.25))
+}
+NATIVES = [
+    WireHistogram(k * 1000, k, 1.5 * k, positive_spans=[(2, 1)], positive=[k]) for k in range(1, 4)
+]
+
+
+def test_a_running_cupola(tmp_path: Path) -> None:
+    """Replicas are apart, series that several selectors match come once, histograms are whole."""
+    lines, table = str(tmp_path / "out.jsonl"), str(tmp_path / "out.parquet")
+
+    async def scenario(api: RealApi) -> None:
+        await api.write(*((dict(labels), points) for labels, points in REPLICAS.items()))
+        body = snappy.compress(body_v1([WireSeries({"__name__": "h"}, histograms=NATIVES)]))
+        headers = HEADERS | {"X-Scope-OrgID": "t"}
+        async with api.client.post("/api/v1/write", data=body, headers=headers) as answer:
+            assert answer.status == 204
+        flags = ["--url", str(api.client.make_url("/")), "--start", "0", "--end", "200"]
+        flags += ["--tenant", "t", "--match", "m"]
+        more = ["--match", '{replica="a"}', "--format", "jsonl", "-o", lines]
+        assert await asyncio.to_thread(export, *flags, *more) == 0
+        more = ["--match", "h", "--format", "parquet", "-o", table]
+        assert await asyncio.to_thread(export, *flags, *more) == 0
+
+    run_real_api(tmp_path / "served", scenario)
+    wanted = {labels: points[:200] for labels, points in REPLICAS.items()}
+    assert imported(tmp_path / "copy", lines) == wanted
+    assert Path(lines).read_text().count('"timestamps"') == 2
+    rows = [row for row in pq.read_table(table).to_pylist() if row["histogram"]]
+    assert [dict(row["labels"]) for row in rows] == [{"__name__": "h"}] * 3
+    assert [(r["histogram"]["count"], r["histogram"]["sum"]) for r in rows] == [
+        (1, 1.5), (2, 3), (3, 4.5),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         ([], 2, "where to export from?"),
         (["--url", "http://x", "--storage.path", "x"], 2, "where to export from?"),
         (["--url", "http://x"], 2, "name a time by --start"),
+        (["--url", "http://x", "--start", "1", "--url-header", "a"], 2, "--url-header: got 'a'"),
         (["--storage.path", "nowhere"], 2, "is no data directory"),
         (["--storage.path", ".", "--match", "{"], 2, "--match: got '{'"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from receiver.cli import main, make_parser
-from receiver.importing.command import endpoint, parse_header, parse_time, span_of
+from receiver.importing.command import endpoint, parse_header, parse_time, read_endpoint, span_of
 from receiver.importing.parts import Span
 
 
@@ -64,4 +64,7 @@ def test_addresses_and_headers() -> None:
     assert endpoint("http://h:1", "--to", "/x") == "http://h:1/x"
     assert endpoint("https://h/", "--to", "/x") == "https://h/x"
     assert endpoint("http://h/api/v1/push", "--to", "/x") == "http://h/api/v1/push"
+    assert endpoint("http://h?a=b", "--to", "/x") == "http://h/x?a=b"
+    assert read_endpoint("http://h/") == "http://h/api/v1/read?dedup=false"
+    assert read_endpoint("http://h/a?b") == "http://h/a?b"
     assert parse_header("Authorization: Basic a:b") == ("Authorization", "Basic a:b")
