@@ -149,7 +149,8 @@ def test_rows_say_what_becomes_of_names_and_histograms(
 
 NAMES = {*FUNCTIONS, *AGGREGATORS}
 # The table itself; and the words that durations share with functions, which are their grammar.
-LISTS = {"signatures.py", "vocabulary.py"}
+# Parameters of requests have names of functions, too.
+LISTS = {"signatures.py", "vocabulary.py", "parameters.py"}
 
 
 def lists_of_names(source: str) -> list[list[str]]:
