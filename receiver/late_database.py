@@ -20,6 +20,7 @@ from storage.dedup.algorithm import Algorithm
 from storage.deletion.requests import DeletionRequests
 from storage.errors import Overloaded
 from storage.read.querier import StorageQuerier
+from storage.snapshot import Snapshots
 
 
 class NotReady(Overloaded):
@@ -88,6 +89,11 @@ class LateDatabase:
     def deletions(self) -> DeletionRequests:
         """Database.deletions. Raises NotReady too."""
         return self._ready().deletions
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Database.snapshots. Raises NotReady too."""
+        return self._ready().snapshots
 
     def segment_report(self) -> SegmentReport:
         """Database.segment_report. Raises NotReady too."""

@@ -20,6 +20,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 
 from api.endpoints.deletions import Deleting
+from api.endpoints.snapshots import Snapshotting
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
@@ -106,9 +107,8 @@ def build_app(config: Config) -> web.Application:
         ApiMetrics(registry),
         config.api,
         ledger=ledger,
-        deleting=Deleting(
-            lambda: database.deletions, config.web.admin_api, author=lambda: GRANT.get().name
-        ),
+        deleting=Deleting(lambda: database.deletions, config.web.admin_api, author=author),
+        snapshotting=Snapshotting(lambda: database.snapshots, config.web.admin_api, author),
         replicas=replicas,
         limits_of=lambda tenant: query_limits(limits.of(tenant)),
         program=program_facts(config, watched, database),
@@ -137,6 +137,11 @@ def build_app(config: Config) -> web.Application:
     app.cleanup_ctx.append(lambda _: run_database(database, metrics, shutdown_timeout_s))
     app.cleanup_ctx.append(lambda _: run_warm_up(database, write_handler, metrics))
     return app
+
+
+def author() -> str:
+    """Who sent the request at hand, by name; "" if that is not known."""
+    return GRANT.get().name
 
 
 def make_guard(config: Config, files: AccessFiles, registry: CollectorRegistry) -> Guard:

@@ -58,6 +58,7 @@ from storage.shard.retention import Retention
 from storage.shard.sealing import SealMoment, seal_head
 from storage.shard.shard import Shard, ShardFiles, now_ms
 from storage.shard.writer import WRITER_LIMITS, Writer, WriterLimits
+from storage.snapshot import Snapshots
 from storage.tenants.rules import NO_RULES, RulesSource
 from storage.tenants.tenant import Tenant
 
@@ -131,6 +132,7 @@ class Database:
             self._writers,
             policy.periods,
         )
+        self.snapshots = Snapshots(self._path)
         self._compaction = CompactionWorker(options, self._tools(), lambda: self._shards)
         self._watch = ReplicaWatch(metrics, policy.replicas)
         self._rules_of = policy.rules

@@ -9,6 +9,7 @@
           samples.parquet  series.parquet  meta.json
           histograms.parquet  exemplars.parquet    only where there are some
         segments/01JD...Z.tmp/          a segment that was not finished
+      snapshots/20260817T101112Z-.../   a data directory of its own, made on request
 
 A file is durable once it was synced and the directory that names it was synced too.
 """
@@ -25,6 +26,7 @@ CATALOG_FILE = "catalog.sqlite"
 SHARDS_DIRECTORY = "shards"
 WAL_DIRECTORY = "wal"
 SEGMENTS_DIRECTORY = "segments"
+SNAPSHOTS_DIRECTORY = "snapshots"
 TEMPORARY_SUFFIX = ".tmp"
 
 SAMPLES_FILE = "samples.parquet"
@@ -50,6 +52,10 @@ def wal_directory(data: Path, shard: int) -> Path:
 
 def segments_directory(data: Path, shard: int) -> Path:
     return shard_directory(data, shard) / SEGMENTS_DIRECTORY
+
+
+def snapshots_directory(data: Path) -> Path:
+    return data / SNAPSHOTS_DIRECTORY
 
 
 def log_file_name(number: int) -> str:

@@ -7,45 +7,100 @@ start of the log meanwhile, or a segment is gone, all is done again.
 
 What was acknowledged before the snapshot began is in it. A record that was being written may be cut
 off at the end of the log, as after a crash.
+
+A running database keeps those that it is asked for in its own directory, which nothing else looks
+at: no start, no retention, no other snapshot.
 """
 
+import logging
 import os
+import re
+import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from storage.errors import FormatError, StorageError
+from storage.errors import FormatError, Overloaded, StorageError
 from storage.files import (
+    TEMPORARY_SUFFIX,
     catalog_file,
     log_file_number,
+    make_directory,
     segments_directory,
+    snapshots_directory,
     sync_directory,
     sync_file,
     wal_directory,
 )
 
+logger = logging.getLogger(__name__)
+
 ATTEMPTS = 10
 BUSY_TIMEOUT_SECONDS = 10.0
+UNFINISHED_PATTERN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}" + re.escape(TEMPORARY_SUFFIX))
 Positions = dict[int, int]
 
 
-def take_snapshot(data: Path, target: Path) -> None:
+class Snapshots:
+    """The snapshots of one data directory, each in a directory named by time and chance. From any
+    thread. clock: seconds."""
+
+    def __init__(self, data: Path, clock: Callable[[], float] = time.time) -> None:
+        self._data = data
+        self._clock = clock
+        self._taking = threading.Lock()
+
+    def take(self, *, skip_head: bool = False, author: str = "") -> str:
+        """Take one and return its name; what a crash left of others goes. author: for the log.
+
+        skip_head: without what is not in segments yet. Raises Overloaded while another is taken,
+        and StorageError.
+        """
+        if not self._taking.acquire(blocking=False):
+            raise Overloaded("another snapshot is being taken, at most 1 at a time is allowed")
+        try:
+            moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
+            name = f"{moment}-{secrets.token_hex(8)}"
+            directory = snapshots_directory(self._data)
+            prepare(directory)
+            take_snapshot(self._data, directory / name, skip_head=skip_head)
+        finally:
+            self._taking.release()
+        logger.info("snapshot taken name=%s skip_head=%s author=%r", name, skip_head, author)
+        return name
+
+
+def prepare(directory: Path) -> None:
+    """Make the directory of snapshots, without any that was not finished."""
+    try:
+        make_directory(directory)
+        for path in directory.iterdir():
+            if UNFINISHED_PATTERN.fullmatch(path.name):
+                shutil.rmtree(path)
+    except OSError as error:
+        raise StorageError(f"no snapshot in {directory}: {error}") from error
+
+
+def take_snapshot(data: Path, target: Path, *, skip_head: bool = False) -> None:
     """Make the directory `target`, on the same file system, a snapshot of `data`.
 
-    Raises FormatError if there is nothing to take one of, and StorageError if it cannot be made.
+    skip_head: without what is in the log only. Raises FormatError if there is nothing to take one
+    of, and StorageError if it cannot be made.
     """
     if not catalog_file(data).exists():
         raise FormatError(f"{data} is no data directory: it has no catalog (storage.path)")
     if target.exists():
         raise StorageError(f"{target} exists already; a snapshot is a directory of its own")
-    temporary = target.with_name(f"{target.name}.tmp")
+    temporary = target.with_name(f"{target.name}{TEMPORARY_SUFFIX}")
     try:
         for _ in range(ATTEMPTS):
             shutil.rmtree(temporary, ignore_errors=True)
-            if attempt(data, temporary):
+            if attempt(data, temporary, skip_head=skip_head):
                 break
         else:
             raise StorageError(
@@ -60,14 +115,14 @@ def take_snapshot(data: Path, target: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def attempt(data: Path, target: Path) -> bool:
+def attempt(data: Path, target: Path, *, skip_head: bool) -> bool:
     """Fill the directory; whether it is of one moment."""
     target.mkdir(parents=True)
     copy_catalog(catalog_file(data), catalog_file(target))
     positions = read_positions(target)
     try:
         link_segments(data, target)
-        for shard in shards_of(data):
+        for shard in () if skip_head else shards_of(data):
             copy_log(data, target, shard, positions.get(shard, 0))
     except FileNotFoundError:
         return False

@@ -34,6 +34,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "cardinality/label_names": ("selector", "limit"),
     "cardinality/label_values": ("label_names[]", "selector", "limit"),
     "admin/tsdb/delete_series": ("match[]", "start", "end"),
+    "admin/tsdb/snapshot": ("skip_head",),
     "targets": ("state", "scrapePool"),
     "targets/metadata": ("match_target", "metric", "limit"),
     "targets/relabel_steps": ("scrapePool", "labels"),

@@ -26,6 +26,7 @@ from api.endpoints.queries import QueryHandlers
 from api.endpoints.rejects import Ledger, RejectHandlers
 from api.endpoints.remote_read import ReadLimits, RemoteReadHandlers
 from api.endpoints.replicas import ReplicaHandlers
+from api.endpoints.snapshots import SnapshotHandlers, Snapshotting
 from api.endpoints.status.cardinality import CardinalityHandlers
 from api.endpoints.status.features import FeatureHandlers
 from api.endpoints.status.program import ProgramHandlers
@@ -66,6 +67,7 @@ class Api:
         *,
         ledger: Ledger,
         deleting: Deleting,
+        snapshotting: Snapshotting,
         replicas: ReplicaDefaults | None = None,
         limits_of: LimitsSource = lambda tenant: NO_LIMITS,
         program: Program | None = None,
@@ -123,6 +125,7 @@ class Api:
         self.notifications = NotificationHandlers()
         self.search = SearchHandlers()
         self.deletions = DeletionHandlers(deleting)
+        self.snapshots = SnapshotHandlers(snapshotting)
 
     def routes(self) -> list[Route]:
         """Methods, path below a prefix, and handler of every endpoint.
@@ -161,6 +164,7 @@ class Api:
             (GET, "status/deletions", self.deletions.receipts),
             (POST_PUT, "admin/tsdb/delete_series", self.deletions.delete_series),
             (POST_PUT, "admin/tsdb/clean_tombstones", self.deletions.clean_tombstones),
+            (POST_PUT, "admin/tsdb/snapshot", self.snapshots.take),
             (GET, "openapi.json", self.description.json),
             (GET, "openapi.yaml", self.description.yaml),
             *self.absent_routes(),

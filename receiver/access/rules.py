@@ -89,6 +89,7 @@ RULES: dict[str, Need] = {
     "/api/v1/status/segments": Need.METRICS,
     "/api/v1/admin/tsdb/delete_series": Need.ADMIN,
     "/api/v1/admin/tsdb/clean_tombstones": Need.ADMIN,
+    "/api/v1/admin/tsdb/snapshot": Need.ADMIN,
     "/compactor/delete_tenant": Need.ADMIN,
     "/compactor/delete_tenant_status": Need.ADMIN,
 }

@@ -123,7 +123,7 @@ class WebOptions:
         "enable-admin-api",
         "flag",
         False,
-        "Whether series and tenants can be deleted over HTTP.",
+        "Whether series and tenants can be deleted, and snapshots taken, over HTTP.",
     )
     listen_address: str = setting(
         "listen-address",

@@ -9,6 +9,7 @@ from aiohttp import ClientSession, web
 from prometheus_client import CollectorRegistry
 
 from api.endpoints.deletions import Deleter, Deleting
+from api.endpoints.snapshots import Snapshotting, Taker
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.promql.options import EngineOptions
@@ -114,6 +115,10 @@ def no_deleter() -> Deleter:
     raise NotImplementedError
 
 
+def no_taker() -> Taker:
+    raise NotImplementedError
+
+
 class Running:
     """An API that serves `store`, and a client of it."""
 
@@ -158,6 +163,7 @@ def run_api(
             options or ApiOptions(),
             ledger=store.ledger,
             deleting=Deleting(no_deleter),
+            snapshotting=Snapshotting(no_taker),
             replicas=REPLICAS,
             limits_of=limits_of,
             now_ms=lambda: NOW_MS,

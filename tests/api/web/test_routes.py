@@ -15,6 +15,7 @@ PATHS = {
     "status/deletions": ("GET",),
     "admin/tsdb/delete_series": ("POST", "PUT"),
     "admin/tsdb/clean_tombstones": ("POST", "PUT"),
+    "admin/tsdb/snapshot": ("POST", "PUT"),
 }
 
 
