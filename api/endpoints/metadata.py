@@ -7,6 +7,8 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import orjson
+
 from api.answers.encoding import Buffer, encode_data, encode_labelsets, encode_texts
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.label_names import unescape_label_name
@@ -36,7 +38,8 @@ class MetadataHandlers:
 
     def __init__(self, source: QuerierSource) -> None:
         self._source = source
-        self._build_info = encode_data(build_info())
+        own = build_info()
+        self._build_info, self._version = encode_data(own), orjson.dumps(own)
 
     def labels(self, call: Call) -> Job:
         """The label names of the selected series."""
@@ -65,6 +68,10 @@ class MetadataHandlers:
 
     def build_info(self, call: Call) -> bytes:
         return self._build_info
+
+    def version(self, call: Call) -> bytes:
+        """The same as status/buildinfo, without an envelope."""
+        return self._version
 
     def _job(self, call: Call, params: SeriesParams, asked: Hashable, answer: LabelAnswer) -> Job:
         """The job that answers about the labels of the selected series."""

@@ -15,7 +15,9 @@ VERSION = "3.1.0"
 Route = tuple[tuple[str, ...], str, Handler]
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 # Endpoints that answer with something else than JSON in an envelope, and with what.
-PLAIN_JSON = frozenset({"cardinality/label_names", "cardinality/label_values", "user_stats"})
+PLAIN_JSON = frozenset(
+    {"cardinality/label_names", "cardinality/label_values", "user_stats", "version"}
+)
 OTHER_TYPES = {
     "federate": "text/plain",
     "read": "application/x-protobuf",

@@ -144,6 +144,7 @@ class Api:
             (GET, "status/rejected", self.rejects.rejected),
             (GET, "status/replicas", self.replicas.report),
             (GET, "status/segments", self.segments.segments),
+            (GET, "status/tsdb/blocks", self.segments.blocks),
             (("POST",), "read", self.remote_read.read),
             (GET_POST, "format_query", self.expressions.format_query),
             (GET_POST, "parse_query", self.expressions.parse_query),
@@ -198,6 +199,7 @@ class Api:
         """The same of endpoints whose paths have no version: federation, and some of Mimir."""
         return [
             (GET, "federate", self.federation.federate),
+            (GET, "version", self.metadata.version),
             (POST, "compactor/delete_tenant", self.deletions.delete_tenant),
             (GET, "compactor/delete_tenant_status", self.deletions.tenant_status),
         ]

@@ -123,6 +123,7 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "status/deletions": ({}, ("limit",)),
     **dict.fromkeys(("status/config", "status/flags", "status/segments"), NOTHING_READ),
     **dict.fromkeys(("status/runtimeinfo", "status/walreplay"), NOTHING_READ),
+    "status/tsdb/blocks": NOTHING_READ,
 }
 # These are refused, whatever they are asked for.
 # Answers of these have no envelope.

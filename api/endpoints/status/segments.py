@@ -1,4 +1,4 @@
-"""The endpoint about segments: what there is on disk, and what will happen to it."""
+"""The endpoints about segments: what there is on disk, and what will happen to it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,11 +7,12 @@ from api.answers.encoding import encode_data
 from api.endpoints.handler import Call, Job, Slot
 from api.sources.store import Store
 from api.times import seconds_of
-from storage.compaction.status import Next, Progress, SegmentState
+from storage.compaction.status import SET_ASIDE, Next, Progress, SegmentState
+from storage.segments.segment import SegmentMeta
 
 
 class SegmentHandlers:
-    """The endpoint over one store."""
+    """The endpoints over one store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -35,6 +36,39 @@ class SegmentHandlers:
             )
 
         return Job(run)
+
+    def blocks(self, call: Call) -> Job:
+        """The segments that are read, in the form of Prometheus' blocks."""
+
+        def run(turn: Slot) -> Iterator[bytes]:
+            states = self._store.segment_report().states
+            used = [state.segment for state in states if state.state != SET_ASIDE]
+            used.sort(key=lambda segment: (segment.min_ms, segment.ulid))
+            yield encode_data({"blocks": [block_data(segment) for segment in used]})
+
+        return Job(run)
+
+
+def block_data(segment: SegmentMeta) -> dict[str, Any]:
+    """A segment as the meta.json of a block: times are milliseconds, the end is exclusive, and what
+    is 0 is not there. A level is one more than a segment's, since blocks begin with 1."""
+    compaction: dict[str, Any] = {"level": segment.level + 1}
+    if segment.level == 0:  # of others the catalog does not know the sources
+        compaction["sources"] = [segment.ulid]
+    stats = {
+        "numSamples": segment.samples,
+        "numFloatSamples": segment.samples - segment.histograms,
+        "numHistogramSamples": segment.histograms,
+        "numSeries": segment.series,
+    }
+    return {
+        "ulid": segment.ulid,
+        "minTime": segment.min_ms,
+        "maxTime": segment.max_ms + 1,
+        "stats": {name: count for name, count in stats.items() if count},
+        "compaction": compaction,
+        "version": 1,
+    }
 
 
 def progress_data(progress: Progress | None) -> dict[str, Any] | None:

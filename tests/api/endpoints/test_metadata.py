@@ -157,6 +157,9 @@ def test_the_build_is_like_a_prometheus_without_a_ruler() -> None:
         ]
         assert re.fullmatch(r"3\.\d+\.\d+", data["version"])
         assert data["revision"].startswith("cupola-")
+        async with running.client.get("/version") as response:
+            assert response.content_type == "application/json"
+            assert await response.json() == data, "the same without an envelope"
         assert re.fullmatch(r"\d{8}-\d\d:\d\d:\d\d", data["buildDate"])
 
     run_api(check)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from storage.compaction.planner import MERGE, Job
 from storage.compaction.status import (
     IN_USE,
@@ -66,6 +68,41 @@ def test_segments_as_json() -> None:
                 },
                 {"shard": 1, "segments": [common | aside | {"ulid": "A"}]},
             ],
+        }  # fmt: skip
+
+    run_api(check, fill=fill)
+
+
+def test_segments_as_blocks() -> None:
+    sealed = msgspec.structs.replace(segment("B", 0), level=0, histograms=0, min_ms=1400)
+    states = [
+        SegmentState(segment("A", 1), IN_USE),
+        SegmentState(segment("C", 0), SET_ASIDE, None, "it is damaged", 8000),
+        SegmentState(sealed, IN_USE),
+    ]
+
+    def fill(store: FakeStore) -> None:
+        store.report = SegmentReport(states, None)
+
+    async def check(running: Running) -> None:
+        status, answer = await running.get("status/tsdb/blocks")
+        assert (status, answer["status"]) == (200, "success")
+        assert answer["data"] == {
+            "blocks": [
+                {
+                    "ulid": "B", "minTime": 1400, "maxTime": 2501,
+                    "stats": {"numSamples": 3, "numFloatSamples": 3, "numSeries": 2},
+                    "compaction": {"level": 1, "sources": ["B"]}, "version": 1,
+                },
+                {
+                    "ulid": "A", "minTime": 1500, "maxTime": 2501,
+                    "stats": {
+                        "numSamples": 3, "numFloatSamples": 2, "numHistogramSamples": 1,
+                        "numSeries": 2,
+                    },
+                    "compaction": {"level": 2}, "version": 1,
+                },
+            ]
         }  # fmt: skip
 
     run_api(check, fill=fill)
