@@ -47,6 +47,10 @@ class RecentQuerier:
         """Descriptions have no time."""
         return self._querier.metadata(family)
 
+    def head_chunks(self) -> int:
+        """All of them: chunks are not cut by time."""
+        return self._querier.head_chunks()
+
     def replica_report(
         self,
         matcher_sets: MatcherSets,

@@ -56,6 +56,10 @@ class Querier(Queryable, Protocol):
         """The descriptions, at least one, of one metric family, or of all."""
         ...
 
+    def head_chunks(self) -> int:
+        """How many chunks of the series are in memory. Raises storage.errors.LimitExceeded."""
+        ...
+
 
 class TenantQuerier(Querier, Protocol):
     """What one request may see of one tenant."""

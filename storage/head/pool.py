@@ -147,6 +147,15 @@ class PoolSnapshot:
             self.pool, self.refs[chosen], self.current[chosen], self.fill[chosen], self.ooo_count
         )
 
+    def chunk_count(self) -> int:
+        """The chunks of all rows: as many steps as the longest chain has."""
+        count, chunks = 0, self.current[self.current > 0]
+        while len(chunks):
+            count += len(chunks)
+            chunks = self.pool.previous[chunks - 1]
+            chunks = chunks[chunks > 0]
+        return count
+
     def count(self, span: tuple[int, int], counts: Int64s) -> None:
         """counts[i] = samples of row i in the chunks, with times in span, both inclusive."""
         pool = self.pool

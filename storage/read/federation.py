@@ -66,6 +66,8 @@ class Member(Protocol):
 
     def metadata(self, family: str = "") -> Mapping[str, tuple[Description, ...]]: ...
 
+    def head_chunks(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True)
 class FederatedSelection:
@@ -159,6 +161,10 @@ class FederatedQuerier:
             for name, descriptions in querier.metadata(family).items():
                 merged.setdefault(name, {}).update(dict.fromkeys(descriptions))
         return {name: tuple(found) for name, found in merged.items()}
+
+    def head_chunks(self) -> int:
+        """The chunks in memory of all tenants."""
+        return sum(querier.head_chunks() for _, querier in self._members)
 
     def _chosen_by_any(
         self, matcher_sets: MatcherSets

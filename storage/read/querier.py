@@ -177,6 +177,12 @@ class StorageQuerier:
         """The descriptions of one of the tenant's metric families, or of all."""
         return self._shard.metadata.describe(self._tenant, family)
 
+    def head_chunks(self) -> int:
+        """The chunks in memory of all series of the tenant, those of heads being sealed too. Raises
+        LimitExceeded."""
+        refs = self._match([]).refs
+        return sum(taken.pool.chunk_count() for taken in self._snapshots(self._shard.view(), refs))
+
     def series(
         self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> LabelFrame:

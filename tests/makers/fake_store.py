@@ -83,6 +83,10 @@ class FakeQuerier(MemoryStore):
     def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
         return {n: d for n, d in self.described.items() if family in ("", n)}
 
+    def head_chunks(self) -> int:
+        """There are none."""
+        return 0
+
 
 class FakeStore:
     """Queriers by tenant, and a ledger; asked: what queriers were asked for."""

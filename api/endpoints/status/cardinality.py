@@ -42,7 +42,7 @@ class CardinalityHandlers:
         self._now_ms = now_ms
 
     def tsdb(self, call: Call) -> Job:
-        """Prometheus' statistics of the series of the last two hours. There are no chunks."""
+        """Prometheus' statistics of the series of the last two hours, and of chunks in memory."""
         limit = counted_limit(call.params, LIMIT, LIMIT_MAX)
         now_ms = self._now_ms()
 
@@ -51,7 +51,7 @@ class CardinalityHandlers:
             head = {
                 "numSeries": labels.rows,
                 "numLabelPairs": pair_count(labels),
-                "chunkCount": 0,
+                "chunkCount": self._source.querier(call.tenants, AS_STORED).head_chunks(),
                 "minTime": now_ms - HEAD_MS,
                 "maxTime": now_ms,
             }

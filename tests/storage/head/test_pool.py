@@ -50,6 +50,12 @@ def test_late_samples_find_what_is_at_their_moment() -> None:
     assert places.tolist() == [first + 1, first]
 
 
+@pytest.mark.parametrize(("refs", "count"), [([], 0), ([0], 2), ([1], 1), ([1, 0], 3)])
+def test_chunks_are_counted_chain_by_chain(refs: list[int], count: int) -> None:
+    taken = pool_of_two_series().snapshot(np.array(refs, np.int64))
+    assert taken.chunk_count() == count
+
+
 def test_a_snapshot_is_read_chain_by_chain() -> None:
     taken = pool_of_two_series().snapshot(np.array([1, 0]))
     first, last = CHUNK_SIZE - 1, 2 * CHUNK_SIZE

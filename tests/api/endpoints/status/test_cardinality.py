@@ -34,7 +34,7 @@ def test_of_the_last_two_hours(tmp_path: Path) -> None:
         now_s = await fill(api)
         _, data = await api.get("status/tsdb")
         head = data["headStats"]
-        assert (head["numSeries"], head["numLabelPairs"], head["chunkCount"]) == (3, 6, 0)
+        assert (head["numSeries"], head["numLabelPairs"], head["chunkCount"]) == (3, 6, 5)
         assert abs(head["maxTime"] - 1000 * now_s) < 60_000
         assert data["seriesCountByMetricName"] == [
             {"name": "c", "value": 2},
@@ -44,6 +44,23 @@ def test_of_the_last_two_hours(tmp_path: Path) -> None:
         _, data = await api.get("status/tsdb", limit="1")
         assert [len(data[name]) for name in data if name != "headStats"] == [1, 1, 1, 1]
         assert (await api.get("status/tsdb", tenant="other"))[1]["headStats"]["numSeries"] == 0
+
+    run_real_api(tmp_path, check)
+
+
+def test_chunks_in_memory(tmp_path: Path) -> None:
+    async def check(api: RealApi) -> None:
+        now_ms = int(time.time()) * 1000
+
+        async def counted(tenant: str) -> int:
+            _, data = await api.get("status/tsdb", tenant=tenant)
+            count: int = data["headStats"]["chunkCount"]
+            return count
+
+        many = [(now_ms - 100 + k, float(k)) for k in range(65)]
+        await api.write(({"__name__": "long"}, many), ({"__name__": "short"}, many[:32]))
+        await api.write(({"__name__": "long"}, many[:33]), tenant="u")
+        assert [await counted(tenant) for tenant in ("t", "u", "t|u", "other")] == [4, 2, 6, 0]
 
     run_real_api(tmp_path, check)
 
