@@ -31,7 +31,7 @@ from api.answers.wire.fields import (
     varint_size,
 )
 from api.answers.wire.histograms import CLIENT_FIELDS, HistogramMessages
-from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, NO_HISTOGRAM
+from storage.histograms.columns import HINT_GAUGE, NO_HISTOGRAM
 from storage.kernels.arrays import Bytes, Float64s, Int32s, Int64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.words import Place
@@ -98,10 +98,7 @@ def write_metrics(
 def encode_families(scrape: Scrape, *, any_names: bool = False) -> Iterator[bytes]:
     """The messages of all families; the rows are in families."""
     if scrape.natives is not None:
-        natives = scrape.natives
-        schemas = np.zeros(len(scrape), np.int8)
-        schemas[natives.mask] = natives.histograms.schemas[natives.rows[natives.mask]]
-        scrape = scrape.take(np.flatnonzero(schemas != CUSTOM_SCHEMA))
+        scrape = scrape.take(np.flatnonzero(~scrape.are_custom))
     bounds = [*scrape.family_starts().tolist(), len(scrape)]
     for first, end in zip(bounds[:-1], bounds[1:], strict=True):
         yield family_of(scrape.take(np.arange(first, end)), any_names=any_names)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.histograms.columns import NO_HISTOGRAM, Natives
+from storage.histograms.columns import CUSTOM_SCHEMA, NO_HISTOGRAM, Natives
 from storage.histograms.histograms import concat
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 from storage.labels.frames import LabelFrame, text_ranks
@@ -31,6 +31,15 @@ class Scrape:
         if self.natives is None:
             return np.zeros(len(self), np.bool_)
         return self.natives.mask
+
+    @property
+    def are_custom(self) -> Bools:
+        """The histograms with custom buckets."""
+        are = np.zeros(len(self), np.bool_)
+        if self.natives is not None:
+            mask = self.natives.mask
+            are[mask] = self.natives.histograms.schemas[self.natives.rows[mask]] == CUSTOM_SCHEMA
+        return are
 
     def take(self, rows: Int64s) -> "Scrape":
         """Some rows, in this order."""

@@ -8,7 +8,7 @@ import snappy
 
 from api.endpoints import federation
 from storage.kernels.stale import STALE_NAN
-from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1
+from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1, body_v2
 from tests.makers.bodies.v1 import HEADERS
 from tests.makers.real_api import RealApi, run_real_api
 
@@ -73,6 +73,32 @@ def test_histograms_in_protobuf(tmp_path: Path) -> None:
             body = await response.read()
         assert b"\x0a\x01h\x18\x04" in body
         assert b"\x0a\x02up\x18\x03" in body
+
+    run_real_api(tmp_path, check)
+
+
+def test_custom_buckets_in_text(tmp_path: Path) -> None:
+    async def check(api: RealApi) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        custom = WireHistogram(
+            now_ms, 3, 1.5, schema=-53, positive_spans=[(0, 2)], positive=[1, 1],
+            custom_values=[0.5],
+        )  # fmt: skip
+        series = [WireSeries({"__name__": "h"}, histograms=[custom])]
+        headers = HEADERS | {
+            "X-Scope-OrgID": "t",
+            "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        }
+        body = snappy.compress(body_v2(series))
+        async with api.client.post("/api/v1/write", data=body, headers=headers) as response:
+            assert response.status == 204, await response.text()
+        assert (await federate(api, "?match[]=h"))[2].splitlines() == [
+            "# TYPE h histogram",
+            f'h_bucket{{instance="",le="0.5"}} 1 {now_ms}',
+            f'h_bucket{{instance="",le="+Inf"}} 3 {now_ms}',
+            f'h_sum{{instance=""}} 1.5 {now_ms}',
+            f'h_count{{instance=""}} 3 {now_ms}',
+        ]
 
     run_real_api(tmp_path, check)
 

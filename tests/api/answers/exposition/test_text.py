@@ -11,6 +11,8 @@ from api.answers.exposition import text as text_module
 from api.answers.exposition.accept import Form, Format
 from api.answers.exposition.scrape import Scrape
 from api.answers.exposition.text import encode_text
+from storage.histograms.columns import CUSTOM_SCHEMA, HINT_GAUGE, NO_HISTOGRAM, Natives
+from storage.histograms.histograms import Parts, from_parts
 from storage.labels.frames import LabelFrame, Symbols
 
 ROWS: list[tuple[dict[str, str], float, int]] = [
@@ -96,3 +98,56 @@ def test_client_libraries_read_it(block: int, monkeypatch: pytest.MonkeyPatch) -
             for s in family.samples
         ]
         assert sorted(found) == wanted
+
+
+def histograms(name: str, hint: int = 0) -> Scrape:
+    """Two with custom buckets, an exponential one and a float, all of one name."""
+    parts = [
+        Parts(CUSTOM_SCHEMA, 5, 9.5, positive=[(0, 2), (2, 3)], bounds=[0.5, 1], hint=hint),
+        Parts(CUSTOM_SCHEMA, 1, 7, positive=[(1, 1)], bounds=[1e6], hint=hint),
+        Parts(0, 1, 1, positive=[(1, 1)]),
+    ]
+    rows = [({"__name__": name, "x": str(k)}, 0.0, 1000 + k) for k in range(4)]
+    floats = scrape(rows)
+    natives = Natives(from_parts(parts), np.array([0, 1, 2, NO_HISTOGRAM], np.int32))
+    return Scrape(floats.labels, floats.timestamps, floats.values, natives).in_families()
+
+
+@pytest.mark.parametrize("block", [1, 1 << 8])
+def test_custom_buckets_are_classic_ones(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_module, "BLOCK_HISTOGRAMS", block)
+    assert b"".join(encode_text(histograms("h"), Format())).decode() == (
+        "# TYPE h histogram\n"
+        'h_bucket{x="0",instance="",le="0.5"} 2 1000\n'
+        'h_bucket{x="0",instance="",le="1"} 2 1000\n'
+        'h_bucket{x="0",instance="",le="+Inf"} 5 1000\n'
+        'h_sum{x="0",instance=""} 9.5 1000\n'
+        'h_count{x="0",instance=""} 5 1000\n'
+        'h_bucket{x="1",instance="",le="1e+06"} 0 1001\n'
+        'h_bucket{x="1",instance="",le="+Inf"} 1 1001\n'
+        'h_sum{x="1",instance=""} 7 1001\n'
+        'h_count{x="1",instance=""} 1 1001\n'
+        "# TYPE h untyped\n"
+        'h{x="3",instance=""} 0 1003\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("hint", "kind", "ends"),
+    [(0, "histogram", ("_sum", "_count")), (HINT_GAUGE, "gaugehistogram", ("_gsum", "_gcount"))],
+)
+def test_custom_buckets_in_open_metrics(hint: int, kind: str, ends: tuple[str, str]) -> None:
+    whole = histograms("h.x", hint)
+    wanted = Format(Form.OPEN_METRICS, any_names=True)
+    lines = b"".join(encode_text(whole.take(np.arange(2)), wanted)).decode().splitlines()
+    assert lines[0] == f'# TYPE "h.x" {kind}'
+    assert lines[1:6] == [
+        '{"h.x_bucket",x="0",instance="",le="0.5"} 2 1',
+        '{"h.x_bucket",x="0",instance="",le="1.0"} 2 1',
+        '{"h.x_bucket",x="0",instance="",le="+Inf"} 5 1',
+        f'{{"h.x{ends[0]}",x="0",instance=""}} 9.5 1',
+        f'{{"h.x{ends[1]}",x="0",instance=""}} 5 1',
+    ]
+    plain = b"".join(encode_text(whole.take(np.arange(2)), Format(Form.OPEN_METRICS))).decode()
+    (family,) = read_open(plain)
+    assert (family.type, len(family.samples)) == (kind, 9)
