@@ -93,8 +93,8 @@ def merge_runs(
 ) -> None:
     """Merge the runs of each item into one strictly ascending run; the earlier run wins.
 
-    order: the runs by item, runs of one item in the order in which they win. offsets[i + 1] becomes
-    the end of item i, items without runs are empty. starts is used up.
+    order: the runs by item, runs of one item in the order in which they win; some may be empty.
+    offsets[i + 1] becomes the end of item i, items without runs are empty. starts is used up.
     """
     out = 0
     first = 0
@@ -107,10 +107,15 @@ def merge_runs(
         while last < len(order) and items[order[last]] == item:
             last += 1
         chained = True
-        for r in range(first + 1, last):
-            if timestamps[starts[order[r]]] <= timestamps[ends[order[r - 1]] - 1]:
+        before = -1  # the run before that has samples
+        for r in range(first, last):
+            run = order[r]
+            if starts[run] == ends[run]:
+                continue
+            if before >= 0 and timestamps[starts[run]] <= timestamps[ends[before] - 1]:
                 chained = False
                 break
+            before = run
         if chained:
             for r in range(first, last):
                 for k in range(starts[order[r]], ends[order[r]]):

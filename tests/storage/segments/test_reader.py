@@ -74,6 +74,15 @@ def test_overlapping_segments(tmp_path: Path, duck: Duck, seed: int) -> None:
         check(reader, segments, ids, span)
 
 
+def test_a_series_without_samples_in_the_span_lies_between_others(
+    tmp_path: Path, duck: Duck
+) -> None:
+    """The second segment has samples of series 1 on both sides of the span only."""
+    contents = [[(1, 5, 1), (2, 2, 2)], [(1, 0, 3), (1, 99, 3), (2, 9, 4)], [(1, 3, 5)]]
+    segments = [(write_rows(duck, tmp_path, rows), rows) for rows in contents]
+    check(SegmentReader(tmp_path, SegmentCaches()), segments, [1, 2], (1, 50))
+
+
 def test_spending_may_stop_a_read(tmp_path: Path, duck: Duck) -> None:
     rows = some_rows([1, 2], [1, 2, 3])
     metas = [write_rows(duck, tmp_path, rows), write_rows(duck, tmp_path, rows)]
