@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -61,11 +62,13 @@ from receiver.wire.columns import limits_of, replay_limits_of
 from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
+from storage.batch import Reject
 from storage.database import Database, Policy
 from storage.dedup.algorithm import Algorithm
 from storage.kernels.memory import keep_freed_memory
 from storage.read.replicas.watch import WatchedLabels
-from storage.refusals.ledger import RejectLedger
+from storage.refusals.ledger import RejectLedger, Sender
+from storage.shard.shard import now_ms
 
 logger = logging.getLogger(__name__)
 
@@ -88,12 +91,13 @@ def build_app(config: Config) -> web.Application:
     reload_metrics = ReloadMetrics(registry)
     limits = limits_in_force(config, reload_metrics)
     replica_labels = WatchedLabels(replicas.labels, replicas.cluster_labels)
-    policy = Policy(replica_labels, limits.rules, limits.periods)
+    ledger = RejectLedger(config.storage.ledger_entries_max)
+    refused = partial(note_late, ledger)
+    policy = Policy(replica_labels, limits.rules, limits.periods, refused=refused)
     database = LateDatabase(lambda: Database.open(config.storage, decoder.decode, registry, policy))
     write_decoder = decoder.with_limits(limits_of(config.write))
     status = int(config.limits.rate_limit_status)
     gate = WriteGate(database, limits.of, rate_limit_status=status)
-    ledger = RejectLedger(config.storage.ledger_entries_max)
     writes = by_label(config.tenant, gate, write_decoder, metrics)
     write_handler = WriteHandler(
         writes, write_decoder, config.write, metrics, ledger, admit=gate.admit
@@ -142,6 +146,11 @@ def build_app(config: Config) -> web.Application:
 def author() -> str:
     """Who sent the request at hand, by name; "" if that is not known."""
     return GRANT.get().name
+
+
+def note_late(ledger: RejectLedger, tenant: str, rejects: Sequence[Reject]) -> None:
+    """Enter what storage has refused after the answer: who had sent it is not known any more."""
+    ledger.note(tenant, rejects, Sender(), now_ms())
 
 
 def make_guard(config: Config, files: AccessFiles, registry: CollectorRegistry) -> Guard:

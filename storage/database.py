@@ -40,6 +40,7 @@ from storage.options import StorageOptions
 from storage.read.kept import Kept
 from storage.read.querier import StorageQuerier
 from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
+from storage.refusals.ledger import RefusalSink
 from storage.segments.caches import SegmentCaches
 from storage.segments.damage import Damages
 from storage.segments.duck import Duck
@@ -75,13 +76,14 @@ class Policy:
     """What the program asks of storage beyond its settings.
 
     replicas: the labels of replicas to be watched; rules, periods: those of a tenant, at any time;
-    clock: the time now, in ms, for what is kept.
+    clock: the time now, in ms, for what is kept; refused: takes what is refused after the answer.
     """
 
     replicas: WatchedLabels = NO_REPLICAS
     rules: RulesSource = lambda tenant: NO_RULES
     periods: PeriodsSource = lambda tenant: NO_PERIODS
     clock: Callable[[], int] = now_ms
+    refused: RefusalSink = lambda tenant, rejects: None
 
 
 DEFAULT_POLICY = Policy()
@@ -133,10 +135,10 @@ class Database:
             policy.periods,
         )
         self.snapshots = Snapshots(self._path)
+        self._rules_of, self._periods_of = policy.rules, policy.periods
+        self._clock, self._refused = policy.clock, policy.refused
         self._compaction = CompactionWorker(options, self._tools(), lambda: self._shards)
         self._watch = ReplicaWatch(metrics, policy.replicas)
-        self._rules_of = policy.rules
-        self._periods_of, self._clock = policy.periods, policy.clock
 
     @classmethod
     def open(
@@ -331,7 +333,7 @@ class Database:
     def _tools(self) -> Tools:
         return Tools(
             self._catalog, self._duck, self._metrics, self._damages, self._doomed,
-            lambda shard: segments_directory(self._path, shard), self._tenant_names,
+            lambda shard: segments_directory(self._path, shard), self._tenant_names, self._refused,
         )  # fmt: skip
 
     def _periods_of_shard(self, shard: int) -> list[TenantPeriods]:

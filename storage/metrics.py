@@ -19,7 +19,8 @@ class StorageMetrics:
             registry=registry,
         )  # fmt: skip
         self.rejected = Counter(
-            "cupola_rejected_samples_total", "Samples refused, by tenant and reason.",
+            "cupola_rejected_samples_total",
+            "Samples refused, by tenant and reason; late contradictions when they are found.",
             ["tenant", "reason"], registry=registry,
         )  # fmt: skip
         self.exemplars = Counter(

@@ -32,6 +32,7 @@ from storage.samples.exemplar_kernels import join_runs as join_labels
 from storage.samples.exemplars import Exemplars, RawExemplars
 from storage.samples.merge import between, merge_all
 from storage.samples.samples import Samples
+from storage.segments.contradictions import contradictions
 from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
 from storage.segments.encoding.groups import (
     decode_column,
@@ -197,7 +198,7 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
         np.zeros(2, np.int64),
     )
     runs = [cut_runs((0, group), wanted, (0, 100), lambda samples: None) for _ in range(2)]
-    merge(join_runs(runs), len(ids))
+    contradictions(join_runs(runs), merge(join_runs(runs), len(ids)))
     times, bits = np.empty(footer.rows, np.int64), np.empty(footer.rows, np.uint64)
     firsts, ends = wanted.firsts, wanted.ends
     place_rows(0, group.timestamps, group.bits, firsts, ends, firsts, times, bits)

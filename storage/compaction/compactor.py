@@ -22,10 +22,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from storage.batch import Reject
 from storage.catalog.catalog import Catalog
 from storage.catalog.deletions import Applied
 from storage.compaction.cutting import JobCuts
 from storage.compaction.exemplars import merge_exemplars
+from storage.compaction.kept_out import KeptOut
 from storage.compaction.merging import MERGE_LIMITS, Merge, MergeLimits, take_census
 from storage.compaction.pace import Pace
 from storage.compaction.planner import Job
@@ -33,6 +35,7 @@ from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE
 from storage.kernels.arrays import Int64s
 from storage.metrics import StorageMetrics
+from storage.refusals.ledger import RefusalSink
 from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.duck import Duck
 from storage.segments.examination import Wrong, examine
@@ -61,6 +64,7 @@ class Tools:
     doomed: DoomedFiles
     directory: Callable[[int], Path]
     tenant_names: TenantNames
+    refused: RefusalSink = lambda tenant, rejects: None
     limits: MergeLimits = MERGE_LIMITS
 
 
@@ -74,10 +78,12 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The outputs of a job, and what it did for pending deletions, by their numbers."""
+    """The outputs of a job, what it did for pending deletions, by their numbers, and what it has
+    kept out, by tenants."""
 
     outputs: list[SegmentMeta]
     applied: Mapping[int, Applied]
+    kept_out: Mapping[str, Reject]
 
 
 class Compactor:
@@ -104,6 +110,7 @@ class Compactor:
             self.current = None
             self._tools.metrics.compaction_seconds.inc(time.monotonic() - started)
         self._note(shard, job, written.outputs, time.monotonic() - started)
+        self._refuse(shard, written.kept_out)
         return written.outputs
 
     def _examine(self, shard: Shard, job: Job) -> dict[str, list[Wrong]]:
@@ -133,7 +140,10 @@ class Compactor:
         names = tools.tenant_names(shard.number)
         series = series_columns(shard.table, refs_of(shard.table, census.ids), names)
         cuts = JobCuts(series, job.inputs, deletions, names)
-        merge = Merge(shard.files.samples, job.inputs, census, cuts.keep, tools.limits)
+        lost = KeptOut(series)
+        merge = Merge(
+            shard.files.samples, job.inputs, census, cuts.keep, lost.note, limits=tools.limits
+        )
         exemplars = merge_exemplars(directory, job.inputs, tools.damages, cuts.kept_exemplars)
         places = nearest_windows(list(job.windows), exemplars.timestamps)
         writer = SegmentWriter(tools.duck, directory, shard.number)
@@ -150,7 +160,7 @@ class Compactor:
         except BaseException:
             self._remove(shard, outputs)
             raise
-        return Written(outputs, cuts.applied())
+        return Written(outputs, cuts.applied(), lost.rejects())
 
     def _remove(self, shard: Shard, outputs: Sequence[SegmentMeta]) -> None:
         directory = self._tools.directory(shard.number)
@@ -228,6 +238,18 @@ class Compactor:
             "seconds=%.2f", shard.number, job.kind, job.level, len(job.inputs), len(outputs),
             job.samples, written, seconds,
         )  # fmt: skip
+
+    def _refuse(self, shard: Shard, kept_out: Mapping[str, Reject]) -> None:
+        """Count and report what a job has kept out, which is gone now."""
+        for tenant, reject in kept_out.items():
+            self._tools.metrics.rejected.labels(tenant, reject.reason).inc(reject.count)
+            self._tools.refused(tenant, [reject])
+        if kept_out:
+            total = sum(reject.count for reject in kept_out.values())
+            logger.warning(
+                "compaction kept samples out shard=%d samples=%d tenants=%d one=%r",
+                shard.number, total, len(kept_out), next(iter(kept_out.values())).message,
+            )  # fmt: skip
 
 
 def origin_of(job: Job, directory: Path) -> Origin:

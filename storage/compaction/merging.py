@@ -7,6 +7,7 @@ many buckets, is read in halves. Memory follows MergeLimits and not what is merg
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from storage.errors import FormatError
 from storage.files import EXEMPLARS_FILE, HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
 from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN
 from storage.kernels.arrays import Int64s
-from storage.samples.merge import merge
 from storage.samples.samples import Samples
 from storage.segments.damage import UNREADABLE, Damages
+from storage.segments.merging import Runs, join_runs, merge, runs_of
 from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.windows import Span
@@ -27,6 +28,8 @@ from storage.segments.writer import Block
 
 # Takes a segment, series ids and the samples it has of each; returns those that are kept.
 Keep = Callable[[SegmentMeta, Int64s, Samples], Samples]
+# Takes series ids, runs of these that were merged, and what came of them.
+WatchMerge = Callable[[Int64s, Runs, Samples], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,14 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """The inputs of a job, by rank. keep: what of them is kept; None: everything."""
+    """The inputs of a job, by rank. keep: what of them is kept; None: everything. watch: is given
+    each sample that gives way to another once, though blocks may be read several times."""
 
     reader: SegmentReader
     inputs: Sequence[SegmentMeta]
     census: Census
     keep: Keep | None = None
+    watch: WatchMerge | None = None
     limits: MergeLimits = MERGE_LIMITS
 
     def blocks(self, span: Span) -> Iterator[Block]:
@@ -91,11 +96,18 @@ class Merge:
         spend = Room(self.limits.samples, len(ids) > 1 or span[1] > span[0]).spend
         inputs = in_time_order(self.inputs)
         if self.keep is None:
-            return self.reader.select(inputs, ids, span, spend, keep=False)
+            watch = None if self.watch is None else partial(self.watch, ids)
+            return self.reader.select(inputs, ids, span, spend, keep=False, watch=watch)
         # All is read before anything is cut, since a block that is too large is read again.
         parts = [self.reader.select([segment], ids, span, spend, keep=False) for segment in inputs]
         kept = [self.keep(*each) for each in zip(inputs, repeat(ids), parts, strict=False)]
-        return merge_evenly(kept)
+        return self._merge(ids, join_runs([runs_of(part) for part in kept]))
+
+    def _merge(self, ids: Int64s, runs: Runs) -> Samples:
+        merged = merge(runs, len(ids))
+        if self.watch is not None:
+            self.watch(ids, runs, merged)
+        return merged
 
 
 class Room:
@@ -130,14 +142,6 @@ def in_time_order(inputs: Sequence[SegmentMeta]) -> Sequence[SegmentMeta]:
     ordered = sorted(inputs, key=lambda segment: segment.min_ms)
     apart = all(a.max_ms < b.min_ms for a, b in zip(ordered, ordered[1:], strict=False))
     return ordered if apart else inputs
-
-
-def merge_evenly(parts: Sequence[Samples]) -> Samples:
-    """The union of all parts; of equal times the sample of the earlier part is kept."""
-    if len(parts) == 1:
-        return parts[0]
-    middle = len(parts) // 2
-    return merge(merge_evenly(parts[:middle]), merge_evenly(parts[middle:]))
 
 
 def doubted(samples: Samples) -> Samples:

@@ -24,6 +24,8 @@ TEXT_CHARS_MAX = 300
 # A tenant that is refused for one reason again and again is logged so often.
 LOG_EVERY_MS = 10_000
 
+# Takes a tenant, and what of its samples storage refused after their senders had the answer.
+RefusalSink = Callable[[str, Sequence[Reject]], object]
 LabelTest = Callable[[Mapping[str, str]], bool]
 
 

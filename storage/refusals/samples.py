@@ -5,7 +5,7 @@ what was got, what is allowed and, where one governs it, the setting.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -169,6 +169,17 @@ def kept_out_rejects(batch: Batch, positions: Int64s) -> tuple[Reject, ...]:
     return (Reject(KEPT_OUT, len(positions), message, examples),)
 
 
+def merged_reject(count: int, examples: tuple[Example, ...]) -> Reject:
+    """Samples that were stored and lost when segments were merged; examples: at least one."""
+    one = examples[0]
+    message = (
+        "sample kept out: another value was written first at the same timestamp, found when "
+        f"segments were merged; one: {braced(one.labels.items())} at {one.timestamp_ms} ms, "
+        f"value {one.value!r}"
+    )
+    return Reject(KEPT_OUT, count, message, examples)
+
+
 def series_of(batch: Batch, sample: int) -> int:
     """The series that a sample of the batch belongs to."""
     return int(np.searchsorted(batch.sample_offsets, sample, side="right")) - 1
@@ -244,8 +255,13 @@ def label_text(batch: Batch, series: int) -> str:
     Refused label sets may be of any length and hold any bytes, but their messages are whole: a
     batch with damaged ones is refused before.
     """
-    labels = ", ".join(f'{name}="{value}"' for name, value in label_texts(batch, series))
-    return ("{" + labels + "}")[:EXAMPLE_CHARS_MAX]
+    return braced(label_texts(batch, series))
+
+
+def braced(labels: Iterable[tuple[str, str]]) -> str:
+    """Labels like {a="1", b="2"}, cut to EXAMPLE_CHARS_MAX."""
+    texts = ", ".join(f'{name}="{value}"' for name, value in labels)
+    return ("{" + texts + "}")[:EXAMPLE_CHARS_MAX]
 
 
 def labels_of(batch: Batch, series: int) -> dict[str, str]:
@@ -265,4 +281,9 @@ def label_texts(batch: Batch, series: int) -> list[tuple[str, str]]:
 
 def _text(batch: Batch, start: int, length: int) -> str:
     raw = batch.buffer[start : start + min(length, EXAMPLE_CHARS_MAX)].tobytes()
-    return "".join(c if c.isprintable() else "?" for c in raw.decode("utf-8", "replace"))
+    return printable(raw.decode("utf-8", "replace"))
+
+
+def printable(text: str) -> str:
+    """A text fit for messages, cut to EXAMPLE_CHARS_MAX."""
+    return "".join(c if c.isprintable() else "?" for c in text[:EXAMPLE_CHARS_MAX])

@@ -28,6 +28,10 @@ class Runs:
     samples: Samples
 
 
+# Takes runs that were merged, and what came of them.
+Watch = Callable[[Runs, Samples], None]
+
+
 def join_runs(runs: list[Runs]) -> Runs:
     if not runs:
         return Runs(np.zeros(0, np.int64), empty_samples(0))
@@ -54,6 +58,11 @@ def merge(runs: Runs, series_count: int) -> Samples:
     if not plain:
         return pick(samples, offsets, bits[:size].view(np.int64))
     return Samples(offsets, timestamps[:size], bits[:size].view(np.float64))
+
+
+def runs_of(samples: Samples) -> Runs:
+    """A run for each series, empty ones included."""
+    return Runs(np.arange(samples.series_count), samples)
 
 
 def series_offsets(runs: Runs, series_count: int) -> Int64s:

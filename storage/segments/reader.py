@@ -31,7 +31,16 @@ from storage.segments.histogram_reader import (
     HistogramReader,
 )
 from storage.segments.histogram_reader import read_footer as read_histogram_footer
-from storage.segments.merging import Runs, Spend, cut, cut_runs, join_runs, merge, series_offsets
+from storage.segments.merging import (
+    Runs,
+    Spend,
+    Watch,
+    cut,
+    cut_runs,
+    join_runs,
+    merge,
+    series_offsets,
+)
 from storage.segments.row_index import (
     NO_ROWS,
     RowIndex,
@@ -103,13 +112,15 @@ class SegmentReader:
         spend: Spend = lambda samples: None,
         *,
         keep: bool = True,
+        watch: Watch | None = None,
     ) -> Samples:
         """The samples of the series `ids` (strictly ascending) with times in span, both inclusive.
 
         Row i of the result is ids[i]. segments: oldest first. spend() is given how many samples are
         about to be taken and may raise to stop; a sample that two segments have counts twice, a
         histogram as half as many as it has buckets, if that is more than one. keep: whether what is
-        decoded may be kept for the next read, if it is little.
+        decoded may be kept for the next read, if it is little. watch: is given what had to be
+        merged sample by sample, at most once.
         """
         if not len(ids):
             return empty_samples(0)
@@ -127,7 +138,10 @@ class SegmentReader:
         found = join_runs(runs)
         if len(sources) == 1 and not sources[0].segment.histograms:
             return replace(found.samples, offsets=series_offsets(found, len(ids)))
-        return merge(found, len(ids))
+        merged = merge(found, len(ids))
+        if watch is not None:
+            watch(found, merged)
+        return merged
 
     def count(self, segments: Sequence[SegmentMeta], ids: Int64s, span: tuple[int, int]) -> int:
         """About how many floats select() would take, by the times of the series; decodes nothing

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestClient
 
-from receiver.server import RELOADER, check, replica_defaults
+from receiver.server import DATABASE, RELOADER, check, replica_defaults
 from receiver.settings.config import ConfigError, build
 from receiver.write.handler import WRITTEN_HEADERS
 from storage.dedup.algorithm import Algorithm
 from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v2, compress
 from tests.makers.bodies.v1 import HEADERS, encode
+from tests.makers.compaction import compact
+from tests.makers.databases import seal
 from tests.makers.real_api import run_program
 
 
@@ -164,6 +166,30 @@ def test_bad_samples_are_refused_by_name_and_good_ones_kept(tmp_path: Path) -> N
         assert await ask(client, "up") == ["1"]
 
     play(tmp_path, scenario)
+
+
+def test_what_compaction_keeps_out_is_in_the_ledger(tmp_path: Path) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    wanted = {"reason": "kept_out", "match[]": "up"}
+
+    async def scenario(client: TestClient) -> None:
+        database = client.server.app[DATABASE]._database  # type: ignore[attr-defined]
+        for value in (1.0, 2.0):
+            points = [(now_ms - 9_000, value), (now_ms, 7.0)]
+            body = encode([({"__name__": "up", "job": "a"}, points)])
+            async with client.post("/api/v1/write", data=body, headers=HEADERS) as response:
+                assert response.status == 204, await response.text()
+            seal(database)
+        assert await asyncio.to_thread(compact, database) == 1
+        async with client.get("/api/v1/status/rejected", params=wanted) as response:
+            found = (await response.json())["data"]
+        (entry,), (counted,) = found["rejected"], found["counts"]
+        assert (entry["reason"], entry["value"], counted["count"]) == ("kept_out", "2", 1)
+        assert entry["labels"] == {"__name__": "up", "job": "a"}
+        assert entry["timestamp"] == pytest.approx((now_ms - 9_000) / 1000)
+        assert entry["sender"] == {"address": "", "userAgent": ""}
+
+    play(tmp_path, scenario, **{"storage.compaction.enabled": "false"})
 
 
 def test_the_program_watches_itself(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from storage.labels.pairs import scatter_columns
 from storage.labels.wire import read_labels
 from storage.read.replicas import health as replica_health
 from storage.samples import cuts, exemplar_kernels, merge
+from storage.segments import contradictions
 from storage.segments import runs as segment_kernels
 from storage.series import kernels as series_kernels
 from storage.series import replica_labels, symbol_labels, symbols
@@ -58,6 +59,7 @@ KERNELS = (
     replica_labels.find_values,
     segment_kernels.find_runs,
     segment_kernels.merge_runs,
+    contradictions.find_losers,
 )
 
 

@@ -3,6 +3,8 @@
 The rows are drawn by `segment_rows`.
 """
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 Row = tuple[int, int, int]
@@ -27,6 +29,20 @@ def select(segments: list[list[Row]], ids: list[int], start: int, end: int) -> l
                     found.setdefault(row[1], row)
         out.append([found[time] for time in sorted(found)])
     return out
+
+
+def contradictions(parts: list[dict[int, list[Any]]]) -> list[tuple[int, int, int]]:
+    """(part, id, time) of what is lost against something else; parts by rank, id -> points, each
+    of which begins with its time and its content; hints are no content."""
+    first: dict[tuple[int, int], Any] = {}
+    lost = []
+    for number, part in enumerate(parts):
+        for series, points in part.items():
+            for time, content, *_ in points:
+                content = content._replace(hint=0) if hasattr(content, "hint") else content
+                if first.setdefault((series, time), content) != content:
+                    lost.append((number, series, time))
+    return lost
 
 
 def segment_rows(
