@@ -55,12 +55,13 @@ class KeptOut:
         places = contradictions(runs, merged)
         if not len(places):
             return
-        run = np.searchsorted(runs.samples.offsets, places, side="right") - 1
-        rows = np.searchsorted(self._series.ids, ids[runs.items[run]])
-        self._counts += np.bincount(self._series.tenants[rows], minlength=len(self._counts))
-        _, firsts = np.unique(rows, return_index=True)
-        places, draws = places[firsts], self._random.random(len(firsts))
         samples = runs.samples
+        before = np.searchsorted(places, samples.offsets)
+        hit = np.flatnonzero(np.diff(before))
+        rows = np.searchsorted(self._series.ids, ids[runs.items[hit]])
+        np.add.at(self._counts, self._series.tenants[rows], np.diff(before)[hit])
+        _, firsts = np.unique(rows, return_index=True)
+        places, draws = places[before[hit[firsts]]], self._random.random(len(firsts))
         self._keep(Lost(rows[firsts], samples.timestamps[places], samples.values[places], draws))
 
     def rejects(self) -> dict[str, Reject]:

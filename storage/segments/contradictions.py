@@ -14,19 +14,22 @@ from storage.segments.merging import Runs
 
 
 def contradictions(runs: Runs, merged: Samples) -> Int64s:
-    """Where in the runs the samples are that are not in `merged`, which merge() made of them, and
-    are not equal to what it has at their moments."""
+    """Where in the runs, in their order, the samples are that are not in `merged`, which merge()
+    made of them, and are not equal to what it has at their moments."""
     left_out = len(runs.samples) - len(merged)
     losers, winners = np.empty(left_out, np.int64), np.empty(left_out, np.int64)
     if not left_out:
         return losers
-    taken = np.zeros(len(merged), np.bool_)
+    samples, taken = runs.samples, np.zeros(len(merged), np.bool_)
     found = find_losers(
-        runs.items, runs.samples.offsets, runs.samples.timestamps,
-        merged.offsets, merged.timestamps, taken, losers, winners,
+        runs.items, samples.offsets, samples.timestamps, samples.values.view(np.uint64),
+        merged.offsets, merged.timestamps, merged.values.view(np.uint64),
+        samples.natives is not None, taken, losers, winners,
     )  # fmt: skip
     losers, winners = losers[:found], winners[:found]
-    lost, of_histograms = keys_at(runs.samples, losers)
+    if samples.natives is None:
+        return losers
+    lost, of_histograms = keys_at(samples, losers)
     standing, are_histograms = keys_at(merged, winners)
     differ: Bools = (lost != standing) | (of_histograms != are_histograms)
     return losers[np.flatnonzero(differ)]
@@ -35,8 +38,7 @@ def contradictions(runs: Runs, merged: Samples) -> Int64s:
 def keys_at(samples: Samples, places: Int64s) -> tuple[UInt64s, Bools]:
     """What is compared of the samples at these places, and which are histograms."""
     keys = samples.values[places].view(np.uint64)
-    if samples.natives is None:
-        return keys, np.zeros(len(places), np.bool_)
+    assert samples.natives is not None, "BUG: no histograms among samples that had some"
     natives = samples.natives.at(places)
     mask = natives.mask
     keys[mask] = fingerprints(natives.histograms, natives.rows[mask].astype(np.int64))
@@ -48,8 +50,11 @@ def find_losers(
     items: Int64s,
     offsets: Int64s,
     timestamps: Int64s,
+    bits: UInt64s,
     merged_offsets: Int64s,
     merged_timestamps: Int64s,
+    merged_bits: UInt64s,
+    all_of_them: bool,
     taken: Bools,
     losers: Int64s,
     winners: Int64s,
@@ -57,8 +62,8 @@ def find_losers(
     """The samples of runs at whose moments an earlier run has one, and where that is in what the
     runs were merged into; returns how many.
 
-    Run r is of series items[r] of the merged ones. taken: a place for each of the merged samples,
-    all False at first.
+    Run r is of series items[r] of the merged ones. all_of_them: also those of equal bits. taken: a
+    place for each of the merged samples, all False at first.
     """
     found = 0
     for r in range(len(items)):
@@ -70,7 +75,9 @@ def find_losers(
                 break
             if not taken[place]:
                 taken[place] = True
-            elif found < len(losers):  # rows that do not ascend could be more
+                continue
+            differs = all_of_them or bits[k] != merged_bits[place]
+            if differs and found < len(losers):  # rows that do not ascend could be more
                 losers[found], winners[found] = k, place
                 found += 1
     return found
