@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 from storage.errors import FormatError
 from storage.files import SAMPLES_FILE, SERIES_FILE
 from storage.kernels.arrays import Int64s
-from storage.segments.damage import Damages
+from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.encoding.footers import Footer, is_damage
 from storage.segments.encoding.groups import GroupFile
 from storage.segments.segment import SegmentMeta
 
 INT64 = np.iinfo(np.int64)
 SERIES_COLUMNS = ("series_id", "samples", "min_ts", "max_ts")
+INDEX_SCHEMA = pa.schema([pa.field(name, pa.int64(), nullable=False) for name in SERIES_COLUMNS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,8 @@ def read_row_index(
 def index_of_series(path: Path) -> RowIndex:
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            table = file.read(SERIES_COLUMNS, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
+            table = file.read(SERIES_COLUMNS, use_threads=False).cast(INDEX_SCHEMA)
+    except UNREADABLE as error:
         raise FormatError(f"cannot read {path}: {error}") from error
     ids, counts, min_ms, max_ms = (table[name].to_numpy() for name in SERIES_COLUMNS)
     filled = np.flatnonzero(counts > 0)

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 from storage.errors import FormatError
 from storage.kernels.arrays import Int32s, Int64s
 from storage.labels.pairs import LabelPairs
-from storage.segments.writer import SeriesColumns
+from storage.segments.damage import UNREADABLE
+from storage.segments.writer import SERIES_SCHEMA, SeriesColumns
 
 COLUMNS = ["series_id", "tenant", "labels", "samples"]
+READ_SCHEMA = pa.schema([SERIES_SCHEMA.field(name) for name in COLUMNS])
 
 
 def read_series_columns(path: Path) -> tuple[SeriesColumns, Int64s]:
@@ -25,10 +27,12 @@ def read_series_columns(path: Path) -> tuple[SeriesColumns, Int64s]:
     try:
         with pq.ParquetFile(path) as file:
             groups = [
-                file.read_row_group(group, columns=COLUMNS, use_threads=False).combine_chunks()
+                file.read_row_group(group, columns=COLUMNS, use_threads=False)
+                .cast(READ_SCHEMA)
+                .combine_chunks()
                 for group in range(file.num_row_groups)
             ]
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise FormatError(f"cannot read {path}: {error}") from error
     maps = [chunk for table in groups for chunk in table["labels"].chunks]
     codes, symbols = encoded([texts for part in maps for texts in (part.keys, part.items)])

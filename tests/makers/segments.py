@@ -147,3 +147,12 @@ def write_old(duck: Duck, path: Path, rows: list[Row], *, group_rows: int = 2048
 def write_otherwise(path: Path, rows: list[Row], **options: Any) -> None:
     """By Arrow, with its options."""
     pq.write_table(old_table(rows), path, **options)
+
+
+def flipped(data: bytes) -> Iterator[bytes]:
+    """A Parquet file with each byte of its footer changed, in one of three ways."""
+    size = int.from_bytes(data[-8:-4], "little")
+    for at in range(len(data) - 8 - size, len(data) - 8):
+        changed = bytearray(data)
+        changed[at] ^= (0x80, 0x20, 0x01)[at % 3]
+        yield bytes(changed)

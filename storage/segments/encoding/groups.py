@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from storage.errors import FormatError
 from storage.kernels.arrays import Bytes, Int64s, UInt64s, frozen
 from storage.kernels.thrift import DAMAGED
+from storage.segments.damage import UNREADABLE
 from storage.segments.encoding.footers import FLOATS, IDS, SCALED, TIMES, VALUES, Footer
 from storage.segments.encoding.pages import (
     DELTA,
@@ -34,12 +35,14 @@ from storage.segments.encoding.pages import (
     decode_split,
     read_page_header,
 )
+from storage.segments.encoding.samples_file import STARTS_SCHEMA
 from storage.segments.encoding.scaling import POWERS, from_integers
 
 # Neighbouring row groups are read from the file and decoded at once up to so many bytes and rows.
 READ_BYTES = 1 << 20
 READ_ROWS = 1 << 17
 
+ARROW_FIELDS = {field.name: field.with_nullable(True) for field in STARTS_SCHEMA}
 CODECS = {ZSTD: pa.Codec("zstd"), LZ4: pa.Codec("lz4_raw")}
 
 
@@ -195,8 +198,10 @@ class GroupFile:
         try:
             if self._arrow is None:
                 self._arrow = pq.ParquetFile(self.path, pre_buffer=False)
-            return self._arrow.read_row_group(number, columns, use_threads=False)
-        except (OSError, pa.ArrowException) as error:
+            table = self._arrow.read_row_group(number, columns, use_threads=False)
+            # The footer is read again here, and may have other columns than the first time.
+            return table.cast(pa.schema([ARROW_FIELDS[name] for name in columns]))
+        except UNREADABLE as error:
             raise FormatError(f"cannot read {self.path}: {error}") from error
 
 
@@ -304,7 +309,7 @@ def plain_page(stored: Bytes, codec: int, plain_bytes: int) -> Bytes:
         raise UnknownPage
     try:
         page = CODECS[codec].decompress(pa.py_buffer(stored), plain_bytes)
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise UnknownPage from error
     return frozen(np.frombuffer(page, np.uint8))
 

@@ -15,7 +15,7 @@ from storage.segments.encoding.footers import read_footer
 from storage.segments.row_index import agrees, index_of_ids, index_of_series, read_row_index
 from storage.segments.writer import RowGroups
 from tests.makers.histograms import EXAMPLES
-from tests.makers.segments import some_rows, write_mixed, write_rows
+from tests.makers.segments import flipped, some_rows, write_mixed, write_rows
 
 SMALL = RowGroups(sample_rows=50)
 
@@ -80,3 +80,20 @@ def test_runs_of_some_ids(tmp_path: Path, duck: Duck) -> None:
     nothing = replace(index, ids=np.zeros(0, np.int64), offsets=np.zeros(1, np.int64))
     assert nothing.find(np.array([1]), (0, 100)).items.tolist() == []
     assert index.held_bytes == 8 * 4 * 4
+
+
+def test_a_series_table_with_any_byte_of_its_footer_changed_is_not_needed(
+    tmp_path: Path, duck: Duck
+) -> None:
+    """What cannot be used is replaced by the ids; bounds of times are not looked at here."""
+    meta = write_rows(duck, tmp_path, some_rows([1, 2, 9], range(5)))
+    directory = tmp_path / meta.ulid
+    footer = read_footer(directory / "samples.parquet")
+    path = directory / "series.parquet"
+    by_ids = 0
+    for data in flipped(path.read_bytes()):
+        path.write_bytes(data)
+        index = read_row_index(directory, meta, footer, Damages())
+        assert (index.ids.tolist(), index.offsets.tolist()) == ([1, 2, 9], [0, 5, 10, 15])
+        by_ids += bool((index.min_ms == np.iinfo(np.int64).min).all())
+    assert by_ids > 200

@@ -11,7 +11,7 @@ from storage.files import SERIES_FILE
 from storage.segments import writer as writing
 from storage.segments.duck import Duck
 from storage.segments.series_columns import label_codes, read_series_columns, texts_of_codes
-from tests.makers.segments import labels_of, some_rows, tenant_of, write_rows
+from tests.makers.segments import flipped, labels_of, some_rows, tenant_of, write_rows
 
 IDS = [1, 2, 3, 8, 11, 12]
 
@@ -41,3 +41,20 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1")
     with pytest.raises(FormatError, match=str(path)):
         read_series_columns(path)
+
+
+def test_a_footer_with_any_byte_changed_is_an_error_that_is_expected(
+    duck: Duck, tmp_path: Path
+) -> None:
+    """Names that are no UTF-8, columns that are missing or of another type."""
+    meta = write_rows(duck, tmp_path, some_rows([1, 2], [1, 5]))
+    path = tmp_path / meta.ulid / SERIES_FILE
+    refused = 0
+    for data in flipped(path.read_bytes()):
+        path.write_bytes(data)
+        try:
+            read_series_columns(path)
+        except FormatError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 200

@@ -13,7 +13,7 @@ from storage.segments.duck import Duck
 from storage.segments.encoding.footers import FLOATS, read_footer
 from storage.segments.encoding.groups import GroupFile
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
-from tests.makers.segments import Row, old_table, some_rows, write_old, write_otherwise
+from tests.makers.segments import Row, flipped, old_table, some_rows, write_old, write_otherwise
 
 COUNTERS = [(i, 15_000 * k, (k * i + k) / 4) for i in range(1, 9) for k in range(700)]
 ROWS: list[Row] = [(i, t, int(np.float64(v).view(np.uint64))) for i, t, v in COUNTERS]
@@ -142,3 +142,22 @@ def test_nulls_where_there_must_be_none(tmp_path: Path, column: str) -> None:
         pytest.raises(FormatError, match="has nulls"),
     ):
         file.ids_of(0) if column == "series_id" else list(file.groups(np.array([0])))
+
+
+def test_a_footer_that_changed_since_it_was_read_is_survived(tmp_path: Path) -> None:
+    """Start timestamps are read with Arrow, which reads the footer again."""
+    path = tmp_path / "f"
+    rows = np.arange(100)
+    with SampleWriter(path, starts=True) as writer:
+        writer.write(FloatRows(rows // 30, 15 * rows, rows / 7, 15 * rows - 1))
+    footer, refused = read_footer(path), 0
+    for data in flipped(path.read_bytes()):
+        path.write_bytes(data)
+        try:
+            with GroupFile(path, footer) as file:
+                for _, group in file.groups(np.arange(len(footer.first_ids))):
+                    assert group.starts is None or group.starts.dtype == np.int64
+        except FormatError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 200
