@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from storage.errors import FormatError
-from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE
+from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
 from storage.kernels.arrays import Int64s
 from storage.samples.samples import Samples, empty_samples
 from storage.segments.caches import WHOLE, SegmentCaches
+from storage.segments.comparing import Comparing
 from storage.segments.damage import Damages
 from storage.segments.encoding.footers import NO_FOOTER, Footer, is_damage, read_footer
 from storage.segments.encoding.groups import Group, GroupFile, split
@@ -29,6 +30,7 @@ from storage.segments.histogram_reader import (
     GROUPS_AT_ONCE,
     HistogramFooter,
     HistogramReader,
+    wanted_groups,
 )
 from storage.segments.histogram_reader import read_footer as read_histogram_footer
 from storage.segments.merging import (
@@ -100,6 +102,7 @@ class SegmentReader:
     ) -> None:
         """directory: the shard's segments directory; damages: what is passed over."""
         self._damages = damages or Damages()
+        self._comparing = Comparing(self._damages)
         self._limits = limits
         self._directory = directory
         self._caches = caches
@@ -170,6 +173,7 @@ class SegmentReader:
     def forget(self, ulids: Collection[str]) -> None:
         """Keep nothing of these segments in memory any more."""
         self._caches.forget(ulids)
+        self._comparing.forget(ulids)
 
     def _sources(
         self, segments: Sequence[SegmentMeta], ids: Int64s, span: tuple[int, int]
@@ -196,17 +200,19 @@ class SegmentReader:
         if self._damages.of(path) is None:
             return None
         try:
-            return self._kept_footer(segment)
+            footer = self._kept_footer(segment)
         except FormatError as error:
             if not is_damage(error):
                 raise
             self._damages.note(path, None, str(error))
             return None
+        return None if self._damages.of(path) is None else footer
 
     def _kept_footer(self, segment: SegmentMeta) -> Footer:
         footer = self._caches.footers.get((segment.ulid, WHOLE))
         if footer is None:
             footer = read_footer(self._path(segment))
+            self._comparing.compare_from(self._path(segment), int(footer.ends.max(initial=0)))
             self._caches.footers.put((segment.ulid, WHOLE), footer)
         return footer
 
@@ -214,6 +220,7 @@ class SegmentReader:
         index = self._caches.indexes.get((segment.ulid, WHOLE))
         if index is None:
             directory = self._directory / segment.ulid
+            self._comparing.compare_from(directory / SERIES_FILE, 0)
             index = read_row_index(directory, segment, footer, self._damages)
             self._caches.indexes.put((segment.ulid, WHOLE), index)
         return index
@@ -275,7 +282,9 @@ class SegmentReader:
         keep: whether those that are decoded are to be kept.
         """
         numbers = groups_with(source.wanted, source.footer.offsets)
-        numbers = self._damages.sound(self._path(source.segment), numbers)
+        path, footer = self._path(source.segment), source.footer
+        self._comparing.compare(path, footer.begins[numbers], footer.ends[numbers])
+        numbers = self._damages.sound(path, numbers)
         if not len(numbers):
             return
         found = self._kept_groups(source, numbers) if keep else self._stretches(source, numbers)
@@ -329,9 +338,11 @@ class SegmentReader:
         segment = source.segment
         if not segment.histograms:
             return
-        footer = self._histogram_footer(segment)
+        directory, footer = self._directory / segment.ulid, self._histogram_footer(segment)
         if footer is not None:
-            reader = HistogramReader(self._directory / segment.ulid, footer, self._damages)
+            path, groups = directory / HISTOGRAMS_FILE, wanted_groups(footer, ids, span)
+            self._comparing.compare_groups(path, footer.parquet, groups)
+            reader = HistogramReader(directory, footer, self._damages)
             yield from reader.runs(ids, span, spend, self._limits.histogram_groups)
 
     def _histogram_footer(self, segment: SegmentMeta) -> HistogramFooter | None:

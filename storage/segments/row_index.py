@@ -86,7 +86,7 @@ def read_row_index(
 ) -> RowIndex:
     """directory: the segment's; damages: what is found not to be readable. Raises FormatError if a
     file is missing."""
-    if not segment.histograms:
+    if not segment.histograms and damages.of(directory / SERIES_FILE) is not None:
         try:
             index = index_of_series(directory / SERIES_FILE)
             if agrees(index, footer):

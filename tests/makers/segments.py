@@ -1,6 +1,7 @@
 """Segments for tests, written from rows (series id, timestamp, value bits); samples.parquet also as
 programs before format 3 wrote it, and as any other program may."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from storage.files import META_FILE
 from storage.labels.pairs import LabelPairs
 from storage.samples.samples import Samples
 from storage.segments.duck import Duck, quoted
@@ -156,3 +158,11 @@ def flipped(data: bytes) -> Iterator[bytes]:
         changed = bytearray(data)
         changed[at] ^= (0x80, 0x20, 0x01)[at % 3]
         yield bytes(changed)
+
+
+def forget_pieces(directory: Path) -> None:
+    """What older programs wrote has one checksum for each file."""
+    meta = json.loads((directory / META_FILE).read_text())
+    for file in meta["files"].values():
+        del file["pieces"]
+    (directory / META_FILE).write_text(json.dumps(meta))

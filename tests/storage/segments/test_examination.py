@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from storage.segments.histograms import HistogramGroups
 from storage.segments.segment import PIECE_BYTES, read_meta
 from storage.segments.writer import RowGroups
 from tests.makers.histograms import EXAMPLES
-from tests.makers.segments import Row, write_mixed, write_rows
+from tests.makers.segments import Row, forget_pieces, write_mixed, write_rows
 
 RANDOM = random.Random(4)
 SERIES = range(1, 30)
@@ -47,14 +46,6 @@ def flip(path: Path, at: int) -> None:
     contents = bytearray(path.read_bytes())
     contents[at] ^= 1
     path.write_bytes(contents)
-
-
-def forget_pieces(directory: Path) -> None:
-    """What older programs wrote has one checksum for each file."""
-    meta = json.loads((directory / META_FILE).read_text())
-    for file in meta["files"].values():
-        del file["pieces"]
-    (directory / META_FILE).write_text(json.dumps(meta))
 
 
 def test_a_whole_segment_has_nothing_wrong(directory: Path) -> None:

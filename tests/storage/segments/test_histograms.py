@@ -25,7 +25,7 @@ from storage.segments.segment import FORMAT_VERSION, SegmentMeta, read_meta, ver
 from storage.segments.series import SeriesReader
 from storage.segments.writer import RowGroups
 from tests.makers.histograms import EXAMPLES, Plain, columns, contents, mixed_samples
-from tests.makers.segments import write_mixed
+from tests.makers.segments import forget_pieces, write_mixed
 from tests.twins.storage.kernels import MixedPoint, merge_mixed
 
 WHOLE = (-(1 << 62), 1 << 62)
@@ -165,6 +165,7 @@ def test_damaged_files_are_passed_over(
     tmp_path: Path, duck: Duck, caplog: pytest.LogCaptureFixture
 ) -> None:
     meta = write_mixed(duck, tmp_path, {1: [(1, ANY[0], 0)], 2: [(1, 5, 0)]})
+    forget_pieces(tmp_path / meta.ulid)  # which would find all of this before
     path = tmp_path / meta.ulid / "histograms.parquet"
     table = pq.read_table(path)
     for name in ("positive_counts", "count"):
