@@ -19,7 +19,8 @@ from storage.files import SERIES_FILE
 from storage.kernels.arrays import Int64s
 from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.duck import Duck, quoted
-from storage.segments.segment import SegmentMeta, overlapping
+from storage.segments.examination import examine_file
+from storage.segments.segment import SegmentMeta, overlapping, read_meta
 
 BATCH_ROWS = 65_536
 
@@ -135,18 +136,15 @@ class SeriesReader:
         return series_ids, firsts, lasts
 
     def note_damaged(self, segments: Sequence[SegmentMeta]) -> list[tuple[SegmentMeta, str]]:
-        """Find the segments whose series tables cannot be read, and why; they are passed over from
-        now on, which is logged. One that is missing raises FormatError."""
+        """Find the segments whose series tables are not as they were written, and why; they are
+        passed over from now on, which is logged. One that is missing raises FormatError."""
         damaged = []
         for segment in segments:
             path = self._directory / segment.ulid / SERIES_FILE
-            try:
-                pq.read_table(path)
-            except FileNotFoundError as error:
-                raise FormatError(f"cannot read {path}: {error}") from error
-            except UNREADABLE as error:
-                self._damages.note(path, None, str(error))
-                damaged.append((segment, f"cannot read {path}: {error}"))
+            reason = what_is_wrong(path)
+            if reason is not None:
+                self._damages.note(path, None, reason)
+                damaged.append((segment, reason))
         return damaged
 
     def _is_sound(self, segment: SegmentMeta) -> bool:
@@ -179,3 +177,23 @@ class SeriesReader:
         finally:
             if wanted is not None:
                 cursor.unregister("wanted")
+
+
+def what_is_wrong(path: Path) -> str | None:
+    """With a series table; None: nothing. Wrong labels may be seen by nothing but the checksum.
+    Raises FormatError if the file is missing."""
+    if not path.exists():
+        raise FormatError(f"cannot read {path}: there is no such file")
+    try:
+        wrong = examine_file(path.parent, path.name, read_meta(path.parent), lambda size: None)
+    except (FormatError, KeyError):  # meta.json is damaged: being readable has to do
+        return why_unreadable(path)
+    return None if wrong is None else wrong.reason
+
+
+def why_unreadable(path: Path) -> str | None:
+    try:
+        pq.read_table(path)
+    except UNREADABLE as error:
+        return f"cannot read {path}: {error}"
+    return None

@@ -81,17 +81,12 @@ def recover_shard(
 
     set_aside: takes segments that cannot be used any more, and why.
     """
-    try:
-        restore_all(shard, tenants)
-    except FormatError:
-        damaged = shard.files.series.note_damaged(shard.view().segments)
-        if not damaged:
-            raise
-        # Its ids may be given to new series, so its samples must not be read any more.
-        for segment, reason in damaged:
-            set_aside(segment, reason)
-        shard.drop_segments({segment.ulid for segment, _ in damaged})
-        restore_all(shard, tenants)
+    damaged = shard.files.series.note_damaged(shard.view().segments)
+    # Its ids may be given to new series, so its samples must not be read any more.
+    for segment, reason in damaged:
+        set_aside(segment, reason)
+    shard.drop_segments({segment.ulid for segment, _ in damaged})
+    restore_all(shard, tenants)
     for deletion in shard.deletions:
         forget_newest(shard, deletion)
     position = shard.files.log_position

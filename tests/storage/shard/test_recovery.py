@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from storage.database import Database
@@ -131,8 +133,26 @@ def told(database: Database) -> object:
     return without_hints([read_mixed(database)[key("up")]])[0]
 
 
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def alter_labels(path: Path) -> None:
+    """One bit, by which the labels are others and can still be read."""
+    contents, labels = path.read_bytes(), pq.read_table(path)["labels"]
+    for at in range(4, len(contents)):
+        path.write_bytes(contents[:at] + bytes([contents[at] ^ 1]) + contents[at + 1 :])
+        try:
+            if not pq.read_table(path)["labels"].equals(labels):
+                return
+        except (OSError, ValueError):
+            continue
+    pytest.fail("no bit of the labels can be altered")
+
+
+@pytest.mark.parametrize("damage", [cut_off, alter_labels])
 def test_a_segment_with_a_damaged_series_table_is_set_aside(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None]
 ) -> None:
     """Which series its samples belong to is not known any more; the others are."""
     with opened(tmp_path) as database:
@@ -141,7 +161,7 @@ def test_a_segment_with_a_damaged_series_table_is_set_aside(
             seal(database)
         first, second = database._shards[0].view().segments
     path = segments_directory(tmp_path, 0) / first.ulid / SERIES_FILE
-    path.write_bytes(path.read_bytes()[:-20])
+    damage(path)
     expected = {key("up", x="1"): [(1, 1.0)], key("up"): [(1, 1.0)]}
     for _ in range(2):
         with opened(tmp_path) as database:
