@@ -110,19 +110,26 @@ class DeletionRequests:
 
     def clean(self, tenant: str, *, stopped: Callable[[], bool] = lambda: False) -> int:
         """Rewrite every segment that a deletion of the tenant is pending for, one after the other;
-        how many. Raises QueryStopped between two of them once `stopped` says so."""
+        how many. Raises QueryStopped between two of them once `stopped` says so, and, once the
+        others are rewritten, what the first failed with that could not be."""
         known = self._tools.tenants.get(tenant)
         if known is None:
             return 0
         shard, count = self._shards[known.shard], 0
         own = [each for each in shard.view().deletions if each.tenant == known.number]
+        failures: list[Exception] = []
         for ulid in sorted({ulid for each in own for ulid in each.pending}):
             if stopped():
                 raise QueryStopped(
                     f"stopped after {count} segments were rewritten; the rest follows in the "
                     "background, or when it is asked for again"
                 )
-            count += self._rewriter.rewrite(shard, ulid)
+            try:
+                count += self._rewriter.rewrite(shard, ulid)
+            except (StorageError, OSError) as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
         return count
 
     def receipts(self, tenant: str) -> list[Receipt]:

@@ -8,7 +8,8 @@ import pytest
 
 from storage.catalog.metadata import Description
 from storage.deletion.requests import REWRITE_AFTER_MS
-from storage.errors import QueryStopped
+from storage.errors import FormatError, QueryStopped
+from storage.files import SERIES_FILE, segments_directory
 from storage.labels.matchers import Matcher
 from storage.shard.shard import now_ms
 from tests.makers.bodies.exemplars import batch
@@ -86,3 +87,17 @@ def test_cleaning_stops_between_two_segments(tmp_path: Path) -> None:
         (receipt,) = database.deletions.receipts("t")
         assert (receipt.segments, receipt.segments_pending) == (1, 1)
         assert database.deletions.clean("t") == 1
+
+
+def test_cleaning_goes_on_behind_a_segment_that_cannot_be_rewritten(tmp_path: Path) -> None:
+    with opened(tmp_path) as database:
+        for start in (0, 10, 20):
+            write(database, [series("up", [(start, 1.0)]), series("down", [(start, 1.0)])])
+            seal(database)
+        first, *_ = sorted(s.ulid for s in database._shards[0].view().segments)
+        database.deletions.delete_series("t", ((UP,),), *WHOLE)
+        (segments_directory(tmp_path, 0) / first / SERIES_FILE).write_bytes(b"noise")
+        with pytest.raises(FormatError, match=first):
+            database.deletions.clean("t")
+        (receipt,) = database.deletions.receipts("t")
+        assert (receipt.segments, receipt.segments_pending) == (2, 1)
