@@ -28,10 +28,6 @@ class Runs:
     samples: Samples
 
 
-# Takes runs that were merged, and what came of them.
-Watch = Callable[[Runs, Samples], None]
-
-
 def join_runs(runs: list[Runs]) -> Runs:
     if not runs:
         return Runs(np.zeros(0, np.int64), empty_samples(0))

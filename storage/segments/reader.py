@@ -11,7 +11,7 @@ Invariants:
 * A damaged row group costs its own samples: it is passed over, which is logged and counted.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,16 +33,7 @@ from storage.segments.histogram_reader import (
     wanted_groups,
 )
 from storage.segments.histogram_reader import read_footer as read_histogram_footer
-from storage.segments.merging import (
-    Runs,
-    Spend,
-    Watch,
-    cut,
-    cut_runs,
-    join_runs,
-    merge,
-    series_offsets,
-)
+from storage.segments.merging import Runs, Spend, cut, cut_runs, join_runs, merge, series_offsets
 from storage.segments.row_index import (
     NO_ROWS,
     RowIndex,
@@ -115,7 +106,7 @@ class SegmentReader:
         spend: Spend = lambda samples: None,
         *,
         keep: bool = True,
-        watch: Watch | None = None,
+        watch: Callable[[Runs, Samples], None] | None = None,
     ) -> Samples:
         """The samples of the series `ids` (strictly ascending) with times in span, both inclusive.
 
