@@ -145,7 +145,9 @@ def test_every_series_is_as_in_the_model(history: list[Any]) -> None:
                 run.step(kind, ("", ""), None)
                 check(run.database, run.model)
             spans = sorted((s.min_ms, s.max_ms) for s in run.database._shards[0].view().segments)
-            assert len(spans) <= 3, "of each window one segment"
+            # In three windows. What comes late and is less than a quarter of the rest stays apart:
+            # of some 200 samples that are four more segments at most.
+            assert len(spans) <= 3 * 5, "of each window few segments"
         finally:
             run.close()
 
