@@ -40,7 +40,7 @@ from storage.database import Database
 from storage.errors import CorruptBatch, LimitExceeded
 from storage.labels.matchers import Matcher
 from storage.options import MIB, StorageOptions
-from storage.warm_up import warm_up
+from storage.warm_up import STEPS
 from tests.makers.bodies.edits import Edit, edited
 from tests.makers.bodies.hostile import SEEDS, TYPE_1, TYPE_2
 from tests.makers.bodies.hostile_trees import (
@@ -165,7 +165,8 @@ def in_process(path: Path, count: int, seed: int) -> None:
     """Raises what should not be raised."""
     decoder = WriteDecoder()
     limited = decoder.with_limits(limits_of(WriteOptions()))
-    warm_up()
+    for step in STEPS:
+        step()
     options = storage_options(path)
     database = Database.open(options, decoder.decode, CollectorRegistry())
     pit = Pit(database, limited, Path("broken.body"))
