@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,17 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         with scraper.start():
             scraper.wait_ready()
             wait_for_samples(twin, cupola)
+        scrapes = [float(each["value"][1]) for each in result(twin.url, "timestamp(up)")]
         # Stale markers were sent last; between the scrapes before them lies the time asked for.
-        (last,) = result(twin.url, "max(timestamp(up))")
-        yield Scene(twin, cupola, float(last["value"][1]) - 2.457)
+        yield Scene(twin, cupola, max(scrapes) // 1 - 3 + phase_between(scrapes))
+
+
+def phase_between(scrapes: list[float]) -> float:
+    """The part of a second that is furthest from that of all scrapes, which come every second."""
+    phases = sorted(scrape % 1 for scrape in scrapes)
+    gaps = [(b - a, a) for a, b in pairwise([*phases, phases[0] + 1])]
+    width, start = max(gaps)
+    return (start + width / 2) % 1
 
 
 def wait_for_samples(*servers: Server) -> None:

@@ -243,7 +243,9 @@ def test_only_idle_connections_are_answered(differs: dict[str, Any], expected: b
     assert is_idle(SimpleNamespace(**(IDLE | differs))) is expected  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("path", ["status/buildinfo", "labels?match[]=up&start=1", "query?query=1"])
+@pytest.mark.parametrize(
+    "path", ["status/buildinfo", "labels?match[]=up&start=1", "query?query=1&time=5"]
+)
 def test_the_program_answers_the_same_with_a_lane(tmp_path: Path, path: str) -> None:
     """Heads included, but for times."""
     request = b"GET /api/v1/%s HTTP/1.1\r\nHost: x\r\nOrigin: http://a\r\n\r\n" % path.encode()
