@@ -60,18 +60,6 @@ def chunk_size(first_ms: Place, last_ms: Place, encoding: Place, length: Place) 
     return 3 + numbers + varint_size(np.uint64(encoding)) + head_size(length) + length
 
 
-@kernel_part
-def put_chunk_head(
-    out: Place, at: Place, first_ms: Place, last_ms: Place, encoding: Place, length: Place
-) -> Place:
-    """All of a chunk's message but its data."""
-    at = put_head(out, at, CHUNK, chunk_size(first_ms, last_ms, encoding, length))
-    at = put_number(out, at, FIRST_MS, np.uint64(first_ms))
-    at = put_number(out, at, LAST_MS, np.uint64(last_ms))
-    at = put_number(out, at, TYPE, np.uint64(encoding))
-    return put_head(out, at, DATA, length)
-
-
 @kernel
 def write_frames(
     content: Bytes,
