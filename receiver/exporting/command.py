@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from receiver.importing.command import DEFAULT_TENANT_HEADER, parse_header, read_endpoint, span_of
 from receiver.settings.config import Config, ConfigError, load, settings
-from receiver.settings.flags import add_flag
+from receiver.settings.flags import add_storage_flags
 
 if TYPE_CHECKING:
     from receiver.exporting.reading import Block
@@ -50,10 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, required=True, help="of the file")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="- is the output")
-    parser.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
-    for setting in settings().values():
-        if setting.layer == "storage":
-            add_flag(parser, setting)
+    add_storage_flags(parser)
 
 
 def run(options: argparse.Namespace) -> int:

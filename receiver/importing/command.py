@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from receiver.settings.config import Config, ConfigError, load, settings
-from receiver.settings.flags import add_flag
+from receiver.settings.flags import add_storage_flags
 
 if TYPE_CHECKING:
     from receiver.importing.parts import Report, Source, Span
@@ -70,10 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"file that remembers what is done. Default: {STATE_FILE} in the data directory, or, "
         "with --to, in the working directory.",
     )  # fmt: skip
-    parser.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
-    for setting in settings().values():
-        if setting.layer == "storage":
-            add_flag(parser, setting)
+    add_storage_flags(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from receiver.settings.config import Setting
+from receiver.settings.config import Setting, settings
 from receiver.settings.kinds import render
 
 METAVARS = {
@@ -28,3 +28,12 @@ def add_flag(parser: argparse.ArgumentParser, setting: Setting) -> None:
         default=argparse.SUPPRESS,
         help=f"{setting.help} Default: {default}.".replace("%", "%%"),
     )
+
+
+def add_storage_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare --config, and the flags of what is under `storage.`: for commands that open a data
+    directory as the server does."""
+    parser.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
+    for setting in settings().values():
+        if setting.layer == "storage":
+            add_flag(parser, setting)
