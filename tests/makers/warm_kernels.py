@@ -21,6 +21,7 @@ OF_TESTS = (
 )
 # Warm up as an installation does, not as a server.
 ALL = "--warm-all"
+NOT_WARM = "not warmed up:"
 warm: Calls = set()
 
 
@@ -48,5 +49,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for name, types in sorted(calls() - warm):
         if name.startswith(OF_TESTS) and not session.config.getoption(ALL):
             continue
-        print(f"\nnot warmed up: {name} {types}")
+        print(f"\n{NOT_WARM} {name} {types}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient
 from receiver import warm_up
 from receiver.warm_up import all_steps, compile_kernels
 from tests.makers.real_api import run_program
+from tests.makers.warm_kernels import NOT_WARM
 
 ROOT = Path(__file__).parents[2]
 # Tests that ask, write, seal and report as requests do: the scripts of the conformance set, the
@@ -53,10 +54,15 @@ def test_no_import_or_export_compiles_anything_after_compile() -> None:
 
 
 def run_warm(*arguments: str) -> None:
-    """Run tests that fail if they call a kernel that was not warm."""
+    """Run tests and see that they call no kernel that was not warm.
+
+    Whether they pass is said where they run by themselves; here it counts what they called.
+    """
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.makers.warm_kernels", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2_000:]
+    report = done.stdout[-10_000:] + done.stderr[-2_000:]
+    assert done.returncode in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), report
+    assert NOT_WARM not in done.stdout, report
 
 
 def test_steps_need_no_order() -> None:

@@ -50,7 +50,10 @@ def test_a_file_that_cannot_be_read_again_is_reported(tmp_path: Path) -> None:
 
     async def check(api: RealApi) -> None:
         _, before = await api.get("status/runtimeinfo")
-        limits.write_text("nonsense: [")
+        # Moved into place: a file that is written where it lies is empty for a moment, and an
+        # empty one can be read.
+        (tmp_path / "new.yml").write_text("nonsense: [")
+        (tmp_path / "new.yml").replace(limits)
         for _ in range(300):
             _, info = await api.get("status/runtimeinfo")
             if not info["reloadConfigSuccess"]:
