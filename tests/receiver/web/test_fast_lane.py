@@ -24,6 +24,8 @@ from receiver.web.request_heads import parser_limits
 
 OPTIONS = WebOptions()
 GET = b"GET /a?b=%20 HTTP/1.1\r\nHost: x\r\n"
+# For how long nothing has to arrive until all has arrived.
+QUIET_S = 0.2
 PLAIN = GET + b"\r\n"
 
 
@@ -86,7 +88,7 @@ class served:
         self.server = await loop.create_server(connections, "127.0.0.1", 0)
         address = self.server.sockets[0].getsockname()
         reader, self.writer = await asyncio.open_connection(*address)
-        await asyncio.sleep(0.01)  # the server waits for its first request now
+        await asyncio.sleep(0.1)  # the server waits for its first request now
         return reader, self.writer
 
     async def __aexit__(self, *_: object) -> None:
@@ -95,12 +97,12 @@ class served:
         await self.runner.cleanup()
 
 
-async def everything(reader: asyncio.StreamReader, patience_s: float = 0.1) -> bytes:
+async def everything(reader: asyncio.StreamReader, patience_s: float = QUIET_S) -> bytes:
     """What has arrived once nothing more does. patience_s: how long to wait for the first of it."""
     received = b""
     while True:
         try:
-            async with asyncio.timeout(0.1 if received else patience_s):
+            async with asyncio.timeout(QUIET_S if received else patience_s):
                 part = await reader.read(1 << 16)
         except TimeoutError:
             return received
@@ -189,7 +191,7 @@ def test_answers_keep_the_order_of_requests() -> None:
 
     async def check() -> bytes:
         scene.usual = slow  # type: ignore[method-assign]
-        asyncio.get_running_loop().call_later(0.3, release.set)
+        asyncio.get_running_loop().call_later(2.5 * QUIET_S, release.set)
         first = PLAIN.replace(b"/a", b"/other")
         return await scene.ask(first, PLAIN, PLAIN, PLAIN[:5], PLAIN[5:])
 

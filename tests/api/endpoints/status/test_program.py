@@ -54,7 +54,7 @@ def test_a_file_that_cannot_be_read_again_is_reported(tmp_path: Path) -> None:
         # empty one can be read.
         (tmp_path / "new.yml").write_text("nonsense: [")
         (tmp_path / "new.yml").replace(limits)
-        for _ in range(300):
+        for _ in range(3_000):
             _, info = await api.get("status/runtimeinfo")
             if not info["reloadConfigSuccess"]:
                 break
