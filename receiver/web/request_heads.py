@@ -2,14 +2,17 @@
 
 The parser of aiohttp bounds lines one by one, so many long ones would be held all together. A
 `BoundedParser` stands before it and counts what arrives outside of bodies. A head above the bound
-is answered 431, as by Go, and its connection is closed.
+is answered 431, as by Go, and its connection is closed a moment later: what a client has still sent
+to a connection that is closed would destroy the answer before it is read.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from aiohttp import StreamReader
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
@@ -17,6 +20,9 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from receiver.settings.options import WebOptions
 
 TOO_LARGE = 431
+# For how long what follows a refused head is read and dropped.
+LINGER_S = 0.5
+PIECE_BYTES = 1 << 16
 
 
 def parser_limits(options: WebOptions) -> dict[str, Any]:
@@ -30,7 +36,7 @@ def parser_limits(options: WebOptions) -> dict[str, Any]:
 
 def bound_head(handler: RequestHandler, options: WebOptions) -> None:
     """Bound the heads that a new connection may send."""
-    parser: Any = BoundedParser(handler._parser, options)
+    parser: Any = BoundedParser(handler, options)
     handler._parser = parser
 
 
@@ -38,17 +44,21 @@ class BoundedParser:
     """The part of a parser that connections use. A head that came whole with one read may be above
     the bound by less than that read."""
 
-    def __init__(self, parser: Any, options: WebOptions) -> None:
-        self._parser = parser
+    def __init__(self, handler: RequestHandler, options: WebOptions) -> None:
+        self._handler = handler
+        self._parser: Any = handler._parser
         self._options = options
         self._payload: Any = EMPTY_PAYLOAD
         self._head_bytes = 0
+        self._is_refused = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._parser, name)
 
     def feed_data(self, data: bytes) -> tuple[Sequence[Any], bool, bytes]:
         """Requests whose heads are complete; one that stands for an error if a head is too long."""
+        if self._is_refused:
+            return [], False, b""
         try:
             messages, upgraded, tail = self._parser.feed_data(data)
         except BadHttpMessage as error:
@@ -73,4 +83,12 @@ class BoundedParser:
         )
         # The parser's own error quotes the line, which may be a secret, and would be logged.
         error = BadHttpMessage(text.rstrip())
-        return [(_ErrInfo(TOO_LARGE, error, text), EMPTY_PAYLOAD)], False, b""
+        self._is_refused = True
+        return [(_ErrInfo(TOO_LARGE, error, text), self._lingering())], False, b""
+
+    def _lingering(self) -> StreamReader:
+        """A body that holds nothing and ends in a moment: the server waits for it, then closes."""
+        loop = asyncio.get_running_loop()
+        body = StreamReader(self._handler, PIECE_BYTES, loop=loop)
+        loop.call_later(LINGER_S, body.feed_eof)
+        return body

@@ -25,7 +25,7 @@ from receiver.web.request_heads import parser_limits
 OPTIONS = WebOptions()
 GET = b"GET /a?b=%20 HTTP/1.1\r\nHost: x\r\n"
 # For how long nothing has to arrive until all has arrived.
-QUIET_S = 0.2
+QUIET_S = 0.15
 PLAIN = GET + b"\r\n"
 
 
@@ -189,15 +189,25 @@ def test_answers_keep_the_order_of_requests() -> None:
         await release.wait()
         return web.Response(text="usual")
 
-    async def check() -> bytes:
+    async def check() -> list[str]:
         scene.usual = slow  # type: ignore[method-assign]
-        asyncio.get_running_loop().call_later(2.5 * QUIET_S, release.set)
-        first = PLAIN.replace(b"/a", b"/other")
-        return await scene.ask(first, PLAIN, PLAIN, PLAIN[:5], PLAIN[5:])
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", scene.usual)
+        runner = web.AppRunner(app, keepalive_timeout=60.0, **parser_limits(OPTIONS))
+        async with served(runner, scene) as (reader, writer):
+            for sent in (PLAIN.replace(b"/a", b"/other"), PLAIN, PLAIN):
+                writer.write(sent)
+                assert await everything(reader) == b""
+            release.set()
+            received = b""
+            while len(bodies(received)) < 3:
+                received += await everything(reader, patience_s=30.0)
+            for sent in (PLAIN[:5], PLAIN[5:]):
+                writer.write(sent)
+            received += await everything(reader, patience_s=30.0)
+        return bodies(received)
 
-    received = bodies(asyncio.run(check()))
-    assert received[:3] == ["usual"] * 3
-    assert received[-1] == "fast"
+    assert asyncio.run(check()) == ["usual", "usual", "usual", "fast"]
 
 
 def test_an_answer_keeps_the_connection_open() -> None:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import re
+import socket
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
@@ -36,35 +38,43 @@ def post(*body: bytes) -> bytes:
 def statuses(sent: bytes, *, piece: int) -> list[int]:
     """The statuses of the answers to what is sent in pieces of some length."""
 
+    async def ask(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        received = bytearray()
+        answers = asyncio.create_task(collect(reader, received))
+        for first in range(0, len(sent), piece):
+            writer.write(sent[first : first + piece])  # all of it, behind a refusal, too
+            await asyncio.sleep(0.002)
+        await answers
+        writer.close()
+        return bytes(received)
+
+    return found_in(asyncio.run(serve(ask)))
+
+
+def found_in(received: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]+) ", received)]
+
+
+async def serve(ask: Callable[[int], Awaitable[bytes]]) -> bytes:
+    """What a client receives, which is given the port of a server."""
+
     async def answer(request: web.Request) -> web.Response:
         await request.read()
         return web.Response()
 
-    async def ask() -> bytes:
-        app = web.Application(client_max_size=1 << 30)
-        app.router.add_route("*", "/{path:.*}", answer)
-        runner = web.AppRunner(app, keepalive_timeout=0.2, **parser_limits(OPTIONS))
-        await runner.setup()
-        assert runner.server is not None
-        metrics = ReceiverMetrics(CollectorRegistry())
-        connections = Connections(runner.server, OPTIONS, metrics)
-        server = await asyncio.get_running_loop().create_server(connections, "127.0.0.1", 0)
-        address = server.sockets[0].getsockname()
-        reader, writer = await asyncio.open_connection(*address)
-        received = bytearray()
-        answers = asyncio.create_task(collect(reader, received))
-        for first in range(0, len(sent), piece):
-            if b" 431 " in received:
-                break
-            writer.write(sent[first : first + piece])
-            await asyncio.sleep(0.002)  # what is sent behind a refusal may destroy it
-        await answers
-        writer.close()
-        server.close()
-        await runner.cleanup()
-        return bytes(received)
-
-    return [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]+) ", asyncio.run(ask()))]
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, keepalive_timeout=0.2, **parser_limits(OPTIONS))
+    await runner.setup()
+    assert runner.server is not None
+    metrics = ReceiverMetrics(CollectorRegistry())
+    connections = Connections(runner.server, OPTIONS, metrics)
+    server = await asyncio.get_running_loop().create_server(connections, "127.0.0.1", 0)
+    received = await ask(server.sockets[0].getsockname()[1])
+    server.close()
+    await runner.cleanup()
+    return received
 
 
 async def collect(reader: asyncio.StreamReader, received: bytearray) -> None:
@@ -98,6 +108,18 @@ def test_heads_are_bounded(sent: bytes, status: list[int]) -> None:
     assert statuses(sent, piece=16 * KIB) == status
     if status == [200]:
         assert statuses(sent, piece=1 << 30) == status
+
+
+def test_what_is_sent_behind_a_refusal_does_not_destroy_it() -> None:
+    def send_all(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(head(1, *[100 * KIB] * 40))
+            return client.recv(1 << 16)
+
+    async def ask(port: int) -> bytes:
+        return await asyncio.to_thread(send_all, port)
+
+    assert found_in(asyncio.run(serve(ask))) == [431]
 
 
 def test_a_refusal_names_the_settings_and_logs_no_header(
