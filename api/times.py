@@ -31,6 +31,9 @@ _RFC3339 = re.compile(
 
 SECOND_NS: Final = 1_000_000_000
 MS_NS: Final = 1_000_000
+# As in Thanos.
+AUTO: Final = "auto"
+AUTO_STEP_PARTS: Final = 5
 _INT64_BOUND = 1 << 63
 _INT64_DIGITS = 19
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -98,6 +101,17 @@ def parse_duration_ns(text: str) -> int:
         return parse_duration(text) * MS_NS
     except ValueError:
         raise ValueError(f"cannot parse {quote(text)} to a valid duration") from None
+
+
+def parse_resolution_ms(text: str, step_ms: int) -> int:
+    """The coarsest resolution that a request allows: a duration, or `auto`, which is a fifth of the
+    step. Raises ValueError."""
+    if text == AUTO:
+        return step_ms // AUTO_STEP_PARTS
+    resolution_ns = parse_duration_ns(text)
+    if resolution_ns < 0:
+        raise ValueError(f"got {quote(text)}; it must not be negative")
+    return resolution_ns // MS_NS
 
 
 def _nanoseconds(seconds: float, text: str) -> int:

@@ -22,6 +22,7 @@ from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.read.selection import DedupRule, DedupSelection, StoredSelection
+from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 
 INTERVAL_MS = 15_000
@@ -38,9 +39,10 @@ class Loaded:
     symbols: Symbols
     selection: StoredSelection | DedupSelection
     counters_differ: bool = False
+    has_aggregates: bool = False
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> StoredSelection | DedupSelection:
         return self.selection
 

@@ -11,6 +11,8 @@ from functools import partial
 from api.answers.encoding import Buffer, encode_result
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.query_stats import statistics
+from api.errors import invalid_parameter
+from api.forms import Params
 from api.params import (
     QueryParams,
     RangeParams,
@@ -25,6 +27,7 @@ from api.promql.queryable import Queryable
 from api.promql.vectors.value import Result
 from api.sources.provenance import check_plain, with_origins
 from api.sources.queriers import QuerierSource
+from api.times import AUTO, parse_resolution_ms
 
 # Evaluates a query over a querier.
 Evaluate = Callable[[Queryable, Slot, Measured], Result]
@@ -48,6 +51,7 @@ class QueryHandlers:
         """The value of an expression at one time."""
         time_ms = instant_time_ms(call.params, now_ms=self._now_ms())
         params = query_params(call.params)
+        resolution_ms = self._resolution_ms(call.params, 0)
 
         def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
             return self._engine.instant_query(
@@ -58,14 +62,16 @@ class QueryHandlers:
                 timeout_ms=turn.timeout_ms,
                 cancelled=turn.cancelled,
                 meter=meter,
+                resolution_ms=resolution_ms,
             )
 
-        return self._job(call, params, evaluate, ("query",))
+        return self._job(call, params, evaluate, ("query", bool(resolution_ms)))
 
     def query_range(self, call: Call) -> Job:
         """The values of an expression at start, start + step, ... up to end."""
         times = range_params(call.params)
         params = query_params(call.params)
+        resolution_ms = self._resolution_ms(call.params, times.step_ms)
         self._source.limits(call.tenants).check_length(times.start_ms, times.end_ms)
 
         def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
@@ -79,9 +85,20 @@ class QueryHandlers:
                 timeout_ms=turn.timeout_ms,
                 cancelled=turn.cancelled,
                 meter=meter,
+                resolution_ms=resolution_ms,
             )
 
-        return self._job(call, params, evaluate, ("query_range", *magnitudes(times)))
+        kind = "query_range", bool(resolution_ms), *magnitudes(times)
+        return self._job(call, params, evaluate, kind)
+
+    def _resolution_ms(self, params: Params, step_ms: int) -> int:
+        """The coarsest resolution that a request allows; raises BadData."""
+        default = AUTO if self._engine.options.auto_downsampling else "0"
+        text = params.first("max_source_resolution") or default
+        try:
+            return parse_resolution_ms(text, step_ms)
+        except ValueError as error:
+            raise invalid_parameter("max_source_resolution", error) from None
 
     def _job(
         self, call: Call, params: QueryParams, evaluate: Evaluate, kind: tuple[Hashable, ...]

@@ -12,7 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from api.promql.syntax.nodes import Node, Paren, Subquery
+from api.promql.syntax.nodes import (
+    Aggregate,
+    Call,
+    Node,
+    Paren,
+    Subquery,
+    children,
+    without_parens,
+)
 
 # Operator -> when it is evaluated.
 Order = Mapping[Node, int]
@@ -101,3 +109,25 @@ class Annotations:
         line_start = self._query.rfind(b"\n", 0, start) + 1
         line = self._query.count(b"\n", 0, start) + 1
         return f"{line}:{start - line_start + 1}"
+
+
+def evaluation_order(root: Node) -> dict[Node, int]:
+    """When each node is evaluated by Prometheus, counted from the innermost one on.
+
+    Operands come before their operator, from left to right; only the parameter of an aggregation
+    and a subquery among the arguments of a function come first.
+    """
+    order: list[Node] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        order.append(node)
+        below = children(node)
+        if isinstance(node, Aggregate):
+            below = below[::-1]
+        elif isinstance(node, Call):
+            below = tuple(
+                sorted(below, key=lambda arg: not isinstance(without_parens(arg), Subquery))
+            )
+        waiting.extend(below)
+    return {node: number for number, node in enumerate(reversed(order))}

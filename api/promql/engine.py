@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from api.promql.annotations import Annotations
+from api.promql.annotations import Annotations, evaluation_order
 from api.promql.context import Budget, Context
 from api.promql.errors import BadQuery, ExecutionError, QueryTimeout, TooManySamples
 from api.promql.evaluator import Evaluator
@@ -25,7 +25,7 @@ from api.promql.features import Features
 from api.promql.meter import Meter
 from api.promql.options import EngineOptions
 from api.promql.pipeline import BLOCK_SIZES, BlockSizes
-from api.promql.plan import Plan, Times, evaluation_order, make_plan
+from api.promql.plan import Plan, Times, make_plan
 from api.promql.queryable import Queryable, Selection
 from api.promql.ranges.extended import extend_samples, extension_of
 from api.promql.syntax.nodes import MatrixSelector, Node, Subquery, ValueType, without_parens
@@ -56,12 +56,16 @@ class Measured(Meter):
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """What one query asks for beside its text; None stands for the engine's setting."""
+    """What one query asks for beside its text; None stands for the engine's setting.
+
+    resolution_ms: the coarsest that it may be answered from; 0: samples as they came.
+    """
 
     lookback_ms: int | None = None
     timeout_ms: int | None = None
     cancelled: Callable[[], bool] = lambda: False
     meter: Measured = field(default_factory=Measured)
+    resolution_ms: int = 0
 
 
 class Engine:
@@ -94,10 +98,13 @@ class Engine:
         timeout_ms: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
         meter: Measured | None = None,
+        resolution_ms: int = 0,
     ) -> Result:
         """The value of a query at one time. Raises QueryError of any kind."""
         query = _Query(text, time_ms, time_ms, 0, is_range=False)
-        options = QueryOptions(lookback_ms, timeout_ms, cancelled, meter or Measured())
+        options = QueryOptions(
+            lookback_ms, timeout_ms, cancelled, meter or Measured(), resolution_ms
+        )
         return self._run(queryable, query, options)
 
     def range_query(
@@ -112,6 +119,7 @@ class Engine:
         timeout_ms: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
         meter: Measured | None = None,
+        resolution_ms: int = 0,
     ) -> Result:
         """The values of a query at start, start + step, ... up to end. Raises QueryError."""
         if step_ms <= 0:
@@ -119,7 +127,9 @@ class Engine:
         if end_ms < start_ms:
             raise BadQuery("end timestamp must not be before start time")
         query = _Query(text, start_ms, end_ms, step_ms, is_range=True)
-        options = QueryOptions(lookback_ms, timeout_ms, cancelled, meter or Measured())
+        options = QueryOptions(
+            lookback_ms, timeout_ms, cancelled, meter or Measured(), resolution_ms
+        )
         return self._run(queryable, query, options)
 
     def parse(self, text: str) -> Node:
@@ -155,7 +165,7 @@ class Engine:
     ) -> Result:
         meter, started = options.meter, time.monotonic()
         lookback_ms = options.lookback_ms or self.options.lookback_delta_ms
-        plan = self._plan(root, query, lookback_ms, queryable.counters_differ)
+        plan = self._plan(root, query, queryable, lookback_ms, options.resolution_ms)
         context = Context(
             steps=query.steps(budget),
             start_ms=query.start_ms,
@@ -184,8 +194,16 @@ class Engine:
             value, context.steps, query.is_range, annotations.warnings(), annotations.infos()
         )
 
-    def _plan(self, root: Node, query: _Query, lookback_ms: int, counters_differ: bool) -> Plan:
+    def _plan(
+        self,
+        root: Node,
+        query: _Query,
+        queryable: Queryable,
+        lookback_ms: int,
+        resolution_ms: int,
+    ) -> Plan:
         """The plan of a query. Where only times make it differ from an earlier one, it is that."""
+        counters_differ, has_aggregates = queryable.counters_differ, queryable.has_aggregates
 
         def frame(start_ms: int) -> Times:
             return Times(
@@ -196,6 +214,8 @@ class Engine:
                 subquery_step_ms=self.options.default_evaluation_interval_ms,
                 depth_max=self.options.max_depth,
                 counters_differ=counters_differ,
+                has_aggregates=has_aggregates,
+                resolution_ms=resolution_ms if has_aggregates else 0,
             )
 
         # A tree that is not kept would be found by no later query.
@@ -262,9 +282,7 @@ def _select_all(queryable: Queryable, plan: Plan, budget: Budget) -> list[Select
     selections = []
     for select in plan.selects:
         budget.check()
-        selection = queryable.select(
-            select.matchers, select.start_ms, select.end_ms, counter=select.counter
-        )
+        selection = queryable.select(select.matchers, select.start_ms, select.end_ms, select.hint)
         selections.append(selection)
     return selections
 

@@ -54,3 +54,10 @@ class EngineOptions:
         "Threads that all queries share to compute blocks of series.",
         allowed=(1, 256),
     )
+    auto_downsampling: bool = setting(
+        "auto-downsampling",
+        "flag",
+        False,
+        "Whether range queries are answered from downsampled data where requests do not say so: "
+        "then `max_source_resolution` is `auto`, a fifth of the step, else 0s.",
+    )

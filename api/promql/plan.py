@@ -6,8 +6,8 @@ Walking is iterative, so a tree of any depth gets either a plan or an error that
 Invariants:
 * Every selector has a Span with its resolved durations, and belongs to one Select. So does every
   call of info(), which reads the info series.
-* Two selectors with the same matchers share a Select if their time bounds touch; where
-  counters differ, only if both or neither of them are for a counter.
+* Two selectors with the same matchers share a Select if their time bounds touch and both have the
+  same hint. All have the same one where a store says that hints make no difference.
 * A selector in `counted` has functions above it that look at counts and sums of histograms only.
 * A plan that is made is not changed: queries share it, moved to their times.
 * A node in `invariant` has the same value at every step, at whatever step it is evaluated.
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from api.promql.errors import ExecutionError
+from api.promql.resolutions import resolution_of
 from api.promql.syntax.duration_values import resolve_duration
 from api.promql.syntax.info_selector import info_selector
 from api.promql.syntax.nodes import (
@@ -38,11 +39,11 @@ from api.promql.syntax.nodes import (
     ValueType,
     VectorSelector,
     children,
-    without_parens,
 )
 from api.promql.syntax.signatures import FUNCTIONS, HistogramUse
 from storage.kernels.arrays import Int64s
 from storage.labels.matchers import Matcher
+from storage.samples.hint import NO_HINT, OF_COUNTER, Purpose, SelectHint
 
 _VECTORS = (ValueType.VECTOR, ValueType.MATRIX)
 # Samples are looked for within 146 million years around 1970 only. Times beyond that, which @ and a
@@ -87,12 +88,12 @@ class Span:
 
 @dataclass(slots=True)
 class Select:
-    """One read of the storage; both bounds are inclusive. counter: a fall there is a reset."""
+    """One read of the storage; both bounds are inclusive."""
 
     matchers: tuple[Matcher, ...]
     start_ms: int
     end_ms: int
-    counter: bool = False
+    hint: SelectHint = NO_HINT
 
 
 @dataclass(slots=True)
@@ -115,7 +116,7 @@ class Plan:
     def moved(self, by_ms: int) -> Plan:
         """The plan of the same query that much later, if it is movable."""
         selects = [
-            Select(select.matchers, select.start_ms + by_ms, select.end_ms + by_ms, select.counter)
+            Select(select.matchers, select.start_ms + by_ms, select.end_ms + by_ms, select.hint)
             for select in self.selects
         ]
         return Plan(self.root, self.spans, selects, self.select_of, self.invariant, self.counted)
@@ -123,7 +124,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The evaluation of a whole query: its steps, and the defaults that times depend on."""
+    """The evaluation of a whole query: its steps, and the defaults that times depend on.
+
+    counters_differ, has_aggregates: as the Queryable has them. resolution_ms: the coarsest that the
+    request allows.
+    """
 
     start_ms: int
     end_ms: int
@@ -131,7 +136,9 @@ class Times:
     lookback_ms: int
     subquery_step_ms: int
     depth_max: int
-    counters_differ: bool = False  # the storage distinguishes counters
+    counters_differ: bool = False
+    has_aggregates: bool = False
+    resolution_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +147,18 @@ class _Visit:
 
     counter: whether the function or aggregation above it, with no binary operator between, sees
     the resets of counters. counted: whether only counts and sums of its histograms matter, as far
-    as such functions above it can see.
+    as such functions above it can see. purpose: what the function directly above it needs.
+    step_ms: between its evaluation times.
     """
 
     node: Node
     first_ms: int
     last_ms: int
     depth: int
+    step_ms: int
     counter: bool = False
     counted: bool = False
+    purpose: Purpose = Purpose.VALUES
 
 
 def make_plan(root: Node, frame: Times) -> Plan:
@@ -157,7 +167,7 @@ def make_plan(root: Node, frame: Times) -> Plan:
     wanted: list[tuple[Node, Select]] = []
     infos: list[_Visit] = []
     order: list[Node] = []
-    waiting = [_Visit(root, bounded(frame.start_ms), bounded(frame.end_ms), 1)]
+    waiting = [_Visit(root, bounded(frame.start_ms), bounded(frame.end_ms), 1, frame.step_ms)]
     while waiting:
         visit = waiting.pop()
         order.append(visit.node)
@@ -182,28 +192,6 @@ def make_plan(root: Node, frame: Times) -> Plan:
     return plan
 
 
-def evaluation_order(root: Node) -> dict[Node, int]:
-    """When each node is evaluated by Prometheus, counted from the innermost one on.
-
-    Operands come before their operator, from left to right; only the parameter of an aggregation
-    and a subquery among the arguments of a function come first.
-    """
-    order: list[Node] = []
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        order.append(node)
-        below = children(node)
-        if isinstance(node, Aggregate):
-            below = below[::-1]
-        elif isinstance(node, Call):
-            below = tuple(
-                sorted(below, key=lambda arg: not isinstance(without_parens(arg), Subquery))
-            )
-        waiting.extend(below)
-    return {node: number for number, node in enumerate(reversed(order))}
-
-
 def bounded(time_ms: int) -> int:
     return max(-TIME_BOUND_MS, min(TIME_BOUND_MS, time_ms))
 
@@ -215,21 +203,24 @@ def first_multiple_after(time_ms: int, step_ms: int) -> int:
 def _children_visits(plan: Plan, visit: _Visit, frame: Times) -> list[_Visit]:
     """The visits below; depth grows only where the evaluation recurses."""
     node, first_ms, last_ms, depth = visit.node, visit.first_ms, visit.last_ms, visit.depth + 1
+    step_ms = visit.step_ms
     match node:
         case Paren() | Unary():
             depth = visit.depth
         case Binary(lhs=lhs, rhs=rhs):
-            left = _Visit(lhs, first_ms, last_ms, visit.depth)  # an operator hides what is above
-            return [left, _Visit(rhs, first_ms, last_ms, depth)]
+            # An operator hides what is above.
+            left = _Visit(lhs, first_ms, last_ms, visit.depth, step_ms)
+            return [left, _Visit(rhs, first_ms, last_ms, depth, step_ms)]
         case MatrixSelector():
             _span_of_matrix(plan, node, frame)
         case Subquery():
             span = _span_of_subquery(plan, node, frame)
             first_ms, last_ms = _edges(span, first_ms, last_ms)
             first_ms = first_multiple_after(first_ms - span.range_ms, span.step_ms)
-    counter, counted = _is_counter_below(visit), _is_counted_below(visit)
+            step_ms = span.step_ms
     below = node.args[:1] if isinstance(node, Call) and node.func == "info" else children(node)
-    return [_Visit(child, first_ms, last_ms, depth, counter, counted) for child in below]
+    above = _is_counter_below(visit), _is_counted_below(visit), _purpose_below(visit)
+    return [_Visit(child, first_ms, last_ms, depth, step_ms, *above) for child in below]
 
 
 def _is_counter_below(visit: _Visit) -> bool:
@@ -248,6 +239,15 @@ def _is_counted_below(visit: _Visit) -> bool:
     if histograms in (HistogramUse.COUNTED, HistogramUse.BUCKETS):
         return histograms is HistogramUse.COUNTED
     return visit.counted
+
+
+def _purpose_below(visit: _Visit) -> Purpose:
+    match visit.node:
+        case Call(func=func):
+            return FUNCTIONS[func].purpose
+        case Paren() | MatrixSelector():
+            return visit.purpose
+    return Purpose.VALUES
 
 
 def _edges(span: Span, first_ms: int, last_ms: int) -> tuple[int, int]:
@@ -308,8 +308,17 @@ def _select(plan: Plan, visit: _Visit, frame: Times) -> Select:
     first_ms -= back_ms - 1
     if node.smoothed:
         last_ms += frame.lookback_ms
+    return Select(node.matchers, first_ms, max(first_ms, last_ms), _hint(node, visit, span, frame))
+
+
+def _hint(node: VectorSelector, visit: _Visit, span: Span, frame: Times) -> SelectHint:
     counter = frame.counters_differ and visit.counter
-    return Select(node.matchers, first_ms, max(first_ms, last_ms), counter)
+    if not frame.has_aggregates:
+        return OF_COUNTER if counter else NO_HINT
+    if node.anchored or node.smoothed or visit.purpose is Purpose.ALL:
+        return SelectHint(counter, Purpose.ALL)
+    resolution_ms = resolution_of(frame.resolution_ms, span.range_ms, visit.step_ms)
+    return SelectHint(counter, visit.purpose, resolution_ms)
 
 
 def _info_select(
@@ -360,9 +369,9 @@ def _is_same_time(a: Span, b: Span) -> bool:
 
 def _share_selects(plan: Plan, wanted: list[tuple[Node, Select]]) -> None:
     """One select for all that overlap or touch and look at their samples in the same way."""
-    latest: dict[tuple[tuple[Matcher, ...], bool], int] = {}
+    latest: dict[tuple[tuple[Matcher, ...], SelectHint], int] = {}
     for node, own in sorted(wanted, key=lambda pair: pair[1].start_ms):
-        key = (own.matchers, own.counter)
+        key = (own.matchers, own.hint)
         number = latest.get(key)
         if number is not None and own.start_ms <= plan.selects[number].end_ms + 1:
             select = plan.selects[number]

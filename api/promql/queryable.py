@@ -9,6 +9,7 @@ from typing import Protocol
 
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
+from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 
 
@@ -44,17 +45,22 @@ class Queryable(Protocol):
 
     @property
     def counters_differ(self) -> bool:
-        """Whether the hint `counter` makes a difference. If not, equal selectors are read once,
-        whatever stands above them."""
+        """Whether the hint `counter` makes a difference. If not, and without aggregates, equal
+        selectors are read once, whatever stands above them."""
+        ...
+
+    @property
+    def has_aggregates(self) -> bool:
+        """Whether the hints of purpose and resolution may make a difference: some data are there
+        downsampled."""
         ...
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> Selection:
         """The series that pass all matchers, with their samples of [start_ms, end_ms], both
-        inclusive. A matched series may turn out to have no sample there.
-
-        counter: a hint: the samples are for a function to which a fall of a value is a reset.
+        inclusive; of downsampled data, with those of the windows that these times are in. A matched
+        series may turn out to have no sample there.
 
         Raises storage.errors.LimitExceeded if more series or samples match than a limit allows.
         """

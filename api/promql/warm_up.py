@@ -29,6 +29,7 @@ from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
+from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 
 # The first is what most queries are about, and is warmed up first.
@@ -104,6 +105,7 @@ class _Example:
     """
 
     counters_differ = False
+    has_aggregates = False
 
     def __init__(self, name: str = "x_total", symbols: Symbols | None = None) -> None:
         self.symbols = symbols or Symbols()
@@ -130,7 +132,7 @@ class _Example:
         return self._samples
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> _Example:
         name = next((m.value for m in matchers if m.value in (*NAMES, STARTED)), "x_total")
         return _Example(name, self.symbols)

@@ -19,6 +19,7 @@ from api.promql.vectors.value import Matrix, Result, Vector
 from api.sources.store import Querier, SourcedSelection
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
+from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 
 PROVENANCE_SAMPLES_MAX = 1_000_000
@@ -88,10 +89,14 @@ class Recording:
     def counters_differ(self) -> bool:
         return self._querier.counters_differ
 
+    @property
+    def has_aggregates(self) -> bool:
+        return False  # which samples of replicas they were made of is not known
+
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> Selection:
-        selection = self._querier.select(matchers, start_ms, end_ms, counter=counter)
+        selection = self._querier.select(matchers, start_ms, end_ms, hint)
         self.selections.append(selection)
         return selection
 
@@ -102,10 +107,11 @@ class Replay:
     def __init__(self, recording: Recording) -> None:
         self.symbols = recording.symbols
         self.counters_differ = recording.counters_differ
+        self.has_aggregates = recording.has_aggregates
         self._left = iter(recording.selections)
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> Selection:
         return OriginSelection(next(self._left))
 

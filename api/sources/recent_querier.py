@@ -11,6 +11,7 @@ from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import METRIC_NAME, Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replicas.report import ReplicaGroup
+from storage.samples.hint import NO_HINT, SelectHint
 
 # No series has a name and has none.
 NOTHING = (Matcher(METRIC_NAME, "=", ""), Matcher(METRIC_NAME, "!=", ""))
@@ -31,11 +32,15 @@ class RecentQuerier:
     def counters_differ(self) -> bool:
         return self._querier.counters_differ
 
+    @property
+    def has_aggregates(self) -> bool:
+        return self._querier.has_aggregates
+
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> SourcedSelection:
         (chosen,), start_ms, end_ms = self._recent([matchers], start_ms, end_ms)
-        return self._querier.select(chosen, start_ms, end_ms, counter=counter)
+        return self._querier.select(chosen, start_ms, end_ms, hint)
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         return self._querier.series(*self._recent(matcher_sets, start_ms, end_ms))

@@ -16,6 +16,7 @@ from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replicas.report import ReplicaGroup
+from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 
 MatcherSets = Sequence[Sequence[Matcher]]
@@ -41,7 +42,7 @@ class Querier(Queryable, Protocol):
     """
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> SourcedSelection: ...
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:

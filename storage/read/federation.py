@@ -22,6 +22,7 @@ from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.labels.matchers import Matcher, text_test
 from storage.read.exemplars import ExemplarSelection, stack_selections
+from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.merge import stack
 from storage.samples.samples import Samples
 
@@ -54,8 +55,11 @@ class Member(Protocol):
     @property
     def counters_differ(self) -> bool: ...
 
+    @property
+    def has_aggregates(self) -> bool: ...
+
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> MemberSelection: ...
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame: ...
@@ -123,14 +127,17 @@ class FederatedQuerier:
     def counters_differ(self) -> bool:
         return any(querier.counters_differ for _, querier in self._members)
 
+    @property
+    def has_aggregates(self) -> bool:
+        return any(querier.has_aggregates for _, querier in self._members)
+
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> FederatedSelection:
         """Raises LimitExceeded if a tenant has more series or samples than a limit allows."""
         chosen, rest = self._chosen(matchers)
         parts = [
-            (tenant, querier.select(rest, start_ms, end_ms, counter=counter))
-            for tenant, querier in chosen
+            (tenant, querier.select(rest, start_ms, end_ms, hint)) for tenant, querier in chosen
         ]
         frames = [self._federated(tenant, part.labels) for tenant, part in parts]
         starts = np.concatenate([[0], np.cumsum([f.rows for f in frames])]).astype(np.int64)

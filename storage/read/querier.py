@@ -35,6 +35,7 @@ from storage.read.replicas.report import (
 )
 from storage.read.sealed import StoredRows
 from storage.read.selection import DedupRule, DedupSelection, StoredSelection
+from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 from storage.segments.segment import SegmentMeta, overlapping
 from storage.series.index import TenantIndex
@@ -82,13 +83,17 @@ class StorageQuerier:
         """Only `penalty` treats counters in its own way."""
         return bool(self._replica_labels) and self._algorithm is Algorithm.PENALTY
 
+    @property
+    def has_aggregates(self) -> bool:
+        return False
+
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> StoredSelection | DedupSelection:
         """Raises LimitExceeded if more series or samples match than storage.select.max-* allow."""
         match = self._match(matchers)
         labels = match.labels.in_query(self.symbols)
-        return self._select(match.refs, labels, (start_ms, end_ms), counter)
+        return self._select(match.refs, labels, (start_ms, end_ms), hint)
 
     def replica_report(
         self,
@@ -113,7 +118,7 @@ class StorageQuerier:
                 "reported on (REPORT_SERIES_MAX); select some, such as match[]=up"
             )
         labels = labels.take(replicated)
-        selection = self._select(refs[replicated], labels, (start_ms, end_ms), False)
+        selection = self._select(refs[replicated], labels, (start_ms, end_ms), NO_HINT)
         if not isinstance(selection, DedupSelection):
             return []
         last_ms = self._table.last_ms[refs[replicated][selection.order]]
@@ -122,7 +127,7 @@ class StorageQuerier:
         )
 
     def _select(
-        self, refs: Int64s, labels: LabelFrame, span: tuple[int, int], counter: bool
+        self, refs: Int64s, labels: LabelFrame, span: tuple[int, int], hint: SelectHint
     ) -> StoredSelection | DedupSelection:
         view, span = self._shard.view(), self._kept.part_of(span)
         replicas = self._replicas_among(refs, labels)
@@ -140,7 +145,7 @@ class StorageQuerier:
             found = self._read(view, replicas.refs[rows], picked, asked)
             return found.read(0, len(rows))
 
-        rule = DedupRule(replicas.names, self._algorithm, counter=counter)
+        rule = DedupRule(replicas.names, self._algorithm, counter=hint.counter)
         labels = replicas.joined.in_query(self.symbols)
         gauges = gauge_rows(self._shard.metadata, self._tenant, labels)
         members, order = replicas.members, replicas.order

@@ -9,6 +9,7 @@ from api.times import (
     MAX_TIME_MS,
     MIN_TIME_MS,
     parse_duration_ns,
+    parse_resolution_ms,
     parse_time_ms,
 )
 from tests.shared import GO_GOLDEN
@@ -110,6 +111,30 @@ def test_durations_are_read_as_go_reads_them() -> None:
 )
 def test_durations(text: str, duration_ns: int) -> None:
     assert parse_duration_ns(text) == duration_ns
+
+
+@pytest.mark.parametrize(
+    ("text", "step_ms", "resolution_ms"),
+    [
+        ("0s", 60_000, 0),
+        ("0", 60_000, 0),
+        ("5m", 60_000, 300_000),
+        ("1h", 0, 3_600_000),
+        ("3600.5", 0, 3_600_500),
+        ("auto", 1_500_000, 300_000),
+        ("auto", 1_499_999, 299_999),
+        ("auto", 0, 0),
+    ],
+)
+def test_resolutions(text: str, step_ms: int, resolution_ms: int) -> None:
+    assert parse_resolution_ms(text, step_ms) == resolution_ms
+
+
+def test_a_resolution_is_no_negative_duration() -> None:
+    with pytest.raises(ValueError, match='got "-5"; it must not be negative'):
+        parse_resolution_ms("-5", 60_000)
+    with pytest.raises(ValueError, match='cannot parse "often" to a valid duration'):
+        parse_resolution_ms("often", 60_000)
 
 
 def test_a_duration_beyond_int64_is_refused() -> None:

@@ -10,6 +10,7 @@ from storage.histograms.columns import NO_HISTOGRAM, Natives
 from storage.histograms.hints import hints_after
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
+from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 from tests.makers.native_points import NativePoint, histograms_of
 
@@ -98,15 +99,15 @@ class MemorySelection:
 class MemoryStore:
     """Series in the order in which they were first written; a queryable for any number of queries.
 
-    selects: the (matchers, start, end) of all selects so far; hints: were they for
-    counters?
+    selects: the (matchers, start, end) of all selects so far; hints: what they were for.
     """
 
     def __init__(self) -> None:
         self._series: dict[LabelSet, dict[int, Timed]] = {}
         self.selects: list[tuple[tuple[Matcher, ...], int, int]] = []
-        self.hints: list[bool] = []
+        self.hints: list[SelectHint] = []
         self.counters_differ = False
+        self.has_aggregates = False
         self.symbols = Symbols()
 
     def write(self, labels: dict[str, str], samples: Iterable[tuple[int, Point] | Timed]) -> None:
@@ -116,9 +117,9 @@ class MemoryStore:
             series[time_ms] = (time_ms, point, start[0] if start else 0)
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> MemorySelection:
-        self.hints.append(counter)
+        self.hints.append(hint)
         self.selects.append((tuple(matchers), start_ms, end_ms))
         found = [
             (dict(key), samples)

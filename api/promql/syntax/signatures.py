@@ -11,6 +11,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from api.promql.syntax.nodes import ValueType
+from storage.samples.hint import Purpose
 
 
 class HistogramUse(Enum):
@@ -26,6 +27,8 @@ class HistogramUse(Enum):
 _S, _V, _M, _T = ValueType.SCALAR, ValueType.VECTOR, ValueType.MATRIX, ValueType.STRING
 _IGNORED, _ANY, _TAKEN = HistogramUse.IGNORED, HistogramUse.ANY, HistogramUse.TAKEN
 _COUNTED, _BUCKETS = HistogramUse.COUNTED, HistogramUse.BUCKETS
+_RISES, _LOWEST, _HIGHEST = Purpose.RISES, Purpose.LOWEST, Purpose.HIGHEST
+_TOTALS, _ALL = Purpose.TOTALS, Purpose.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Signature:
     same row of its vector only. of_time: the result depends on the evaluation time itself, so that
     it is never the same at all steps. of_absence: what counts is that there is no series.
     reads_times: of the samples of a selector it looks at times only.
-    sees_resets: a fall of a value is the reset of a counter, and so is a new start timestamp.
+    purpose: what the samples of a selector directly below it are for.
     needs_counter: a metric that does not look like a counter is noted. of_quantile: its scalar is
     a quantile, and one out of [0, 1] is warned of after the call. anchored, smoothed: such ranges
     are taken; all other functions refuse them.
@@ -55,12 +58,17 @@ class Signature:
     of_time: bool = False
     of_absence: bool = False
     reads_times: bool = False
-    sees_resets: bool = False
+    purpose: Purpose = Purpose.VALUES
     needs_counter: bool = False
     of_quantile: bool = False
     anchored: bool = False
     smoothed: bool = False
     histograms: HistogramUse = _IGNORED
+
+    @property
+    def sees_resets(self) -> bool:
+        """Whether a fall of a value is the reset of a counter, and a new start timestamp, too."""
+        return self.purpose in (Purpose.RISES, Purpose.RESETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +91,15 @@ _FUNCTIONS = (
     Signature("asinh", (_V,), row_local=True),
     Signature("atan", (_V,), row_local=True),
     Signature("atanh", (_V,), row_local=True),
-    Signature("avg_over_time", (_M,), histograms=_TAKEN),
+    Signature("avg_over_time", (_M,), purpose=_TOTALS, histograms=_TAKEN),
     Signature("ceil", (_V,), row_local=True),
-    Signature("changes", (_M,), anchored=True, histograms=_ANY),
+    Signature("changes", (_M,), purpose=_ALL, anchored=True, histograms=_ANY),
     Signature("clamp", (_V, _S, _S), row_local=True),
     Signature("clamp_max", (_V, _S), row_local=True),
     Signature("clamp_min", (_V, _S), row_local=True),
     Signature("cos", (_V,), row_local=True),
     Signature("cosh", (_V,), row_local=True),
-    Signature("count_over_time", (_M,), histograms=_ANY),
+    Signature("count_over_time", (_M,), purpose=_TOTALS, histograms=_ANY),
     Signature("day_of_month", (_V,), variadic=1, row_local=True, of_time=True),
     Signature("day_of_week", (_V,), variadic=1, row_local=True, of_time=True),
     Signature("day_of_year", (_V,), variadic=1, row_local=True, of_time=True),
@@ -99,7 +107,7 @@ _FUNCTIONS = (
     Signature("deg", (_V,), row_local=True),
     Signature("delta", (_M,), anchored=True, smoothed=True, histograms=_TAKEN),
     Signature("deriv", (_M,)),
-    Signature("double_exponential_smoothing", (_M, _S, _S), experimental=True),
+    Signature("double_exponential_smoothing", (_M, _S, _S), purpose=_ALL, experimental=True),
     Signature("end", (), _S, experimental=True, of_time=True),
     Signature("exp", (_V,), row_local=True),
     Signature("first_over_time", (_M,), keeps_name=True, histograms=_TAKEN),
@@ -119,43 +127,43 @@ _FUNCTIONS = (
     Signature(
         "increase",
         (_M,),
-        sees_resets=True,
+        purpose=_RISES,
         needs_counter=True,
         anchored=True,
         smoothed=True,
         histograms=_TAKEN,
     ),
     Signature("info", (_V, _V), variadic=1, experimental=True, keeps_name=True, histograms=_ANY),
-    Signature("irate", (_M,), sees_resets=True, histograms=_TAKEN),
+    Signature("irate", (_M,), purpose=_RISES, histograms=_TAKEN),
     Signature("label_join", (_V, _T, _T, _T), variadic=-1, keeps_name=True, histograms=_ANY),
     Signature("label_replace", (_V, _T, _T, _T, _T), keeps_name=True, histograms=_ANY),
     Signature("last_over_time", (_M,), keeps_name=True, histograms=_TAKEN),
     Signature("ln", (_V,), row_local=True),
     Signature("log10", (_V,), row_local=True),
     Signature("log2", (_V,), row_local=True),
-    Signature("mad_over_time", (_M,), experimental=True),
+    Signature("mad_over_time", (_M,), purpose=_ALL, experimental=True),
     Signature("max_of", (_S, _S), _S, experimental=True),
-    Signature("max_over_time", (_M,)),
+    Signature("max_over_time", (_M,), purpose=_HIGHEST),
     Signature("min_of", (_S, _S), _S, experimental=True),
-    Signature("min_over_time", (_M,)),
+    Signature("min_over_time", (_M,), purpose=_LOWEST),
     Signature("minute", (_V,), variadic=1, row_local=True, of_time=True),
     Signature("month", (_V,), variadic=1, row_local=True, of_time=True),
     Signature("pi", (), _S),
     Signature("predict_linear", (_M, _S), of_time=True),
     Signature("present_over_time", (_M,), histograms=_ANY),
-    Signature("quantile_over_time", (_S, _M), of_quantile=True),
+    Signature("quantile_over_time", (_S, _M), purpose=_ALL, of_quantile=True),
     Signature("rad", (_V,), row_local=True),
     Signature("range", (), _S, experimental=True, of_time=True),
     Signature(
         "rate",
         (_M,),
-        sees_resets=True,
+        purpose=_RISES,
         needs_counter=True,
         anchored=True,
         smoothed=True,
         histograms=_TAKEN,
     ),
-    Signature("resets", (_M,), sees_resets=True, anchored=True, histograms=_ANY),
+    Signature("resets", (_M,), purpose=Purpose.RESETS, anchored=True, histograms=_ANY),
     Signature("round", (_V, _S), variadic=1, row_local=True),
     Signature("scalar", (_V,), _S),
     Signature("sgn", (_V,), row_local=True),
@@ -176,19 +184,21 @@ _FUNCTIONS = (
     Signature("sort_desc", (_V,), keeps_name=True),
     Signature("sqrt", (_V,), row_local=True),
     Signature("start", (), _S, experimental=True, of_time=True),
-    Signature("start_timestamp", (_V,), experimental=True, reads_times=True, histograms=_ANY),
-    Signature("stddev_over_time", (_M,)),
-    Signature("stdvar_over_time", (_M,)),
+    Signature(
+        "start_timestamp", (_V,), purpose=_ALL, experimental=True, reads_times=True, histograms=_ANY
+    ),
+    Signature("stddev_over_time", (_M,), purpose=_ALL),
+    Signature("stdvar_over_time", (_M,), purpose=_ALL),
     Signature("step", (), _S, experimental=True, of_time=True),
-    Signature("sum_over_time", (_M,), histograms=_TAKEN),
+    Signature("sum_over_time", (_M,), purpose=_TOTALS, histograms=_TAKEN),
     Signature("tan", (_V,), row_local=True),
     Signature("tanh", (_V,), row_local=True),
     Signature("time", (), _S, of_time=True),
     Signature("timestamp", (_V,), of_time=True, reads_times=True, histograms=_ANY),
     Signature("ts_of_first_over_time", (_M,), experimental=True, histograms=_ANY),
     Signature("ts_of_last_over_time", (_M,), experimental=True, histograms=_ANY),
-    Signature("ts_of_max_over_time", (_M,), experimental=True),
-    Signature("ts_of_min_over_time", (_M,), experimental=True),
+    Signature("ts_of_max_over_time", (_M,), purpose=_HIGHEST, experimental=True),
+    Signature("ts_of_min_over_time", (_M,), purpose=_LOWEST, experimental=True),
     Signature("vector", (_S,)),
     Signature("year", (_V,), variadic=1, row_local=True, of_time=True),
 )

@@ -8,6 +8,7 @@ from api.promql.engine import Engine
 from api.promql.features import parse_features
 from api.promql.options import EngineOptions
 from storage.dedup.algorithm import Algorithm
+from storage.samples.hint import Purpose
 from tests.makers.fake_store import NOW_MS, FakeStore, Running, run_api
 
 
@@ -252,13 +253,50 @@ def test_parameters_of_other_systems_are_ignored() -> None:
             "query",
             query="1",
             partial_response="x",
-            max_source_resolution="auto",
             step="1",
             nocache=1,
         )
         assert status == 200
 
     run_api(check)
+
+
+@pytest.mark.parametrize(
+    ("asked", "auto", "resolution_ms"),
+    [
+        ({}, False, 0),
+        ({}, True, 300_000),
+        ({"max_source_resolution": "auto"}, False, 300_000),
+        ({"max_source_resolution": "0s"}, True, 0),
+        ({"max_source_resolution": "1h"}, False, 3_600_000),
+    ],
+)
+def test_the_resolution_is_handed_on(asked: dict[str, str], auto: bool, resolution_ms: int) -> None:
+    times = {"start": "1435780000", "end": "1435790000", "step": "1h"}
+
+    async def check(running: Running) -> None:
+        tenant = running.store.tenant()
+        tenant.has_aggregates = True
+        await running.get("query_range", query="rate(up[1d])", **times, **asked)
+        await running.get("query", query="rate(up[1d])", **asked)
+        explicit = resolution_ms if asked.get("max_source_resolution") == "1h" else 0
+        hints = [(hint.purpose, hint.resolution_ms) for hint in tenant.hints]
+        assert hints == [(Purpose.RISES, resolution_ms), (Purpose.RISES, explicit)]
+
+    run_api(check, fill=fill, engine_options=EngineOptions(threads=1, auto_downsampling=auto))
+
+
+@pytest.mark.parametrize("path", ["query?query=up", "query_range?query=up&start=0&end=1&step=1"])
+def test_a_resolution_that_is_none_is_refused(path: str) -> None:
+    async def check(running: Running) -> None:
+        async with running.client.get(f"/api/v1/{path}&max_source_resolution=-1") as response:
+            assert response.status == 400
+            answer = await response.json()
+        assert answer["error"] == (
+            'invalid parameter "max_source_resolution": got "-1"; it must not be negative'
+        )
+
+    run_api(check, fill=fill)
 
 
 def test_lookback_is_handed_on() -> None:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from api.promql.annotations import Annotations, Merging, Place
+from api.promql.annotations import Annotations, Merging, Place, evaluation_order
 from api.promql.engine import Engine
 from api.promql.features import Features
 from api.promql.options import EngineOptions
-from api.promql.plan import evaluation_order
 from api.promql.syntax.nodes import NumberLiteral
 from api.promql.syntax.parser import parse
 from tests.makers.memory_store import MemoryStore

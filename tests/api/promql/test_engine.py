@@ -23,6 +23,7 @@ from api.promql.pipeline import BlockSizes
 from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
 from storage.errors import LimitExceeded, QueryStopped, StorageError
 from storage.labels.matchers import Matcher
+from storage.samples.hint import NO_HINT, OF_COUNTER, SelectHint
 from tests.makers.memory_store import MemorySelection, MemoryStore
 
 MINUTE = 60_000
@@ -135,8 +136,8 @@ def test_a_store_that_tells_counters_apart_is_told_of_them(
     engine.instant_query(store, query, 6 * MINUTE)
     store.counters_differ = True
     engine.instant_query(store, query, 6 * MINUTE)
-    assert store.hints[:1] == [False]
-    assert sorted(store.hints[1:]) == [False, True]
+    assert store.hints[:1] == [NO_HINT]
+    assert set(store.hints[1:]) == {NO_HINT, OF_COUNTER}
 
 
 def test_lookback_can_be_given_per_query(engine: Engine, store: MemoryStore) -> None:
@@ -240,7 +241,7 @@ def test_errors_of_the_storage_become_query_errors(
         """Fails at every select."""
 
         def select(
-            self, matchers: Sequence[Matcher], start: int, end: int, *, counter: bool = False
+            self, matchers: Sequence[Matcher], start: int, end: int, hint: SelectHint = NO_HINT
         ) -> MemorySelection:
             raise error("storage.limit: too much")
 

@@ -10,6 +10,7 @@ from api.promql.engine import Engine
 from api.promql.options import EngineOptions
 from api.promql.pipeline import BlockSizes
 from api.promql.vectors.value import Vector
+from storage.samples.hint import NO_HINT
 from tests.makers.memory_store import MemorySelection, MemoryStore
 
 MINUTE = 60_000
@@ -22,8 +23,8 @@ class Watched(MemoryStore):
         super().__init__()
         self.made: list[MemorySelection] = []
 
-    def select(self, matchers, start_ms, end_ms, *, counter=False):  # type: ignore[no-untyped-def]
-        self.made.append(super().select(matchers, start_ms, end_ms, counter=counter))
+    def select(self, matchers, start_ms, end_ms, hint=NO_HINT):  # type: ignore[no-untyped-def]
+        self.made.append(super().select(matchers, start_ms, end_ms, hint))
         return self.made[-1]
 
     def reads(self) -> list[tuple[int, int]]:

@@ -28,6 +28,7 @@ from api.promql.vectors.value import Matrix, Result, Scalar, String
 from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
 from storage.labels.pairs import LabelPairs
+from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 from tests.makers.memory_store import MemorySelection, MemoryStore
 from tests.makers.promql.expressions import Generator
@@ -64,9 +65,9 @@ class PairStore(MemoryStore):
     """A store whose label frames are made of pairs, as those of the real one are."""
 
     def select(
-        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, *, counter: bool = False
+        self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> MemorySelection:
-        found = super().select(matchers, start_ms, end_ms, counter=counter)
+        found = super().select(matchers, start_ms, end_ms, hint)
         labelsets = [found.labels.labelset(row) for row in range(found.labels.rows)]
         flat = [pair for labelset in labelsets for pair in labelset.items()]
         offsets = np.concatenate(([0], np.cumsum([len(labelset) for labelset in labelsets])))

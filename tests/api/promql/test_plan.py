@@ -10,7 +10,9 @@ from api.promql.features import ALL_FEATURES
 from api.promql.plan import Plan, Span, Times, make_plan
 from api.promql.syntax.nodes import Call, MatrixSelector, Node, Subquery, VectorSelector, children
 from api.promql.syntax.parser import parse
+from storage.downsampling.aggregates import RESOLUTION_1H_MS, RESOLUTION_5M_MS
 from storage.labels.matchers import Matcher
+from storage.samples.hint import NO_HINT, Purpose
 
 FRAME = Times(
     start_ms=1_000_000,
@@ -103,8 +105,45 @@ def test_equal_selectors_share_a_select_if_their_times_touch(text: str, selects:
 )
 def test_a_select_tells_whether_it_is_for_counters(text: str, counters: list[bool]) -> None:
     selects = planned(text, counters_differ=True).selects
-    assert sorted(select.counter for select in selects) == counters
-    assert [select.counter for select in planned(text).selects] == [False]
+    assert sorted(select.hint.counter for select in selects) == counters
+    assert [select.hint for select in planned(text).selects] == [NO_HINT]
+
+
+M5, H1 = RESOLUTION_5M_MS, RESOLUTION_1H_MS
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x", [(Purpose.VALUES, M5)]),
+        ("sum by (a) (-(x) + 1)", [(Purpose.VALUES, M5)]),
+        ("last_over_time(x[20m])", [(Purpose.VALUES, M5)]),
+        ("delta(x[4h])", [(Purpose.VALUES, H1)]),
+        ("rate((x[4h]))", [(Purpose.RISES, H1)]),
+        ("increase(x[4h - 1s])", [(Purpose.RISES, M5)]),
+        ("irate(x[19m])", [(Purpose.RISES, 0)]),
+        ("resets(x[1d])", [(Purpose.RESETS, H1)]),
+        ("min_over_time(x[1d])", [(Purpose.LOWEST, H1)]),
+        ("ts_of_max_over_time(x[1d])", [(Purpose.HIGHEST, H1)]),
+        ("avg_over_time(x[1d]) + count_over_time(x[1d])", [(Purpose.TOTALS, H1)]),
+        ("quantile_over_time(scalar(y), x[1d])", [(Purpose.ALL, 0), (Purpose.VALUES, M5)]),
+        ("stddev_over_time(x[1d]) + x", [(Purpose.ALL, 0), (Purpose.VALUES, M5)]),
+        ("start_timestamp(x)", [(Purpose.ALL, 0)]),
+        ("rate(x[1d] smoothed)", [(Purpose.ALL, 0)]),
+        # What is below a subquery is evaluated at the subquery's steps, whatever is above it.
+        ("sum_over_time(x[1d:1h])", [(Purpose.VALUES, H1)]),
+        ("sum_over_time(x[1d:1m])", [(Purpose.VALUES, 0)]),
+        ("max_over_time(rate(x[4h])[1d:1m])", [(Purpose.RISES, H1)]),
+        ("rate(x[1d]) + rate(x[5m])", [(Purpose.RISES, 0), (Purpose.RISES, H1)]),
+        ("info(x)", [(Purpose.VALUES, 0), (Purpose.VALUES, M5)]),
+    ],
+)
+def test_a_select_tells_what_it_is_for(text: str, expected: list[tuple[Purpose, int]]) -> None:
+    frame = replace(FRAME, step_ms=M5, has_aggregates=True, resolution_ms=H1)
+    hints = [select.hint for select in make_plan(parse(text, ALL_FEATURES), frame).selects]
+    assert sorted([(h.purpose, h.resolution_ms) for h in hints], key=str) == expected
+    without = make_plan(parse(text, ALL_FEATURES), replace(frame, has_aggregates=False))
+    assert {select.hint for select in without.selects} == {NO_HINT}
 
 
 @pytest.mark.parametrize(

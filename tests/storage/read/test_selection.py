@@ -16,6 +16,7 @@ from storage.dedup.algorithm import Algorithm
 from storage.kernels.stale import STALE_NAN, is_stale
 from storage.read.federation import FederatedQuerier
 from storage.read.selection import DedupSelection
+from storage.samples.hint import NO_HINT, OF_COUNTER, SelectHint
 from tests.makers.batches import batch_of
 from tests.makers.databases import WHOLE, append, opened, seal, series, write
 from tests.makers.metadata import raw_metadata
@@ -44,10 +45,13 @@ def database(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyp
 
 
 def select(
-    database: Database, span: tuple[int, int], algorithm: Algorithm = Algorithm.AUTO, **more: bool
+    database: Database,
+    span: tuple[int, int],
+    algorithm: Algorithm = Algorithm.AUTO,
+    hint: SelectHint = NO_HINT,
 ) -> DedupSelection:
     querier = database.querier("t", replica_labels=REPLICAS, dedup=True, algorithm=algorithm)
-    selection = querier.select([], *span, **more)
+    selection = querier.select([], *span, hint)
     assert isinstance(selection, DedupSelection)
     return selection
 
@@ -166,7 +170,7 @@ def test_only_penalty_cares_for_counters(database: Database) -> None:
         querier = database.querier("t", replica_labels=REPLICAS, dedup=True, algorithm=algorithm)
         assert querier.counters_differ is (algorithm is Algorithm.PENALTY)
         plain = points(select(database, (0, HOUR), algorithm))
-        counted = points(select(database, (0, HOUR), algorithm, counter=True))
+        counted = points(select(database, (0, HOUR), algorithm, OF_COUNTER))
         assert (plain == counted) is (algorithm is not Algorithm.PENALTY)
     apart = database.querier("t", replica_labels=(), dedup=False, algorithm=Algorithm.PENALTY)
     assert not apart.counters_differ
