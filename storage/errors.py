@@ -8,6 +8,10 @@
     +-- LimitExceeded        a read asked for more than a limit allows
     +-- QueryStopped         a read ran out of time or was cancelled
     +-- FormatError          a file on disk is not in a format this version reads
+    +-- StoreFailed          object storage did not answer as it should
+    |   +-- ObjectMissing    there is no such object
+    |   +-- ObjectChanged    another process wrote the object first
+    +-- StoreConfigError     the configuration of object storage is not usable
 
 Refused samples are data (`storage.rejects`), not errors. Bugs are assertions.
 """
@@ -63,3 +67,28 @@ class FormatError(StorageError):
     """A file on disk has an unknown version or is damaged beyond its valid prefix."""
 
     reason = "format"
+
+
+class StoreFailed(StorageError):
+    """Object storage could not be asked, or did not do what it was asked for."""
+
+    reason = "object_storage"
+    retryable = True
+
+
+class ObjectMissing(StoreFailed):
+    """There is no object of that name."""
+
+    retryable = False
+
+
+class ObjectChanged(StoreFailed):
+    """An object is not any more, or not yet, what it was taken for: another process wrote it."""
+
+    retryable = False
+
+
+class StoreConfigError(StorageError):
+    """The configuration of object storage has an unknown key, or a value that is not allowed."""
+
+    reason = "config"
