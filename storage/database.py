@@ -38,6 +38,7 @@ from storage.log.wal import Wal
 from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
 from storage.read.kept import Kept
+from storage.read.preloading import Preloading
 from storage.read.querier import StorageQuerier
 from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
 from storage.refusals.ledger import RefusalSink
@@ -52,7 +53,7 @@ from storage.segments.writer import SegmentWriter
 from storage.series.numbers import TENANT_BITS
 from storage.series.table import SeriesTable
 from storage.shard.doomed import DoomedFiles
-from storage.shard.ingest import PendingWrite, count_outcome
+from storage.shard.ingest import PendingWrite, count_outcome, settle
 from storage.shard.periods import NO_PERIODS, PeriodsSource, TenantPeriods
 from storage.shard.recovery import recover_shard, registered_segments
 from storage.shard.retention import Retention
@@ -107,7 +108,10 @@ class Database:
         self._path = Path(options.path)
         self._catalog = catalog
         self._duck = duck
-        self._caches = SegmentCaches(options.segment_cache_bytes)
+        self._caches = SegmentCaches(
+            options.segment_cache_bytes, index_bytes=options.segment_index_bytes
+        )
+        self._caches.watched_by(metrics.segment_cache_bytes)
         self._damages = Damages(lambda _, groups: metrics.damaged_groups.inc(groups))
         self._metrics = metrics
         self._tenants: dict[str, Tenant] = {}
@@ -138,6 +142,7 @@ class Database:
         self._rules_of, self._periods_of = policy.rules, policy.periods
         self._clock, self._refused = policy.clock, policy.refused
         self._compaction = CompactionWorker(options, self._tools(), lambda: self._shards)
+        self._preloading = Preloading(options, lambda: self._shards)
         self._watch = ReplicaWatch(metrics, policy.replicas)
 
     @classmethod
@@ -236,6 +241,7 @@ class Database:
         self._closing.set()
         self.deletions.stop()
         self._compaction.stop()
+        self._preloading.stop()
         if self._upkeep.is_alive():
             self._upkeep.join()
         for writer in self._writers:
@@ -281,6 +287,7 @@ class Database:
         self._upkeep.start()
         self.deletions.start()
         self._compaction.start()
+        self._preloading.start()
         logger.info(
             "database open path=%s shards=%d tenants=%d series=%d head_samples=%d seconds=%.1f",
             self._path, len(self._shards), len(self._tenants),
@@ -387,14 +394,3 @@ class Database:
         self._metrics.queue.labels(label).set(writer.queue_length)
         self._metrics.segments.labels(label).set(len(shard.view().segments))
         self._metrics.wal_bytes.labels(label).set(shard.wal.size_bytes())
-
-
-def settle(answer: asyncio.Future[Outcome], batch: Batch, result: Outcome | StorageError) -> None:
-    """Answer a waiting append, unless its caller has gone."""
-    batch.release()
-    if answer.done():
-        return
-    if isinstance(result, StorageError):
-        answer.set_exception(result)
-    else:
-        answer.set_result(result)

@@ -83,6 +83,11 @@ class StorageMetrics:
         self.segments = Gauge(
             "cupola_segments", "Segments, by shard.", ["shard"], registry=registry
         )
+        self.segment_cache_bytes = Gauge(
+            "cupola_segment_cache_bytes",
+            "Memory for what is kept of segments: rows decoded, footers, indexes of series.",
+            ["kind"], registry=registry,
+        )  # fmt: skip
         self.wal_bytes = Gauge(
             "cupola_wal_bytes", "Size of the log files, by shard.", ["shard"], registry=registry
         )

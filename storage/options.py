@@ -239,6 +239,19 @@ class StorageOptions:
         "Memory for samples of segments that were decoded last, 16 bytes each.",
         (0, 1 << 50),
     )
+    segment_index_bytes: int = setting(
+        "segment-index.max-bytes",
+        "bytes",
+        96 * MIB,
+        "Memory for where samples lie in segments: footers, and the rows of series.",
+        (0, 1 << 50),
+    )
+    segment_index_preload: bool = setting(
+        "segment-index.preload",
+        "flag",
+        True,
+        "Whether that is read in the background, before a query needs it.",
+    )
     duckdb_memory_bytes: int = setting(
         "duckdb.memory-limit",
         "bytes",

@@ -9,14 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
+from prometheus_client import Gauge
+
 from storage.segments.encoding.footers import Footer
 from storage.segments.encoding.groups import Group
 from storage.segments.histogram_reader import HistogramFooter
 from storage.segments.row_index import RowIndex
 
-# A row group takes about 100 bytes of a footer, a series 32 of an index.
-FOOTER_BYTES = 32 << 20
-INDEX_BYTES = 64 << 20
+# Of footers and row indexes together; the share of footers.
+INDEX_BYTES = 96 << 20
+FOOTER_SHARE = 3
 GROUP_BYTES = 256 << 20
 
 # The ULID of a segment, and which part of it.
@@ -60,6 +62,14 @@ class BoundedCache(Generic[Held]):
             for key in [key for key in self._held if key[0] in ulids]:
                 self.bytes -= self._size_of(self._held.pop(key))
 
+    def has_room_for(self, size: int) -> bool:
+        """Whether so many bytes fit without anything giving way."""
+        return self.bytes + size <= self.bytes_max
+
+    def __contains__(self, key: Key) -> bool:
+        """Whether there is one, which does not count as use."""
+        return key in self._held
+
     def __len__(self) -> int:
         return len(self._held)
 
@@ -71,15 +81,26 @@ class SegmentCaches:
         self,
         group_bytes: int = GROUP_BYTES,
         *,
-        footer_bytes: int = FOOTER_BYTES,
         index_bytes: int = INDEX_BYTES,
     ) -> None:
+        """index_bytes: of footers and row indexes together."""
+        footer_bytes = index_bytes // FOOTER_SHARE
         self.footers: BoundedCache[Footer] = BoundedCache(footer_bytes, lambda f: f.held_bytes)
         self.histogram_footers: BoundedCache[HistogramFooter] = BoundedCache(
             footer_bytes, lambda footer: footer.held_bytes
         )
-        self.indexes: BoundedCache[RowIndex] = BoundedCache(index_bytes, lambda i: i.held_bytes)
+        self.indexes: BoundedCache[RowIndex] = BoundedCache(
+            index_bytes - footer_bytes, lambda index: index.held_bytes
+        )
         self.groups: BoundedCache[Group] = BoundedCache(group_bytes, lambda g: g.held_bytes)
+
+    def watched_by(self, gauge: Gauge) -> None:
+        """Let a gauge with the label `kind` say how many bytes there are."""
+        gauge.labels("rows").set_function(lambda: self.groups.bytes)
+        gauge.labels("indexes").set_function(lambda: self.indexes.bytes)
+        gauge.labels("footers").set_function(
+            lambda: self.footers.bytes + self.histogram_footers.bytes
+        )
 
     def forget(self, ulids: Collection[str]) -> None:
         """Drop what there is of segments that no new query sees."""

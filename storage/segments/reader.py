@@ -26,6 +26,7 @@ from storage.segments.comparing import Comparing
 from storage.segments.damage import Damages
 from storage.segments.encoding.footers import NO_FOOTER, Footer, is_damage, read_footer
 from storage.segments.encoding.groups import Group, GroupFile, split
+from storage.segments.encoding.samples_file import GROUP_ROWS
 from storage.segments.histogram_reader import (
     GROUPS_AT_ONCE,
     HistogramFooter,
@@ -38,6 +39,9 @@ from storage.segments.row_index import (
     NO_ROWS,
     RowIndex,
     RowRuns,
+    groups_with,
+    in_line,
+    joined,
     offsets_of,
     read_row_index,
 )
@@ -47,6 +51,8 @@ from storage.segments.segment import SegmentMeta, overlapping
 # What is to be kept decoded takes at most this part of the room for it: a read of more would only
 # drive out what others come back for.
 KEPT_SHARE = 4
+# About what footers and row indexes take in memory.
+GROUP_HELD_BYTES, SERIES_HELD_BYTES = 200, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,8 @@ class SegmentReader:
         sources = self._sources(segments, ids, span)
         rows = sum(int((source.wanted.ends - source.wanted.firsts).sum()) for source in sources)
         keep = keep and self.are_few(rows)
-        if not any(source.has_extras for source in sources) and in_line(sources):
+        sources_runs = [source.wanted for source in sources]
+        if not any(source.has_extras for source in sources) and in_line(sources_runs):
             try:
                 return self._select_in_line(sources, len(ids), span, spend, keep=keep)
             except DamageFound:
@@ -160,6 +167,25 @@ class SegmentReader:
             segment.histograms or (footer is not None and footer.has_starts)
             for segment, footer in zip(segments, footers, strict=True)
         )
+
+    def preload(self, segment: SegmentMeta) -> bool:
+        """Read where samples lie in a segment; False if that is known. Not of histograms: where
+        these lie takes all ids. Raises FormatError if a file is missing."""
+        kind = self._caches.indexes if not segment.histograms else self._caches.histogram_footers
+        if (segment.ulid, WHOLE) in kind:
+            return False
+        footer = self._footer(segment)
+        if segment.histograms:
+            return self._histogram_footer(segment) is not None
+        if footer is not None:
+            self._index(segment, footer)
+        return footer is not None
+
+    def has_room_for(self, segment: SegmentMeta) -> bool:
+        """Whether preload() drives out nothing."""
+        return self._caches.footers.has_room_for(
+            segment.samples // GROUP_ROWS * GROUP_HELD_BYTES
+        ) and self._caches.indexes.has_room_for(segment.series * SERIES_HELD_BYTES)
 
     def forget(self, ulids: Collection[str]) -> None:
         """Keep nothing of these segments in memory any more."""
@@ -227,7 +253,7 @@ class SegmentReader:
     ) -> Samples:
         """The samples of sources in which the runs of each series follow each other in time."""
         sources = [self._trimmed(source, span, keep) for source in sources]
-        items, min_ms, counts = joined(sources)
+        items, min_ms, counts = joined([source.wanted for source in sources])
         spend(int(counts.sum()))
         order = np.lexsort((min_ms, items))
         ends = np.cumsum(counts[order])
@@ -353,37 +379,3 @@ class SegmentReader:
             return None
         self._caches.histogram_footers.put((segment.ulid, WHOLE), footer)
         return footer
-
-
-def groups_with(runs: RowRuns, offsets: Int64s) -> Int64s:
-    """The row groups that have rows of some of the runs; ascending."""
-    filled = runs.ends > runs.firsts
-    first = np.searchsorted(offsets, runs.firsts[filled], side="right") - 1
-    behind = np.searchsorted(offsets, runs.ends[filled], side="left")
-    size = len(offsets) + 1
-    begun = np.cumsum(np.bincount(first, minlength=size) - np.bincount(behind, minlength=size))
-    return np.flatnonzero(begun > 0)
-
-
-def joined(sources: Sequence[Source]) -> tuple[Int64s, Int64s, Int64s]:
-    """The runs of all sources, one after the other: items, first times, numbers of rows."""
-    if not sources:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
-    runs = [source.wanted for source in sources]
-    return (
-        np.concatenate([r.items for r in runs]),
-        np.concatenate([r.min_ms for r in runs]),
-        np.concatenate([r.ends - r.firsts for r in runs]),
-    )
-
-
-def in_line(sources: Sequence[Source]) -> bool:
-    """Whether no two runs of a series overlap in time."""
-    if len(sources) < 2:
-        return True
-    items, min_ms, _ = joined(sources)
-    max_ms = np.concatenate([source.wanted.max_ms for source in sources])
-    order = np.lexsort((min_ms, items))
-    items, min_ms, max_ms = items[order], min_ms[order], max_ms[order]
-    overlap = (items[1:] == items[:-1]) & (min_ms[1:] <= max_ms[:-1])
-    return not overlap.any()

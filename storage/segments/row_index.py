@@ -5,6 +5,7 @@ ids need not be decoded. Where histograms are among the samples, which lie in a 
 and where the two files do not agree, the ids are decoded once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,3 +140,36 @@ def agrees(index: RowIndex, footer: Footer) -> bool:
     lasts = np.searchsorted(index.offsets, footer.offsets[1:] - 1, side="right") - 1
     same = (index.ids[firsts] == footer.first_ids) & (index.ids[lasts] == footer.last_ids)
     return bool(same.all())
+
+
+def groups_with(runs: RowRuns, offsets: Int64s) -> Int64s:
+    """The row groups that have rows of some of the runs; ascending."""
+    filled = runs.ends > runs.firsts
+    first = np.searchsorted(offsets, runs.firsts[filled], side="right") - 1
+    behind = np.searchsorted(offsets, runs.ends[filled], side="left")
+    size = len(offsets) + 1
+    begun = np.cumsum(np.bincount(first, minlength=size) - np.bincount(behind, minlength=size))
+    return np.flatnonzero(begun > 0)
+
+
+def joined(runs: Sequence[RowRuns]) -> tuple[Int64s, Int64s, Int64s]:
+    """The runs of all files, one after the other: items, first times, numbers of rows."""
+    if not runs:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
+    return (
+        np.concatenate([r.items for r in runs]),
+        np.concatenate([r.min_ms for r in runs]),
+        np.concatenate([r.ends - r.firsts for r in runs]),
+    )
+
+
+def in_line(runs: Sequence[RowRuns]) -> bool:
+    """Whether no two runs of a series overlap in time."""
+    if len(runs) < 2:
+        return True
+    items, min_ms, _ = joined(runs)
+    max_ms = np.concatenate([r.max_ms for r in runs])
+    order = np.lexsort((min_ms, items))
+    items, min_ms, max_ms = items[order], min_ms[order], max_ms[order]
+    overlap = (items[1:] == items[:-1]) & (min_ms[1:] <= max_ms[:-1])
+    return not overlap.any()

@@ -10,6 +10,7 @@ log_rules() and begin_log_file() write them there.
 For the shard's writer, and before that has started for its recovery.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -242,3 +243,14 @@ def count_outcome(metrics: StorageMetrics, tenant: str, outcome: Outcome) -> Out
     if outcome.metadata_not_kept:
         metrics.metadata_not_kept.labels(tenant).inc(outcome.metadata_not_kept)
     return outcome
+
+
+def settle(answer: asyncio.Future[Outcome], batch: Batch, result: Outcome | StorageError) -> None:
+    """Answer a waiting append, unless its caller has gone."""
+    batch.release()
+    if answer.done():
+        return
+    if isinstance(result, StorageError):
+        answer.set_exception(result)
+    else:
+        answer.set_result(result)

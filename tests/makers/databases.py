@@ -26,7 +26,8 @@ Points = list[tuple[int, float]]
 
 
 def options(path: Path, **changes: Any) -> StorageOptions:
-    """Small limits, for ever kept, one shard, and nothing is compacted or scrubbed by itself."""
+    """Small limits, for ever kept, one shard, and nothing is compacted, scrubbed or
+    preloaded by itself."""
     small = replace(
         StorageOptions(),
         path=str(path),
@@ -37,6 +38,7 @@ def options(path: Path, **changes: Any) -> StorageOptions:
         symbol_bytes_max=1 << 22,
         compaction_enabled=False,
         scrub_interval_ms=0,
+        segment_index_preload=False,
     )
     return replace(small, **changes)
 
