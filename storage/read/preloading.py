@@ -50,7 +50,7 @@ class Preloading:
         """Read what is not there yet, as far as there is room; returns of how many segments."""
         loaded = 0
         for shard, segment in self._newest_first():
-            if self._closing.is_set() or not shard.files.samples.has_room_for(segment):
+            if self._closing.is_set() or not shard.files.samples.layouts.has_room_for(segment):
                 break
             began = time.monotonic()
             if self._load(shard, segment):
@@ -65,7 +65,7 @@ class Preloading:
     def _load(self, shard: Shard, segment: SegmentMeta) -> bool:
         """False: it is there already, or cannot be read; a query says so if it is still wanted."""
         try:
-            return shard.files.samples.preload(segment)
+            return shard.files.samples.layouts.preload(segment)
         except (StorageError, OSError) as error:
             logger.debug("not preloaded segment=%s error=%r", segment.ulid, error)
             return False

@@ -6,6 +6,7 @@ long as it is remembered; the scrub does that. If a piece is wrong, all of the f
 what is found is noted as damaged.
 
 Segments of older programs have no checksums of pieces: their files are compared by the scrub only.
+What comes from another place is compared when it comes.
 """
 
 import os
@@ -20,6 +21,7 @@ import xxhash
 from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
 from storage.kernels.arrays import Bools, Int64s, UInt64s
+from storage.segments.access.places import HERE, Places, Wanted
 from storage.segments.caches import BoundedCache
 from storage.segments.damage import Damages
 from storage.segments.examination import FOOTER_TAIL_BYTES, examine_file, extent_of
@@ -51,9 +53,10 @@ class Pieces:
 class Comparing:
     """Compares files of the segments of one shard. Thread-safe: a piece may be compared twice."""
 
-    def __init__(self, damages: Damages) -> None:
-        """damages: where what is wrong is noted."""
+    def __init__(self, damages: Damages, places: Places = HERE) -> None:
+        """damages: where what is wrong is noted; places: where the files are."""
         self._damages = damages
+        self._places = places
         self._pieces: BoundedCache[Pieces] = BoundedCache(
             REMEMBERED_BYTES, lambda pieces: pieces.held_bytes
         )
@@ -64,8 +67,10 @@ class Comparing:
 
     def compare(self, path: Path, begins: Int64s, ends: Int64s) -> None:
         """Compare the bytes begins[i] up to ends[i]. Raises FormatError if the file is missing."""
+        if not len(begins) or not self._places.is_here(path):
+            return
         pieces = self._of(path)
-        if pieces.is_done or not len(begins):
+        if pieces.is_done:
             return
         numbers = np.flatnonzero(covered(begins, ends, len(pieces.sums)) & ~pieces.right)
         if ends.max() <= pieces.size and are_right(path, pieces, numbers):
@@ -85,14 +90,16 @@ class Comparing:
             self.compare(path, np.array([start]), np.array([end]))
 
     def compare_groups(self, path: Path, parquet: pq.FileMetaData, groups: Int64s) -> None:
-        """Compare row groups and the footer. Raises FormatError if the file is missing."""
+        """Compare row groups and the footer, after they were brought if need be. Raises FormatError
+        if the file is missing."""
         pieces = self._of(path)
-        if pieces.is_done:
+        if pieces.is_done and self._places.is_here(path):
             return
         extents = [extent_of(parquet.row_group(number)) for number in groups.tolist()]
         footer = pieces.size - parquet.serialized_size - FOOTER_TAIL_BYTES
         extents.append((max(0, footer), pieces.size))
         begins, ends = np.array(extents, np.int64).T
+        self._places.bring([Wanted(path, begins, ends)])
         self.compare(path, begins, ends)
 
     def forget(self, ulids: Collection[str]) -> None:

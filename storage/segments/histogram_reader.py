@@ -43,12 +43,12 @@ class HistogramFooter:
         return 9 * int(self.parquet.serialized_size)
 
 
-def read_footer(directory: Path) -> HistogramFooter:
-    """directory: the segment's. Raises FormatError if the file is missing, damaged or has other
-    columns."""
+def read_footer(directory: Path, place: Path | None = None) -> HistogramFooter:
+    """directory: the segment's; place: where the file is, if not there. Raises FormatError if the
+    file is missing, damaged or has other columns."""
     path = directory / HISTOGRAMS_FILE
     try:
-        parquet = pq.read_metadata(path)
+        parquet = pq.read_metadata(place or path)
     except UNREADABLE as error:
         raise FormatError(f"cannot read {path}: {error}") from error
     names = tuple(parquet.schema.to_arrow_schema().names)
@@ -66,11 +66,13 @@ def read_footer(directory: Path) -> HistogramFooter:
 
 @dataclass(frozen=True, slots=True)
 class HistogramReader:
-    """Reads the histograms of the segment of a directory. damages: what is passed over."""
+    """Reads the histograms of a segment. path: what the file is called; damages: what is passed
+    over; place: where the file is."""
 
-    directory: Path
+    path: Path
     footer: HistogramFooter
     damages: Damages
+    place: Path
 
     def runs(
         self,
@@ -81,11 +83,11 @@ class HistogramReader:
     ) -> Iterator[Runs]:
         """The histograms of the series `ids` (strictly ascending) with times in span. spend() is
         given half the number of their buckets, at least one for each."""
-        path = self.directory / HISTOGRAMS_FILE
+        path = self.path
         groups = self.damages.sound(path, wanted_groups(self.footer, ids, span))
         if not len(groups):
             return
-        with open_file(path, self.footer) as file:
+        with open_file(self.place, self.footer) as file:
             for start in range(0, len(groups), groups_at_once):
                 part = groups[start : start + groups_at_once]
                 first = int(np.searchsorted(ids, self.footer.first_ids[part[0]]))

@@ -18,32 +18,29 @@ from pathlib import Path
 import numpy as np
 
 from storage.errors import FormatError
-from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
+from storage.files import HISTOGRAMS_FILE
 from storage.kernels.arrays import Int64s
 from storage.samples.samples import Samples, empty_samples
-from storage.segments.caches import WHOLE, SegmentCaches
+from storage.segments.access.layouts import Layouts
+from storage.segments.access.places import HERE, Places, Wanted
+from storage.segments.caches import SegmentCaches
 from storage.segments.comparing import Comparing
 from storage.segments.damage import Damages
-from storage.segments.encoding.footers import NO_FOOTER, Footer, is_damage, read_footer
+from storage.segments.encoding.footers import NO_FOOTER, Footer
 from storage.segments.encoding.groups import Group, GroupFile, split
-from storage.segments.encoding.samples_file import GROUP_ROWS
 from storage.segments.histogram_reader import (
     GROUPS_AT_ONCE,
-    HistogramFooter,
     HistogramReader,
     wanted_groups,
 )
-from storage.segments.histogram_reader import read_footer as read_histogram_footer
 from storage.segments.merging import Runs, Spend, cut, cut_runs, join_runs, merge, series_offsets
 from storage.segments.row_index import (
     NO_ROWS,
-    RowIndex,
     RowRuns,
     groups_with,
     in_line,
     joined,
     offsets_of,
-    read_row_index,
 )
 from storage.segments.runs import place_rows
 from storage.segments.segment import SegmentMeta, overlapping
@@ -51,8 +48,6 @@ from storage.segments.segment import SegmentMeta, overlapping
 # What is to be kept decoded takes at most this part of the room for it: a read of more would only
 # drive out what others come back for.
 KEPT_SHARE = 4
-# About what footers and row indexes take in memory.
-GROUP_HELD_BYTES, SERIES_HELD_BYTES = 200, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +91,17 @@ class SegmentReader:
         caches: SegmentCaches,
         limits: ReadLimits = READ_LIMITS,
         damages: Damages | None = None,
+        places: Places = HERE,
     ) -> None:
-        """directory: the shard's segments directory; damages: what is passed over."""
+        """directory: the shard's segments directory; damages: what is passed over; places: where
+        the files are."""
         self._damages = damages or Damages()
-        self._comparing = Comparing(self._damages)
+        self._comparing = Comparing(self._damages, places)
+        self._places = places
         self._limits = limits
         self._directory = directory
         self._caches = caches
+        self.layouts = Layouts(directory, caches, self._damages, self._comparing, places)
 
     def select(
         self,
@@ -124,9 +123,23 @@ class SegmentReader:
         """
         if not len(ids):
             return empty_samples(0)
+        with self._places.held(segments):
+            return self._select(segments, ids, span, spend, keep=keep, watch=watch)
+
+    def _select(
+        self,
+        segments: Sequence[SegmentMeta],
+        ids: Int64s,
+        span: tuple[int, int],
+        spend: Spend,
+        *,
+        keep: bool,
+        watch: Callable[[Runs, Samples], None] | None,
+    ) -> Samples:
         sources = self._sources(segments, ids, span)
         rows = sum(int((source.wanted.ends - source.wanted.firsts).sum()) for source in sources)
         keep = keep and self.are_few(rows)
+        self._bring(sources)
         sources_runs = [source.wanted for source in sources]
         if not any(source.has_extras for source in sources) and in_line(sources_runs):
             try:
@@ -162,30 +175,11 @@ class SegmentReader:
 
     def are_plain(self, segments: Sequence[SegmentMeta]) -> bool:
         """Whether all samples of the segments are floats without start timestamps."""
-        footers = [self._footer(segment) for segment in segments]
+        footers = [self.layouts.footer(segment) for segment in segments]
         return not any(
             segment.histograms or (footer is not None and footer.has_starts)
             for segment, footer in zip(segments, footers, strict=True)
         )
-
-    def preload(self, segment: SegmentMeta) -> bool:
-        """Read where samples lie in a segment; False if that is known. Not of histograms: where
-        these lie takes all ids. Raises FormatError if a file is missing."""
-        kind = self._caches.indexes if not segment.histograms else self._caches.histogram_footers
-        if (segment.ulid, WHOLE) in kind:
-            return False
-        footer = self._footer(segment)
-        if segment.histograms:
-            return self._histogram_footer(segment) is not None
-        if footer is not None:
-            self._index(segment, footer)
-        return footer is not None
-
-    def has_room_for(self, segment: SegmentMeta) -> bool:
-        """Whether preload() drives out nothing."""
-        return self._caches.footers.has_room_for(
-            segment.samples // GROUP_ROWS * GROUP_HELD_BYTES
-        ) and self._caches.indexes.has_room_for(segment.series * SERIES_HELD_BYTES)
 
     def forget(self, ulids: Collection[str]) -> None:
         """Keep nothing of these segments in memory any more."""
@@ -197,50 +191,30 @@ class SegmentReader:
     ) -> list[Source]:
         """The segments that may have some of the rows, in their order."""
         found = []
-        for segment in overlapping(segments, *span):
-            footer = self._footer(segment)
+        meeting = overlapping(segments, *span)
+        self.layouts.bring_footers(meeting)
+        for segment in meeting:
+            footer = self.layouts.footer(segment)
             if footer is None:
                 wanted, footer = NO_ROWS, NO_FOOTER
             else:
-                wanted = self._index(segment, footer).find(ids, span)
+                wanted = self.layouts.index(segment, footer).find(ids, span)
             if len(wanted.items) or segment.histograms:
-                is_damaged = bool(self._damages.of(self._path(segment)))
+                is_damaged = bool(self._damages.of(self.layouts.samples(segment)))
                 found.append(Source(segment, footer, wanted, is_damaged))
         return found
 
-    def _path(self, segment: SegmentMeta) -> Path:
-        return self._directory / segment.ulid / SAMPLES_FILE
-
-    def _footer(self, segment: SegmentMeta) -> Footer | None:
-        """None: the file is damaged as a whole. Raises FormatError if it is missing."""
-        path = self._path(segment)
-        if self._damages.of(path) is None:
-            return None
-        try:
-            footer = self._kept_footer(segment)
-        except FormatError as error:
-            if not is_damage(error):
-                raise
-            self._damages.note(path, None, str(error))
-            return None
-        return None if self._damages.of(path) is None else footer
-
-    def _kept_footer(self, segment: SegmentMeta) -> Footer:
-        footer = self._caches.footers.get((segment.ulid, WHOLE))
-        if footer is None:
-            footer = read_footer(self._path(segment))
-            self._comparing.compare_from(self._path(segment), int(footer.ends.max(initial=0)))
-            self._caches.footers.put((segment.ulid, WHOLE), footer)
-        return footer
-
-    def _index(self, segment: SegmentMeta, footer: Footer) -> RowIndex:
-        index = self._caches.indexes.get((segment.ulid, WHOLE))
-        if index is None:
-            directory = self._directory / segment.ulid
-            self._comparing.compare_from(directory / SERIES_FILE, 0)
-            index = read_row_index(directory, segment, footer, self._damages)
-            self._caches.indexes.put((segment.ulid, WHOLE), index)
-        return index
+    def _bring(self, sources: Sequence[Source]) -> None:
+        """Have all that is to be decoded brought at once, side by side."""
+        wanted = []
+        for source in sources:
+            path, footer = self.layouts.samples(source.segment), source.footer
+            if len(source.wanted.items) and not self._places.is_here(path):
+                numbers = groups_with(source.wanted, footer.offsets)
+                held = [(source.segment.ulid, n) in self._caches.groups for n in numbers.tolist()]
+                missing = numbers[~np.array(held, np.bool_)]
+                wanted.append(Wanted(path, footer.begins[missing], footer.ends[missing]))
+        self._places.bring(wanted)
 
     def _select_in_line(
         self,
@@ -271,7 +245,7 @@ class SegmentReader:
                     timestamps, bits,
                 )  # fmt: skip
             first = behind
-        if any(self._damages.of(self._path(source.segment)) for source in sources):
+        if any(self._damages.of(self.layouts.samples(source.segment)) for source in sources):
             raise DamageFound
         return Samples(offsets, timestamps, bits.view(np.float64))
 
@@ -299,7 +273,7 @@ class SegmentReader:
         keep: whether those that are decoded are to be kept.
         """
         numbers = groups_with(source.wanted, source.footer.offsets)
-        path, footer = self._path(source.segment), source.footer
+        path, footer = self.layouts.samples(source.segment), source.footer
         self._comparing.compare(path, footer.begins[numbers], footer.ends[numbers])
         numbers = self._damages.sound(path, numbers)
         if not len(numbers):
@@ -329,8 +303,9 @@ class SegmentReader:
         """Neighbouring row groups at once, decoded."""
         if not len(numbers):
             return
-        path = self._path(source.segment)
-        with GroupFile(path, source.footer) as file:
+        path, footer = self.layouts.samples(source.segment), source.footer
+        self._places.bring([Wanted(path, footer.begins[numbers], footer.ends[numbers])])
+        with GroupFile(path, footer, self._places.place(path)) as file:
             for run in file.neighbours(numbers):
                 try:
                     found = list(file.stretches(run))
@@ -355,27 +330,9 @@ class SegmentReader:
         segment = source.segment
         if not segment.histograms:
             return
-        directory, footer = self._directory / segment.ulid, self._histogram_footer(segment)
+        directory, footer = self._directory / segment.ulid, self.layouts.histogram_footer(segment)
         if footer is not None:
             path, groups = directory / HISTOGRAMS_FILE, wanted_groups(footer, ids, span)
             self._comparing.compare_groups(path, footer.parquet, groups)
-            reader = HistogramReader(directory, footer, self._damages)
+            reader = HistogramReader(path, footer, self._damages, self._places.place(path))
             yield from reader.runs(ids, span, spend, self._limits.histogram_groups)
-
-    def _histogram_footer(self, segment: SegmentMeta) -> HistogramFooter | None:
-        """None: the file is damaged as a whole. Raises FormatError if it is missing."""
-        directory = self._directory / segment.ulid
-        if self._damages.of(directory / HISTOGRAMS_FILE) is None:
-            return None
-        footer = self._caches.histogram_footers.get((segment.ulid, WHOLE))
-        if footer is not None:
-            return footer
-        try:
-            footer = read_histogram_footer(directory)
-        except FormatError as error:
-            if not is_damage(error):
-                raise
-            self._damages.note(directory / HISTOGRAMS_FILE, None, str(error))
-            return None
-        self._caches.histogram_footers.put((segment.ulid, WHOLE), footer)
-        return footer

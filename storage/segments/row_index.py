@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from storage.errors import FormatError
 from storage.files import SAMPLES_FILE, SERIES_FILE
 from storage.kernels.arrays import Int64s
+from storage.segments.access.places import HERE, Places, Wanted
 from storage.segments.damage import UNREADABLE, Damages
-from storage.segments.encoding.footers import Footer, is_damage
+from storage.segments.encoding.footers import IDS, Footer, is_damage
 from storage.segments.encoding.groups import GroupFile
 from storage.segments.segment import SegmentMeta
 
@@ -83,10 +84,14 @@ class RowIndex:
 
 
 def read_row_index(
-    directory: Path, segment: SegmentMeta, footer: Footer, damages: Damages
+    directory: Path,
+    segment: SegmentMeta,
+    footer: Footer,
+    damages: Damages,
+    places: Places = HERE,
 ) -> RowIndex:
-    """directory: the segment's; damages: what is found not to be readable. Raises FormatError if a
-    file is missing."""
+    """directory: the segment's; damages: what is found not to be readable; places: where the files
+    are. Raises FormatError if one is missing."""
     if not segment.histograms and damages.of(directory / SERIES_FILE) is not None:
         try:
             index = index_of_series(directory / SERIES_FILE)
@@ -95,7 +100,7 @@ def read_row_index(
         except FormatError as error:
             if not is_damage(error):
                 raise
-    return index_of_ids(directory / SAMPLES_FILE, footer, damages)
+    return index_of_ids(directory / SAMPLES_FILE, footer, damages, places)
 
 
 def index_of_series(path: Path) -> RowIndex:
@@ -109,11 +114,13 @@ def index_of_series(path: Path) -> RowIndex:
     return RowIndex(ids[filled], offsets_of(counts[filled]), min_ms[filled], max_ms[filled])
 
 
-def index_of_ids(path: Path, footer: Footer, damages: Damages) -> RowIndex:
+def index_of_ids(path: Path, footer: Footer, damages: Damages, places: Places = HERE) -> RowIndex:
     """By the ids of all rows; nothing is known of the times. Where ids cannot be decoded, rows are
     not looked at by anyone: any will do."""
     ids = np.empty(footer.rows, np.int64)
-    with GroupFile(path, footer) as file:
+    begins = footer.starts[:, IDS]
+    places.bring([Wanted(path, begins, begins + footer.sizes[:, IDS])])
+    with GroupFile(path, footer, places.place(path)) as file:
         for number in range(len(footer.first_ids)):
             room = ids[footer.offsets[number] : footer.offsets[number + 1]]
             try:

@@ -70,12 +70,14 @@ class UnknownPage(Exception):
 class GroupFile:
     """One open samples.parquet. Used by one thread."""
 
-    def __init__(self, path: Path, footer: Footer) -> None:
-        """Raises FormatError if the file cannot be opened."""
+    def __init__(self, path: Path, footer: Footer, place: Path | None = None) -> None:
+        """place: where the file is, if not at the path. Raises FormatError if it cannot be
+        opened."""
         self.path = path
+        self._place = place or path
         self.footer = footer
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptor = os.open(self._place, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise FormatError(f"cannot read {path}: {error}") from error
         self._arrow: pq.ParquetFile | None = None
@@ -197,7 +199,7 @@ class GroupFile:
     def _with_arrow(self, number: int, columns: list[str]) -> pa.Table:
         try:
             if self._arrow is None:
-                self._arrow = pq.ParquetFile(self.path, pre_buffer=False)
+                self._arrow = pq.ParquetFile(self._place, pre_buffer=False)
             table = self._arrow.read_row_group(number, columns, use_threads=False)
             # The footer is read again here, and may have other columns than the first time.
             return table.cast(pa.schema([ARROW_FIELDS[name] for name in columns]))

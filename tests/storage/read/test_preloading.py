@@ -13,7 +13,7 @@ from storage.files import SAMPLES_FILE, segments_directory
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.preloading import Preloading
-from storage.segments import reader as reader_module
+from storage.segments.access import layouts as layouts_module
 from tests.makers.batches import DECODER
 from tests.makers.databases import key, opened, options, read, seal, series, write, write_mixed
 from tests.makers.histograms import EXAMPLES
@@ -45,7 +45,7 @@ def test_a_query_finds_what_was_read_ahead(tmp_path: Path, monkeypatch: pytest.M
         assert (preloading.round(), preloading.round()) == (3, 0)
         assert known(database) == [1, 1, 1]
         for name in ("read_footer", "read_row_index"):
-            monkeypatch.delattr(reader_module, name)
+            monkeypatch.delattr(layouts_module, name)
         assert read(database, UP) == {key("up"): [(0, 0.0), (1, 1.0), (2, 2.0)]}
 
 
