@@ -7,6 +7,7 @@ The API's own operating errors, one tree:
     +-- Unavailable          too many requests, or not ready              unavailable
     +-- Disabled             not offered, however often one asks          unavailable, 500
     +-- NotFound             there is no such thing                       not_found
+    +-- AnswerTooLarge       there is more to say than is allowed         execution
 
 Errors of the engine and of storage are mapped by the table in `classify`. What is not in it is a
 bug: it is logged, and the client only learns that there was one.
@@ -14,6 +15,7 @@ bug: it is logged, and the client only learns that there was one.
 
 from dataclasses import dataclass
 
+from api.promql.bounds import DEFAULT_STEPS, Bound
 from api.promql.errors import QueryError
 from storage import errors as storage_errors
 
@@ -63,6 +65,12 @@ class NotFound(ApiError):
     kind = "not_found"
 
 
+class AnswerTooLarge(ApiError):
+    """The answer has more bytes than `api.max-answer-bytes` or the tenant's limit allow."""
+
+    kind = "execution"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What a client learns of an error. final: asking again is pointless."""
@@ -78,6 +86,15 @@ class Failure:
 
 def invalid_parameter(name: str, cause: object) -> BadData:
     return BadData(f'invalid parameter "{name}": {cause}')
+
+
+def resolution_exceeded(steps: int, bound: Bound) -> BadData:
+    """Too many steps; in Prometheus' own words where the limit is Prometheus' own."""
+    got = "" if bound == DEFAULT_STEPS else f" (got {steps:,}; {bound})"
+    return BadData(
+        f"exceeded maximum resolution of {bound.allowed:,} points per timeseries. "
+        f"Try decreasing the query resolution (?step=XX){got}"
+    )
 
 
 def classify(error: Exception) -> Failure:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from api.errors import BadData, invalid_parameter
+from api.errors import BadData, invalid_parameter, resolution_exceeded
 from api.forms import FORM_ERROR, Params
+from api.promql.bounds import DEFAULT_STEPS, Bound
 from api.promql.errors import ParseError
 from api.promql.go_format import quote
 from api.promql.syntax.metric_selector import parse_metric_selector
@@ -30,7 +31,6 @@ from storage.tenants.tenant import DEFAULT_TENANT, named_tenants, parse_tenant
 
 SELECTORS_KEPT_MAX = 1024
 SELECTOR_CHARS_KEPT_MAX = 1024
-POINTS_PER_SERIES_MAX = 11_000
 NO_MATCHER = "match[] must contain at least one non-empty matcher"
 STEP_TOO_SHORT = (
     "zero or negative query resolution step widths are not accepted. Try a positive integer"
@@ -173,8 +173,8 @@ def instant_time_ms(params: Params, *, now_ms: int) -> int:
     return optional_time_ms(params, "time", now_ms)
 
 
-def range_params(params: Params) -> RangeParams:
-    """The evaluation times of a range query; raises BadData."""
+def range_params(params: Params, steps: Bound = DEFAULT_STEPS) -> RangeParams:
+    """The evaluation times of a range query; raises BadData. steps: after the first."""
     limit_of(params)  # a wrong one is found first
     start_ms = _required_time_ms(params, "start")
     end_ms = _required_time_ms(params, "end")
@@ -186,11 +186,9 @@ def range_params(params: Params) -> RangeParams:
         raise invalid_parameter("step", error) from None
     if step_ns <= 0:
         raise invalid_parameter("step", STEP_TOO_SHORT)
-    if (end_ms - start_ms) * MS_NS // step_ns > POINTS_PER_SERIES_MAX:
-        raise BadData(
-            f"exceeded maximum resolution of {POINTS_PER_SERIES_MAX:,} points per timeseries. "
-            "Try decreasing the query resolution (?step=XX)"
-        )
+    steps_count = (end_ms - start_ms) * MS_NS // step_ns
+    if steps.is_below(steps_count):
+        raise resolution_exceeded(steps_count, steps)
     if step_ns < MS_NS:  # the resolution of time; a shorter step would be none
         raise invalid_parameter("step", STEP_TOO_SHORT)
     return RangeParams(start_ms, end_ms, step_ns // MS_NS)

@@ -128,7 +128,7 @@ def build_app(config: Config) -> web.Application:
     rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
     OtlpHandler(write_handler, rules, metrics).add_routes(app)
     Probes(registry, database).add_routes(app)
-    LimitsHandler(limits.of, config.storage).add_routes(app)
+    LimitsHandler(limits.of, config).add_routes(app)
     add_routes(app, api)
     check_routes(app)
     serve_under(app, addresses)
@@ -239,6 +239,13 @@ def query_limits(limits: TenantLimits) -> QueryLimits:
         lookback_ms=limits.max_query_lookback_ms,
         length_ms=limits.max_total_query_length_ms,
         expression_bytes=limits.max_query_expression_size_bytes,
+        samples=limits.max_samples_per_query,
+        series=limits.max_series_per_query,
+        steps=limits.max_steps_per_query,
+        timeout_ms=limits.query_timeout_ms,
+        places=limits.max_concurrent_queries,
+        waiting=limits.max_outstanding_requests_per_tenant,
+        answer_bytes=limits.max_query_response_size,
     )
 
 

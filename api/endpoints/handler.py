@@ -1,10 +1,13 @@
 """What an endpoint is: a function from a parsed request to the job that answers it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from api.answers.encoding import Buffer
 from api.forms import Params
+from api.promql.bounds import Bound
 from api.promql.meter import Meter
 
 JSON: Mapping[str, str] = {"Content-Type": "application/json"}
@@ -24,12 +27,21 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one request may use. time: how long it may take, waiting included; answer: of bytes
+    before they are compressed."""
+
+    time: Bound = Bound(0, "query.timeout", "ms")
+    answer: Bound = Bound(0, "api.max-answer-bytes", "bytes")
+
+
 @dataclass(slots=True)
 class Slot:
     """The right of one request to be computed; asked from its thread.
 
-    timeout_ms: what is left for the computing; queued_seconds: how long the request waited; meter:
-    what a query took so far.
+    timeout_ms: what is left for the computing; queued_seconds: how long the request waited; terms:
+    what it was granted; meter: what a query took so far.
     """
 
     timeout_ms: int
@@ -37,6 +49,7 @@ class Slot:
     client_left: Callable[[], bool]
     _ended: bool = False
     meter: Meter | None = None
+    terms: Terms = field(default_factory=lambda: Terms())
 
     def cancelled(self) -> bool:
         """Whether no one waits for the answer any more."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from api.answers.encoding import Buffer, encode_result
+from api.endpoints.answer_guard import guarded
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.query_stats import statistics
 from api.errors import invalid_parameter
@@ -21,6 +22,7 @@ from api.params import (
     range_params,
     stats_warnings,
 )
+from api.promql.bounds import Bound
 from api.promql.engine import Engine, Measured
 from api.promql.errors import QueryTimeout
 from api.promql.queryable import Queryable
@@ -49,6 +51,7 @@ class QueryHandlers:
 
     def query(self, call: Call) -> Job:
         """The value of an expression at one time."""
+        limits = self._source.limits(call.tenants)
         time_ms = instant_time_ms(call.params, now_ms=self._now_ms())
         params = query_params(call.params)
         resolution_ms = self._resolution_ms(call.params, 0)
@@ -63,16 +66,19 @@ class QueryHandlers:
                 cancelled=turn.cancelled,
                 meter=meter,
                 resolution_ms=resolution_ms,
+                bounds=limits.bounds(turn.terms.time),
             )
 
         return self._job(call, params, evaluate, ("query", bool(resolution_ms)))
 
     def query_range(self, call: Call) -> Job:
         """The values of an expression at start, start + step, ... up to end."""
-        times = range_params(call.params)
+        limits = self._source.limits(call.tenants)
+        steps = Bound(self._engine.options.max_steps, "query.max-steps")
+        times = range_params(call.params, steps.or_lower(limits.steps_bound))
         params = query_params(call.params)
         resolution_ms = self._resolution_ms(call.params, times.step_ms)
-        self._source.limits(call.tenants).check_length(times.start_ms, times.end_ms)
+        limits.check_length(times.start_ms, times.end_ms)
 
         def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
             return self._engine.range_query(
@@ -86,6 +92,7 @@ class QueryHandlers:
                 cancelled=turn.cancelled,
                 meter=meter,
                 resolution_ms=resolution_ms,
+                bounds=limits.bounds(turn.terms.time),
             )
 
         kind = "query_range", bool(resolution_ms), *magnitudes(times)
@@ -135,7 +142,11 @@ class QueryHandlers:
             stats = statistics(turn, meter, result, per_step=per_step)
             warnings = result.warnings + stats_warnings(params.stats)
             result = replace(result, warnings=warnings)
-        return encode_result(result, limit=params.limit, stats=stats, origins=origins)
+        encode = partial(encode_result, result, limit=params.limit, stats=stats, origins=origins)
+        if turn.terms.answer.allowed:
+            for _ in guarded(encode(), turn):  # so that one that is too large does not even begin
+                pass
+        return encode()
 
 
 def magnitudes(times: RangeParams) -> tuple[int, int]:

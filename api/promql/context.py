@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from api.promql.annotations import Annotations, Merging, Place
+from api.promql.bounds import Bound
 from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
 from api.promql.features import Features
 from api.promql.meter import Meter
@@ -23,12 +24,18 @@ class Budget:
     """The time and the samples that one query may use."""
 
     def __init__(
-        self, samples_max: int, timeout_ms: int, cancelled: Callable[[], bool] = lambda: False
+        self,
+        samples: Bound,
+        timeout_ms: int,
+        cancelled: Callable[[], bool] = lambda: False,
+        *,
+        time_bound: Bound | None = None,
     ) -> None:
-        """The time runs from now on."""
-        self._samples_max = samples_max
+        """The time runs from now on. time_bound: what it comes from."""
+        self._samples = samples
         self._deadline = time.monotonic() + timeout_ms / 1000
         self._cancelled = cancelled
+        self._time_bound = time_bound or Bound(timeout_ms, "query.timeout", "ms")
         self.held = 0
         self.peak = 0
 
@@ -37,16 +44,16 @@ class Budget:
         if self._cancelled():
             raise QueryCanceled("query was canceled in expression evaluation")
         if time.monotonic() > self._deadline:
-            raise QueryTimeout("query timed out in expression evaluation (limit: query.timeout)")
+            raise QueryTimeout(f"query timed out in expression evaluation ({self._time_bound})")
 
     def charge(self, samples: int) -> None:
         """Count samples as held; raise TooManySamples above the limit."""
         self.held += samples
         self.peak = max(self.peak, self.held)
-        if self.held > self._samples_max:
+        if self._samples.is_below(self.held):
             raise TooManySamples(
                 "query processing would load too many samples into memory in query execution "
-                f"(limit: query.max-samples={self._samples_max})"
+                f"({self.held}; {self._samples})"
             )
 
     def release_to(self, held: int) -> None:

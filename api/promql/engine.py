@@ -12,14 +12,21 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
 from api.promql.annotations import Annotations, evaluation_order
+from api.promql.bounds import NO_BOUNDS, Bound, QueryBounds
 from api.promql.context import Budget, Context
-from api.promql.errors import BadQuery, ExecutionError, QueryTimeout, TooManySamples
+from api.promql.errors import (
+    BadQuery,
+    ExecutionError,
+    QueryTimeout,
+    TooManySamples,
+    TooManySeries,
+)
 from api.promql.evaluator import Evaluator
 from api.promql.features import Features
 from api.promql.meter import Meter
@@ -66,6 +73,7 @@ class QueryOptions:
     cancelled: Callable[[], bool] = lambda: False
     meter: Measured = field(default_factory=Measured)
     resolution_ms: int = 0
+    bounds: QueryBounds = NO_BOUNDS
 
 
 class Engine:
@@ -99,11 +107,12 @@ class Engine:
         cancelled: Callable[[], bool] = lambda: False,
         meter: Measured | None = None,
         resolution_ms: int = 0,
+        bounds: QueryBounds = NO_BOUNDS,
     ) -> Result:
         """The value of a query at one time. Raises QueryError of any kind."""
         query = _Query(text, time_ms, time_ms, 0, is_range=False)
         options = QueryOptions(
-            lookback_ms, timeout_ms, cancelled, meter or Measured(), resolution_ms
+            lookback_ms, timeout_ms, cancelled, meter or Measured(), resolution_ms, bounds
         )
         return self._run(queryable, query, options)
 
@@ -120,6 +129,7 @@ class Engine:
         cancelled: Callable[[], bool] = lambda: False,
         meter: Measured | None = None,
         resolution_ms: int = 0,
+        bounds: QueryBounds = NO_BOUNDS,
     ) -> Result:
         """The values of a query at start, start + step, ... up to end. Raises QueryError."""
         if step_ms <= 0:
@@ -128,7 +138,7 @@ class Engine:
             raise BadQuery("end timestamp must not be before start time")
         query = _Query(text, start_ms, end_ms, step_ms, is_range=True)
         options = QueryOptions(
-            lookback_ms, timeout_ms, cancelled, meter or Measured(), resolution_ms
+            lookback_ms, timeout_ms, cancelled, meter or Measured(), resolution_ms, bounds
         )
         return self._run(queryable, query, options)
 
@@ -145,7 +155,9 @@ class Engine:
         timeout_ms = self.options.timeout_ms
         if options.timeout_ms is not None:
             timeout_ms = min(timeout_ms, options.timeout_ms)
-        budget = Budget(self.options.max_samples, timeout_ms, options.cancelled)
+        bounds = options.bounds.within(self.options)
+        options = replace(options, bounds=bounds)
+        budget = Budget(bounds.samples, timeout_ms, options.cancelled, time_bound=bounds.time)
         root = self.parse(query.text)
         if query.is_range and root.type in TYPE_NAMES:
             raise BadQuery(
@@ -182,7 +194,7 @@ class Engine:
             ),
             until_ms=query.end_ms,
         )
-        selections = _select_all(queryable, plan, budget)
+        selections = _select_all(queryable, plan, budget, options.bounds.series)
         prepared = time.monotonic()
         meter.prepare_s = prepared - started
         evaluator = Evaluator(plan, selections, lookback_ms, self._executor, self._blocks)
@@ -278,12 +290,16 @@ def _known_errors(depth_max: int) -> Iterator[None]:
         ) from error
 
 
-def _select_all(queryable: Queryable, plan: Plan, budget: Budget) -> list[Selection]:
-    selections = []
+def _select_all(queryable: Queryable, plan: Plan, budget: Budget, series: Bound) -> list[Selection]:
+    selections: list[Selection] = []
+    rows = 0
     for select in plan.selects:
         budget.check()
         selection = queryable.select(select.matchers, select.start_ms, select.end_ms, select.hint)
         selections.append(selection)
+        rows += selection.labels.rows
+        if series.is_below(rows):
+            raise TooManySeries(f"the query reads {rows} series or more ({series})")
     return selections
 
 

@@ -5,6 +5,7 @@ QueryError
 +-- BadQuery             valid, but cannot be asked so        bad_data
 +-- ExecutionError       the evaluation failed                execution
 |   +-- TooManySamples   over the sample limit                execution
+|   +-- TooManySeries    over the limit on series             execution
 +-- QueryTimeout         out of time                          timeout
 +-- QueryCanceled        the client went away                 canceled
 """
@@ -46,6 +47,10 @@ class ExecutionError(QueryError):
 
 class TooManySamples(ExecutionError):
     """The query would hold more samples than `query.max-samples` allows."""
+
+
+class TooManySeries(ExecutionError):
+    """The selectors of the query match more series than it may read."""
 
 
 class QueryTimeout(QueryError):

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from storage.options import DAY_MS, MINUTE_MS, setting
 
+# Of Prometheus, where it cannot be set.
+STEPS_MAX = 11_000
+
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
@@ -15,6 +18,20 @@ class EngineOptions:
         50_000_000,
         "Samples one query may hold in memory at a time; above it the query fails.",
         allowed=(1, 1 << 40),
+    )
+    max_series: int = setting(
+        "max-series",
+        "integer",
+        0,
+        "Series that all selectors of one query may match together; 0: no limit.",
+        allowed=(0, 1 << 40),
+    )
+    max_steps: int = setting(
+        "max-steps",
+        "integer",
+        STEPS_MAX,
+        "Steps that a range query may have after its first.",
+        allowed=(1, 1 << 30),
     )
     timeout_ms: int = setting(
         "timeout", "duration", 2 * MINUTE_MS, "How long a query may take, waiting included."

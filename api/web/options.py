@@ -77,6 +77,19 @@ class ApiOptions:
         "Requests of one tenant that are computed at the same time; others wait. 0: no limit.",
         allowed=(0, 10_000),
     )
+    tenant_waiting_max: int = setting(
+        "max-waiting-requests-per-tenant",
+        "integer",
+        0,
+        "Requests of one tenant that may wait; others are answered 503. 0: no limit.",
+        allowed=(0, 1_000_000),
+    )
+    answer_bytes_max: int = setting(
+        "max-answer-bytes",
+        "bytes",
+        0,
+        "Size of an answer before it is compressed; above it the request fails. 0: no limit.",
+    )
     slow_query_ms: int = setting(
         "slow-query-threshold",
         "duration",

@@ -1,8 +1,8 @@
 """The threads in which requests are computed, and the queue before them.
 
-At most `concurrency` requests have their turn at a time, at most `tenant_max` of one tenant, and at
-most `waiting_max` wait for one; the next is refused. A turn lasts until its answer has been sent,
-so that the answers held in memory are bounded too.
+At most `concurrency` requests have their turn at a time, and at most `waiting_max` wait for one;
+the next is refused. Of both, a tenant may have a share. A turn lasts until its answer has been
+sent, so that the answers held in memory are bounded too.
 
 What is known to be quick needs no thread: the event loop does it itself, once in each of its
 rounds, so that what else it serves, such as writes, never waits for more than one such job.
@@ -13,11 +13,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
-from api.endpoints.handler import Slot
+from api.endpoints.handler import Slot, Terms
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
+from api.promql.bounds import Bound
 from api.promql.errors import QueryTimeout
 from api.web.quick_jobs import QuickJobs
 from api.web.turns import Turns
@@ -25,6 +27,17 @@ from api.web.turns import Turns
 QUEUE_TIMEOUT = "query timed out in query queue"
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a tenant may have of the places, and of the queue before them."""
+
+    places: Bound = Bound(0, "api.max-concurrency-per-tenant")
+    waiting: Bound = Bound(0, "api.max-waiting-requests-per-tenant")
+
+
+NO_SHARE = Share()
 
 
 class QueryPool:
@@ -35,7 +48,7 @@ class QueryPool:
         *,
         concurrency: int,
         waiting_max: int,
-        tenant_max: int = 0,
+        share_of: Callable[[str], Share] = lambda _: NO_SHARE,
         metrics: ApiMetrics,
         quick: QuickJobs | None = None,
     ) -> None:
@@ -43,20 +56,22 @@ class QueryPool:
         self.waiting_max = waiting_max
         self._metrics = metrics
         self._waiting = 0
-        self._turns = Turns(concurrency, tenant_max)
+        self._share_of = share_of
+        self._turns = Turns(concurrency, lambda tenant: share_of(tenant).places.allowed)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="api")
         self._quick = quick or QuickJobs()
         self._round_is_taken = False
 
     @asynccontextmanager
     async def turn(
-        self, *, timeout_ms: int, client_left: Callable[[], bool], tenant: str = ""
+        self, terms: Terms, *, client_left: Callable[[], bool], tenant: str = ""
     ) -> AsyncIterator[Slot]:
         """Wait for a turn and hold it. Raises Unavailable, or QueryTimeout."""
         started = time.monotonic()
-        await self._acquire(timeout_ms, tenant)
+        await self._acquire(terms.time, tenant)
         queued_seconds = time.monotonic() - started
-        turn = Slot(timeout_ms - int(queued_seconds * 1000), queued_seconds, client_left)
+        left_ms = terms.time.allowed - int(queued_seconds * 1000)
+        turn = Slot(left_ms, queued_seconds, client_left, terms=terms)
         self._metrics.running.inc()
         try:
             yield turn
@@ -93,24 +108,39 @@ class QueryPool:
         """Wait for what is being computed."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def _acquire(self, timeout_ms: int, tenant: str) -> None:
-        if timeout_ms <= 0:
-            raise QueryTimeout(QUEUE_TIMEOUT)
-        if self._turns.must_wait(tenant) and self._waiting >= self.waiting_max:
-            self._metrics.rejected_total.inc()
-            raise Unavailable(
-                f"too many requests: query.max-concurrency={self.concurrency} are running and "
-                f"api.max-waiting-requests={self.waiting_max} are waiting"
-            )
+    async def _acquire(self, time: Bound, tenant: str) -> None:
+        if time.allowed <= 0:
+            raise QueryTimeout(f"{QUEUE_TIMEOUT} ({time})")
         if not self._turns.must_wait(tenant):
             await self._turns.acquire(tenant)  # which does not wait
             return
+        self._check_queue(tenant)
         self._waiting += 1
         try:
             with self._metrics.waiting.track_inprogress():
-                async with asyncio.timeout(timeout_ms / 1000):
+                async with asyncio.timeout(time.allowed / 1000):
                     await self._turns.acquire(tenant)
         except TimeoutError:
-            raise QueryTimeout(QUEUE_TIMEOUT) from None
+            raise QueryTimeout(f"{QUEUE_TIMEOUT} ({time})") from None
         finally:
             self._waiting -= 1
+
+    def _check_queue(self, tenant: str) -> None:
+        """Raise Unavailable if no further request may wait."""
+        share = self._share_of(tenant)
+        if share.waiting.is_below(self._turns.waiting(tenant) + 1):
+            waits = f"{self._turns.waiting(tenant)} of the tenant are waiting ({share.waiting})"
+        elif self._waiting < self.waiting_max:
+            return
+        elif self._turns.locked():
+            waits = (
+                f"query.max-concurrency={self.concurrency} are running and "
+                f"api.max-waiting-requests={self.waiting_max} are waiting"
+            )
+        else:
+            waits = (
+                f"as many of the tenant are running as may be ({share.places}) and "
+                f"api.max-waiting-requests={self.waiting_max} are waiting"
+            )
+        self._metrics.rejected_total.inc()
+        raise Unavailable(f"too many requests: {waits}")

@@ -112,11 +112,14 @@ class QuickAnswers:
             body = Body(iter([outcome]), encoding)
             part, is_last = body.next_part()
         else:
-            pool, timeout_ms = self._server.pool, self._server.timeout_ms(outcome)
-            kind = outcome.kind
-            if kind is None or timeout_ms <= 0 or not pool.can_run_here(kind):
+            pool, kind = self._server.pool, outcome.kind
+            if kind is None or not pool.can_run_here(kind):
                 return None
-            work = partial(begin, outcome, Slot(timeout_ms, 0.0, client_left), encoding)
+            terms = self._server.terms(outcome, tenants)
+            if terms.time.allowed <= 0:
+                return None
+            turn = Slot(terms.time.allowed, 0.0, client_left, terms=terms)
+            work = partial(begin, outcome, turn, encoding)
             body, part, is_last = pool.run_here(kind, work)
         if not is_last:
             return None

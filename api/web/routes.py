@@ -34,6 +34,7 @@ from api.endpoints.status.running import RunningHandlers
 from api.endpoints.status.segments import SegmentHandlers
 from api.endpoints.stores import StoreHandlers
 from api.metrics import ApiMetrics
+from api.promql.bounds import Bound
 from api.promql.engine import Engine
 from api.sources.program import Program
 from api.sources.queriers import QuerierSource, ReplicaDefaults
@@ -42,7 +43,7 @@ from api.sources.running import Running
 from api.sources.store import Store
 from api.web.openapi import describe
 from api.web.options import ApiOptions
-from api.web.query_pool import QueryPool
+from api.web.query_pool import QueryPool, Share
 from api.web.quick_answers import QuickAnswers
 from api.web.quick_jobs import QuickJobs
 from api.web.serving import Server
@@ -78,17 +79,17 @@ class Api:
         program = program or Program()
         options = options or ApiOptions()
         source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
-        self.pool = QueryPool(
-            concurrency=engine.options.max_concurrency,
-            waiting_max=options.waiting_max,
-            tenant_max=options.tenant_concurrency_max,
-            metrics=metrics,
-            quick=quick,
-        )
+        self.pool = make_pool(engine.options.max_concurrency, options, source, metrics, quick)
         running = Running(options.slow_query_ms / 1000, options.slow_queries_max, now_ms)
         self.running = RunningHandlers(running)
-        timeout_ms = engine.options.timeout_ms
-        self.server = Server(options, self.pool, metrics, timeout_ms=timeout_ms, running=running)
+        self.server = Server(
+            options,
+            self.pool,
+            metrics,
+            timeout_ms=engine.options.timeout_ms,
+            running=running,
+            limits_of=source.limits,
+        )
         self.quick_answers = QuickAnswers(self.server)
         self.queries = QueryHandlers(source, engine, now_ms=now_ms)
         self.exemplars = ExemplarHandlers(source, engine)
@@ -203,6 +204,30 @@ class Api:
             (POST, "compactor/delete_tenant", self.deletions.delete_tenant),
             (GET, "compactor/delete_tenant_status", self.deletions.tenant_status),
         ]
+
+
+def make_pool(
+    concurrency: int,
+    options: ApiOptions,
+    source: QuerierSource,
+    metrics: ApiMetrics,
+    quick: QuickJobs | None,
+) -> QueryPool:
+    """The places of requests, of which a tenant has what the settings and its limits leave it."""
+    places = Bound(options.tenant_concurrency_max, "api.max-concurrency-per-tenant")
+    waiting = Bound(options.tenant_waiting_max, "api.max-waiting-requests-per-tenant")
+
+    def share_of(tenant: str) -> Share:
+        limits = source.limits(tenant.split("|"))
+        return Share(places.or_lower(limits.places_bound), waiting.or_lower(limits.waiting_bound))
+
+    return QueryPool(
+        concurrency=concurrency,
+        waiting_max=options.waiting_max,
+        share_of=share_of,
+        metrics=metrics,
+        quick=quick,
+    )
 
 
 def add_routes(app: web.Application, api: Api) -> None:

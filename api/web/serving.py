@@ -7,7 +7,7 @@ at most one part ahead.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from aiohttp import web
 from prometheus_client import Histogram
 
 from api.answers.encoding import encode_error
+from api.endpoints.answer_guard import guarded
 from api.endpoints.handler import (
     JSON,
     NOTHING,
@@ -26,13 +27,16 @@ from api.endpoints.handler import (
     Job,
     Slot,
     Style,
+    Terms,
 )
 from api.errors import BadData, classify, is_foreseen
 from api.forms import Params, multipart_fields
 from api.metrics import ApiMetrics
 from api.params import tenants_of
+from api.promql.bounds import Bound
 from api.promql.errors import QueryTimeout
-from api.sources.running import Running
+from api.sources.query_limits import NO_LIMITS, QueryLimits
+from api.sources.running import Entry, Running
 from api.web.compression import Body, choose_encoding
 from api.web.cors import Cors
 from api.web.options import ApiOptions
@@ -88,12 +92,14 @@ class Server:
         *,
         timeout_ms: int,
         running: Running | None = None,
+        limits_of: Callable[[Sequence[str]], QueryLimits] = lambda _: NO_LIMITS,
     ) -> None:
         self.options = options
         self.pool = pool
         self.running = running or Running()
         self._metrics = metrics
         self._timeout_ms = timeout_ms
+        self._limits_of = limits_of
         self._cors = Cors(options.cors_origin)
 
     def endpoint(
@@ -110,11 +116,14 @@ class Server:
         """The metric of the time that the requests of an endpoint take."""
         return self._metrics.duration_seconds.labels(name)
 
-    def timeout_ms(self, job: Job) -> int:
-        """How long a job may take at most."""
-        if job.timeout_ms is None:
-            return self._timeout_ms
-        return min(self._timeout_ms, job.timeout_ms)
+    def terms(self, job: Job, tenants: Sequence[str]) -> Terms:
+        """What a job may use."""
+        limits = self._limits_of(tenants)
+        time = Bound(self._timeout_ms, "query.timeout", "ms").or_lower(limits.time_bound)
+        if job.timeout_ms is not None and job.timeout_ms < time.allowed:
+            time = Bound(job.timeout_ms, "timeout", "ms", "the request")
+        answer = Bound(self.options.answer_bytes_max, "api.max-answer-bytes", "bytes")
+        return Terms(time, answer.or_lower(limits.answer_bound))
 
     def headers(self, origin: str | None, encoding: str = "") -> dict[str, str]:
         """What every answer to someone from this origin has."""
@@ -149,7 +158,7 @@ class Server:
             whole = Body(iter([outcome]), encoding)
             return self._whole(request, whole, whole.next_part()[0], JSON)
         async with self.pool.turn(
-            timeout_ms=self.timeout_ms(outcome),
+            self.terms(outcome, tenants),
             client_left=lambda: request.transport is None,
             tenant="|".join(tenants),
         ) as turn:
@@ -160,7 +169,8 @@ class Server:
                 parts, part, is_last = await self.pool.run(work, outcome.kind)
                 entry.answer_bytes = len(part)
                 if not is_last:
-                    return await self._stream(request, parts, part, outcome.headers)
+                    about = {**self._headers(request, parts.encoding), **outcome.headers}
+                    return await self._stream(request, (parts, part), about, entry)
         if outcome.is_empty:
             return web.Response(status=204, headers=self._headers(request))
         return self._whole(request, parts, part, outcome.headers)
@@ -207,23 +217,34 @@ class Server:
         return web.Response(body=part, headers={**self._headers(request, body.encoding), **about})
 
     async def _stream(
-        self, request: web.Request, body: Body, part: bytes, about: Mapping[str, str]
+        self,
+        request: web.Request,
+        answer: tuple[Body, bytes],
+        headers: Mapping[str, str],
+        entry: Entry,
     ) -> web.StreamResponse:
         """Send an answer of several parts. Once begun it can only be completed or cut off."""
-        headers = {**self._headers(request, body.encoding), **about}
+        body, part = answer
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         is_last = request.method == "HEAD"  # whose answer ends here
         try:
             while not is_last:
                 part, is_last = await self._send_and_compute(response, body, part)
+                entry.answer_bytes += len(part)
             if request.method != "HEAD":
                 await self._send(response, part)
             await response.write_eof()
         except ConnectionError:
+            entry.error = "ConnectionError"
             logger.info("client left before the end of its answer path=%s", request.path)
-        except Exception:
-            logger.exception("answer cut off path=%s", request.path)
+        except Exception as error:
+            entry.error = type(error).__name__
+            self._metrics.errors_total.labels(entry.endpoint, classify(error).kind).inc()
+            if is_foreseen(error):
+                logger.warning("answer cut off path=%s error=%r", request.path, str(error))
+            else:
+                logger.exception("answer cut off path=%s", request.path)
             if request.transport is not None:
                 request.transport.abort()
         return response
@@ -289,6 +310,6 @@ def path_values(request: web.Request) -> dict[str, str]:
 def begin(job: Job, turn: Slot, encoding: str) -> tuple[Body, bytes, bool]:
     """Compute up to the first part of the answer: what was computed, the part, and whether that is
     all of it."""
-    body = Body(job.run(turn), encoding)
+    body = Body(guarded(job.run(turn), turn), encoding)
     part, is_last = body.next_part()
     return body, part, is_last

@@ -5,20 +5,25 @@ tenant, and a place that becomes free goes to the tenant that has waited longest
 tenants: one that asks for much waits behind itself, not before others.
 
 Invariants:
-* Never more than `concurrency` places are taken, nor more than `tenant_max` by one tenant.
+* Never more than `concurrency` places are taken, nor does a tenant get one while it has as many as
+  `places_of` allows.
 * No place is free while a tenant that may have one waits.
 """
 
 import asyncio
 from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
 
 
 class Turns:
-    """Places for requests. Belongs to one event loop. tenant_max: 0 for no bound."""
+    """Places for requests. Belongs to one event loop.
 
-    def __init__(self, concurrency: int, tenant_max: int = 0) -> None:
+    places_of: how many a tenant may have at present, 0 for no bound.
+    """
+
+    def __init__(self, concurrency: int, places_of: Callable[[str], int] = lambda _: 0) -> None:
         self._free = concurrency
-        self._tenant_max = tenant_max
+        self._places_of = places_of
         self._taken: Counter[str] = Counter()
         # Of tenants that wait, in the order in which they are next.
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -26,6 +31,10 @@ class Turns:
     def locked(self) -> bool:
         """Whether no place is free at all."""
         return self._free == 0
+
+    def waiting(self, tenant: str) -> int:
+        """How many requests of a tenant wait."""
+        return len(self._queues.get(tenant, ()))
 
     def must_wait(self, tenant: str) -> bool:
         return self._free == 0 or not self._may_have(tenant)
@@ -54,7 +63,8 @@ class Turns:
         self._grant()
 
     def _may_have(self, tenant: str) -> bool:
-        return not self._tenant_max or self._taken[tenant] < self._tenant_max
+        places = self._places_of(tenant)
+        return not places or self._taken[tenant] < places
 
     def _take(self, tenant: str) -> None:
         self._free -= 1

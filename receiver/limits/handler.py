@@ -8,21 +8,21 @@ import msgspec
 from aiohttp import web
 
 from receiver.limits.limits import TenantLimits
+from receiver.settings.config import Config
 from receiver.settings.kinds import render
 from receiver.tenant_header import PREFIXES, tenant_of
 from storage.errors import TenantError
 from storage.labels.matchers import Matcher
-from storage.options import StorageOptions
 from storage.shard.periods import PeriodRule, period_of
 
 
 class LimitsHandler:
-    """Answers with what is in force. limits_of: the limits of a tenant, at any time; options: what
+    """Answers with what is in force. limits_of: the limits of a tenant, at any time; config: what
     counts where the tenant has no limit of its own."""
 
-    def __init__(self, limits_of: Callable[[str], TenantLimits], options: StorageOptions) -> None:
+    def __init__(self, limits_of: Callable[[str], TenantLimits], config: Config) -> None:
         self._limits_of = limits_of
-        self._options = options
+        self._config = config
 
     def add_routes(self, app: web.Application) -> None:
         for prefix in PREFIXES:
@@ -34,13 +34,14 @@ class LimitsHandler:
             limits = self._limits_of(tenant_of(request.headers))
         except TenantError as error:
             return web.Response(status=400, text=f"{error}\n")
-        body = msgspec.json.encode(effective(limits, self._options))
+        body = msgspec.json.encode(effective(limits, self._config))
         return web.Response(body=body, content_type="application/json")
 
 
-def effective(limits: TenantLimits, options: StorageOptions) -> dict[str, object]:
-    """The limits by Mimir's names. Where storage has a limit for all, the lower one counts; rates
+def effective(limits: TenantLimits, config: Config) -> dict[str, object]:
+    """The limits by Mimir's names. Where there is a limit for all, the lower one counts; rates
     and counts that are not limited are 0; durations are texts."""
+    options = config.storage
     told: dict[str, object] = {}
     for limit in fields(limits):
         value, kind = getattr(limits, limit.name), limit.metadata["kind"]
@@ -67,6 +68,27 @@ def effective(limits: TenantLimits, options: StorageOptions) -> dict[str, object
         "out_of_order_time_window": render("duration", window_ms),
         "creation_grace_period": render("duration", grace_ms),
         "compactor_blocks_retention_period": render("duration", period_of(options, limits.periods)),
+        **effective_of_queries(limits, config),
+    }
+
+
+def effective_of_queries(limits: TenantLimits, config: Config) -> dict[str, object]:
+    """Those of the limits on queries that settings of the program bound, too."""
+    query, api = config.query, config.api
+    timeout_ms = lower(limits.query_timeout_ms, query.timeout_ms)
+    return {
+        "max_samples_per_query": lower(limits.max_samples_per_query, query.max_samples),
+        "max_series_per_query": lower(limits.max_series_per_query, query.max_series),
+        "max_steps_per_query": lower(limits.max_steps_per_query, query.max_steps),
+        "query_timeout": render("duration", timeout_ms),
+        "max_concurrent_queries": lower(
+            limits.max_concurrent_queries, lower(api.tenant_concurrency_max, query.max_concurrency)
+        ),
+        "max_outstanding_requests_per_tenant": lower(
+            limits.max_outstanding_requests_per_tenant,
+            lower(api.tenant_waiting_max, api.waiting_max),
+        ),
+        "max_query_response_size": lower(limits.max_query_response_size, api.answer_bytes_max),
     }
 
 
@@ -80,4 +102,5 @@ def selector_text(matchers: Sequence[Matcher]) -> str:
 
 
 def lower(own: int, of_all: int) -> int:
-    return min(own, of_all) if own else of_all
+    """The lower of two limits, of which 0 is none."""
+    return min(own, of_all) if own and of_all else own or of_all

@@ -121,6 +121,27 @@ class TenantLimits:
     max_query_expression_size_bytes: int = setting(
         "max_query_expression_size_bytes", "bytes", 0, "Size of the text of a query."
     )
+    max_samples_per_query: int = setting(
+        "max_samples_per_query", "integer", 0, "Samples that a query may hold in memory at a time."
+    )
+    max_series_per_query: int = setting(
+        "max_series_per_query", "integer", 0, "Series that all selectors of a query may match."
+    )
+    max_steps_per_query: int = setting(
+        "max_steps_per_query", "integer", 0, "Steps of a range query after its first."
+    )
+    query_timeout_ms: int = setting(
+        "query_timeout", "duration", 0, "How long a query may take, waiting included."
+    )
+    max_concurrent_queries: int = setting(
+        "max_concurrent_queries", "integer", 0, "Reading requests that are computed at a time."
+    )
+    max_outstanding_requests_per_tenant: int = setting(
+        "max_outstanding_requests_per_tenant", "integer", 0, "Reading requests that may wait."
+    )
+    max_query_response_size: int = setting(
+        "max_query_response_size", "bytes", 0, "Size of an answer before it is compressed."
+    )
     metric_relabel_configs: tuple[RelabelRule, ...] = setting(
         "metric_relabel_configs", "rules", (), "Prometheus' rules, applied to new series."
     )

@@ -244,3 +244,38 @@ def test_what_is_configured_about_replicas() -> None:
 def test_features_are_switched_on() -> None:
     assert check(build({"enable-feature": "promql-experimental-functions"})).experimental_functions
     assert check(build({"enable-feature": "all"})).type_and_unit_labels
+
+
+def test_queries_are_held_to_the_limits_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "limits.yml"
+    file.write_text("overrides: {t: {max_series_per_query: 2, max_query_response_size: 1000}}")
+
+    async def status_of(client: TestClient, query: str, tenant: str) -> tuple[int, str]:
+        asked = {"query": query}
+        headers = {"X-Scope-OrgID": tenant}
+        async with client.get("/api/v1/query", params=asked, headers=headers) as response:
+            return response.status, (await response.json()).get("error", "")
+
+    async def scenario(client: TestClient) -> None:
+        for tenant in "tu":
+            assert await post(client, "abc", tenant) == (204, "")
+        everything = "{__name__=~'.+'}"
+        assert await status_of(client, everything, "u") == (200, "")
+        status, error = await status_of(client, everything, "t")
+        assert (status, error) == (
+            422,
+            "the query reads 3 series or more (limit: max_series_per_query=2 in limits.file)",
+        )
+        status, error = await status_of(client, "a[1h]", "t")
+        assert status == 200
+        status, error = await status_of(client, "vector(1)[1h:1s]", "t")
+        assert (status, error[-58:]) == (
+            422,
+            "(limit: max_query_response_size=1000 bytes in limits.file)",
+        )
+        (tmp_path / "new.yml").write_text("limits: {}")
+        (tmp_path / "new.yml").replace(file)
+        await client.server.app[RELOADER].refresh()
+        assert await status_of(client, everything, "t") == (200, "")
+
+    play(tmp_path / "data", scenario, **{"limits.file": str(file)})

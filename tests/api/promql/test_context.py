@@ -4,19 +4,22 @@ import numpy as np
 import pytest
 
 from api.promql.annotations import Annotations
+from api.promql.bounds import Bound
 from api.promql.context import Budget, Context
 from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
 from api.promql.features import Features
 from api.promql.options import EngineOptions
 from storage.labels.frames import Symbols
 
+TEN = Bound(10, "query.max-samples")
+
 
 def test_held_samples_are_counted_and_released() -> None:
-    budget = Budget(10, 1000)
+    budget = Budget(TEN, 1000)
     budget.charge(6)
     held = budget.held
     budget.charge(4)
-    with pytest.raises(TooManySamples, match=r"query\.max-samples=10"):
+    with pytest.raises(TooManySamples, match=r"\(11; limit: query\.max-samples=10\)"):
         budget.charge(1)
     budget.release_to(held)
     budget.charge(4)
@@ -24,11 +27,11 @@ def test_held_samples_are_counted_and_released() -> None:
 
 
 def test_a_query_stops_when_its_time_is_over_or_nobody_waits() -> None:
-    Budget(1, 10_000).check()
-    with pytest.raises(QueryTimeout, match=r"query\.timeout"):
-        Budget(1, -1).check()
+    Budget(TEN, 10_000).check()
+    with pytest.raises(QueryTimeout, match=r"\(limit: query\.timeout=-1 ms\)"):
+        Budget(TEN, -1).check()
     with pytest.raises(QueryCanceled):
-        Budget(1, -1, cancelled=lambda: True).check()
+        Budget(TEN, -1, cancelled=lambda: True).check()
 
 
 def test_a_context_at_other_steps_shares_the_rest() -> None:
@@ -41,7 +44,7 @@ def test_a_context_at_other_steps_shares_the_rest() -> None:
         symbols=Symbols(),
         features=Features(),
         options=EngineOptions(),
-        budget=Budget(10, 1000),
+        budget=Budget(TEN, 1000),
         annotations=Annotations(b""),
     )
     other = context.at_steps(np.array([7], np.int64))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from api.promql.annotations import Annotations
+from api.promql.bounds import Bound
 from api.promql.context import Budget, Context
 from api.promql.errors import QueryTimeout, TooManySamples
 from api.promql.features import Features
@@ -35,7 +36,7 @@ def make_rows(
         symbols=Symbols(),
         features=Features(delayed_name_removal=delayed),
         options=EngineOptions(threads=3),
-        budget=Budget(samples_max, 10_000),
+        budget=Budget(Bound(samples_max, "query.max-samples"), 10_000),
         annotations=Annotations(b""),
     )
     labelsets = [{"__name__": names[i % len(names)], "i": str(i)} for i in range(count)]

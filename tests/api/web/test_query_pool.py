@@ -8,26 +8,33 @@ from collections.abc import Awaitable, Callable
 import pytest
 from prometheus_client import CollectorRegistry
 
-from api.endpoints.handler import Slot
+from api.endpoints.handler import Slot, Terms
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
+from api.promql.bounds import Bound
 from api.promql.errors import QueryTimeout
-from api.web.query_pool import QueryPool
+from api.web.query_pool import QueryPool, Share
 from api.web.quick_jobs import QuickJobs
 
 
 class Bench:
     """A pool of two turns with room for one that waits."""
 
-    def __init__(self, quick: QuickJobs) -> None:
+    def __init__(self, quick: QuickJobs, share: Share, waiting_max: int = 1) -> None:
         self.registry = CollectorRegistry()
-        metrics = ApiMetrics(self.registry)
-        self.pool = QueryPool(concurrency=2, waiting_max=1, metrics=metrics, quick=quick)
+        self.pool = QueryPool(
+            concurrency=2,
+            waiting_max=waiting_max,
+            share_of=lambda tenant: share if tenant == "held" else Share(),
+            metrics=ApiMetrics(self.registry),
+            quick=quick,
+        )
         self.turns: list[Slot] = []
         self.release = asyncio.Event()
 
-    async def hold(self, timeout_ms: int = 60_000) -> None:
-        async with self.pool.turn(timeout_ms=timeout_ms, client_left=lambda: False) as turn:
+    async def hold(self, timeout_ms: int = 60_000, tenant: str = "") -> None:
+        terms = within(timeout_ms)
+        async with self.pool.turn(terms, client_left=lambda: False, tenant=tenant) as turn:
             self.turns.append(turn)
             await self.release.wait()
 
@@ -35,15 +42,28 @@ class Bench:
         return self.registry.get_sample_value(f"cupola_api_requests_{name}") or 0.0
 
 
-def run(test: Callable[[Bench], Awaitable[None]], quick: QuickJobs | None = None) -> None:
-    """quick: where not given, everything is quick, however busy the machine is."""
+def run(
+    test: Callable[[Bench], Awaitable[None]],
+    quick: QuickJobs | None = None,
+    share: Share | None = None,
+    waiting_max: int = 1,
+) -> None:
+    """quick: where not given, everything is quick, however busy the machine is; share: of the
+    tenant "held"."""
 
     async def main() -> None:
-        bench = Bench(quick or QuickJobs(quick_s=60.0))
+        bench = Bench(quick or QuickJobs(quick_s=60.0), share or Share(), waiting_max)
         await test(bench)
         bench.pool.close()
 
     asyncio.run(main())
+
+
+IN_QUEUE = r"^query timed out in query queue \(limit: query\.timeout=1?0 ms\)$"
+
+
+def within(timeout_ms: int) -> Terms:
+    return Terms(Bound(timeout_ms, "query.timeout", "ms"))
 
 
 async def settle() -> None:
@@ -74,13 +94,46 @@ def test_turns_are_bounded_and_so_is_the_queue() -> None:
     run(check)
 
 
+def test_a_tenant_may_have_less_of_the_places_and_of_the_queue() -> None:
+    places = Bound(1, "max_concurrent_queries", place="limits.file")
+    waiting = Bound(2, "max_outstanding_requests_per_tenant", place="limits.file")
+
+    async def check(bench: Bench) -> None:
+        held = [asyncio.create_task(bench.hold(tenant="held")) for _ in range(3)]
+        await settle()
+        assert len(bench.turns) == 1
+        error = r"2 of the tenant are waiting \(limit: max_outstanding_requests_per_tenant=2 in li"
+        with pytest.raises(Unavailable, match=error):
+            await bench.hold(tenant="held")
+        other = asyncio.create_task(bench.hold(tenant="other"))
+        await settle()
+        assert len(bench.turns) == 2
+        bench.release.set()
+        await asyncio.gather(*held, other)
+
+    run(check, share=Share(places, waiting), waiting_max=9)
+
+
+def test_a_tenant_without_a_place_is_refused_by_the_name_of_its_limit() -> None:
+    async def check(bench: Bench) -> None:
+        held = [asyncio.create_task(bench.hold(tenant="held")) for _ in range(2)]
+        await settle()
+        error = r"\(limit: own=1\) and api\.max-waiting-requests=1 are waiting"
+        with pytest.raises(Unavailable, match=error):
+            await bench.hold(tenant="held")
+        bench.release.set()
+        await asyncio.gather(*held)
+
+    run(check, share=Share(Bound(1, "own")))
+
+
 def test_waiting_is_part_of_the_timeout() -> None:
     async def check(bench: Bench) -> None:
         held = [asyncio.create_task(bench.hold()) for _ in range(2)]
         await settle()
-        with pytest.raises(QueryTimeout, match="^query timed out in query queue$"):
+        with pytest.raises(QueryTimeout, match=IN_QUEUE):
             await bench.hold(timeout_ms=10)
-        with pytest.raises(QueryTimeout, match="^query timed out in query queue$"):
+        with pytest.raises(QueryTimeout, match=IN_QUEUE):
             await bench.hold(timeout_ms=0)
         bench.release.set()
         await asyncio.gather(*held)
@@ -116,7 +169,7 @@ def test_functions_run_in_threads_of_the_pool() -> None:
 def test_a_client_that_left_cancels() -> None:
     async def check(bench: Bench) -> None:
         left = False
-        async with bench.pool.turn(timeout_ms=1_000, client_left=lambda: left) as turn:
+        async with bench.pool.turn(within(1_000), client_left=lambda: left) as turn:
             assert not turn.cancelled()
             left = True
             assert turn.cancelled()

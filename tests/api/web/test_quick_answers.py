@@ -13,6 +13,7 @@ from api.promql.vectors.value import Result
 from api.web.options import ApiOptions
 from api.web.quick_answers import Answer
 from api.web.quick_jobs import QuickJobs
+from tests.api.web.test_query_pool import within
 from tests.api.web.test_serving import FakeEngine, large_result
 from tests.makers.fake_store import Running, run_api
 
@@ -138,7 +139,7 @@ def test_none_is_answered_out_of_turn() -> None:
     async def check(running: Running) -> None:
         async with running.client.get(path):
             pass
-        async with running.api.pool.turn(timeout_ms=1_000, client_left=lambda: False):
+        async with running.api.pool.turn(within(1_000), client_left=lambda: False):
             assert ask(running, path) is None
         await asyncio.sleep(0)
         assert ask(running, path) is not None

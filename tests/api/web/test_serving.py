@@ -5,11 +5,12 @@ import json
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from aiohttp import ClientSession, MultipartWriter
+from aiohttp import ClientPayloadError, ClientSession, MultipartWriter
 from yarl import URL
 
 from api.promql.errors import QueryCanceled
@@ -274,3 +275,39 @@ def test_a_client_that_takes_nothing_is_cut_off() -> None:
         engine=FakeEngine(lambda *_: large_result(1_000_000)),
         options=ApiOptions(send_timeout_ms=200),
     )
+
+
+def test_a_query_whose_answer_is_too_large_is_refused_before_its_first_byte() -> None:
+    async def check(running: Running) -> None:
+        status, answer = await running.get("query", query="1")
+        assert (status, answer["errorType"]) == (422, "execution")
+        assert "(limit: api.max-answer-bytes=1300000 bytes)" in answer["error"]
+        running.api.server.options = replace(running.api.server.options, answer_bytes_max=2_000_000)
+        status, answer = await running.get("query", query="1")
+        assert status == 200
+        assert len(answer["data"]["result"]) == 30_000
+
+    options = ApiOptions(answer_bytes_max=1_300_000)
+    run_api(check, engine=FakeEngine(lambda *_: large_result()), options=options)
+
+
+def test_any_other_that_turns_out_too_large_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
+    """Of label sets it is not known before how long they are as text."""
+
+    async def check(running: Running) -> None:
+        found = large_result(150_000).value.labels
+        running.store.tenant().series = lambda *_: found  # type: ignore[method-assign]
+        async with running.client.get("/api/v1/series?match[]=x") as response:
+            assert response.status == 200
+            with pytest.raises(ClientPayloadError):
+                await response.read()
+        errors = running.sample(
+            "cupola_api_request_errors_total", endpoint="series", type="execution"
+        )
+        assert errors == 1
+        await wait_until(lambda: running.sample("cupola_api_requests_running") == 0)
+
+    with caplog.at_level(logging.WARNING):
+        run_api(check, options=ApiOptions(answer_bytes_max=2_000_000))
+    assert "answer cut off path=/api/v1/series" in caplog.text
+    assert "Traceback" not in caplog.text

@@ -33,7 +33,7 @@ def test_places_go_to_tenants_in_turn() -> None:
 
 def test_a_tenant_has_no_more_than_its_places() -> None:
     async def main() -> None:
-        turns = Turns(3, tenant_max=2)
+        turns = Turns(3, places_of=lambda tenant: 2)
         await turns.acquire("a")
         await turns.acquire("a")
         assert turns.must_wait("a")
@@ -78,7 +78,7 @@ def test_who_gives_up_leaves_its_place(granted_first: bool) -> None:
 
 def test_any_order_of_events_keeps_the_bounds() -> None:
     async def main() -> None:
-        lot, turns, held = random.Random(3), Turns(4, tenant_max=2), Counter[str]()
+        lot, turns, held = random.Random(3), Turns(4, places_of=lambda tenant: 2), Counter[str]()
 
         async def ask(tenant: str) -> None:
             await turns.acquire(tenant)

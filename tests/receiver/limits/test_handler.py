@@ -8,11 +8,15 @@ import pytest
 
 from receiver.limits.handler import effective
 from receiver.limits.limits import NO_LIMITS, TenantLimits
+from receiver.settings.config import build
 from storage.labels.matchers import Matcher
 from storage.options import DAY_MS, StorageOptions
 from storage.shard.periods import PeriodRule
 
-OPTIONS = replace(StorageOptions(), labels_per_series_max=10, label_bytes_max=100)
+CONFIG = replace(
+    build({"query.max-series": 7, "api.max-answer-bytes": "2KiB", "api.max-waiting-requests": 9}),
+    storage=replace(StorageOptions(), labels_per_series_max=10, label_bytes_max=100),
+)
 
 
 @pytest.mark.parametrize(
@@ -66,13 +70,25 @@ OPTIONS = replace(StorageOptions(), labels_per_series_max=10, label_bytes_max=10
             TenantLimits(out_of_order_time_window_ms=20 * DAY_MS),
             {"out_of_order_time_window": "15d"},
         ),
+        (
+            TenantLimits(max_series_per_query=8, query_timeout_ms=5_000, max_samples_per_query=6),
+            {
+                "max_series_per_query": 7,
+                "query_timeout": "5s",
+                "max_samples_per_query": 6,
+                "max_steps_per_query": 11_000,
+                "max_concurrent_queries": 20,
+                "max_outstanding_requests_per_tenant": 9,
+                "max_query_response_size": 2048,
+            },
+        ),
     ],
 )
 def test_what_is_in_force(limits: TenantLimits, wanted: dict[str, object]) -> None:
-    told = effective(limits, OPTIONS)
+    told = effective(limits, CONFIG)
     assert {name: told[name] for name in wanted} == wanted
 
 
 def test_every_limit_is_told() -> None:
     names = {limit.metadata["key"] for limit in fields(TenantLimits)}
-    assert set(effective(NO_LIMITS, OPTIONS)) == names
+    assert set(effective(NO_LIMITS, CONFIG)) == names

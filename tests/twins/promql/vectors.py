@@ -14,6 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from api.promql.annotations import Annotations
+from api.promql.bounds import Bound
 from api.promql.context import Budget, Context
 from api.promql.errors import ExecutionError
 from api.promql.features import Features
@@ -45,7 +46,7 @@ def make_context(steps: int = 1, *, step_ms: int = 60_000, delayed: bool = False
         symbols=Symbols(),
         features=Features(experimental_functions=True, delayed_name_removal=delayed),
         options=EngineOptions(),
-        budget=Budget(10_000_000, 60_000),
+        budget=Budget(Bound(10_000_000, "query.max-samples"), 60_000),
         annotations=Annotations(b""),
     )
 

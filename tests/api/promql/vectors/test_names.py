@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from api.promql.annotations import Annotations
+from api.promql.bounds import Bound
 from api.promql.context import Budget, Context
 from api.promql.errors import ExecutionError
 from api.promql.features import Features
@@ -25,7 +26,7 @@ def context(*, delayed: bool = False) -> Context:
         symbols=Symbols(),
         features=Features(delayed_name_removal=delayed),
         options=EngineOptions(),
-        budget=Budget(1000, 1000),
+        budget=Budget(Bound(1000, "query.max-samples"), 1000),
         annotations=Annotations(b""),
     )
 
