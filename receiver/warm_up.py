@@ -16,6 +16,7 @@ from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 
+from api.answers.chosen import warm_tables
 from api.answers.encoding import warm_encoder
 from api.answers.exposition.warm_up import warm_scrapes
 from api.answers.wire.warm_up import warm_messages
@@ -49,6 +50,7 @@ def steps() -> Iterator[Step]:
     for first in range(0, len(texts), QUERIES_OF_STEP):
         yield partial(query_steps.warm_up, texts[first : first + QUERIES_OF_STEP])
     yield warm_encoder
+    yield warm_tables
     yield warm_messages
     yield warm_scrapes
 

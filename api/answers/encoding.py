@@ -47,13 +47,18 @@ class Notes:
         )
 
 
-def _member(name: str, texts: Sequence[str], noun: str) -> bytes:
-    if not texts:
-        return b""
+def shown_notes(texts: Sequence[str], noun: str) -> list[str]:
+    """As many of the notes as are stated, and how many are not."""
     shown = list(texts[:ANNOTATIONS_MAX])
     if len(texts) > len(shown):
         shown.append(f"{len(texts) - len(shown)} more {noun} annotations omitted")
-    return b',"%s":%s' % (name.encode(), dump(shown))
+    return shown
+
+
+def _member(name: str, texts: Sequence[str], noun: str) -> bytes:
+    if not texts:
+        return b""
+    return b',"%s":%s' % (name.encode(), dump(shown_notes(texts, noun)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ import orjson
 
 from api.answers import json_text as json_kernels
 from api.answers.json_text import Bytes
-from api.promql.native_histograms.values import bucket_lines
+from api.promql.native_histograms.values import BucketLines, bucket_lines
 from storage.histograms.columns import Histograms
-from storage.kernels.arrays import Int32s, Int64s
+from storage.kernels.arrays import Float64s, Int32s, Int64s
 from storage.labels.frames import LabelFrame
 from storage.labels.numbering import number_codes
 
@@ -102,6 +102,20 @@ def quote_all(texts: Sequence[str]) -> tuple[Int64s, Bytes]:
 
 def histogram_texts(histograms: Histograms, rows: Int32s) -> ObjectText:
     """These native histograms as JSON objects, without their empty buckets."""
+    lines, numbers = histogram_numbers(histograms, rows)
+    count = len(rows)
+    size = (
+        json_kernels.HISTOGRAM_BYTES_MAX * count
+        + json_kernels.NUMBER_BYTES_MAX * len(numbers)
+        + json_kernels.LINE_BYTES_MAX * len(lines.codes)
+    )
+    out, starts = room_for(size), np.empty(count + 1, np.int64)
+    json_kernels.write_histograms(out, starts, lines.offsets, lines.codes, numbers)
+    return ObjectText(starts, out)
+
+
+def histogram_numbers(histograms: Histograms, rows: Int32s) -> tuple[BucketLines, Float64s]:
+    """What the text of each histogram is made of: its buckets, and its numbers in their order."""
     lines = bucket_lines(histograms, rows)
     count = len(rows)
     numbers = np.empty(2 * count + 3 * len(lines.codes))
@@ -111,14 +125,7 @@ def histogram_texts(histograms: Histograms, rows: Int32s) -> ObjectText:
     places = 2 * (owner + 1) + 3 * np.arange(len(lines.codes))
     numbers[places], numbers[places + 1] = lines.lowers, lines.uppers
     numbers[places + 2] = lines.counts
-    size = (
-        json_kernels.HISTOGRAM_BYTES_MAX * count
-        + json_kernels.NUMBER_BYTES_MAX * len(numbers)
-        + json_kernels.LINE_BYTES_MAX * len(lines.codes)
-    )
-    out, starts = room_for(size), np.empty(count + 1, np.int64)
-    json_kernels.write_histograms(out, starts, lines.offsets, lines.codes, numbers)
-    return ObjectText(starts, out)
+    return lines, numbers
 
 
 def dump(value: Any) -> bytes:

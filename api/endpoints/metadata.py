@@ -9,7 +9,9 @@ from pathlib import Path
 
 import orjson
 
-from api.answers.encoding import Buffer, encode_data, encode_labelsets, encode_texts
+from api.answers.accept import Form, choose_form
+from api.answers.chosen import encode_labelsets, encode_texts
+from api.answers.encoding import Buffer, encode_data
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.label_names import unescape_label_name
 from api.params import (
@@ -80,19 +82,22 @@ class MetadataHandlers:
             querier = self._source.querier(call.tenants, params.replicas)
             labels = querier.series(*params.selection)
             if params.limit or labels.rows > KEPT_ROWS_MAX:
-                return answer(labels, limit=params.limit)
-            kept = labels.once(("answer", asked), lambda: b"".join(answer(labels, limit=0)))
+                return answer(form, labels, limit=params.limit)
+            key = ("answer", asked, form)
+            kept = labels.once(key, lambda: b"".join(answer(form, labels, limit=0)))
             return iter([kept])
 
-        return Job(run, kind=kind_of(asked, call, params))
+        form = choose_form(call.headers.get("Accept", ""))
+        kind = kind_of((asked, form), call, params)
+        return Job(run, kind=kind, headers={"Content-Type": form.content_type})
 
 
-def names_answer(labels: LabelFrame, *, limit: int) -> Iterator[Buffer]:
-    yield encode_texts(list(labels.names), limit=limit)
+def names_answer(form: Form, labels: LabelFrame, *, limit: int) -> Iterator[Buffer]:
+    return encode_texts(form, "name", list(labels.names), limit=limit)
 
 
-def values_answer(labels: LabelFrame, *, limit: int, name: str) -> Iterator[Buffer]:
-    yield encode_texts(labels.values_of(name), limit=limit)
+def values_answer(form: Form, labels: LabelFrame, *, limit: int, name: str) -> Iterator[Buffer]:
+    return encode_texts(form, "value", labels.values_of(name), limit=limit)
 
 
 def kind_of(asked: Hashable, call: Call, params: SeriesParams) -> int:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from api.answers.encoding import Buffer, encode_result
+from api.answers.accept import choose_form
+from api.answers.chosen import encode_result
+from api.answers.encoding import Buffer
 from api.endpoints.answer_guard import guarded
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.query_stats import statistics
@@ -115,8 +117,14 @@ class QueryHandlers:
             return Job(partial(self._out_of_time, params.text))
         if params.provenance:
             check_plain(self._engine.parse(params.text))
+        form = choose_form(call.headers.get("Accept", ""))
         work = partial(self._run, call, params, evaluate)
-        return Job(work, params.timeout_ms, hash((*kind, call.tenants, params)))
+        return Job(
+            work,
+            params.timeout_ms,
+            hash((*kind, call.tenants, params, form)),
+            headers={"Content-Type": form.content_type},
+        )
 
     def _out_of_time(self, text: str, turn: Slot) -> Iterator[Buffer]:
         """The end of a query that has no time. That its text is wrong is found before."""
@@ -142,7 +150,10 @@ class QueryHandlers:
             stats = statistics(turn, meter, result, per_step=per_step)
             warnings = result.warnings + stats_warnings(params.stats)
             result = replace(result, warnings=warnings)
-        encode = partial(encode_result, result, limit=params.limit, stats=stats, origins=origins)
+        form = choose_form(call.headers.get("Accept", ""))
+        encode = partial(
+            encode_result, form, result, limit=params.limit, stats=stats, origins=origins
+        )
         if turn.terms.answer.allowed:
             for _ in guarded(encode(), turn):  # so that one that is too large does not even begin
                 pass

@@ -26,7 +26,7 @@ class Cors:
 
     def headers(self, origin: str | None) -> dict[str, str]:
         """The headers of an answer; Vary is among them always."""
-        headers = {"Vary": "Origin, Accept-Encoding"}
+        headers = {"Vary": "Origin, Accept, Accept-Encoding"}
         if origin is None or not (self._any or self._origin.fullmatch(origin)):
             return headers
         return headers | ALLOWED | {"Access-Control-Allow-Origin": "*" if self._any else origin}

@@ -7,6 +7,7 @@ is documented in docs/http.md.
 from collections.abc import Iterable
 from typing import Any
 
+from api.answers.accept import Form
 from api.endpoints.handler import Handler
 from api.errors import STATUS_OF_KIND
 from api.web.parameters import DURATIONS, INTEGERS, PARAMETERS, REQUIRED, TIMES
@@ -23,6 +24,8 @@ OTHER_TYPES = {
     "read": "application/x-protobuf",
     "openapi.yaml": "application/yaml",
 }
+# Endpoints whose answers are also tables, if the header Accept wants that.
+TABLES = frozenset({"query", "query_range", "series", "labels", "label/{name}/values"})
 # What the body of a request is where it is no form.
 BODIES = {"read": "application/x-protobuf"}
 
@@ -103,12 +106,17 @@ def responses(path: str) -> dict[str, Any]:
         success = {"type": "object"}
     elif kind != JSON:
         success = {"type": "string"}
+    content = {kind: {"schema": success}}
+    if path in TABLES:
+        binary = {"type": "string", "format": "binary"}
+        content[Form.ARROW.value] = {"schema": binary}
+        content[Form.CSV.value] = {"schema": {"type": "string"}}
     error: dict[str, Any] = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
     if path in ("read", "federate"):
         error = {"text/plain": {"schema": {"type": "string"}}}
     refused = {"text/plain": {"schema": {"type": "string"}}}
     found: dict[str, Any] = {
-        "200": {"description": "The answer.", "content": {kind: {"schema": success}}},
+        "200": {"description": "The answer.", "content": content},
         "204": {"description": "Done, or nothing to say."},
         "401": {"description": "A credential is needed.", "content": refused},
         "403": {"description": "The credential does not allow it.", "content": refused},

@@ -104,14 +104,15 @@ class QuickAnswers:
         options = self._server.options
         params = Params.parse(query, fields_max=options.form_fields_max)
         tenants = tenants_of(headers, tenants_max=options.federated_tenants_max)
-        outcome = endpoint.handler(Call(params, tenants, values))
+        outcome = endpoint.handler(Call(params, tenants, values, headers=headers))
         if outcome == NOTHING:
             return None
         encoding = choose_encoding(headers.get("Accept-Encoding", ""))
         if isinstance(outcome, bytes):
-            body = Body(iter([outcome]), encoding)
+            body, content = Body(iter([outcome]), encoding), JSON
             part, is_last = body.next_part()
         else:
+            content = outcome.headers
             pool, kind = self._server.pool, outcome.kind
             if kind is None or not pool.can_run_here(kind):
                 return None
@@ -124,7 +125,7 @@ class QuickAnswers:
         if not is_last:
             return None
         about = self._server.headers(headers.get("Origin"), body.encoding)
-        return Answer({**about, **JSON}, part)
+        return Answer({**about, **content}, part)
 
 
 NO_PATH: tuple[Endpoint | None, dict[str, str]] = (None, {})

@@ -6,8 +6,9 @@ without any that is, it is text.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import Message
 from enum import Enum
+
+from api.answers.accept import wishes
 
 FAMILY = "io.prometheus.client.MetricFamily"
 
@@ -38,12 +39,8 @@ class Format:
 def choose_format(accept: str) -> Format:
     """The format for an Accept header."""
     best, best_weight = Format(), 0.0
-    for text in accept.split(","):
-        message = Message()
-        message["Content-Type"] = text.strip()
-        params = {name: str(value) for name, value in message.get_params([])[1:]}
-        form = form_of(message.get_content_type(), params) if text.strip() else None
-        weight = weight_of(params.get("q", "1"))
+    for kind, params, weight in wishes(accept):
+        form = form_of(kind, params)
         if form is not None and weight > best_weight:
             best = Format(form, params.get("escaping") == "allow-utf-8")
             best_weight = weight
@@ -62,10 +59,3 @@ def form_of(kind: str, params: Mapping[str, str]) -> Form | None:
             return Form.TEXT_1
         return Form.TEXT if version in ("", "0.0.4") else None
     return Form.TEXT if kind in ("text/*", "*/*") else None
-
-
-def weight_of(text: str) -> float:
-    try:
-        return min(1.0, max(0.0, float(text)))
-    except ValueError:
-        return 0.0

@@ -4,6 +4,7 @@ import re
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from storage.catalog.metadata import Description
@@ -163,3 +164,35 @@ def test_the_build_is_like_a_prometheus_without_a_ruler() -> None:
         assert re.fullmatch(r"\d{8}-\d\d:\d\d:\d\d", data["buildDate"])
 
     run_api(check)
+
+
+@pytest.mark.parametrize(
+    ("path", "columns", "lines"),
+    [
+        (
+            "series?match[]=up",
+            {"__name__": ["up"] * 2, "job": ["a", "b"], "service.name": [None, "x"]},
+            "__name__,job,service.name\nup,a,\nup,b,x\n",
+        ),
+        ("series?match[]=nothing", {}, "\n"),
+        ("labels?match[]={job='a'}", {"name": ["__name__", "job"]}, "name\n__name__\njob\n"),
+        ("label/job/values", {"value": ["a", "b", "c"]}, "value\na\nb\nc\n"),
+        ("label/job/values?limit=1", {"value": ["a"]}, "value\na\n"),
+    ],
+)
+def test_lookups_as_tables(path: str, columns: dict[str, list[str]], lines: str) -> None:
+    async def check(running: Running) -> None:
+        headers = {"Accept": "application/vnd.apache.arrow.stream"}
+        # What is kept with the selected series is kept by form.
+        for _ in range(2):
+            async with running.client.get(f"/api/v1/{path}", headers=headers) as response:
+                assert response.content_type == headers["Accept"]
+                table = pa.ipc.open_stream(await response.read()).read_all()
+            assert table.to_pydict() == columns
+            asked = running.client.get(f"/api/v1/{path}", headers={"Accept": "text/csv"})
+            async with asked as response:
+                assert await response.text() == lines
+            async with running.client.get(f"/api/v1/{path}") as response:
+                assert (await response.json())["status"] == "success"
+
+    run_api(check, fill=fill)

@@ -1,7 +1,10 @@
 """Tests of query and query_range from HTTP to JSON, over the real engine and a store in memory."""
 
+import io
 import json
 
+import polars
+import pyarrow as pa
 import pytest
 
 from api.promql.engine import Engine
@@ -306,5 +309,71 @@ def test_lookback_is_handed_on() -> None:
         assert answer["data"]["result"] == []
         _, answer = await running.get("query", query="up", time=late, lookback_delta="0")
         assert len(answer["data"]["result"]) == 3
+
+    run_api(check, fill=fill)
+
+
+ARROW, CSV = "application/vnd.apache.arrow.stream", "text/csv"
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "deflate"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_answer_as_an_arrow_stream(method: str, encoding: str) -> None:
+    async def check(running: Running) -> None:
+        times = {"start": str(NOW_MS / 1000 - 30), "end": str(NOW_MS / 1000), "step": "15"}
+        form = {"query": "up", "limit": "2", **times}
+        given = {"params": form} if method == "GET" else {"data": form}
+        headers = {"Accept": ARROW, "Accept-Encoding": encoding}
+        url = "/api/v1/query_range"
+        async with running.client.request(method, url, headers=headers, **given) as response:
+            assert response.status == 200
+            assert response.headers["Content-Type"] == ARROW
+            assert response.headers.get("Content-Encoding", "identity") == encoding
+            data = await response.read()
+        table = pa.ipc.open_stream(data).read_all()
+        notes = table.schema.metadata
+        assert notes[b"resultType"] == b"matrix"
+        assert json.loads(notes[b"warnings"]) == ["results truncated due to limit"]
+        assert polars.read_ipc_stream(io.BytesIO(data)).rows()[0][1:] == ("up", "j0", 2.0)
+        assert table.column("job").to_pylist() == ["j0"] * 3 + ["j1"] * 3
+        assert table.column("value").to_pylist() == [2.0, 3.0, 4.0, 3.0, 4.0, 5.0]
+
+    run_api(check, fill=fill)
+
+
+def test_an_answer_as_csv() -> None:
+    async def check(running: Running) -> None:
+        params = {"query": "up{job='j1'}", "time": "1435781421.781"}
+        headers = {"Accept": "text/csv;q=0.9, application/json;q=0.1"}
+        async with running.client.get("/api/v1/query", params=params, headers=headers) as response:
+            assert response.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+            assert response.headers["Vary"] == "Origin, Accept, Accept-Encoding"
+            assert await response.text() == (
+                "time,__name__,job,value\n2015-07-01T20:10:21.781Z,up,j1,3\n"
+            )
+
+    run_api(check, fill=fill)
+
+
+@pytest.mark.parametrize("accept", [ARROW, CSV])
+def test_errors_are_json_whatever_was_wanted(accept: str) -> None:
+    async def check(running: Running) -> None:
+        for path, status in (("query?query=up{", 400), ("query?query=up&timeout=0", 503)):
+            headers = {"Accept": accept}
+            async with running.client.get(f"/api/v1/{path}", headers=headers) as response:
+                assert response.status == status
+                assert response.headers["Content-Type"] == "application/json"
+                assert (await response.json())["status"] == "error"
+
+    run_api(check, fill=fill)
+
+
+def test_a_table_states_the_statistics() -> None:
+    async def check(running: Running) -> None:
+        params = {"query": "up{job='j1'}", "stats": "all"}
+        headers = {"Accept": ARROW}
+        async with running.client.get("/api/v1/query", params=params, headers=headers) as response:
+            table = pa.ipc.open_stream(await response.read()).read_all()
+        assert json.loads(table.schema.metadata[b"stats"])["samples"]["samplesRead"] == 1
 
     run_api(check, fill=fill)

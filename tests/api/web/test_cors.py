@@ -4,7 +4,7 @@ import pytest
 
 from api.web.cors import ALLOWED, Cors
 
-VARY = {"Vary": "Origin, Accept-Encoding"}
+VARY = {"Vary": "Origin, Accept, Accept-Encoding"}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ UP = "query=up&time=100"
 SPAN = "match[]=up&start=0&end=200"
 ENCODING = ("Accept-Encoding",)
 GZIP = {"Accept-Encoding": "gzip"}
+ARROW = {"Accept": "application/vnd.apache.arrow.stream"}
+CSV = {"Accept": "text/csv"}
 
 
 def ask(running: Running, path: str, headers: dict[str, str] | None = None) -> Answer | None:
@@ -58,6 +60,11 @@ def fill(store: Any) -> None:
         (f"/api/v1/label/pod/values?{SPAN}&limit=2", {}),
         ("/api/v1/label/nothing/values", {}),
         ("/api/v1/status/buildinfo", {}),
+        (f"/api/v1/query?{UP}", ARROW),
+        (f"/api/v1/query?{UP}", CSV | GZIP),
+        (f"/api/v1/series?{SPAN}", ARROW),
+        (f"/api/v1/labels?{SPAN}", CSV),
+        ("/api/v1/status/buildinfo", CSV),
     ],
 )
 def test_answers_are_those_of_the_usual_way(path: str, headers: dict[str, str]) -> None:

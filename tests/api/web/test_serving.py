@@ -77,7 +77,7 @@ def test_a_small_answer_has_a_length() -> None:
         async with running.client.get("/api/v1/query?query=1", headers=headers) as response:
             assert int(response.headers["Content-Length"]) == len(await response.read())
             assert "Content-Encoding" not in response.headers
-            assert response.headers["Vary"] == "Origin, Accept-Encoding"
+            assert response.headers["Vary"] == "Origin, Accept, Accept-Encoding"
             assert response.headers["Access-Control-Allow-Origin"] == "*"
         async with running.client.get("/api/v1/query?query=(", headers=headers) as response:
             assert response.status == 400
