@@ -32,7 +32,7 @@ from storage.catalog.deletions import (
     replace_pending,
 )
 from storage.catalog.metadata import Description, FamilyMetadata
-from storage.catalog.migrating import migrate
+from storage.catalog.migrating import migrate, newest_version, version_of
 from storage.catalog.schema import (
     DATA_FORMAT_VERSION,
     log_positions,
@@ -74,9 +74,9 @@ class SetAside(NamedTuple):
 class Catalog:
     """The tables of one data directory. Thread-safe: one transaction at a time."""
 
-    def __init__(self, path: Path) -> None:
-        """Use open()."""
-        self._engine = sqlite_engine(path)
+    def __init__(self, path: Path, engine: Engine | None = None) -> None:
+        """Use open() or look()."""
+        self._engine = engine or sqlite_engine(path)
         self._name = str(path)
         self._shards_directory = path.parent / SHARDS_DIRECTORY
         self._lock = threading.Lock()
@@ -98,6 +98,25 @@ class Catalog:
         except BaseException:
             catalog.close()
             raise
+        return catalog
+
+    @classmethod
+    def look(cls, path: Path) -> "Catalog":
+        """The catalog of a data directory that another process may have open; nothing is written.
+
+        Raises FormatError if there is none, or if it is of another version.
+        """
+        if not path.exists():
+            raise FormatError(f"{path.parent} is no data directory: it has no catalog")
+        catalog = cls(path, reading_engine(path))
+        with catalog._transaction() as connection:
+            if version_of(connection) != newest_version():
+                raise FormatError(
+                    f"the catalog {path} is of another version; start a server of this version "
+                    "with it once"
+                )
+            rows = connection.execute(select(settings.c.name, settings.c.value)).all()
+        catalog._adopt({name: int(value) for name, value in rows})
         return catalog
 
     def close(self) -> None:
@@ -259,13 +278,7 @@ class Catalog:
                 )
             for name in wanted.keys() - stored.keys():
                 connection.execute(insert(settings).values(name=name, value=wanted[name]))
-        found = wanted | stored
-        if found["format_version"] != DATA_FORMAT_VERSION:
-            raise FormatError(
-                f"the data of {self._name} has format {found['format_version']}, this program "
-                f"reads {DATA_FORMAT_VERSION}"
-            )
-        self.shards = found["shards"]
+        self._adopt(wanted | stored)
         if self.shards != shards:
             logger.info(
                 "the data directory keeps its number of shards catalog=%s shards=%d asked=%d",
@@ -273,6 +286,14 @@ class Catalog:
                 self.shards,
                 shards,
             )
+
+    def _adopt(self, found: Mapping[str, int]) -> None:
+        if found["format_version"] != DATA_FORMAT_VERSION:
+            raise FormatError(
+                f"the data of {self._name} has format {found['format_version']}, this program "
+                f"reads {DATA_FORMAT_VERSION}"
+            )
+        self.shards = found["shards"]
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -310,6 +331,27 @@ def sqlite_engine(path: Path) -> Engine:
     event.listen(engine, "connect", prepare_sqlite)
     event.listen(engine, "begin", begin_sqlite)
     return engine
+
+
+def reading_engine(path: Path) -> Engine:
+    """An engine that writes nothing, not even to the files beside the catalog by which processes
+    share it. Each transaction has a connection of its own, so it sees what is new."""
+
+    def connect() -> sqlite3.Connection:
+        sides = (path.with_name(f"{path.name}-{side}") for side in ("wal", "shm"))
+        # Without them no one has it open, and SQLite would make them.
+        how = "readonly_shm=1" if any(side.exists() for side in sides) else "immutable=1"
+        uri = f"{path.resolve().as_uri()}?mode=ro&{how}"
+        timeout = BUSY_TIMEOUT_MS / 1000
+        return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.NullPool)
+    event.listen(engine, "begin", begin_reading)
+    return engine
+
+
+def begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

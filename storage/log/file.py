@@ -77,16 +77,23 @@ def read_log_file(path: Path, *, limit: int, on_damage: OnDamage) -> Iterator[tu
     Raises FormatError if the file is of a version that this program does not know.
     """
     with open(path, "rb", buffering=READ_BUFFER_BYTES) as stream:
-        limit = min(limit, os.fstat(stream.fileno()).st_size)
-        check_header(path, stream.read(min(HEADER_BYTES, limit)), on_damage)
-        offset = HEADER_BYTES
-        while offset < limit:
-            record = read_record(stream, limit - offset)
-            if isinstance(record, str):
-                on_damage(Damage(path, offset, limit - offset, record))
-                return
-            offset = stream.tell()
-            yield offset, record
+        yield from read_log_stream(stream, path, limit=limit, on_damage=on_damage)
+
+
+def read_log_stream(
+    stream: BinaryIO, path: Path, *, limit: int, on_damage: OnDamage
+) -> Iterator[tuple[int, Record]]:
+    """The same of a log file that is open, at its beginning; path: its name."""
+    limit = min(limit, os.fstat(stream.fileno()).st_size)
+    check_header(path, stream.read(min(HEADER_BYTES, limit)), on_damage)
+    offset = HEADER_BYTES
+    while offset < limit:
+        record = read_record(stream, limit - offset)
+        if isinstance(record, str):
+            on_damage(Damage(path, offset, limit - offset, record))
+            return
+        offset = stream.tell()
+        yield offset, record
 
 
 def check_header(path: Path, header: bytes, on_damage: OnDamage) -> None:

@@ -42,11 +42,11 @@ SEAL_FULLNESS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ShardFiles:
-    """What a shard has on disk. segments: those of the catalog at start, by rank;
-    log_position: the first log file whose records are not all in segments; deletions: those that
-    are pending."""
+    """What a shard has on disk. wal: None where it is only read; segments: those of the catalog at
+    start, by rank; log_position: the first log file whose records are not all in segments;
+    deletions: those that are pending."""
 
-    wal: Wal
+    wal: Wal | None
     samples: SegmentReader
     series: SeriesReader
     exemplars: ExemplarReader
@@ -79,7 +79,6 @@ class Shard:
         self.number = number
         self.options = options
         self.files = files
-        self.wal = files.wal
         self.lock = threading.Lock()
         self.changes = threading.Lock()
         self.table = SeriesTable(options)
@@ -95,6 +94,11 @@ class Shard:
         self.elections = Elections(options.series_max)
         self.judged: dict[str, Tenant] = {}  # those that have elections, by name
         self.active_series = ActiveSeries(self.table, lambda: self.view().heads)
+
+    @property
+    def wal(self) -> Wal:
+        assert self.files.wal is not None, "BUG: a shard that is only read is written to"
+        return self.files.wal
 
     def _begin_indexes(self) -> None:
         self._indexes: dict[int, TenantIndex] = {}

@@ -15,6 +15,7 @@ from storage.batch import Batch, Outcome
 from storage.database import DEFAULT_POLICY, Database, Policy
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
+from storage.read_only import ReadOnlyDatabase
 from storage.shard.writer import WRITER_LIMITS, WriterLimits
 from tests.makers.batches import DECODER, Written, batch_of
 from tests.makers.bodies.mixed import Mixed, mixed_batch_of
@@ -72,7 +73,7 @@ def append(database: Database, batch: Batch, *, tenant: str = "t", arrival_ms: i
 
 
 def read(
-    database: Database,
+    database: Database | ReadOnlyDatabase,
     *matchers: Matcher,
     tenant: str = "t",
     span: tuple[int, int] = WHOLE,
@@ -112,7 +113,10 @@ def write_mixed(database: Database, written: Mixed, *, tenant: str = "t") -> Out
 
 
 def read_mixed(
-    database: Database, *matchers: Matcher, tenant: str = "t", span: tuple[int, int] = WHOLE
+    database: Database | ReadOnlyDatabase,
+    *matchers: Matcher,
+    tenant: str = "t",
+    span: tuple[int, int] = WHOLE,
 ) -> dict[tuple[tuple[str, str], ...], list[MixedPoint]]:
     """The selected series as sorted label pairs -> [(timestamp, bits or histogram, start)]."""
     selection = database.querier(tenant, replica_labels=(), dedup=True).select(matchers, *span)

@@ -247,3 +247,28 @@ def test_metadata_is_replaced_by_family(path: Path) -> None:
     assert catalog.metadata(2) == [FamilyMetadata(two, "up", (counter,))]
     assert catalog.metadata(3) == []
     catalog.close()
+
+
+def test_a_look_writes_nothing_and_refuses_other_versions(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    with pytest.raises(FormatError, match="no data directory"):
+        Catalog.look(path)
+    catalog = Catalog.open(path, shards=3)
+    catalog.add_tenants({"a": 2})
+    looked = Catalog.look(path)
+    assert looked.shards == 3
+    assert [tenant.name for tenant in looked.tenants()] == ["a"]
+    catalog.add_tenants({"b": 0})
+    assert [tenant.name for tenant in looked.tenants()] == ["a", "b"]
+    with pytest.raises(StorageError):
+        looked.add_tenants({"c": 0})
+    catalog.close()
+    names = [p.name for p in tmp_path.iterdir()]
+    assert [tenant.name for tenant in looked.tenants()] == ["a", "b"]
+    assert [p.name for p in tmp_path.iterdir()] == names
+    looked.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    with pytest.raises(FormatError, match="another version"):
+        Catalog.look(path)
