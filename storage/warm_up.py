@@ -16,6 +16,9 @@ from storage.dedup.algorithm import SHORT_MS, Algorithm
 from storage.dedup.complete import complete_groups, ranges_of
 from storage.dedup.dedup import dedup
 from storage.dedup.reach import unsettled_groups
+from storage.downsampling.aggregates import RESOLUTION_5M_MS
+from storage.downsampling.folding import fold
+from storage.downsampling.points import points_of
 from storage.head.head import Head, sealed_samples
 from storage.head.late import FIRST_SLOTS, LateIndex, OutOfOrder
 from storage.histograms.histograms import Parts, from_parts
@@ -30,6 +33,7 @@ from storage.refusals.samples import label_text
 from storage.samples.cuts import Cuts, without
 from storage.samples.exemplar_kernels import join_runs as join_labels
 from storage.samples.exemplars import Exemplars, RawExemplars
+from storage.samples.hint import Purpose
 from storage.samples.merge import between, merge_all
 from storage.samples.samples import Samples
 from storage.segments.contradictions import contradictions
@@ -252,5 +256,13 @@ def merge_replicas() -> None:
     ranges_of(samples, *complete_groups(samples, np.array([0, 1, 2]), span))
 
 
+def downsample() -> None:
+    """Call the kernels that read downsampled samples."""
+    times = np.arange(0, 4) * 15_000
+    counter = Samples(np.array([0, 4]), times, np.array([1.0, 3.0, 2.0, STALE_NAN]))
+    for purpose in Purpose:
+        points_of(fold(counter, RESOLUTION_5M_MS), purpose, RESOLUTION_5M_MS)
+
+
 # All kernels of storage. Each step does without the others.
-STEPS = (write_and_read, merge_replicas)
+STEPS = (write_and_read, merge_replicas, downsample)

@@ -5,16 +5,29 @@ from typing import Any
 from api.endpoints.handler import Slot
 from api.endpoints.sample_counts import SampleCounter
 from api.promql.engine import Measured
+from api.promql.queryable import resolutions_of
+from api.promql.syntax.durations import format_duration
 from api.promql.vectors.value import Result
 from storage.kernels.arrays import Int64s
+
+RAW = "0s"
 
 
 def statistics(turn: Slot, meter: Measured, result: Result, *, per_step: bool) -> dict[str, Any]:
     """Times in seconds, and counts of samples; with per_step those of each step, too."""
-    return {
+    found = {
         "timings": timings(turn, meter),
         "samples": samples(meter, result, per_step=per_step),
     }
+    read = resolutions(meter)
+    return found | {"resolutions": read} if read != [RAW] else found
+
+
+def resolutions(meter: Measured) -> list[str]:
+    """The resolutions of what was read, from fine to coarse; `0s` are samples as they came."""
+    assert meter.evaluator is not None, "BUG: nothing was evaluated"
+    read = {each for one in meter.evaluator.selections for each in resolutions_of(one)}
+    return [format_duration(each) for each in sorted(read or {0})]
 
 
 def timings(turn: Slot, meter: Measured) -> dict[str, float]:

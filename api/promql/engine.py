@@ -34,6 +34,7 @@ from api.promql.options import EngineOptions
 from api.promql.pipeline import BLOCK_SIZES, BlockSizes
 from api.promql.plan import Plan, Times, make_plan
 from api.promql.queryable import Queryable, Selection
+from api.promql.ranges.coarse import warn_of_matrix
 from api.promql.ranges.extended import extend_samples, extension_of
 from api.promql.syntax.nodes import MatrixSelector, Node, Subquery, ValueType, without_parens
 from api.promql.syntax.parser import parse
@@ -337,6 +338,7 @@ def _matrix_of_selector(evaluator: Evaluator, context: Context, node: MatrixSele
     span = evaluator.plan.spans[node]
     end_ms = int(span.ends(context.steps)[0])
     samples = selection.read(0, selection.labels.rows)
+    warn_of_matrix(context, node, selection)
     context.charge(len(samples) + natives_cost(samples.natives))
     extension = extension_of(node.selector, evaluator.lookback_ms)
     if extension is not None:

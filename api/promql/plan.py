@@ -167,7 +167,9 @@ def make_plan(root: Node, frame: Times) -> Plan:
     wanted: list[tuple[Node, Select]] = []
     infos: list[_Visit] = []
     order: list[Node] = []
-    waiting = [_Visit(root, bounded(frame.start_ms), bounded(frame.end_ms), 1, frame.step_ms)]
+    whole = Purpose.ALL if root.type is ValueType.MATRIX else Purpose.VALUES
+    times = bounded(frame.start_ms), bounded(frame.end_ms)
+    waiting = [_Visit(root, *times, 1, frame.step_ms, purpose=whole)]
     while waiting:
         visit = waiting.pop()
         order.append(visit.node)

@@ -35,6 +35,13 @@ def expected_samples(selection: Selection) -> int:
     return int(getattr(selection, "expected_samples", 0))
 
 
+def resolutions_of(selection: Selection) -> tuple[int, ...]:
+    """The resolutions of what a selection reads, ascending, in ms, if it says so; 0: samples as
+    they came."""
+    found: tuple[int, ...] = getattr(selection, "resolutions", (0,))
+    return found
+
+
 class Queryable(Protocol):
     """The series and samples one query may see."""
 

@@ -30,12 +30,14 @@ from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.samples.hint import NO_HINT, SelectHint
-from storage.samples.samples import Samples
+from storage.samples.samples import Samples, weights_of
 
 # The first is what most queries are about, and is warmed up first.
 NAMES = ("x_total", "native", "mixed")
 # Its samples have start timestamps.
 STARTED = "started"
+# Its samples are downsampled.
+WEIGHTED = "weighted"
 TEXTS = {
     "info": "{0}, {{a=~'.+'}}",
     "histogram_quantiles": '{0}, "q", 0.5, 0.9',
@@ -76,7 +78,9 @@ def queries() -> Iterator[str]:
         yield from (f"{f}({name}[30s] anchored)" for f, s in FUNCTIONS.items() if s.anchored)
         yield from (f"{f}({name}[30s] smoothed)" for f, s in FUNCTIONS.items() if s.smoothed)
     of_ranges = (f for f in FUNCTIONS.values() if ValueType.MATRIX in f.args)
-    yield from (call_of(function, STARTED) for function in of_ranges)
+    for function in of_ranges:
+        yield from (call_of(function, name) for name in (STARTED, WEIGHTED))
+    yield from (WEIGHTED, f"timestamp({WEIGHTED})")
     yield from OTHERS
     for operator in (*ARITHMETIC, *COMPARISONS, *SET_OPERATORS, *TRIM_OPERATORS):
         sides = [(a, b) for a in NAMES for b in NAMES]
@@ -101,7 +105,7 @@ class _Example:
     """Two series of seven samples each, one of them stale; any selector matches both.
 
     Samples of `native` are native histograms, and every other one of `mixed`; those of `started`
-    are floats.
+    and `weighted` are floats.
     """
 
     counters_differ = False
@@ -121,6 +125,8 @@ class _Example:
         self._samples = Samples(offsets, timestamps, values)
         if name == STARTED:
             self._samples = replace(self._samples, starts=timestamps - 5_000)
+        elif name == WEIGHTED:
+            self._samples = replace(self._samples, weights=weights_of(self._samples))
         elif name != "x_total":
             rows = np.arange(14, dtype=np.int32)
             rows[3] = NO_HISTOGRAM
@@ -134,7 +140,9 @@ class _Example:
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> _Example:
-        name = next((m.value for m in matchers if m.value in (*NAMES, STARTED)), "x_total")
+        name = next(
+            (m.value for m in matchers if m.value in (*NAMES, STARTED, WEIGHTED)), "x_total"
+        )
         return _Example(name, self.symbols)
 
 

@@ -15,7 +15,7 @@ from storage.histograms.histograms import concat, take
 from storage.histograms.rows import few_of
 from storage.kernels.arrays import Int64s, UInt64s
 from storage.kernels.jit import kernel
-from storage.samples.samples import Samples, empty_samples
+from storage.samples.samples import Samples, Weights, empty_samples, weights_of
 
 
 def merge_all(sources: list[Samples], series_count: int) -> Samples:
@@ -68,6 +68,18 @@ def stack(parts: Sequence[Samples]) -> Samples:
         np.concatenate([part.values for part in parts]),
         starts,
         stack_natives(parts),
+        stack_weights(parts),
+    )
+
+
+def stack_weights(parts: Sequence[Samples]) -> Weights | None:
+    """What the samples of all parts stand for, one after the other."""
+    if all(part.weights is None for part in parts):
+        return None
+    found = [weights_of(part) for part in parts]
+    return Weights(
+        np.concatenate([each.counts for each in found]),
+        np.concatenate([each.since for each in found]),
     )
 
 
@@ -112,12 +124,13 @@ def pick(samples: Samples, offsets: Int64s, places: Int64s) -> Samples:
         samples.values[places],
         None if samples.starts is None else samples.starts[places],
         natives,
+        None if samples.weights is None else samples.weights.at(places),
     )
 
 
 def is_plain(samples: Samples) -> bool:
-    """Whether all samples are floats without start timestamps."""
-    return samples.natives is None and samples.starts is None
+    """Whether all samples are floats without start timestamps, as they came."""
+    return samples.natives is None and samples.starts is None and samples.weights is None
 
 
 def sort_rows(rows: Int64s, timestamps: Int64s, series_count: int) -> tuple[Int64s, Int64s]:
@@ -142,13 +155,14 @@ def clip(samples: Samples, first_row: int, end_row: int) -> Samples:
     """The samples of rows [first_row, end_row), sharing memory."""
     offsets = samples.offsets[first_row : end_row + 1]
     start, end = offsets[0], offsets[-1]
-    starts, natives = samples.starts, samples.natives
+    starts, natives, weights = samples.starts, samples.natives, samples.weights
     return Samples(
         offsets - start,
         samples.timestamps[start:end],
         samples.values[start:end],
         None if starts is None else starts[start:end],
         None if natives is None else few_of(natives.at(slice(start, end))),
+        None if weights is None else weights.at(slice(start, end)),
     )
 
 

@@ -14,6 +14,7 @@ from api.promql.context import Context
 from api.promql.go_format import format_g, quote
 from api.promql.pipeline import Block
 from api.promql.queryable import Selection
+from api.promql.ranges.coarse import warn_of_histograms, warn_of_range
 from api.promql.ranges.extended import Extension
 from api.promql.ranges.floats import out_of_quantile_range
 from api.promql.ranges.mixed import Mixed
@@ -61,8 +62,11 @@ class RangeCall:
         samples = selection.read(first_row, end_row)
         size = len(samples) + natives_cost(samples.natives)
         uses_starts = self.context.features.use_start_timestamps and self._facts.sees_resets
-        if not uses_starts or extension is not None:
+        if not uses_starts or extension is not None or samples.weights is not None:
             samples = without_starts(samples)
+        extended = extension is not None
+        warn_of_range(self.context, self.node, selection, self.windows.range_ms, extended=extended)
+        warn_of_histograms(self.context, self.node, samples)
         rows = np.arange(first_row, end_row)
         cells = self._over(fresh_samples(samples), selection.labels, rows, extension)
         return Block(cells.values, cells.present, size, cells.natives)

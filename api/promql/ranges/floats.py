@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from api.promql.errors import ExecutionError
-from api.promql.ranges import kernels
+from api.promql.ranges import kernels, weighted
 from api.promql.ranges.quantiles import quantile_windows
 from api.promql.ranges.rates import rate_windows
 from api.promql.ranges.reductions import PRESENT
@@ -28,6 +28,20 @@ FloatFunction = Callable[[Samples, Windows, list[Float64s]], Cells]
 def reduction(op: int, needed: int = 1) -> FloatFunction:
     def apply(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
         out, present = empty_cells(samples.series_count, len(windows.ends))
+        if samples.weights is not None and op in weighted.TOTALS:
+            weighted.reduce_totals(
+                op,
+                samples.offsets,
+                samples.timestamps,
+                samples.values,
+                samples.weights.counts,
+                samples.weights.since,
+                windows.ends,
+                windows.range_ms,
+                out,
+                present,
+            )
+            return out, present
         kernels.reduce_windows(
             op,
             needed,
@@ -47,6 +61,21 @@ def reduction(op: int, needed: int = 1) -> FloatFunction:
 def rate(*, is_counter: bool, is_rate: bool) -> FloatFunction:
     def apply(samples: Samples, windows: Windows, params: list[Float64s]) -> Cells:
         out, present = empty_cells(samples.series_count, len(windows.ends))
+        if samples.weights is not None:
+            weighted.rate_stretches(
+                is_counter,
+                is_rate,
+                samples.offsets,
+                samples.timestamps,
+                samples.values,
+                samples.weights.counts,
+                samples.weights.since,
+                windows.ends,
+                windows.range_ms,
+                out,
+                present,
+            )
+            return out, present
         rate_windows(
             is_counter,
             is_rate,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from api.promql.queryable import Selection, expected_samples
+from api.promql.queryable import Selection, expected_samples, resolutions_of
 from api.promql.vectors import kernels as sample_kernels
 from api.promql.vectors.natives import compacted, natives_at
 from api.promql.vectors.value import Vector
@@ -20,6 +20,7 @@ from storage.histograms.histograms import take
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame
+from storage.samples.merge import is_plain
 from storage.samples.samples import Samples
 
 Cells = tuple[Float64s, Bools]
@@ -40,6 +41,19 @@ def newest_cells(samples: Samples, times: Int64s, lookback_ms: int, what: int) -
     A cell is empty if that sample is a stale marker or older than the lookback.
     """
     values, present = empty_cells(samples.series_count, len(times))
+    if samples.weights is not None:
+        positions = np.empty(values.shape, np.int64)
+        sample_kernels.latest_of_stretches(
+            samples.offsets,
+            samples.timestamps,
+            samples.values,
+            samples.weights.since,
+            times,
+            lookback_ms,
+            positions,
+            present,
+        )
+        return _picked(samples, positions, present, what)
     if what == TIMESTAMP or (what != START and samples.natives is None):
         sample_kernels.latest_values(
             what != VALUE,
@@ -73,7 +87,8 @@ def _picked(samples: Samples, positions: Int64s, present: Bools, what: int) -> M
         values[present] = 0.0 if samples.starts is None else samples.starts[at] / 1000
         return values, present, None
     values[present] = samples.values[at] if what == VALUE else samples.timestamps[at] / 1000
-    assert samples.natives is not None, "BUG: floats are not picked by place"
+    if what == TIMESTAMP or samples.natives is None:
+        return values, present, None
     rows = np.full(present.shape, NO_HISTOGRAM, np.int32)
     rows[present] = samples.natives.rows[at]
     natives = Natives(samples.natives.histograms, rows)
@@ -89,7 +104,7 @@ def fresh_samples(samples: Samples) -> Samples:
 
 def fresh_between(samples: Samples, start_ms: int, end_ms: int) -> Samples:
     """A copy of the samples in [start_ms, end_ms] without stale markers."""
-    if samples.natives is not None or samples.starts is not None:
+    if not is_plain(samples):
         times = samples.timestamps
         return chosen(samples, ~is_stale(samples.values) & (start_ms <= times) & (times <= end_ms))
     offsets = np.empty(samples.series_count + 1, np.int64)
@@ -121,6 +136,7 @@ def chosen(samples: Samples, keep: Bools) -> Samples:
         samples.values[keep],
         None if samples.starts is None else samples.starts[keep],
         natives,
+        None if samples.weights is None else samples.weights.at(keep),
     )
 
 
@@ -198,6 +214,10 @@ class HintedSelection:
     @property
     def expected_samples(self) -> int:
         return expected_samples(self.selection)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        return resolutions_of(self.selection)
 
     def read(self, first_row: int, end_row: int) -> Samples:
         return with_filled_hints(self.selection.read(first_row, end_row))

@@ -70,6 +70,35 @@ def latest_positions(
 
 
 @kernel
+def latest_of_stretches(
+    offsets: Int64s,
+    timestamps: Int64s,
+    values: Float64s,
+    since: Int64s,
+    times: Int64s,
+    lookback_ms: int,
+    out: Int64s,
+    present: Bools,
+) -> None:
+    """Like latest_positions, of downsampled samples. A time within a stretch of hidden samples has
+    the newest one that is there, however long ago that is: there is a newer one."""
+    bits = values.view(np.uint64)
+    for i in range(len(offsets) - 1):
+        after = offsets[i]
+        stop = offsets[i + 1]
+        for k in range(len(times)):
+            while after < stop and timestamps[after] <= times[k]:
+                after += 1
+            last = after - 1
+            if last < offsets[i] or bits[last] == _STALE:
+                continue
+            goes_on = after < stop and since[after] <= timestamps[last]
+            if goes_on or timestamps[last] > times[k] - lookback_ms:
+                out[i, k] = last
+                present[i, k] = True
+
+
+@kernel
 def count_stale(values: Float64s) -> int:
     bits = values.view(np.uint64)
     count = 0

@@ -135,6 +135,8 @@ M5, H1 = RESOLUTION_5M_MS, RESOLUTION_1H_MS
         ("sum_over_time(x[1d:1m])", [(Purpose.VALUES, 0)]),
         ("max_over_time(rate(x[4h])[1d:1m])", [(Purpose.RISES, H1)]),
         ("rate(x[1d]) + rate(x[5m])", [(Purpose.RISES, 0), (Purpose.RISES, H1)]),
+        ("(x[1d])", [(Purpose.ALL, 0)]),
+        ("x[1d:1h]", [(Purpose.VALUES, H1)]),
         ("info(x)", [(Purpose.VALUES, 0), (Purpose.VALUES, M5)]),
     ],
 )

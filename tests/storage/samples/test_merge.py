@@ -6,8 +6,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.samples.merge import between, clip, is_plain, merge_all, sort_rows, stack, take_rows
-from storage.samples.samples import Samples
+from storage.samples.merge import (
+    between,
+    clip,
+    is_plain,
+    merge,
+    merge_all,
+    sort_rows,
+    stack,
+    take_rows,
+)
+from storage.samples.samples import Samples, Weights
 from tests.makers.histograms import EXAMPLES, contents, mixed_samples
 from tests.twins.storage import kernels as naive
 
@@ -123,3 +132,22 @@ def test_plain_floats_stay_plain() -> None:
     assert is_plain(merge_all([floats, mixed_samples([[(3, 5, 0)], []])], 2))
     assert is_plain(stack([floats, floats]))
     assert is_plain(between(floats, 2, 2))
+
+
+def test_what_samples_stand_for_follows_them() -> None:
+    """Samples as they came stand for themselves, also among downsampled ones."""
+    raw = Samples(np.array([0, 1, 2]), np.array([5, 7]), np.array([1.0, 2.0]))
+    weights = Weights(np.array([1, 9, 4]), np.array([10, 10, 30]))
+    coarse = Samples(
+        np.array([0, 2, 3]), np.array([10, 50, 40]), np.array([3.0, 4.0, 5.0]), weights=weights
+    )
+    for merged in (
+        merge(raw, coarse),
+        take_rows(stack([coarse, merge(raw, coarse)]), np.arange(2, 4)),
+    ):
+        assert merged.weights is not None
+        assert merged.timestamps.tolist() == [5, 10, 50, 7, 40]
+        assert merged.weights.counts.tolist() == [1, 1, 9, 1, 4]
+        assert merged.weights.since.tolist() == [5, 10, 10, 7, 30]
+    last = clip(merge(raw, coarse), 1, 2)
+    assert last.weights is not None and last.weights.counts.tolist() == [1, 4]

@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.promql.vectors import kernels as sample_kernels
-from api.promql.vectors.cells import TIMESTAMP, empty_cells, fresh_between, newest_cells
+from api.promql.vectors.cells import TIMESTAMP, VALUE, empty_cells, fresh_between, newest_cells
+from storage.downsampling.folding import fold
+from storage.downsampling.points import points_of
 from storage.kernels.stale import STALE_NAN, is_stale
+from storage.samples.hint import Purpose
 from tests.makers.memory_store import float_samples_of
 from tests.twins.promql import ranges as naive
 from tests.twins.promql.ranges import Window
@@ -45,6 +48,39 @@ def test_latest_equals_its_twin(all_series: list[Window], times: list[int]) -> N
                     math.isnan(found[1]) and math.isnan(values[i, k])
                 )
                 assert seconds[i, k] == found[0] / 1000
+
+
+@settings(deadline=None)
+@given(
+    one=SERIES,
+    times=st.lists(st.integers(-20, 150), max_size=8).map(sorted),
+    resolution=st.sampled_from([10, 40]),
+)
+def test_downsampled_series_are_there_when_they_were(
+    one: Window, times: list[int], resolution: int
+) -> None:
+    """There is a sample wherever there was one, of the same window and no newer; where there was
+    none, there is one within a window only, between its first and its last sample."""
+    raw = float_samples_of([one])
+    kept = points_of(fold(raw, resolution), Purpose.VALUES, resolution)
+    seconds, present, _ = newest_cells(kept, np.array(times, np.int64), LOOKBACK_MS, TIMESTAMP)
+    values, _, _ = newest_cells(kept, np.array(times, np.int64), LOOKBACK_MS, VALUE)
+    windows: dict[int, list[int]] = {}
+    for t, v in one:
+        if not is_marker(v):
+            windows.setdefault(-(-t // resolution), []).append(t)
+    for k, time in enumerate(times):
+        found = naive.newest(one, time, LOOKBACK_MS)
+        if found is not None and not is_marker(found[1]):
+            assert present[0, k]
+            own = windows[-(-found[0] // resolution)]
+            assert own[0] <= round(seconds[0, k] * 1000) <= found[0]
+            assert len(own) > 2 or round(seconds[0, k] * 1000) == found[0]
+        elif present[0, k]:
+            assert any(own[0] <= time <= own[-1] and len(own) > 2 for own in windows.values())
+        if present[0, k]:
+            value = dict(one)[round(seconds[0, k] * 1000)]
+            assert values[0, k] == value or (math.isnan(value) and math.isnan(values[0, k]))
 
 
 @settings(max_examples=80, deadline=None)

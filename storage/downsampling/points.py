@@ -1,0 +1,210 @@
+"""Points: the samples that functions over time get in place of those that were downsampled.
+
+They are real samples at their own times, as far as the purpose of a select can be served by such.
+Two are not: a sum stands at the time of the last sample it is of; and between the first and the
+last sample of a counter that was reset in its window stand a rise to `fallen` and a fall to zero,
+by which it comes out as risen by what it rose by. What points stand for is in their weights.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from storage.downsampling.aggregates import Aggregates, KeptHistograms, Rows
+from storage.downsampling.windows import window_ends
+from storage.kernels.arrays import Float64s, Int64s
+from storage.kernels.jit import float_kernel_part, kernel, kernel_part
+from storage.kernels.stale import STALE_NAN_BITS, is_stale
+from storage.samples.hint import Purpose
+from storage.samples.merge import pick, sort_rows, stack
+from storage.samples.samples import Samples, Weights
+
+STALE = np.uint64(STALE_NAN_BITS)
+VALUES, RISES, RESETS, LOWEST, HIGHEST, TOTALS = range(6)
+KINDS = {
+    Purpose.VALUES: VALUES,
+    Purpose.RISES: RISES,
+    Purpose.RESETS: RESETS,
+    Purpose.LOWEST: LOWEST,
+    Purpose.HIGHEST: HIGHEST,
+    Purpose.TOTALS: TOTALS,
+    Purpose.ALL: VALUES,  # The best there is.
+}
+# Four real samples and a marker, or two, a rise, a fall and a marker.
+WINDOW_POINTS_MAX = 5
+# Next to nothing, so that any number of falls from it makes a counter rise by nothing.
+TINY = 5e-324
+
+
+def points_of(aggregates: Aggregates, purpose: Purpose, resolution_ms: int) -> Samples:
+    """Samples with weights of the same series, stale markers included. resolution_ms: of the
+    windows."""
+    kind, rows = KINDS[purpose], aggregates.rows
+    size = WINDOW_POINTS_MAX * len(aggregates)
+    if kind == RESETS:
+        size += 2 * int(rows.falls.sum())
+    offsets = np.zeros_like(aggregates.offsets)
+    times, values = np.empty(size, np.int64), np.empty(size, np.float64)
+    counts, since = np.empty(size, np.int64), np.empty(size, np.int64)
+    place_points(kind, aggregates.offsets, rows, offsets, times, values, counts, since)
+    end = int(offsets[-1])
+    weights = Weights(counts[:end], since[:end])
+    floats = Samples(offsets, times[:end], values[:end], weights=weights)
+    if aggregates.histograms is None:
+        return floats
+    return merged(floats, histogram_points(aggregates.histograms, resolution_ms))
+
+
+def histogram_points(kept: KeptHistograms, resolution_ms: int) -> Samples:
+    """The kept histograms with what they stand for: the last of a window for all that are not kept
+    of it, as well."""
+    samples = kept.samples
+    live = ~is_stale(np.ascontiguousarray(samples.values))
+    series = np.repeat(np.arange(samples.series_count), np.diff(samples.offsets))
+    ends = window_ends(samples.timestamps, resolution_ms)
+    begins = np.ones(len(samples), np.bool_)
+    begins[1:] = (np.diff(series) != 0) | (np.diff(ends) != 0)
+    counts, since = live.astype(np.int64), samples.timestamps.copy()
+    if len(samples):
+        firsts = np.flatnonzero(begins)
+        totals = np.add.reduceat(kept.counts, firsts)
+        hidden = totals - np.add.reduceat(counts, firsts)
+        window = np.cumsum(begins) - 1
+        counts[kept.counts > 0] += hidden[window[kept.counts > 0]]
+        stretched = live & (hidden[window] > 0)
+        since[stretched] = samples.timestamps[firsts][window[stretched]]
+    return replace(samples, weights=Weights(counts, since))
+
+
+def merged(floats: Samples, histograms: Samples) -> Samples:
+    """Both in order of time."""
+    both = stack([floats, histograms])
+    count = floats.series_count
+    rows = np.repeat(np.arange(2 * count) % count, np.diff(both.offsets))
+    offsets, order = sort_rows(rows, both.timestamps, count)
+    return pick(both, offsets, order)
+
+
+@kernel
+def place_points(
+    kind: int,
+    offsets: Int64s,
+    rows: Rows,
+    out_offsets: Int64s,
+    times: Int64s,
+    values: Float64s,
+    counts: Int64s,
+    since: Int64s,
+) -> None:
+    """Write the points of all windows, and where those of each series end."""
+    bits = values.view(np.uint64)
+    out = 0
+    for i in range(len(offsets) - 1):
+        for k in range(offsets[i], offsets[i + 1]):
+            first = out
+            if rows.count[k] > 0:
+                if kind == VALUES:
+                    out = place_values(rows, k, times, values, first)
+                elif kind in (RISES, RESETS):
+                    out = place_ends(rows, k, times, values, first)
+                else:
+                    out = place_one(kind, rows, k, times, values, first)
+                weigh(rows, k, first, out, counts, since, times)
+                if kind == RISES and rows.falls[k] > 0:
+                    out = place_falls(rows, k, 1, out, times, values, counts, since)
+                elif kind == RESETS:
+                    out = place_falls(rows, k, rows.falls[k], out, times, values, counts, since)
+            if rows.stale_ms[k] != 0:
+                times[out], bits[out] = rows.stale_ms[k], STALE
+                counts[out], since[out] = 0, rows.stale_ms[k]
+                out += 1
+        out_offsets[i + 1] = out
+
+
+@kernel_part
+def place_one(kind: int, rows: Rows, k: int, times: Int64s, values: Float64s, out: int) -> int:
+    if kind == LOWEST:
+        times[out], values[out] = rows.min_ms[k], rows.min[k]
+    elif kind == HIGHEST:
+        times[out], values[out] = rows.max_ms[k], rows.max[k]
+    else:
+        times[out], values[out] = rows.last_ms[k], rows.sum[k]
+    return out + 1
+
+
+@kernel_part
+def place_ends(rows: Rows, k: int, times: Int64s, values: Float64s, out: int) -> int:
+    times[out], values[out] = rows.first_ms[k], rows.first[k]
+    if rows.count[k] == 1:
+        return out + 1
+    times[out + 1], values[out + 1] = rows.last_ms[k], rows.last[k]
+    return out + 2
+
+
+@kernel_part
+def place_values(rows: Rows, k: int, times: Int64s, values: Float64s, out: int) -> int:
+    """The first, the smallest, the largest and the last, each once, in order of time."""
+    times[out], values[out] = rows.first_ms[k], rows.first[k]
+    early_ms, early, late_ms, late = rows.min_ms[k], rows.min[k], rows.max_ms[k], rows.max[k]
+    if late_ms < early_ms:
+        early_ms, early, late_ms, late = late_ms, late, early_ms, early
+    if early_ms > times[out]:
+        out += 1
+        times[out], values[out] = early_ms, early
+    if late_ms > times[out]:
+        out += 1
+        times[out], values[out] = late_ms, late
+    if rows.last_ms[k] > times[out]:
+        out += 1
+        times[out], values[out] = rows.last_ms[k], rows.last[k]
+    return out + 1
+
+
+@kernel_part
+def weigh(
+    rows: Rows, k: int, first: int, out: int, counts: Int64s, since: Int64s, times: Int64s
+) -> None:
+    """Each point of a window stands for itself, and the last one for all that are not there."""
+    hidden = rows.count[k] - (out - first)
+    for j in range(first, out):
+        counts[j] = 1
+        since[j] = rows.first_ms[k] if hidden > 0 else times[j]
+    counts[out - 1] += hidden
+
+
+@float_kernel_part
+def place_falls(
+    rows: Rows,
+    k: int,
+    falls: int,
+    out: int,
+    times: Int64s,
+    values: Float64s,
+    counts: Int64s,
+    since: Int64s,
+) -> int:
+    """Put falls between the two points of a counter, that end at `out`. All of them together take
+    as much as fell in the window; they stand where a steady rise would bring the first of them."""
+    first_ms, last_ms = rows.first_ms[k], rows.last_ms[k]
+    falls = min(falls, (last_ms - first_ms - 1) // 2)
+    # Of two samples that are all there are, the second one shows the fall itself.
+    if rows.count[k] < 3 or falls < 1:
+        return out
+    last = out - 1
+    before, after = rows.fallen[k] - rows.first[k], rows.last[k]
+    share = 1.0 if before > 0 else 0.0
+    if before > 0 and after > 0:
+        share = before / (before + after)
+    if not share <= 1.0:  # of infinite ones
+        share = 1.0
+    at_ms = first_ms + 1 + int(share * (last_ms - first_ms - 1 - 2 * falls))
+    counts[out + 2 * falls - 1] = counts[last]
+    times[out + 2 * falls - 1], values[out + 2 * falls - 1] = last_ms, rows.last[k]
+    since[out + 2 * falls - 1] = first_ms
+    for j in range(falls):
+        place = last + 2 * j
+        times[place], values[place] = at_ms + 2 * j, rows.fallen[k] if j == 0 else TINY
+        times[place + 1], values[place + 1] = at_ms + 2 * j + 1, 0.0
+        counts[place] = counts[place + 1] = 0
+        since[place] = since[place + 1] = first_ms
+    return out + 2 * falls
