@@ -30,6 +30,7 @@ from storage.options import StorageOptions
 from storage.read.replicas.health import measure
 from storage.read.replicas.watch import ShardWatch, WatchedLabels
 from storage.refusals.samples import label_text
+from storage.revisions.record import Record
 from storage.samples.cuts import Cuts, without
 from storage.samples.exemplar_kernels import join_runs as join_labels
 from storage.samples.exemplars import Exemplars, RawExemplars
@@ -264,5 +265,10 @@ def downsample() -> None:
         points_of(fold(counter, RESOLUTION_5M_MS), purpose, RESOLUTION_5M_MS)
 
 
+def note_changes() -> None:
+    """Call the kernels of noting what a write changes."""
+    Record(0).note_samples(example_batch().timestamps, (0, 100), 0)
+
+
 # All kernels of storage. Each step does without the others.
-STEPS = (write_and_read, merge_replicas, downsample)
+STEPS = (write_and_read, merge_replicas, downsample, note_changes)

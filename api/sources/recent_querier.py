@@ -4,6 +4,7 @@ Every way to data goes through here, whatever a query's times, offsets and range
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from api.sources.store import MatcherSets, SourcedSelection, TenantQuerier
 from storage.catalog.metadata import Description
@@ -11,6 +12,7 @@ from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import METRIC_NAME, Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replicas.report import ReplicaGroup
+from storage.revisions.watch import Watch
 from storage.samples.hint import NO_HINT, SelectHint
 
 # No series has a name and has none.
@@ -55,6 +57,12 @@ class RecentQuerier:
     def head_chunks(self) -> int:
         """All of them: chunks are not cut by time."""
         return self._querier.head_chunks()
+
+    def watches(self) -> tuple[Watch, ...]:
+        return tuple(
+            replace(watch, oldest_ms=max(watch.oldest_ms, self._since_ms))
+            for watch in self._querier.watches()
+        )
 
     def replica_report(
         self,

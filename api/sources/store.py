@@ -16,6 +16,7 @@ from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replicas.report import ReplicaGroup
+from storage.revisions.watch import Watch
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 
@@ -59,6 +60,10 @@ class Querier(Queryable, Protocol):
 
     def head_chunks(self) -> int:
         """How many chunks of the series are in memory. Raises storage.errors.LimitExceeded."""
+        ...
+
+    def watches(self) -> tuple[Watch, ...]:
+        """One of each tenant, to be asked later what has changed; none if that is not known."""
         ...
 
 

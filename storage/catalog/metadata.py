@@ -95,6 +95,7 @@ class MetadataTable:
         self._free_numbers: list[int] = []
         self._count = 0
         self._not_kept_since_ms: int | None = None
+        self.revision = 0  # how often what is known has changed
 
     def __len__(self) -> int:
         return self._count
@@ -147,6 +148,7 @@ class MetadataTable:
             for name, family in families.items():
                 self._free_numbers.append(family.number)
                 self._unsaved.add((tenant, name))
+            self.revision += 1
             self._count -= len(families)
             self._cache.clear()  # numbers get another meaning
 
@@ -203,6 +205,7 @@ class MetadataTable:
             kept = family.descriptions[1 - DESCRIPTIONS_PER_FAMILY_MAX :]
             family.descriptions = (*kept, description)
             self._unsaved.add((tenant, name))
+            self.revision += 1
         self._seen_ms[family.number] = now_ms
         return family.number
 
@@ -234,6 +237,7 @@ class MetadataTable:
             self._unsaved.add((tenant, name))
             self._count -= 1
         if idle.any():
+            self.revision += 1
             self._cache.clear()  # numbers get another meaning
         return bool(idle.any())
 

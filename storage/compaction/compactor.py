@@ -199,7 +199,7 @@ class Compactor:
                 if not registered(tools.catalog, shard.number, outputs):
                     self._remove(shard, outputs)
                 raise
-            shard.replace_segments(job.ulids, outputs, applied)
+            shard.replace_segments(job.ulids, outputs, applied, is_same=not aside)
         for ulid, reason in aside.items():
             logger.error(
                 "set a damaged segment aside, what is readable was carried over shard=%d ulid=%s "

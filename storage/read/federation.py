@@ -22,6 +22,7 @@ from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.labels.matchers import Matcher, text_test
 from storage.read.exemplars import ExemplarSelection, stack_selections
+from storage.revisions.watch import Watch
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.merge import stack
 from storage.samples.samples import Samples
@@ -71,6 +72,8 @@ class Member(Protocol):
     def metadata(self, family: str = "") -> Mapping[str, tuple[Description, ...]]: ...
 
     def head_chunks(self) -> int: ...
+
+    def watches(self) -> tuple[Watch, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,11 @@ class FederatedQuerier:
             for name, descriptions in querier.metadata(family).items():
                 merged.setdefault(name, {}).update(dict.fromkeys(descriptions))
         return {name: tuple(found) for name, found in merged.items()}
+
+    def watches(self) -> tuple[Watch, ...]:
+        """Those of all members; none if one of them has none."""
+        found = [querier.watches() for _, querier in self._members]
+        return tuple(watch for each in found for watch in each) if all(found) else ()
 
     def head_chunks(self) -> int:
         """The chunks in memory of all tenants."""

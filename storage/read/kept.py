@@ -31,6 +31,11 @@ class Kept:
         period_ms = period_of(options, periods)
         return cls(oldest_ms(period_ms, now_ms), periods.shorter_rules(period_ms), now_ms)
 
+    @property
+    def whole_ms(self) -> int:
+        """From when on nothing is taken away from any series."""
+        return max([self.oldest_ms, *(self.now_ms - rule.period_ms for rule in self.rules)])
+
     def part_of(self, span: tuple[int, int]) -> tuple[int, int]:
         """The part of a span that is kept."""
         if span[1] < self.oldest_ms:

@@ -35,6 +35,7 @@ from storage.read.replicas.report import (
 )
 from storage.read.sealed import StoredRows
 from storage.read.selection import DedupRule, DedupSelection, StoredSelection
+from storage.revisions.watch import Mark, Watch
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 from storage.segments.segment import SegmentMeta, overlapping
@@ -77,6 +78,7 @@ class StorageQuerier:
         self._algorithm = algorithm
         self._table = self._index.table
         self.symbols = Symbols(self._table.symbols)
+        self._reaches: list[int] = []  # how far around their spans reads of replicas went
 
     @property
     def counters_differ(self) -> bool:
@@ -94,6 +96,37 @@ class StorageQuerier:
         match = self._match(matchers)
         labels = match.labels.in_query(self.symbols)
         return self._select(match.refs, labels, (start_ms, end_ms), hint)
+
+    def watches(self) -> tuple[Watch, ...]:
+        """How what is read from here on can be told from what is there later; empty for a tenant
+        that has not written yet, or where series were forgotten since this querier was made."""
+        shard, labels, now_ms = self._shard, self._replica_labels, self._kept.now_ms
+        with shard.lock:
+            if not self._tenant or shard.table is not self._table:
+                return ()
+            record = shard.records.of(self._tenant, now_ms)
+            mark = Mark(record, record.revision)
+        described = shard.metadata.revision if labels else 0
+        return (
+            Watch(
+                self._tenant,
+                shard.records,
+                shard.lock,
+                mark,
+                oldest_ms=self._kept.whole_ms,
+                rule=(labels, self._algorithm, described, shard.files.samples.damage_revision),
+                generation=self._table.generation,
+                series=self._table.registered(self._tenant),
+                matched=lambda matchers: len(self._index.match(matchers).refs),
+                reached_ms=self._reached_ms,
+                replicated=bool(labels),
+            ),
+        )
+
+    def _reached_ms(self) -> int | None:
+        if self._replica_labels and self._algorithm is Algorithm.PENALTY:
+            return None
+        return max(self._reaches, default=0)
 
     def replica_report(
         self,
@@ -135,11 +168,13 @@ class StorageQuerier:
             return self._read(view, refs, self._snapshots(view, refs), (labels, span))
         snapshots = self._snapshots(view, replicas.refs)
         around_ms = reach_ms(self._algorithm, replicas.largest)
+        self._reaches.append(around_ms)
         stored_labels = replicas.stored.in_query(self.symbols)
         wide = widened(span, around_ms)
         stored = self._read(view, replicas.refs, snapshots, (stored_labels, wide))
 
         def wider(rows: Int64s, around_ms: int) -> Samples:
+            self._reaches.append(around_ms)
             picked = [snapshot.pick(rows) for snapshot in snapshots]
             asked = stored.labels.take(rows), widened(span, around_ms)
             found = self._read(view, replicas.refs[rows], picked, asked)

@@ -32,6 +32,7 @@ class Damages:
         self._lock = threading.Lock()
         # Whole files have None.
         self._groups: dict[Path, set[int] | None] = {}
+        self.revision = 0  # how often something was found
 
     def note(self, path: Path, groups: Iterable[int] | None, reason: str) -> None:
         """Pass over these row groups, or over the whole file, from now on."""
@@ -45,6 +46,7 @@ class Damages:
             else:
                 known |= found
         if found is None or found:
+            self.revision += 1
             names = "all" if found is None else ",".join(map(str, sorted(found)))
             logger.error(
                 "damaged, passed over by reads file=%s row_groups=%s error=%r", path, names, reason

@@ -103,6 +103,11 @@ class SegmentReader:
         self._caches = caches
         self.layouts = Layouts(directory, caches, self._damages, self._comparing, places)
 
+    @property
+    def damage_revision(self) -> int:
+        """How often damage was found."""
+        return self._damages.revision
+
     def select(
         self,
         segments: Sequence[SegmentMeta],

@@ -121,6 +121,9 @@ def append(shard: Shard, logged: Logged) -> Outcome:
         places = first_places(batch)
     with shard.lock:
         appended = shard.active.append(refs, batch, oldest, newest, places)
+        shard.records.note_samples(
+            write.tenant.number, batch.timestamps, (oldest, newest), write.arrival_ms
+        )
     rejects = (
         *sample_rejects(batch, appended, (oldest, newest), options, rules),
         *histogram_rejects(batch, refs),

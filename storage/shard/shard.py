@@ -11,6 +11,7 @@ Invariants:
   nothing that waits does.
 * Every synced sample is in a registered segment, or in the log from the catalog's position on.
 * A query keeps to the table and index that it began with; heads know which table is theirs.
+* What changes what queries see of a time is noted in `records` under the same hold of the lock.
 * `changes` is held by whoever drops or replaces segments or deletes from them, from before the
   transaction of the catalog until the view shows it, so that the two never differ for others.
 """
@@ -26,6 +27,7 @@ from storage.head.head import GROUP_LIMITS, GroupLimits, Head
 from storage.log.rules import RuleLog
 from storage.log.wal import Wal
 from storage.options import StorageOptions
+from storage.revisions.records import Records
 from storage.segments.exemplars import ExemplarReader
 from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta, by_rank
@@ -83,6 +85,7 @@ class Shard:
         self.changes = threading.Lock()
         self.table = SeriesTable(options)
         self.metadata = MetadataTable(options)
+        self.records = Records()
         self.group = group
         self.segments = tuple(files.segments)
         self.deletions = tuple(files.deletions)
@@ -168,11 +171,16 @@ class Shard:
         gone: Collection[str],
         added: Sequence[SegmentMeta],
         applied: Collection[int] = (),
+        *,
+        is_same: bool = True,
     ) -> None:
         """Let new queries see other segments in the place of these (by ULID). applied: the
-        deletions, by number, that the others obey; what else is pending for these moves to them."""
+        deletions, by number, that the others obey; what else is pending for these moves to them.
+        is_same: whether the others show the same samples, if there are any."""
         successors = [segment.ulid for segment in added]
         with self.lock:
+            if not (is_same and added):
+                self._note_gone(gone)
             kept = (s for s in self.segments if s.ulid not in gone)
             self.segments = by_rank((*kept, *added))
             moved = [
@@ -190,6 +198,13 @@ class Shard:
         """Hide samples from new queries."""
         with self.lock:
             self.deletions = (*self.deletions, deletion)
+            span = (deletion.start_ms, deletion.end_ms)
+            self.records.note_deletion(deletion.tenant, span, "deletion")
+
+    def _note_gone(self, gone: Collection[str]) -> None:
+        for segment in self.segments:
+            if segment.ulid in gone:
+                self.records.note_span((segment.min_ms, segment.max_ms), "segments")
 
     def _empty_head(self) -> Head:
         return Head(self.options, self.table, now_ms(), self.group)

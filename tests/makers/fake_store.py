@@ -26,6 +26,7 @@ from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replicas.report import ReplicaGroup
 from storage.refusals.ledger import RejectLedger
+from storage.revisions.watch import Watch
 from tests.makers.memory_store import LabelSet, MemoryStore
 
 REPLICAS = ReplicaDefaults(
@@ -86,6 +87,10 @@ class FakeQuerier(MemoryStore):
     def head_chunks(self) -> int:
         """There are none."""
         return 0
+
+    def watches(self) -> tuple[Watch, ...]:
+        """Nothing is known of changes."""
+        return ()
 
 
 class FakeStore:
