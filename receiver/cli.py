@@ -27,6 +27,7 @@ SUBCOMMANDS = {
     "import": "receiver.importing.command",
     "restore": "receiver.restore_command",
     "retention": "receiver.retention",
+    "rules": "rules.command",
     "snapshot": "receiver.snapshot_command",
     "sql": "receiver.sql.command",
 }
