@@ -37,6 +37,7 @@ from storage.samples.exemplars import Exemplars, RawExemplars
 from storage.samples.hint import Purpose
 from storage.samples.merge import between, merge_all
 from storage.samples.samples import Samples
+from storage.segments.comparing import are_marked
 from storage.segments.contradictions import contradictions
 from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
 from storage.segments.encoding.groups import (
@@ -49,7 +50,7 @@ from storage.segments.encoding.samples_file import FloatRows, SampleWriter
 from storage.segments.exemplars import label_maps, text_column
 from storage.segments.histogram_reader import wanted_runs
 from storage.segments.merging import cut_runs, join_runs, merge
-from storage.segments.row_index import RowRuns
+from storage.segments.row_index import RowIndex, groups_with
 from storage.segments.runs import place_rows, strictly_ascending
 from storage.series.index import TenantIndex
 from storage.series.table import Registration, SeriesTable
@@ -195,13 +196,10 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     group = read_only(decode_group(footer, 0, file, 0))
     decode_run(footer, (0, 1), file, 0)
     decode_column(footer, (0, IDS), file, 0, np.empty(footer.rows, np.int64))
-    wanted = RowRuns(
-        np.arange(len(ids)),
-        sealed.offsets[:-1],
-        sealed.offsets[1:],
-        np.zeros(2, np.int64),
-        np.zeros(2, np.int64),
-    )
+    always = np.zeros(len(ids), np.int64)
+    wanted = RowIndex.of(ids, sealed.offsets, always, always).find(ids, (0, 100))
+    groups_with(wanted, footer.offsets)
+    are_marked(np.ones(1, np.bool_), footer.begins, footer.ends, len(file))
     runs = [cut_runs((0, group), wanted, (0, 100), lambda samples: None) for _ in range(2)]
     contradictions(join_runs(runs), merge(join_runs(runs), len(ids)))
     times, bits = np.empty(footer.rows, np.int64), np.empty(footer.rows, np.uint64)

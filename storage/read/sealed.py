@@ -18,6 +18,7 @@ from storage.samples.cuts import without
 from storage.samples.merge import clip, is_plain, merge_all, take_rows
 from storage.samples.samples import Samples, empty_samples
 from storage.segments.reader import SegmentReader
+from storage.segments.row_index import ReadPlan
 
 
 class Sealed(Protocol):
@@ -61,8 +62,17 @@ class StoredRows:
 
     @cached_property
     def expected(self) -> int:
-        ids = np.sort(self.ids)
-        return sum(self.reader.count(segments, ids, self.span) for segments, _ in self.runs)
+        return sum(map(self.reader.count, self.plans))
+
+    @cached_property
+    def plans(self) -> list[ReadPlan]:
+        """How each run is read, for all rows in the order of their ids."""
+        ids = self.ids if self._are_sorted else np.sort(self.ids)
+        return [self.reader.plan(segments, ids, self.span) for segments, _ in self.runs]
+
+    @cached_property
+    def _are_sorted(self) -> bool:
+        return bool((self.ids[1:] > self.ids[:-1]).all())
 
     @cached_property
     def is_plain(self) -> bool:
@@ -73,17 +83,15 @@ class StoredRows:
         if not self.runs or not len(ids):
             return empty_samples(len(ids))
         budget = SampleBudget(self.samples_max)
-        order = None if (ids[1:] > ids[:-1]).all() else np.argsort(ids, kind="stable")
+        order = None if self._are_sorted else np.argsort(ids, kind="stable")
+        keep = self.reader.are_few(self.expected)
         sources = []
-        for segments, cuts in self.runs:
-            sorted_ids = ids if order is None else ids[order]
-            found = self.reader.select(
-                segments,
-                sorted_ids,
-                self.span,
-                budget.spend,
-                keep=self.reader.are_few(self.expected),
-            )
+        for (segments, cuts), whole in zip(self.runs, self.plans, strict=True):
+            if order is None:
+                plan = whole.part(first_row, end_row)
+            else:
+                plan = self.reader.plan(segments, ids[order], self.span)
+            found = self.reader.read(plan, budget.spend, keep=keep)
             if order is not None:
                 found = take_rows(found, np.argsort(order, kind="stable"))
             if cuts is not None:

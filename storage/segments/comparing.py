@@ -21,6 +21,7 @@ import xxhash
 from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
 from storage.kernels.arrays import Bools, Int64s, UInt64s
+from storage.kernels.jit import kernel
 from storage.segments.access.places import HERE, Places, Wanted
 from storage.segments.caches import BoundedCache
 from storage.segments.damage import Damages
@@ -72,6 +73,8 @@ class Comparing:
         pieces = self._of(path)
         if pieces.is_done:
             return
+        if are_marked(pieces.right, begins, ends, PIECE_BYTES):
+            return
         numbers = np.flatnonzero(covered(begins, ends, len(pieces.sums)) & ~pieces.right)
         if ends.max() <= pieces.size and are_right(path, pieces, numbers):
             pieces.note_right(numbers)
@@ -107,7 +110,7 @@ class Comparing:
         self._pieces.forget(ulids)
 
     def _of(self, path: Path) -> Pieces:
-        key = (path.parent.name, PARTS[path.name])
+        key = (path.parts[-2], PARTS[path.parts[-1]])
         pieces = self._pieces.get(key)
         if pieces is None:
             pieces = read_pieces(path)
@@ -124,6 +127,19 @@ def read_pieces(path: Path) -> Pieces:
         return Pieces(0, np.zeros(0, np.uint64), np.zeros(0, np.bool_), is_done=True)
     is_known = len(sums) == -(-expected.bytes // PIECE_BYTES)
     return Pieces(expected.bytes, sums, np.zeros(len(sums), np.bool_), is_done=not is_known)
+
+
+@kernel
+def are_marked(marks: Bools, begins: Int64s, ends: Int64s, size: int) -> bool:
+    """Whether all pieces of so many bytes with bytes of begins[i] up to ends[i] are marked; pieces
+    that there are no marks for are not."""
+    for i in range(len(begins)):
+        piece = begins[i] // size
+        while piece * size < ends[i]:
+            if piece < 0 or piece >= len(marks) or not marks[piece]:
+                return False
+            piece += 1
+    return True
 
 
 def covered(begins: Int64s, ends: Int64s, count: int) -> Bools:

@@ -26,7 +26,7 @@ from storage.segments.access.places import HERE, Places, Wanted
 from storage.segments.caches import SegmentCaches
 from storage.segments.comparing import Comparing
 from storage.segments.damage import Damages
-from storage.segments.encoding.footers import NO_FOOTER, Footer
+from storage.segments.encoding.footers import NO_FOOTER
 from storage.segments.encoding.groups import Group, GroupFile, split
 from storage.segments.histogram_reader import (
     GROUPS_AT_ONCE,
@@ -36,7 +36,8 @@ from storage.segments.histogram_reader import (
 from storage.segments.merging import Runs, Spend, cut, cut_runs, join_runs, merge, series_offsets
 from storage.segments.row_index import (
     NO_ROWS,
-    RowRuns,
+    ReadPlan,
+    Source,
     groups_with,
     in_line,
     joined,
@@ -58,21 +59,6 @@ class ReadLimits:
 
 
 READ_LIMITS = ReadLimits()
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A segment that may have some of the wanted rows, and these."""
-
-    segment: SegmentMeta
-    footer: Footer
-    wanted: RowRuns
-    is_damaged: bool = False
-
-    @property
-    def has_extras(self) -> bool:
-        """Whether it has more than floats without start timestamps, or less than it should."""
-        return bool(self.segment.histograms) or self.footer.has_starts or self.is_damaged
 
 
 class DamageFound(Exception):
@@ -126,35 +112,50 @@ class SegmentReader:
         decoded may be kept for the next read, if it is little. watch: is given what had to be
         merged sample by sample, at most once.
         """
-        if not len(ids):
-            return empty_samples(0)
-        with self._places.held(segments):
-            return self._select(segments, ids, span, spend, keep=keep, watch=watch)
+        plan = self.plan(segments, ids, span)
+        return self.read(plan, spend, keep=keep, watch=watch)
 
-    def _select(
+    def plan(self, segments: Sequence[SegmentMeta], ids: Int64s, span: tuple[int, int]) -> ReadPlan:
+        """How select() reads; decodes nothing but the ids of segments with histograms."""
+        if not len(ids):
+            return ReadPlan([], ids, span)
+        with self._places.held(segments):
+            return ReadPlan(self._sources(segments, ids, span), ids, span)
+
+    def read(
         self,
-        segments: Sequence[SegmentMeta],
-        ids: Int64s,
-        span: tuple[int, int],
+        plan: ReadPlan,
+        spend: Spend = lambda samples: None,
+        *,
+        keep: bool = True,
+        watch: Callable[[Runs, Samples], None] | None = None,
+    ) -> Samples:
+        """What select() returns for what was planned."""
+        if not len(plan.ids):
+            return empty_samples(0)
+        with self._places.held([source.segment for source in plan.sources]):
+            return self._read(plan, spend, keep=keep, watch=watch)
+
+    def _read(
+        self,
+        plan: ReadPlan,
         spend: Spend,
         *,
         keep: bool,
         watch: Callable[[Runs, Samples], None] | None,
     ) -> Samples:
-        sources = self._sources(segments, ids, span)
-        rows = sum(int((source.wanted.ends - source.wanted.firsts).sum()) for source in sources)
+        sources, ids, span = plan.sources, plan.ids, plan.span
+        rows = sum(int((runs.ends - runs.firsts).sum()) for runs in plan.runs)
         keep = keep and self.are_few(rows)
         self._bring(sources)
-        sources_runs = [source.wanted for source in sources]
-        if not any(source.has_extras for source in sources) and in_line(sources_runs):
+        if not any(source.has_extras for source in sources) and in_line(plan.runs):
             try:
                 return self._select_in_line(sources, len(ids), span, spend, keep=keep)
             except DamageFound:
                 pass  # what it costs is known now, and passed over by the way that is left
-        runs = [
-            run for source in sources for run in self._runs(source, ids, span, spend, keep=keep)
-        ]
-        found = join_runs(runs)
+        found = join_runs(
+            [run for source in sources for run in self._runs(source, ids, span, spend, keep=keep)]
+        )
         if len(sources) == 1 and not sources[0].segment.histograms:
             return replace(found.samples, offsets=series_offsets(found, len(ids)))
         merged = merge(found, len(ids))
@@ -162,12 +163,10 @@ class SegmentReader:
             watch(found, merged)
         return merged
 
-    def count(self, segments: Sequence[SegmentMeta], ids: Int64s, span: tuple[int, int]) -> int:
-        """About how many floats select() would take, by the times of the series; decodes nothing
-        but the ids of segments with histograms."""
-        total = 0.0
-        for source in self._sources(segments, ids, span):
-            runs = source.wanted
+    def count(self, plan: ReadPlan) -> int:
+        """About how many floats a plan takes, by the times of the series."""
+        total, span = 0.0, plan.span
+        for runs in plan.runs:
             first, last = np.maximum(runs.min_ms, span[0]), np.minimum(runs.max_ms, span[1])
             length = runs.max_ms.astype(np.float64) - runs.min_ms
             share = (last.astype(np.float64) - first + 1) / (length + 1)
@@ -190,6 +189,7 @@ class SegmentReader:
         """Keep nothing of these segments in memory any more."""
         self._caches.forget(ulids)
         self._comparing.forget(ulids)
+        self.layouts.forget(ulids)
 
     def _sources(
         self, segments: Sequence[SegmentMeta], ids: Int64s, span: tuple[int, int]
@@ -205,15 +205,16 @@ class SegmentReader:
             else:
                 wanted = self.layouts.index(segment, footer).find(ids, span)
             if len(wanted.items) or segment.histograms:
-                is_damaged = bool(self._damages.of(self.layouts.samples(segment)))
-                found.append(Source(segment, footer, wanted, is_damaged))
+                path = self.layouts.samples(segment)
+                is_damaged = bool(self._damages.of(path))
+                found.append(Source(segment, path, footer, wanted, is_damaged))
         return found
 
     def _bring(self, sources: Sequence[Source]) -> None:
         """Have all that is to be decoded brought at once, side by side."""
         wanted = []
         for source in sources:
-            path, footer = self.layouts.samples(source.segment), source.footer
+            path, footer = source.path, source.footer
             if len(source.wanted.items) and not self._places.is_here(path):
                 numbers = groups_with(source.wanted, footer.offsets)
                 held = [(source.segment.ulid, n) in self._caches.groups for n in numbers.tolist()]
@@ -223,7 +224,7 @@ class SegmentReader:
 
     def _select_in_line(
         self,
-        sources: list[Source],
+        sources: Sequence[Source],
         series_count: int,
         span: tuple[int, int],
         spend: Spend,
@@ -250,7 +251,7 @@ class SegmentReader:
                     timestamps, bits,
                 )  # fmt: skip
             first = behind
-        if any(self._damages.of(self.layouts.samples(source.segment)) for source in sources):
+        if any(self._damages.of(source.path) for source in sources):
             raise DamageFound
         return Samples(offsets, timestamps, bits.view(np.float64))
 
@@ -278,7 +279,7 @@ class SegmentReader:
         keep: whether those that are decoded are to be kept.
         """
         numbers = groups_with(source.wanted, source.footer.offsets)
-        path, footer = self.layouts.samples(source.segment), source.footer
+        path, footer = source.path, source.footer
         self._comparing.compare(path, footer.begins[numbers], footer.ends[numbers])
         numbers = self._damages.sound(path, numbers)
         if not len(numbers):
@@ -308,7 +309,7 @@ class SegmentReader:
         """Neighbouring row groups at once, decoded."""
         if not len(numbers):
             return
-        path, footer = self.layouts.samples(source.segment), source.footer
+        path, footer = source.path, source.footer
         self._places.bring([Wanted(path, footer.begins[numbers], footer.ends[numbers])])
         with GroupFile(path, footer, self._places.place(path)) as file:
             for run in file.neighbours(numbers):

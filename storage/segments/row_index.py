@@ -6,7 +6,7 @@ and where the two files do not agree, the ids are decoded once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 
 from storage.errors import FormatError
 from storage.files import SAMPLES_FILE, SERIES_FILE
-from storage.kernels.arrays import Int64s
+from storage.kernels.arrays import Int64s, frozen
 from storage.segments.access.places import HERE, Places, Wanted
 from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.encoding.footers import IDS, Footer, is_damage
 from storage.segments.encoding.groups import GroupFile
+from storage.segments.runs import find_groups, find_series
 from storage.segments.segment import SegmentMeta
 
 INT64 = np.iinfo(np.int64)
@@ -37,6 +38,12 @@ class RowRuns:
     ends: Int64s
     min_ms: Int64s
     max_ms: Int64s
+
+    def part(self, first: int, end: int) -> "RowRuns":
+        """Those of the ids asked for that are at [first, end), as if no others had been."""
+        low, high = np.searchsorted(self.items, (first, end)).tolist()
+        found = self.take(slice(low, high))
+        return replace(found, items=found.items - first) if first else found
 
     def take(self, chosen: Int64s | slice) -> "RowRuns":
         return RowRuns(
@@ -61,26 +68,61 @@ class RowIndex:
     min_ms: Int64s
     max_ms: Int64s
 
+    @classmethod
+    def of(cls, ids: Int64s, offsets: Int64s, min_ms: Int64s, max_ms: Int64s) -> "RowIndex":
+        """Of columns that nothing writes to any more."""
+        return cls(frozen(ids), frozen(offsets), frozen(min_ms), frozen(max_ms))
+
     @property
     def held_bytes(self) -> int:
         return 8 * 4 * (len(self.ids) + 1)
 
     def find(self, ids: Int64s, span: tuple[int, int]) -> RowRuns:
         """The rows of those of the ids (strictly ascending) that may have times in the span."""
-        if not len(self.ids):
-            return NO_ROWS
-        places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        wanted = self.ids[places] == ids
-        wanted &= (self.min_ms[places] <= span[1]) & (self.max_ms[places] >= span[0])
-        items = np.flatnonzero(wanted)
-        places = places[items]
-        return RowRuns(
-            items,
-            self.offsets[places],
-            self.offsets[places + 1],
-            self.min_ms[places],
-            self.max_ms[places],
+        found = np.empty((5, min(len(ids), len(self.ids))), np.int64)
+        count = find_series(
+            self.ids, self.offsets, self.min_ms, self.max_ms, frozen(ids), *span, found
         )
+        return RowRuns(*found[:, :count])
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A segment that may have some of the wanted rows, and these. path: of its floats."""
+
+    segment: SegmentMeta
+    path: Path
+    footer: Footer
+    wanted: RowRuns
+    is_damaged: bool = False
+
+    @property
+    def has_extras(self) -> bool:
+        """Whether it has more than floats without start timestamps, or less than it should."""
+        return bool(self.segment.histograms) or self.footer.has_starts or self.is_damaged
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """Which rows of which segments a read of some series (strictly ascending) over a span takes.
+
+    A segment must not be deleted while there is a plan with it that is to be read."""
+
+    sources: Sequence[Source]
+    ids: Int64s
+    span: tuple[int, int]
+
+    def part(self, first: int, end: int) -> "ReadPlan":
+        """For the series at [first, end)."""
+        if first == 0 and end == len(self.ids):
+            return self
+        parts = [replace(s, wanted=s.wanted.part(first, end)) for s in self.sources]
+        sources = [s for s in parts if len(s.wanted.items) or s.segment.histograms]
+        return ReadPlan(sources, self.ids[first:end], self.span)
+
+    @property
+    def runs(self) -> list[RowRuns]:
+        return [source.wanted for source in self.sources]
 
 
 def read_row_index(
@@ -111,7 +153,7 @@ def index_of_series(path: Path) -> RowIndex:
         raise FormatError(f"cannot read {path}: {error}") from error
     ids, counts, min_ms, max_ms = (table[name].to_numpy() for name in SERIES_COLUMNS)
     filled = np.flatnonzero(counts > 0)
-    return RowIndex(ids[filled], offsets_of(counts[filled]), min_ms[filled], max_ms[filled])
+    return RowIndex.of(ids[filled], offsets_of(counts[filled]), min_ms[filled], max_ms[filled])
 
 
 def index_of_ids(path: Path, footer: Footer, damages: Damages, places: Places = HERE) -> RowIndex:
@@ -131,7 +173,7 @@ def index_of_ids(path: Path, footer: Footer, damages: Damages, places: Places = 
     ends = np.flatnonzero(np.append(ids[1:] != ids[:-1], True)) if len(ids) else ids
     counts = np.diff(np.concatenate([[-1], ends]))
     wide = [np.full(len(ends), bound, np.int64) for bound in (INT64.min, INT64.max)]
-    return RowIndex(ids[ends], offsets_of(counts), wide[0], wide[1])
+    return RowIndex.of(ids[ends], offsets_of(counts), wide[0], wide[1])
 
 
 def offsets_of(counts: Int64s) -> Int64s:
@@ -151,12 +193,8 @@ def agrees(index: RowIndex, footer: Footer) -> bool:
 
 def groups_with(runs: RowRuns, offsets: Int64s) -> Int64s:
     """The row groups that have rows of some of the runs; ascending."""
-    filled = runs.ends > runs.firsts
-    first = np.searchsorted(offsets, runs.firsts[filled], side="right") - 1
-    behind = np.searchsorted(offsets, runs.ends[filled], side="left")
-    size = len(offsets) + 1
-    begun = np.cumsum(np.bincount(first, minlength=size) - np.bincount(behind, minlength=size))
-    return np.flatnonzero(begun > 0)
+    numbers = np.empty(len(offsets), np.int64)
+    return numbers[: find_groups(runs.firsts, runs.ends, offsets, numbers)]
 
 
 def joined(runs: Sequence[RowRuns]) -> tuple[Int64s, Int64s, Int64s]:

@@ -4,6 +4,8 @@ Rows are sorted by (series id, timestamp). Values travel as their uint64 bits, s
 ever touched. A run is a stretch of rows of one series.
 """
 
+from typing import Any
+
 from storage.kernels.arrays import Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.samples.search import end_at_most, first_at_least
@@ -59,6 +61,54 @@ def find_runs(
         row = behind
         i += 1
     return found
+
+
+@kernel
+def find_series(
+    known: Int64s,
+    offsets: Int64s,
+    min_ms: Int64s,
+    max_ms: Int64s,
+    ids: Int64s,
+    start_ms: int,
+    end_ms: int,
+    found: Int64s,
+) -> int:
+    """Which of the wanted ids are known and may have times in [start_ms, end_ms].
+
+    known, ids: strictly ascending; known[k] has the rows offsets[k]:offsets[k + 1], with times from
+    min_ms[k] to max_ms[k]. found: int64[5, n], gets the position in ids, first row, end, min_ms and
+    max_ms of each, and returns how many there are.
+    """
+    count = 0
+    k = 0
+    for i in range(len(ids)):
+        k = first_at_least(known, k, len(known), ids[i])
+        if k == len(known):
+            break
+        if known[k] == ids[i] and min_ms[k] <= end_ms and max_ms[k] >= start_ms:
+            found[0, count], found[1, count], found[2, count] = i, offsets[k], offsets[k + 1]
+            found[3, count], found[4, count] = min_ms[k], max_ms[k]
+            count += 1
+    return count
+
+
+@kernel
+def find_groups(firsts: Int64s, ends: Int64s, offsets: Int64s, numbers: Int64s) -> int:
+    """Which row groups have rows of some of the runs: numbers gets them, ascending, each once;
+    returns how many there are. Runs ascend; group g has the rows offsets[g]:offsets[g + 1]."""
+    count = 0
+    behind: Any = 0  # the first group that is not noted and may be wanted
+    for r in range(len(firsts)):
+        if ends[r] <= firsts[r]:
+            continue
+        group: Any = max(behind, end_at_most(offsets, behind, len(offsets), firsts[r]) - 1)
+        while group < len(offsets) - 1 and offsets[group] < ends[r]:
+            numbers[count] = group
+            count += 1
+            group += 1
+        behind = group
+    return count
 
 
 @kernel

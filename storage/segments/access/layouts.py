@@ -1,6 +1,6 @@
 """Where samples lie in the segments of a shard: footers and row indexes, read once and kept."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from storage.errors import FormatError
@@ -18,6 +18,8 @@ from storage.segments.segment import SegmentMeta
 
 # About what footers and row indexes take in memory.
 GROUP_HELD_BYTES, SERIES_HELD_BYTES = 200, 32
+# Paths that are remembered; above it all are put together again.
+PATHS_MAX = 1 << 16
 
 
 class Layouts:
@@ -37,10 +39,17 @@ class Layouts:
         self._damages = damages
         self._comparing = comparing
         self._places = places
+        # Of segments in use: putting one together takes longer than finding what is kept of it.
+        self._paths: dict[str, Path] = {}
 
     def samples(self, segment: SegmentMeta) -> Path:
         """What the file of its samples is called."""
-        return self._directory / segment.ulid / SAMPLES_FILE
+        path = self._paths.get(segment.ulid)
+        if path is None:
+            if len(self._paths) >= PATHS_MAX:
+                self._paths.clear()
+            path = self._paths[segment.ulid] = self._directory / segment.ulid / SAMPLES_FILE
+        return path
 
     def bring_footers(self, segments: Sequence[SegmentMeta]) -> None:
         """Have those that are not known brought at once, where they are not here."""
@@ -110,6 +119,11 @@ class Layouts:
         return self._caches.footers.has_room_for(
             segment.samples // GROUP_ROWS * GROUP_HELD_BYTES
         ) and self._caches.indexes.has_room_for(segment.series * SERIES_HELD_BYTES)
+
+    def forget(self, ulids: Collection[str]) -> None:
+        """Remember nothing of these segments but what is in the caches."""
+        for ulid in ulids:
+            self._paths.pop(ulid, None)
 
     def _kept_footer(self, segment: SegmentMeta) -> Footer:
         footer = self._caches.footers.get((segment.ulid, WHOLE))

@@ -10,7 +10,7 @@ import pytest
 from storage.errors import FormatError
 from storage.files import HISTOGRAMS_FILE, META_FILE, SAMPLES_FILE, SERIES_FILE
 from storage.segments.caches import SegmentCaches
-from storage.segments.comparing import Comparing, covered
+from storage.segments.comparing import Comparing, are_marked, covered
 from storage.segments.damage import Damages
 from storage.segments.duck import Duck
 from storage.segments.reader import SegmentReader
@@ -142,3 +142,23 @@ def test_a_missing_file_is_an_error(tmp_path: Path, segment: SegmentMeta) -> Non
 def test_pieces_of_extents(begins: list[int], ends: list[int], expected: list[int]) -> None:
     found = covered(np.array(begins), np.array(ends), 4)
     assert np.flatnonzero(found).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "expected"),
+    [
+        ([], [], True),
+        ([0], [20], True),
+        ([5, 10], [6, 19], True),
+        ([0], [21], False),
+        ([20], [21], False),
+        ([0, 29], [1, 30], False),
+        ([30], [40], True),
+        ([30], [41], False),  # there is no such piece
+        ([50], [60], False),
+    ],
+)
+def test_pieces_that_are_marked(begins: list[int], ends: list[int], expected: bool) -> None:
+    marks = np.array([True, True, False, True])
+    found = are_marked(marks, np.array(begins, np.int64), np.array(ends, np.int64), 10)
+    assert found == expected

@@ -242,7 +242,7 @@ def test_samples_are_counted_without_decoding(
     reader = SegmentReader(tmp_path, SegmentCaches())
     reader.select([meta], np.array([9]), WHOLE)  # footer and index are read
     (tmp_path / meta.ulid / "samples.parquet").unlink()
-    assert reader.count([meta], np.array([1, 2, 4, 9]), span) == count
+    assert reader.count(reader.plan([meta], np.array([1, 2, 4, 9]), span)) == count
 
 
 def test_spending_comes_before_decoding(tmp_path: Path, duck: Duck) -> None:

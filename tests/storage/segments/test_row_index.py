@@ -9,10 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.errors import FormatError
+from storage.segments.caches import SegmentCaches
 from storage.segments.damage import Damages
 from storage.segments.duck import Duck
 from storage.segments.encoding.footers import read_footer
-from storage.segments.row_index import agrees, index_of_ids, index_of_series, read_row_index
+from storage.segments.reader import SegmentReader
+from storage.segments.row_index import (
+    Source,
+    agrees,
+    index_of_ids,
+    index_of_series,
+    read_row_index,
+)
 from storage.segments.writer import RowGroups
 from tests.makers.histograms import EXAMPLES
 from tests.makers.segments import flipped, some_rows, write_mixed, write_rows
@@ -97,3 +105,29 @@ def test_a_series_table_with_any_byte_of_its_footer_changed_is_not_needed(
         assert (index.ids.tolist(), index.offsets.tolist()) == ([1, 2, 9], [0, 5, 10, 15])
         by_ids += bool((index.min_ms == np.iinfo(np.int64).min).all())
     assert by_ids > 200
+
+
+def test_a_part_of_a_plan_is_the_plan_of_that_part(tmp_path: Path, duck: Duck) -> None:
+    contents = [[1, 2, 5], [2, 3], [9]]
+    metas = [write_rows(duck, tmp_path, some_rows(ids, [1, 2, 3])) for ids in contents]
+    reader = SegmentReader(tmp_path, SegmentCaches())
+    ids = np.array([0, 1, 2, 3, 5, 9], np.int64)
+    plan = reader.plan(metas, ids, (0, 100))
+    for first in range(len(ids)):
+        for end in range(first + 1, len(ids) + 1):
+            part = plan.part(first, end)
+            expected = reader.plan(metas, ids[first:end], (0, 100))
+            assert [shown(source) for source in part.sources] == [
+                shown(source) for source in expected.sources
+            ]
+            assert part.ids.tolist() == expected.ids.tolist()
+
+
+def shown(source: Source) -> tuple[str, list[int], list[int], list[int]]:
+    runs = source.wanted
+    return (
+        source.segment.ulid,
+        runs.items.tolist(),
+        runs.firsts.tolist(),
+        runs.ends.tolist(),
+    )

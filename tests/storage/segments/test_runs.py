@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.kernels.arrays import frozen
-from storage.segments.runs import copy_runs, find_runs, merge_runs, strictly_ascending
+from storage.segments.runs import (
+    copy_runs,
+    find_groups,
+    find_runs,
+    find_series,
+    merge_runs,
+    strictly_ascending,
+)
 from tests.twins.storage import segments as naive
 
 INT64 = np.iinfo(np.int64)
@@ -104,3 +111,38 @@ def test_merge_of_segments(segments: list[list[Row]], ids: list[int], start: int
 )
 def test_bits_of_values_are_kept(bits: int) -> None:
     assert cut([(1, 1, bits)], [1], 0, 2)[3].tolist() == [bits]
+
+
+known_series = st.tuples(st.integers(1, 3), any_time, any_time)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.integers(0, 9), known_series, max_size=8), wanted_ids, bound, bound)
+def test_rows_of_wanted_series(
+    known: dict[int, tuple[int, int, int]], ids: list[int], start: int, end: int
+) -> None:
+    table = [(i, rows, min(a, b), max(a, b)) for i, (rows, a, b) in sorted(known.items())]
+    columns = [np.array([row[k] for row in table], np.int64) for k in range(4)]
+    offsets = np.concatenate([[0], np.cumsum(columns[1])]).astype(np.int64)
+    found = np.empty((5, min(len(ids), len(table))), np.int64)
+    wanted = np.array(ids, np.int64)
+    frozen_columns = [frozen(column) for column in (columns[0], offsets, *columns[2:], wanted)]
+    count = find_series(*frozen_columns, start, end, found)
+    assert list(map(tuple, found[:, :count].T.tolist())) == naive.find_series(
+        table, ids, start, end
+    )
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=6),
+    st.lists(st.integers(0, 5), max_size=8),
+)
+def test_row_groups_with_wanted_rows(sizes: list[int], steps: list[int]) -> None:
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    bounds = [min(int(step), sum(sizes)) for step in np.cumsum(steps)]
+    runs = list(zip(bounds[::2], bounds[1::2], strict=False))
+    firsts, ends = (np.array([run[k] for run in runs], np.int64) for k in range(2))
+    numbers = np.empty(len(sizes), np.int64)
+    count = find_groups(firsts, ends, offsets, numbers)
+    assert numbers[:count].tolist() == naive.find_groups(runs, sizes)

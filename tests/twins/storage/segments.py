@@ -52,3 +52,28 @@ def segment_rows(
     return st.dictionaries(
         st.tuples(ids, times), st.integers(0, 2**64 - 1), min_size=min_size, max_size=30
     ).map(lambda found: sorted((i, t, bits) for (i, t), bits in found.items()))
+
+
+def find_series(
+    known: list[tuple[int, int, int, int]], ids: list[int], start: int, end: int
+) -> list[tuple[int, int, int, int, int]]:
+    """known: (id, rows, least time, greatest time), by id. Of the wanted ones: position among ids,
+    first row, end, least and greatest time."""
+    found = []
+    row = 0
+    for number, rows, least, greatest in known:
+        if number in ids and least <= end and greatest >= start:
+            found.append((ids.index(number), row, row + rows, least, greatest))
+        row += rows
+    return found
+
+
+def find_groups(runs: list[tuple[int, int]], sizes: list[int]) -> list[int]:
+    """The row groups, by their sizes, with a row of some of the runs (first, end)."""
+    wanted = {row for first, end in runs for row in range(first, end)}
+    found, row = [], 0
+    for group, size in enumerate(sizes):
+        if wanted & set(range(row, row + size)):
+            found.append(group)
+        row += size
+    return found
