@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from api.answers.encoding import Buffer
@@ -48,12 +50,29 @@ class Slot:
     queued_seconds: float
     client_left: Callable[[], bool]
     _ended: bool = False
+    _until_s: float = 0.0
     meter: Meter | None = None
     terms: Terms = field(default_factory=lambda: Terms())
 
     def cancelled(self) -> bool:
+        """Whether the computing has to end: no one waits for the answer any more, or it was to be
+        quick and is not."""
+        return self.is_over or (self._until_s > 0 and time.monotonic() > self._until_s)
+
+    @property
+    def is_over(self) -> bool:
         """Whether no one waits for the answer any more."""
         return self._ended or self.client_left()
+
+    @contextmanager
+    def hurrying(self, patience_s: float) -> Iterator[None]:
+        """For a while in which the computing is not to take longer than this. It holds up what
+        would notice that the client has left."""
+        self._until_s = time.monotonic() + patience_s
+        try:
+            yield
+        finally:
+            self._until_s = 0.0
 
     def end(self) -> None:
         self._ended = True

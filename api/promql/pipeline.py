@@ -97,12 +97,23 @@ class Pipeline:
         if self.labels.rows == 0:
             yield 0, self._compute(0, 0)[0]
             return
-        size, next_row, started = self._first_size(), 0, self.expected > 0
+        size = self._first_size()
         if self.labels.rows <= size:
             self._prepare(0, self.labels.rows)
             yield 0, self._counted(*self._compute(0, self.labels.rows))
             return
         waiting: deque[tuple[int, Future[tuple[Vector, int]]]] = deque()
+        try:
+            yield from self._ahead(waiting, size)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _ahead(
+        self, waiting: deque[tuple[int, Future[tuple[Vector, int]]]], size: int
+    ) -> Iterator[tuple[int, Vector]]:
+        """The blocks, the first of them of this size, while others are computed."""
+        next_row, started = 0, self.expected > 0
         while next_row < self.labels.rows or waiting:
             while self._may_start(waiting, next_row, started):
                 end = min(next_row + size, self.labels.rows)
@@ -164,6 +175,7 @@ class Pipeline:
         return max(1, min(self.sizes.rows, by_cells, by_samples))
 
     def _compute(self, first_row: int, end_row: int) -> tuple[Vector, int]:
+        self.context.check()  # it may have waited for its thread
         block = self.leaf(first_row, end_row)
         stub = self._stub(first_row, end_row)
         vector = Vector(stub, block.values, block.present, natives=block.natives)

@@ -20,11 +20,15 @@ from api.endpoints.handler import Slot, Terms
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
 from api.promql.bounds import Bound
-from api.promql.errors import QueryTimeout
+from api.promql.errors import QueryCanceled, QueryTimeout
 from api.web.quick_jobs import QuickJobs
 from api.web.turns import Turns
 
 QUEUE_TIMEOUT = "query timed out in query queue"
+# How many times as long as a quick job.
+PATIENCE = 50
+# How often it is looked whether those who wait are still there.
+LOOK_S = 0.25
 
 T = TypeVar("T")
 
@@ -66,9 +70,10 @@ class QueryPool:
     async def turn(
         self, terms: Terms, *, client_left: Callable[[], bool], tenant: str = ""
     ) -> AsyncIterator[Slot]:
-        """Wait for a turn and hold it. Raises Unavailable, or QueryTimeout."""
+        """Wait for a turn and hold it. Raises Unavailable, QueryTimeout, or QueryCanceled if the
+        client leaves meanwhile."""
         started = time.monotonic()
-        await self._acquire(terms.time, tenant)
+        await self._acquire(terms.time, tenant, client_left)
         queued_seconds = time.monotonic() - started
         left_ms = terms.time.allowed - int(queued_seconds * 1000)
         turn = Slot(left_ms, queued_seconds, client_left, terms=terms)
@@ -80,26 +85,35 @@ class QueryPool:
             self._metrics.running.dec()
             self._turns.release(tenant)
 
-    async def run(self, function: Callable[[], T], kind: int | None = None) -> T:
+    async def run(
+        self, function: Callable[[], T], kind: int | None = None, turn: Slot | None = None
+    ) -> T:
         """Call a function in a thread; for the holder of a turn. One of a kind that is known to be
-        quick may be called here and now. None: of no kind."""
+        quick may be called here and now; if it turns out not to be, it is begun anew in a thread.
+        None: of no kind."""
         loop = asyncio.get_running_loop()
-        if kind is None:
+        if kind is None or turn is None:
             return await loop.run_in_executor(self._threads, function)
-        if self._round_is_taken or kind not in self._quick:
-            return await loop.run_in_executor(self._threads, self._quick.run, kind, function)
-        return self.run_here(kind, function)
+        if not self._round_is_taken and kind in self._quick:
+            try:
+                return self.run_here(kind, function, turn)
+            except QueryCanceled:
+                if turn.is_over:
+                    raise
+        return await loop.run_in_executor(self._threads, self._quick.run, kind, function)
 
     def can_run_here(self, kind: int) -> bool:
         """Whether a job of a kind needs neither a turn nor a thread, if it is done at once: then no
         other can come in between."""
         return not (self._round_is_taken or self._turns.locked()) and kind in self._quick
 
-    def run_here(self, kind: int, function: Callable[[], T]) -> T:
-        """Call a function of a kind that is known to be quick in the event loop."""
+    def run_here(self, kind: int, function: Callable[[], T], turn: Slot) -> T:
+        """Call a function of a kind that is known to be quick in the event loop. Raises
+        QueryCanceled if it has kept the loop for too long."""
         self._round_is_taken = True
         asyncio.get_running_loop().call_soon(self._begin_round)
-        return self._quick.run(kind, function)
+        with turn.hurrying(PATIENCE * self._quick.quick_s):
+            return self._quick.run(kind, function)
 
     def _begin_round(self) -> None:
         self._round_is_taken = False
@@ -108,7 +122,7 @@ class QueryPool:
         """Wait for what is being computed."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def _acquire(self, time: Bound, tenant: str) -> None:
+    async def _acquire(self, time: Bound, tenant: str, client_left: Callable[[], bool]) -> None:
         if time.allowed <= 0:
             raise QueryTimeout(f"{QUEUE_TIMEOUT} ({time})")
         if not self._turns.must_wait(tenant):
@@ -119,11 +133,23 @@ class QueryPool:
         try:
             with self._metrics.waiting.track_inprogress():
                 async with asyncio.timeout(time.allowed / 1000):
-                    await self._turns.acquire(tenant)
+                    await self._wait(tenant, client_left)
         except TimeoutError:
             raise QueryTimeout(f"{QUEUE_TIMEOUT} ({time})") from None
         finally:
             self._waiting -= 1
+
+    async def _wait(self, tenant: str, client_left: Callable[[], bool]) -> None:
+        """Take a place as soon as there is one, unless no one waits for the answer any more."""
+        acquiring = asyncio.ensure_future(self._turns.acquire(tenant))
+        try:
+            while not (await asyncio.wait([acquiring], timeout=LOOK_S))[0]:
+                if client_left():
+                    raise QueryCanceled("query was canceled in query queue")
+        except BaseException:
+            if not acquiring.cancel():
+                self._turns.release(tenant)
+            raise
 
     def _check_queue(self, tenant: str) -> None:
         """Raise Unavailable if no further request may wait."""

@@ -15,9 +15,10 @@ from time import perf_counter
 
 from prometheus_client import Histogram
 
-from api.endpoints.handler import JSON, NOTHING, Call, Handler, Slot
+from api.endpoints.handler import JSON, NOTHING, PROMETHEUS_STYLE, Call, Handler, Slot
 from api.forms import Params
 from api.params import tenants_of
+from api.promql.errors import QueryCanceled
 from api.web.compression import Body, choose_encoding
 from api.web.serving import Server, begin
 
@@ -27,16 +28,19 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_]+")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent with status 200, the headers of HTTP itself aside."""
+    """What is sent, the headers of HTTP itself aside."""
 
     headers: Mapping[str, str]
     body: bytes
+    status: int = 200
+    reason: str = "OK"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """duration: the metric of its requests; variable: the name of the variable part of its path."""
 
+    name: str
     handler: Handler
     duration: Histogram
     variable: str = ""
@@ -55,10 +59,10 @@ class QuickAnswers:
         duration = self._server.duration_of(path)
         before, _, rest = f"{prefix}/{path}".partition("{")
         if not rest:
-            self._endpoints[before] = Endpoint(handler, duration)
+            self._endpoints[before] = Endpoint(path, handler, duration)
             return
         variable, _, after = rest.partition("}")
-        self._around[before, after] = Endpoint(handler, duration, variable)
+        self._around[before, after] = Endpoint(path, handler, duration, variable)
 
     def answer(
         self,
@@ -121,11 +125,26 @@ class QuickAnswers:
                 return None
             turn = Slot(terms.time.allowed, 0.0, client_left, terms=terms)
             work = partial(begin, outcome, turn, encoding)
-            body, part, is_last = pool.run_here(kind, work)
+            try:
+                body, part, is_last = pool.run_here(kind, work, turn)
+            except QueryCanceled:  # it is not quick any more
+                return None
+            except Exception as error:  # computing it once more would find it again
+                return self._refused(endpoint, error, headers)
         if not is_last:
             return None
         about = self._server.headers(headers.get("Origin"), body.encoding)
         return Answer({**about, **content}, part)
+
+    def _refused(self, endpoint: Endpoint, error: Exception, headers: Mapping[str, str]) -> Answer:
+        refusal = self._server.refusal(endpoint.name, PROMETHEUS_STYLE, error)
+        about = self._server.headers(headers.get("Origin"))
+        return Answer(
+            {**about, "Content-Type": refusal.content_type},
+            refusal.body,
+            refusal.status,
+            refusal.reason,
+        )
 
 
 NO_PATH: tuple[Endpoint | None, dict[str, str]] = (None, {})

@@ -18,6 +18,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
+from api.promql.errors import QueryCanceled
+
 QUICK_S = 0.001
 KINDS_KEPT_MAX = 4096
 
@@ -41,7 +43,7 @@ class QuickJobs:
         usage: Callable[[], tuple[float, int]] = thread_usage,
     ) -> None:
         self._usage = usage
-        self._quick_s = quick_s
+        self.quick_s = quick_s
         self._kinds_max = kinds_max
         self._clock = clock
         self._lock = threading.Lock()
@@ -54,15 +56,24 @@ class QuickJobs:
         """Do a job in the calling thread, and remember whether it was quick."""
         before, started = self._usage(), self._clock()
         try:
-            return job()
-        finally:
-            took = self._clock() - started
-            self._note(kind, took < self._quick_s or self._was_put_off(before))
+            made = job()
+        except QueryCanceled:  # says nothing of how long it takes to the end
+            self._note(kind, False)
+            raise
+        except Exception:
+            self._judge(kind, before, started)
+            raise
+        self._judge(kind, before, started)
+        return made
+
+    def _judge(self, kind: int, before: tuple[float, int], started: float) -> None:
+        took = self._clock() - started
+        self._note(kind, took < self.quick_s or self._was_put_off(before))
 
     def _was_put_off(self, before: tuple[float, int]) -> bool:
         """Whether it was quick but for the turns of other programs. before: the thread's usage."""
         seconds, waits = self._usage()
-        return waits == before[1] and seconds - before[0] < self._quick_s
+        return waits == before[1] and seconds - before[0] < self.quick_s
 
     def _note(self, kind: int, is_quick: bool) -> None:
         with self._lock:

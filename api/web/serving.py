@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -79,6 +80,16 @@ class Served:
     style: Style
     duration: Histogram
     gate: AbstractAsyncContextManager[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is sent in place of an answer."""
+
+    status: int
+    reason: str
+    body: bytes
+    content_type: str
 
 
 class Server:
@@ -166,7 +177,7 @@ class Server:
             with self.running.computing(
                 served.name, tenants, asked(call), request.headers, turn=turn
             ) as entry:
-                parts, part, is_last = await self.pool.run(work, outcome.kind)
+                parts, part, is_last = await self.pool.run(work, outcome.kind, turn)
                 entry.answer_bytes = len(part)
                 if not is_last:
                     about = {**self._headers(request, parts.encoding), **outcome.headers}
@@ -268,20 +279,26 @@ class Server:
             await response.write(part)
 
     def _refuse(self, served: Served, request: web.Request, error: Exception) -> web.Response:
-        failure = classify(error)
-        self._metrics.errors_total.labels(served.name, failure.kind).inc()
-        if not is_foreseen(error):
-            logger.exception("request failed endpoint=%s path=%s", served.name, request.path)
-        body, content_type = encode_error(failure.kind, failure.text), "application/json"
-        if served.style.plain_errors:
-            body = f"{failure.text}\n".encode("utf-8", "replace")
-            content_type = PLAIN
+        refusal = self.refusal(served.name, served.style, error)
         return web.Response(
-            status=failure.status,
-            reason=REASONS.get(failure.status),
-            body=body,
-            headers=self._headers(request) | {"Content-Type": content_type},
+            status=refusal.status,
+            reason=refusal.reason,
+            body=refusal.body,
+            headers=self._headers(request) | {"Content-Type": refusal.content_type},
         )
+
+    def refusal(self, name: str, style: Style, error: Exception) -> Refusal:
+        """The answer to a request of an endpoint that failed, which is counted; bugs are logged."""
+        failure = classify(error)
+        self._metrics.errors_total.labels(name, failure.kind).inc()
+        if not is_foreseen(error):
+            logger.exception("request failed endpoint=%s", name, exc_info=error)
+        reason = REASONS.get(failure.status) or HTTPStatus(failure.status).phrase
+        if style.plain_errors:
+            text = f"{failure.text}\n".encode("utf-8", "replace")
+            return Refusal(failure.status, reason, text, PLAIN)
+        body = encode_error(failure.kind, failure.text)
+        return Refusal(failure.status, reason, body, "application/json")
 
     def _headers(self, request: web.Request, encoding: str = "") -> dict[str, str]:
         return self.headers(request.headers.get("Origin"), encoding)

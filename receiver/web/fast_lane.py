@@ -27,8 +27,12 @@ Fed = tuple[Sequence[Any], bool, bytes]
 
 
 class Answer(Protocol):
-    """What is sent with status 200."""
+    """What is sent."""
 
+    @property
+    def status(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
     @property
@@ -145,4 +149,5 @@ def response_head(answer: Answer, configured: Mapping[str, str]) -> bytes:
         **configured,
     }
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-    return f"HTTP/1.1 200 OK\r\n{''.join(lines)}\r\n".encode()
+    first = f"HTTP/1.1 {answer.status} {answer.reason}\r\n"
+    return f"{first}{''.join(lines)}\r\n".encode()

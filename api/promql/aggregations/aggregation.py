@@ -33,6 +33,9 @@ from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 from storage.labels.frames import LabelFrame
 from storage.labels.matchers import METRIC_NAME
 
+# Of count_values: texts that are made between two looks at whether someone still waits.
+VALUES_AT_ONCE = 1 << 14
+
 
 @dataclass(frozen=True, slots=True)
 class Groups:
@@ -259,7 +262,7 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
     number, first_row = vector.labels.group(names)
     # As columns of their own: views with a stride would have the kernels compiled once more.
     rows, steps = map(np.ascontiguousarray, np.nonzero(vector.present))
-    codes = _value_codes(vector)
+    codes = _value_codes(context, vector)
     if node.without and label in node.grouping:
         codes = np.zeros(len(codes), np.int32)
     words = (number[rows] << 32 | codes).astype(np.uint64)
@@ -280,7 +283,7 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
 OF_TEXT = {"count_values": _count_values}
 
 
-def _value_codes(vector: Vector) -> Int32s:
+def _value_codes(context: Context, vector: Vector) -> Int32s:
     """The symbol of the text of each present value, in row-major order.
 
     Floats are told apart by their bits first: zeros by their sign, NaN by its payload.
@@ -288,9 +291,13 @@ def _value_codes(vector: Vector) -> Int32s:
     floats = only_floats(vector)
     distinct, numbers = number_words(vector.values[floats.present].view(np.uint64))
     symbols = vector.labels.symbols
-    texts = map(format_f, distinct.view(np.float64).tolist())
+    named = np.empty(len(distinct), np.int32)
+    for first in range(0, len(distinct), VALUES_AT_ONCE):
+        context.check()
+        part = distinct[first : first + VALUES_AT_ONCE].view(np.float64).tolist()
+        named[first : first + len(part)] = [symbols.code(format_f(value)) for value in part]
     codes = np.zeros(vector.present.shape, np.int32)
-    codes[floats.present] = np.array([symbols.code(text) for text in texts], np.int32)[numbers]
+    codes[floats.present] = named[numbers]
     places, rows = histogram_places(vector)
     if vector.natives is not None:
         used, inverse = np.unique(rows, return_inverse=True)

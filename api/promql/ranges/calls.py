@@ -81,7 +81,8 @@ class RangeCall:
         self, samples: Samples, labels: LabelFrame, rows: Int64s, extension: Extension | None
     ) -> Mixed:
         """The cells of all windows; the samples are those of these rows of the labels."""
-        cells = over(self.node.func, samples, self.windows, self.params, extension)
+        check = self.context.check
+        cells = over(self.node.func, samples, self.windows, self.params, extension, check=check)
         if cells.notes:
             report_notes(self.context, self._place, cells.notes, labels.take(rows))
         return cells

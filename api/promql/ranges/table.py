@@ -13,6 +13,7 @@ from api.promql.ranges import extended, floats, mixed, reductions
 from api.promql.ranges.extended import ExtendedFunction, Extension
 from api.promql.ranges.floats import FloatFunction, reduction
 from api.promql.ranges.mixed import Mixed, MixedFunction
+from api.promql.ranges.pieces import PIECE_LOOKS, in_pieces
 from api.promql.ranges.windows import Windows
 from api.promql.syntax.signatures import FUNCTIONS as FACTS
 from api.promql.syntax.signatures import HistogramUse
@@ -26,13 +27,15 @@ class RangeFunction:
 
     floats: of plain floats, or of samples of any kind where that makes no difference. mixed: of
     samples that have histograms among them, or know their start. extended: of anchored and smoothed
-    ranges. check: raises ExecutionError for scalar arguments that are not allowed.
+    ranges. check: raises ExecutionError for scalar arguments that are not allowed. weight: how
+    much longer it looks at a sample than others.
     """
 
     floats: FloatFunction
     mixed: MixedFunction | None = None
     extended: ExtendedFunction | None = None
     check: Callable[[Samples, Windows, list[Float64s]], None] | None = None
+    weight: int = 1
 
 
 def _rate(*, is_counter: bool, is_rate: bool) -> RangeFunction:
@@ -74,7 +77,7 @@ FUNCTIONS: dict[str, RangeFunction] = {
     "increase": _rate(is_counter=True, is_rate=False),
     "irate": _instant(reductions.IRATE, is_rate=True),
     "last_over_time": _picked(reductions.LAST, is_first=False),
-    "mad_over_time": RangeFunction(reduction(reductions.MAD)),
+    "mad_over_time": RangeFunction(reduction(reductions.MAD), weight=8),
     "max_over_time": RangeFunction(reduction(reductions.MAX)),
     "min_over_time": RangeFunction(reduction(reductions.MIN)),
     "predict_linear": RangeFunction(floats.predictions),
@@ -98,10 +101,13 @@ def over(
     windows: Windows,
     params: list[Float64s],
     extension: Extension | None = None,
+    *,
+    check: Callable[[], None] = lambda: None,
 ) -> Mixed:
     """The cells of a function over samples without stale markers. Starts are used if there.
 
-    extension: of an anchored or smoothed range, whose samples are there without starts.
+    extension: of an anchored or smoothed range, whose samples are there without starts. check: to
+    be called between pieces of work; raises if the query has to stop.
     """
     function, histograms = FUNCTIONS[func], FACTS[func].histograms
     if extension is not None:
@@ -109,7 +115,12 @@ def over(
         return function.extended(samples, windows, extension)
     if function.check is not None:
         function.check(samples, windows, params)
-    if histograms is HistogramUse.ANY or (samples.natives is None and samples.starts is None):
+    if samples.natives is None and samples.starts is None:
+        looks = PIECE_LOOKS // function.weight
+        return Mixed(
+            *in_pieces(function.floats, samples, windows, params, check=check, looks=looks)
+        )
+    if histograms is HistogramUse.ANY:
         return Mixed(*function.floats(samples, windows, params))
     if histograms is HistogramUse.IGNORED:
         return mixed.over_floats(function.floats, samples, windows, params)

@@ -15,6 +15,10 @@ class Windows:
     ends: Int64s
     range_ms: int
 
+    def part(self, first: int, end: int) -> Windows:
+        """Those of the steps [first, end)."""
+        return Windows(self.steps[first:end], self.ends[first:end], self.range_ms)
+
     @property
     def seconds(self) -> float:
         """The length of the windows, rounded as Go does."""

@@ -1,5 +1,7 @@
 """Rows in blocks: their sizes, their order, their labels."""
 
+import threading
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from api.promql.annotations import Annotations
 from api.promql.bounds import Bound
 from api.promql.context import Budget, Context
-from api.promql.errors import QueryTimeout, TooManySamples
+from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
 from api.promql.features import Features
 from api.promql.options import EngineOptions
 from api.promql.pipeline import BLOCK_SIZES, Block, BlockSizes, Pipeline
@@ -25,6 +27,7 @@ def make_rows(
     names: tuple[str, ...] = ("x",),
     delayed: bool = False,
     sizes: BlockSizes = BLOCK_SIZES,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Pipeline:
     """Row i has the value i at all steps."""
     context = Context(
@@ -36,7 +39,7 @@ def make_rows(
         symbols=Symbols(),
         features=Features(delayed_name_removal=delayed),
         options=EngineOptions(threads=3),
-        budget=Budget(Bound(samples_max, "query.max-samples"), 10_000),
+        budget=Budget(Bound(samples_max, "query.max-samples"), 60_000, cancelled),
         annotations=Annotations(b""),
     )
     labelsets = [{"__name__": names[i % len(names)], "i": str(i)} for i in range(count)]
@@ -158,3 +161,49 @@ def test_stages_run_in_their_order_at_their_own_steps() -> None:
     assert rows.width == 5
     rows.move_to(context.at_steps(context.steps[:1]))
     assert rows.width == 5
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_no_block_is_begun_once_no_one_waits(threads: int) -> None:
+    """Those that have begun by then end, so they are as many as there are threads."""
+    left, computed = threading.Event(), []
+    rows = make_rows(400, sizes=SMALL, cancelled=left.is_set)
+    leaf = rows.leaf
+
+    def counted(first: int, end: int) -> Block:
+        computed.append(first)
+        if len(computed) == 3:
+            left.set()
+        return leaf(first, end)
+
+    rows.leaf = counted
+    rows.executor = ThreadPoolExecutor(threads) if threads else None
+    with pytest.raises(QueryCanceled):
+        list(rows.blocks())
+    if rows.executor is not None:
+        rows.executor.shutdown(wait=True)
+    assert 3 <= len(computed) <= 2 + max(1, threads)
+
+
+def test_blocks_that_no_one_asks_for_are_taken_back() -> None:
+    """One thread is kept busy, so that none of the blocks behind it can have begun."""
+    begin, computed = threading.Event(), []
+    rows = make_rows(400, sizes=SMALL)
+    leaf = rows.leaf
+
+    def counted(first: int, end: int) -> Block:
+        computed.append(first)
+        if len(computed) == 3:
+            begin.wait(60)
+        return leaf(first, end)
+
+    rows.leaf = counted
+    rows.executor = ThreadPoolExecutor(1)
+    blocks = rows.blocks()
+    assert isinstance(blocks, Generator)
+    next(blocks)
+    next(blocks)  # begins as many as there may be ahead
+    blocks.close()
+    begin.set()
+    rows.executor.shutdown(wait=True)
+    assert len(computed) <= 3

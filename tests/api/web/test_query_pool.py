@@ -12,7 +12,7 @@ from api.endpoints.handler import Slot, Terms
 from api.errors import Unavailable
 from api.metrics import ApiMetrics
 from api.promql.bounds import Bound
-from api.promql.errors import QueryTimeout
+from api.promql.errors import QueryCanceled, QueryTimeout
 from api.web.query_pool import QueryPool, Share
 from api.web.quick_jobs import QuickJobs
 
@@ -57,6 +57,10 @@ def run(
         bench.pool.close()
 
     asyncio.run(main())
+
+
+def slot() -> Slot:
+    return Slot(60_000, 0.0, lambda: False)
 
 
 IN_QUEUE = r"^query timed out in query queue \(limit: query\.timeout=1?0 ms\)$"
@@ -181,11 +185,11 @@ def test_the_loop_does_what_was_quick_before() -> None:
     async def check(bench: Bench) -> None:
         names = []
         for _ in range(3):
-            names.append(await bench.pool.run(current_thread, 1))
+            names.append(await bench.pool.run(current_thread, 1, slot()))
             await settle()
         assert names[0].startswith("api")
         assert names[1:] == [threading.current_thread().name] * 2
-        assert (await bench.pool.run(current_thread, 2)).startswith("api")
+        assert (await bench.pool.run(current_thread, 2, slot())).startswith("api")
         assert (await bench.pool.run(current_thread)).startswith("api")
 
     run(check)
@@ -193,9 +197,9 @@ def test_the_loop_does_what_was_quick_before() -> None:
 
 def test_the_loop_does_one_quick_job_a_round() -> None:
     async def check(bench: Bench) -> None:
-        await bench.pool.run(current_thread, 1)
+        await bench.pool.run(current_thread, 1, slot())
         for _ in range(3):
-            together = [bench.pool.run(current_thread, 1) for _ in range(4)]
+            together = [bench.pool.run(current_thread, 1, slot()) for _ in range(4)]
             names = await asyncio.gather(*together)
             assert names.count(threading.current_thread().name) == 1
 
@@ -210,7 +214,7 @@ def test_what_grew_slow_goes_to_the_threads() -> None:
     async def check(bench: Bench) -> None:
         loop, found = threading.current_thread().name, []
         for _ in range(3):
-            found.append(await bench.pool.run(current_thread, 1) == loop)
+            found.append(await bench.pool.run(current_thread, 1, slot()) == loop)
             await settle()
         assert found == [False, True, False]
 
@@ -219,3 +223,93 @@ def test_what_grew_slow_goes_to_the_threads() -> None:
 
 def current_thread() -> str:
     return threading.current_thread().name
+
+
+def test_who_leaves_the_queue_is_not_waited_for() -> None:
+    async def check(bench: Bench) -> None:
+        held = [asyncio.create_task(bench.hold()) for _ in range(2)]
+        await settle()
+        left = False
+        terms = within(60_000)
+
+        async def ask() -> None:
+            async with bench.pool.turn(terms, client_left=lambda: left):
+                raise AssertionError("computed for no one")
+
+        asked = asyncio.create_task(ask())
+        await settle()
+        assert bench.sample("waiting") == 1
+        left = True
+        with pytest.raises(QueryCanceled):
+            await asked
+        assert bench.sample("waiting") == 0
+        bench.release.set()
+        await asyncio.gather(*held)
+        assert not bench.pool._turns.locked()
+
+    run(check)
+
+
+@pytest.mark.parametrize("rounds", range(6))
+def test_no_place_is_lost_with_who_is_cancelled_as_it_gets_one(rounds: int) -> None:
+    async def check(bench: Bench) -> None:
+        held = [asyncio.create_task(bench.hold()) for _ in range(2)]
+        await settle()
+        waiter = asyncio.create_task(bench.hold())
+        await settle()
+        bench.release.set()
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.gather(*held, waiter, return_exceptions=True)
+        await settle()
+        assert bench.pool._turns._free == 2
+
+    run(check)
+
+
+def test_what_was_quick_and_is_not_is_begun_anew_in_a_thread() -> None:
+    """It looks whether it has to end, as if it had been at it for long."""
+
+    async def check(bench: Bench) -> None:
+        turn, names = slot(), []
+
+        def job() -> str:
+            names.append(current_thread())
+            if turn.cancelled():
+                raise QueryCanceled("given up")
+            return names[-1]
+
+        loop = threading.current_thread().name
+        await bench.pool.run(job, 1, turn)
+        await settle()
+        assert await bench.pool.run(job, 1, turn) == loop
+        await settle()
+        bench.pool._quick.quick_s = -1.0
+        assert (await bench.pool.run(job, 1, turn)).startswith("api")
+        bench.pool._quick.quick_s = 60.0
+        await settle()
+        assert [name == loop for name in names] == [False, True, True, False]
+        assert (await bench.pool.run(job, 1, turn)).startswith("api")
+
+    run(check)
+
+
+def test_what_no_one_waits_for_is_not_begun_anew() -> None:
+    async def check(bench: Bench) -> None:
+        turn, left = Slot(60_000, 0.0, lambda: left), False
+
+        def job() -> None:
+            names.append(current_thread())
+            if turn.cancelled():
+                raise QueryCanceled("given up")
+
+        names: list[str] = []
+        await bench.pool.run(job, 1, turn)
+        await settle()
+        left = True
+        with pytest.raises(QueryCanceled):
+            await bench.pool.run(job, 1, turn)
+        assert len(names) == 2
+
+    run(check)

@@ -2,12 +2,14 @@
 
 import asyncio
 import gzip
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from yarl import URL
 
+from api.promql.errors import QueryCanceled, QueryTimeout, TooManySamples
 from api.promql.options import EngineOptions
 from api.promql.vectors.value import Result
 from api.web.options import ApiOptions
@@ -104,7 +106,6 @@ def plain(answer: Answer) -> bytes:
         "/api/v1/label/po%64/values",
         "/api/v1/label/a/b/values",
         "/api/v1/label//values",
-        "/api/v1/query?query=(",
         "/api/v1/query?query=up&time=x",
         f"/api/v1/query?{UP}&timeout=0",
         f"/api/v1/query?{UP}&stats=x&provenance=2",
@@ -154,21 +155,73 @@ def test_none_is_answered_out_of_turn() -> None:
     run(check, engine_options=EngineOptions(max_concurrency=1, threads=1))
 
 
-def test_what_fails_and_what_is_large_goes_the_usual_way() -> None:
+def test_what_is_large_goes_the_usual_way() -> None:
+    async def check(running: Running) -> None:
+        path = "/api/v1/query?query=large"
+        for _ in range(2):
+            async with running.client.get(path) as response:
+                assert response.status == 200
+                await response.read()
+            await asyncio.sleep(0.01)
+            assert ask(running, path) is None
+
+    run(check, engine=FakeEngine(lambda *_: large_result()))
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(RuntimeError("a bug"), 500), (TooManySamples("much"), 422), (QueryTimeout("late"), 503)],
+)
+def test_what_fails_is_computed_once(error: Exception, status: int) -> None:
+    computed = []
+
     def answer(text: str, _: Any) -> Result:
-        if text == "bad":
-            raise RuntimeError("a bug")
-        return large_result()
+        computed.append(text)
+        raise error
 
     async def check(running: Running) -> None:
-        for text, status in (("bad", 500), ("large", 200)):
-            for _ in range(2):
-                path = f"/api/v1/query?query={text}"
-                async with running.client.get(path) as response:
-                    assert response.status == status
-                    await response.read()
-                await asyncio.sleep(0.01)
-                assert ask(running, path) is None
+        path, headers = "/api/v1/query?query=bad", {"Origin": "http://a"}
+        async with running.client.get(path, headers=headers) as response:
+            usual = response.status, response.reason, await response.read()
+            found = dict(response.headers)
+        assert usual[0] == status
+        assert len(computed) == 1
+        quick = ask(running, path, headers)
+        assert quick is not None
+        assert (quick.status, quick.reason, quick.body) == usual
+        for name in ("Date", "Server", "Content-Length"):
+            found.pop(name)
+        assert quick.headers == found
+        assert len(computed) == 2
+        kind = "timeout" if status == 503 else "execution" if status == 422 else "internal"
+        failed = {"endpoint": "query", "type": kind}
+        assert running.sample("cupola_api_request_errors_total", **failed) == 2
+
+    run(check, engine=FakeEngine(answer))
+
+
+def test_what_is_quick_no_more_is_given_up_by_the_loop() -> None:
+    """Each query looks whether it has to end, as if it were at it for long."""
+    threads = []
+
+    def answer(text: str, limits: Any) -> Result:
+        threads.append(threading.current_thread().name)
+        if limits["cancelled"]():
+            raise QueryCanceled("query was canceled in expression evaluation")
+        return large_result(1)
+
+    async def check(running: Running) -> None:
+        path = "/api/v1/query?query=1"
+        async with running.client.get(path) as response:
+            assert response.status == 200
+        assert ask(running, path) is not None
+        await asyncio.sleep(0)
+        running.api.pool._quick.quick_s = -1.0
+        assert ask(running, path) is None
+        running.api.pool._quick.quick_s = 60.0
+        async with running.client.get(path) as response:
+            assert response.status == 200
+        assert [name.startswith("api") for name in threads] == [True, False, False, True]
 
     run(check, engine=FakeEngine(answer))
 

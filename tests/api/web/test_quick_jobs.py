@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from api.promql.errors import QueryCanceled
 from api.web.quick_jobs import QuickJobs, thread_usage
 
 
@@ -78,3 +79,18 @@ def test_few_kinds_are_remembered() -> None:
     for kind in (1, 2, 1, 3):
         jobs.run(kind, lambda: None)
     assert [kind in jobs for kind in (1, 2, 3)] == [True, False, True]
+
+
+def test_what_is_given_up_is_not_quick() -> None:
+    """A client that has left before its query began would make it look so."""
+    jobs = QuickJobs(quick_s=60.0)
+
+    def given_up() -> None:
+        raise QueryCanceled("query was canceled in expression evaluation")
+
+    jobs.run(1, lambda: None)
+    assert 1 in jobs
+    for kind in (1, 2):
+        with pytest.raises(QueryCanceled):
+            jobs.run(kind, given_up)
+        assert kind not in jobs
