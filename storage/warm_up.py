@@ -46,6 +46,7 @@ from storage.segments.encoding.groups import (
     decode_run,
     read_only,
 )
+from storage.segments.encoding.placing import Target, place_run
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
 from storage.segments.exemplars import label_maps, text_column
 from storage.segments.histogram_reader import wanted_runs
@@ -195,6 +196,7 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     file, footer = example_file(np.repeat(ids, np.diff(sealed.offsets)), sealed)
     group = read_only(decode_group(footer, 0, file, 0))
     decode_run(footer, (0, 1), file, 0)
+    warm_placing(footer, file)
     decode_column(footer, (0, IDS), file, 0, np.empty(footer.rows, np.int64))
     always = np.zeros(len(ids), np.int64)
     wanted = RowIndex.of(ids, sealed.offsets, always, always).find(ids, (0, 100))
@@ -210,6 +212,14 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     rows = np.arange(len(ids))
     cuts.hit(rows, np.zeros(len(ids), np.int64))
     cuts.judge(rows, np.full(len(ids), 10), np.full(len(ids), 40), 0, 100)
+
+
+def warm_placing(footer: Footer, file: Bytes) -> None:
+    """Decode a row group to where its rows belong."""
+    firsts, ends = np.zeros(1, np.int64), np.full(1, footer.rows)
+    times, bits = np.empty(footer.rows, np.int64), np.empty(footer.rows, np.uint64)
+    target = Target(firsts, ends, firsts, times, bits)
+    place_run(footer, (0, 1), file, 0, target)
 
 
 def read_fractions(ids: Int64s, sealed: Samples) -> None:

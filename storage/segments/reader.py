@@ -28,6 +28,7 @@ from storage.segments.comparing import Comparing
 from storage.segments.damage import Damages
 from storage.segments.encoding.footers import NO_FOOTER
 from storage.segments.encoding.groups import Group, GroupFile, split
+from storage.segments.encoding.placing import Target
 from storage.segments.histogram_reader import (
     GROUPS_AT_ONCE,
     HistogramReader,
@@ -43,12 +44,13 @@ from storage.segments.row_index import (
     joined,
     offsets_of,
 )
-from storage.segments.runs import place_rows
 from storage.segments.segment import SegmentMeta, overlapping
 
 # What is to be kept decoded takes at most this part of the room for it: a read of more would only
 # drive out what others come back for.
 KEPT_SHARE = 4
+# Of rows that are put in place as they are decoded; memory does not depend on it.
+PLACED_ROWS = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,15 +247,29 @@ class SegmentReader:
         for source in sources:
             behind = first + len(source.wanted.items)
             runs, own = source.wanted, places[first:behind]
-            for row, group, (a, b) in self._groups(source, keep):
-                place_rows(
-                    row, group.timestamps, group.bits, runs.firsts[a:b], runs.ends[a:b], own[a:b],
-                    timestamps, bits,
-                )  # fmt: skip
+            target = Target(runs.firsts, runs.ends, own, timestamps, bits)
+            if keep:
+                for row, group, (a, b) in self._groups(source, keep):
+                    target.put(row, group.timestamps, group.bits, slice(a, b))
+            else:
+                self._place(source, target)
             first = behind
         if any(self._damages.of(source.path) for source in sources):
             raise DamageFound
         return Samples(offsets, timestamps, bits.view(np.float64))
+
+    def _place(self, source: Source, target: Target) -> None:
+        """Decode the wanted rows to where they belong, and keep nothing."""
+        numbers, offsets = self._wanted_groups(source), source.footer.offsets
+        if not len(numbers):
+            return
+        with self._opened(source, numbers) as file:
+            for run in file.neighbours(numbers, PLACED_ROWS):
+                try:
+                    file.place(run, target)
+                except FormatError:
+                    for first, _, group in self._readable(file, run):
+                        target.put(int(offsets[first]), group.timestamps, group.bits)
 
     def _trimmed(self, source: Source, span: tuple[int, int], keep: bool) -> Source:
         """Only the rows with times in the span: where a run reaches out of it, times are read."""
@@ -278,10 +294,7 @@ class SegmentReader:
 
         keep: whether those that are decoded are to be kept.
         """
-        numbers = groups_with(source.wanted, source.footer.offsets)
-        path, footer = source.path, source.footer
-        self._comparing.compare(path, footer.begins[numbers], footer.ends[numbers])
-        numbers = self._damages.sound(path, numbers)
+        numbers = self._wanted_groups(source)
         if not len(numbers):
             return
         found = self._kept_groups(source, numbers) if keep else self._stretches(source, numbers)
@@ -291,6 +304,13 @@ class SegmentReader:
             low = int(np.searchsorted(runs.ends, row, side="right"))
             high = int(np.searchsorted(runs.firsts, offsets[behind], side="left"))
             yield row, group, (low, high)
+
+    def _wanted_groups(self, source: Source) -> Int64s:
+        """The row groups with wanted rows that may be decoded, compared with their checksums."""
+        path, footer = source.path, source.footer
+        numbers = groups_with(source.wanted, footer.offsets)
+        self._comparing.compare(path, footer.begins[numbers], footer.ends[numbers])
+        return self._damages.sound(path, numbers)
 
     def _kept_groups(self, source: Source, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
         """Row groups one by one, those that are decoded are kept."""
@@ -309,15 +329,19 @@ class SegmentReader:
         """Neighbouring row groups at once, decoded."""
         if not len(numbers):
             return
-        path, footer = source.path, source.footer
-        self._places.bring([Wanted(path, footer.begins[numbers], footer.ends[numbers])])
-        with GroupFile(path, footer, self._places.place(path)) as file:
+        with self._opened(source, numbers) as file:
             for run in file.neighbours(numbers):
                 try:
                     found = list(file.stretches(run))
                 except FormatError:
                     found = list(self._readable(file, run))
                 yield from found
+
+    def _opened(self, source: Source, numbers: Int64s) -> GroupFile:
+        """The file, with these row groups to be read. Raises FormatError."""
+        path, footer = source.path, source.footer
+        self._places.bring([Wanted(path, footer.begins[numbers], footer.ends[numbers])])
+        return GroupFile(path, footer, self._places.place(path))
 
     def _readable(self, file: GroupFile, run: Int64s) -> Iterator[tuple[int, int, Group]]:
         """Those of some row groups that can be decoded, one by one."""

@@ -35,6 +35,7 @@ from storage.segments.encoding.pages import (
     decode_split,
     read_page_header,
 )
+from storage.segments.encoding.placing import Target, place_run
 from storage.segments.encoding.samples_file import STARTS_SCHEMA
 from storage.segments.encoding.scaling import POWERS, from_integers
 
@@ -112,6 +113,20 @@ class GroupFile:
                 yield first, behind, read_only(group)
                 first = behind
 
+    def place(self, run: Int64s, target: Target) -> None:
+        """Put the wanted rows of neighbouring row groups in place. Raises FormatError, with some of
+        them in place."""
+        first, end = int(run[0]), int(run[-1]) + 1
+        start = int(self.footer.begins[first])
+        data = self._read(start, int(self.footer.ends[end - 1]) - start)
+        while first < end:
+            placed = place_run(self.footer, (first, end), data, start, target)
+            if placed == 0:
+                _, group = self._stretch(first, first + 1, data, start)
+                target.put(int(self.footer.offsets[first]), group.timestamps, group.bits)
+                placed = 1
+            first += placed
+
     def _stretch(self, first: int, behind: int, data: Bytes, start: int) -> tuple[int, Group]:
         """As many of the row groups [first, behind) as can be decoded at once, and the number of
         the next; the first byte of data lies at `start` of the file."""
@@ -151,7 +166,7 @@ class GroupFile:
             ids = column.to_numpy()
         return ids
 
-    def neighbours(self, numbers: Int64s) -> Iterator[Int64s]:
+    def neighbours(self, numbers: Int64s, rows_max: int = READ_ROWS) -> Iterator[Int64s]:
         """The numbers in runs that are read at once."""
         begins, ends = self.footer.begins[numbers], self.footer.ends[numbers]
         rows = self.footer.offsets[numbers + 1]
@@ -160,7 +175,7 @@ class GroupFile:
         while first < len(numbers):
             by_bytes = np.searchsorted(ends, begins[first] + READ_BYTES, side="right")
             before = self.footer.offsets[numbers[first]]
-            by_rows = np.searchsorted(rows, before + READ_ROWS, side="right")
+            by_rows = np.searchsorted(rows, before + rows_max, side="right")
             gap = gaps[np.searchsorted(gaps, first, side="right")]
             behind = max(first + 1, int(min(by_bytes, by_rows, gap)))
             yield numbers[first:behind]
@@ -323,7 +338,7 @@ def decode_page(page: Bytes, encoding: int, room: Int64s, *, optional: bool) -> 
         at = LEVELS_LENGTH_BYTES + int.from_bytes(page[:LEVELS_LENGTH_BYTES].tobytes(), "little")
     if encoding == DELTA:
         words = page[: len(page) // 8 * 8].view(np.uint64)
-        decoded = decode_delta(page, words, at, room)
+        decoded = decode_delta(page, words, at, len(room), room)
     elif encoding == SPLIT:
         decoded = decode_split(page, at, room.view(np.uint64))
     else:

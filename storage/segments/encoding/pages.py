@@ -15,6 +15,7 @@ import numpy as np
 from storage.kernels.arrays import Bools, Bytes, Float64s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.thrift import DAMAGED, read_message, read_number, read_varint
+from storage.kernels.words import load_word
 from storage.segments.encoding.lz4 import uncompress_lz4
 from storage.segments.encoding.scaling import from_integers
 
@@ -58,7 +59,7 @@ def read_page_header(data: Bytes, at: int, end: int, header: Int64s) -> int:
 
 
 @kernel_part
-def load_word(page: Bytes, at: int) -> Any:
+def word_at(page: Bytes, at: int) -> Any:
     """The eight bytes from `at` on, as far as there are so many."""
     word = np.uint64(0)
     for i in range(min(8, len(page) - at)):
@@ -86,6 +87,15 @@ def add_differences(
         return value
     mask = ~np.uint64(0) >> np.uint64(WORD_BITS - width)
     bit = first_bit
+    # A difference and the bits before it in its first byte are within a word.
+    if width <= WORD_BITS - 7 and (bit + len(out) * width) // 8 + VALUE_BYTES <= len(page):
+        address = page.ctypes.data
+        for k in range(len(out)):
+            eight = load_word(address, bit >> 3) >> np.uint64(bit & 7)
+            value += least + np.int64(eight & mask)
+            out[k] = value
+            bit += width
+        return value
     if (first_bit + len(out) * width) // WORD_BITS + 1 < len(words):
         for k in range(len(out)):
             word, shift = bit >> 6, np.uint64(bit & 63)
@@ -97,24 +107,25 @@ def add_differences(
         return value
     for k in range(len(out)):
         word, shift = (bit >> 6) * VALUE_BYTES, np.uint64(bit & 63)
-        high = (load_word(page, word + VALUE_BYTES) << np.uint64(1)) << (np.uint64(63) - shift)
-        value += least + np.int64(((load_word(page, word) >> shift) | high) & mask)
+        high = (word_at(page, word + VALUE_BYTES) << np.uint64(1)) << (np.uint64(63) - shift)
+        value += least + np.int64(((word_at(page, word) >> shift) | high) & mask)
         out[k] = value
         bit += width
     return value
 
 
 @kernel
-def decode_delta(page: Bytes, words: UInt64s, at: int, out: Int64s) -> bool:
-    """Decode len(out) integers from `at` on; False if the page is damaged or has not as many."""
+def decode_delta(page: Bytes, words: UInt64s, at: int, count: int, out: Int64s) -> bool:
+    """Decode the first len(out) of `count` integers from `at` on; False if the page is damaged or
+    has not as many."""
     block, at = read_varint(page, at, len(page))
     minis, at = read_varint(page, max(at, 0), len(page)) if at >= 0 else (0, DAMAGED)
     total, at = read_varint(page, max(at, 0), len(page)) if at >= 0 else (0, DAMAGED)
     value, at = read_number(page, max(at, 0), len(page)) if at >= 0 else (0, DAMAGED)
-    if at < 0 or total != len(out) or minis <= 0 or block <= 0 or block % minis:
+    if at < 0 or total != count or minis <= 0 or block <= 0 or block % minis:
         return False
     size = block // minis
-    if size % 32 or not len(out):
+    if size % 32 or not len(out) or len(out) > count:
         return False
     out[0] = value
     done = 1
@@ -156,16 +167,24 @@ def decode_split(page: Bytes, at: int, out: UInt64s) -> bool:
 
 @kernel
 def decode_chunk(
-    data: Bytes, at: Any, end: int, codec: int, optional: bool, scratch: UInt64s, room: Int64s
+    data: Bytes,
+    at: Any,
+    end: int,
+    codec: int,
+    optional: bool,
+    scratch: UInt64s,
+    rows: int,
+    room: Int64s,
 ) -> bool:
-    """Decode the pages of data[at:end] into `room`, differences only; False if they have something
-    else, are damaged, or need more than there is room in `scratch`."""
+    """Decode the pages of data[at:end], which have so many rows, into `room`, differences only:
+    the first ones if there is room for less. False if they have something else, are damaged, or
+    need more than there is room in `scratch`."""
     header = np.empty(5, np.int64)
     done: Any = 0
-    while at < end:
+    while at < end and (done < len(room) or len(room) == rows):
         body = read_page_header(data, at, end, header)
         plain, stored, values = header[0], header[1], header[2]
-        if body == DAMAGED or header[3] != DELTA or values > len(room) - done:
+        if body == DAMAGED or header[3] != DELTA or values > rows - done:
             return False
         if plain > len(scratch) * VALUE_BYTES:
             return False
@@ -186,10 +205,10 @@ def decode_chunk(
             first += LEVELS_LENGTH_BYTES
             if first > plain:
                 return False
-        if not decode_delta(page, scratch, first, room[done : done + values]):
+        if not decode_delta(page, scratch, first, values, room[done : done + values]):
             return False
         at, done = body + stored, done + values
-    return bool(done == len(room))
+    return bool(done >= len(room))
 
 
 @kernel
@@ -223,12 +242,12 @@ def decode_groups(
         if g > 0 and first - before == rows and same_bytes(data, chunks[g - 1], chunks[g]):
             times[:] = timestamps[before:first]
         elif not decode_chunk(
-            data, chunks[g, 0], chunks[g, 1], chunks[g, 4], optional[0], scratch, times
+            data, chunks[g, 0], chunks[g, 1], chunks[g, 4], optional[0], scratch, rows, times
         ):
             return g
         found = integers[:rows]
         if not decode_chunk(
-            data, chunks[g, 2], chunks[g, 3], chunks[g, 5], optional[1], scratch, found
+            data, chunks[g, 2], chunks[g, 3], chunks[g, 5], optional[1], scratch, rows, found
         ):
             return g
         from_integers(found, powers[scale], values[first:end])

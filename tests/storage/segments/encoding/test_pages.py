@@ -36,10 +36,12 @@ def page_of(values: Int64s, encoding: str) -> tuple[Bytes, list[int]]:
     return frozen(file[body : body + header[1]].copy()), header.tolist()
 
 
-def decoded(page: Bytes, count: int) -> tuple[bool, Int64s]:
+def decoded(page: Bytes, count: int, whole: int = 0) -> tuple[bool, Int64s]:
+    """The first `count` of the integers of a page, of which there are `whole`, or as many."""
     out = np.full(count, -7, np.int64)
     page = frozen(page)
-    return decode_delta(page, page[: len(page) // 8 * 8].view(np.uint64), 0, out), out
+    words = page[: len(page) // 8 * 8].view(np.uint64)
+    return decode_delta(page, words, 0, whole or count, out), out
 
 
 lists = st.one_of(
@@ -60,6 +62,12 @@ def test_deltas(values: list[int]) -> None:
     fits, out = decoded(page, len(values))
     assert fits
     assert out.tolist() == values
+    for count in {1, len(values) // 2 + 1, max(1, len(values) - 1)}:
+        fits, out = decoded(page, count, len(values))
+        assert fits
+        assert out.tolist() == values[:count]
+    assert not decoded(page, len(values) + 1, len(values))[0]
+    assert not decoded(page, 1, len(values) + 1)[0]
 
 
 @pytest.mark.parametrize("width", range(65))

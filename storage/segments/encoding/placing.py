@@ -1,0 +1,131 @@
+"""Row groups decoded straight to where their rows belong in an answer.
+
+Of a large read nothing is kept decoded. So each row group is decoded to room that stays in the
+processor's cache, and copied from there: memory is written once, where rows that were decoded first
+and put in place then are written twice.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.kernels.arrays import Bools, Bytes, Float64s, Int64s, UInt64s, frozen
+from storage.kernels.jit import kernel
+from storage.segments.encoding.footers import SCALED, TIMES, Footer
+from storage.segments.encoding.pages import SCRATCH_WORDS, decode_chunk, same_bytes
+from storage.segments.encoding.scaling import POWERS, from_integers
+from storage.segments.runs import place_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where rows go: run r has the rows firsts[r]:ends[r], ascending, the first of which belongs to
+    places[r] of timestamps and bits."""
+
+    firsts: Int64s
+    ends: Int64s
+    places: Int64s
+    timestamps: Int64s
+    bits: UInt64s
+
+    def put(
+        self, first_row: int, timestamps: Int64s, bits: UInt64s, runs: slice = slice(None)
+    ) -> None:
+        """Put decoded rows in place. runs: those that have some of them, at least."""
+        place_rows(
+            first_row, timestamps, bits, self.firsts[runs], self.ends[runs], self.places[runs],
+            self.timestamps, self.bits,
+        )  # fmt: skip
+
+
+def place_run(footer: Footer, run: tuple[int, int], data: Bytes, start: int, target: Target) -> int:
+    """Put the wanted rows of those row groups of [run[0], run[1]) in place that are scaled
+    integers, up to the first that is not or is damaged; returns how many groups they are.
+
+    data: bytes of the file, of which the first lies at `start`.
+    """
+    groups, columns = slice(*run), [TIMES, SCALED]
+    if footer.scales[run[0]] < 0 or footer.has_nulls[groups].any():
+        return 0
+    begins = footer.starts[groups][:, columns] - start
+    bounds = np.stack([begins, begins + footer.sizes[groups][:, columns]], 2)
+    codecs = footer.codecs[groups][:, columns]
+    chunks = np.concatenate([bounds.reshape(len(begins), 4), codecs], 1)
+    optional = np.array([footer.optional[column] for column in columns])
+    return int(
+        place_groups(
+            frozen(data), chunks, frozen(footer.scales[groups]), POWERS, optional,
+            frozen(footer.offsets[run[0] : run[1] + 1]), target.firsts, target.ends,
+            target.places, target.timestamps, target.bits.view(np.float64),
+        )
+    )  # fmt: skip
+
+
+@kernel
+def place_groups(
+    data: Bytes,
+    chunks: Int64s,
+    scales: Int64s,
+    powers: Float64s,
+    optional: Bools,
+    offsets: Int64s,
+    firsts: Int64s,
+    ends: Int64s,
+    places: Int64s,
+    timestamps: Int64s,
+    values: Float64s,
+) -> int:
+    """Decode row groups of scaled integers to where their rows belong; returns how many: the next
+    has something else or is damaged.
+
+    chunks: [group, 6]: where in data times and integers begin and end, and their compressions.
+    Group g has the rows offsets[g]:offsets[g + 1]; run r, of rows firsts[r]:ends[r] that ascend,
+    goes to places[r] of timestamps and values. Nothing behind the last wanted row of a group is
+    decoded. Groups of series that are scraped together often have the same times: those are decoded
+    once.
+    """
+    longest = 0
+    for g in range(len(scales)):
+        longest = max(longest, offsets[g + 1] - offsets[g])
+    times, integers = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    scratch = np.empty(longest * 2 + SCRATCH_WORDS, np.uint64)
+    held = -1  # the group whose times are there, and how many of them
+    held_rows = 0
+    run = 0
+    for g in range(len(scales)):
+        first, end, scale = offsets[g], offsets[g + 1], scales[g]
+        rows = end - first
+        if scale < 0 or scale >= len(powers):
+            return g
+        while run < len(firsts) and ends[run] <= first:
+            run += 1
+        wanted = 0
+        behind = run
+        while behind < len(firsts) and firsts[behind] < end:
+            if ends[behind] > firsts[behind]:
+                wanted = min(ends[behind], end) - first
+            behind += 1
+        if wanted == 0:
+            continue
+        same = held >= 0 and held_rows >= wanted and offsets[held + 1] - offsets[held] == rows
+        if not same or not same_bytes(data, chunks[held], chunks[g]):
+            held, held_rows = g, wanted
+            if not decode_chunk(
+                data, chunks[g, 0], chunks[g, 1], chunks[g, 4], optional[0], scratch, rows,
+                times[:wanted],
+            ):  # fmt: skip
+                return g
+        if not decode_chunk(
+            data, chunks[g, 2], chunks[g, 3], chunks[g, 5], optional[1], scratch, rows,
+            integers[:wanted],
+        ):  # fmt: skip
+            return g
+        for r in range(run, behind):
+            low, high = max(firsts[r], first) - first, min(ends[r], end) - first
+            if low < high:
+                place = places[r] + low + first - firsts[r]
+                room, own = timestamps[place : place + high - low], times[low:high]
+                for k in range(high - low):
+                    room[k] = own[k]
+                from_integers(integers[low:high], powers[scale], values[place : place + high - low])
+    return len(scales)
