@@ -25,6 +25,7 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 SUBCOMMANDS = {
     "export": "receiver.exporting.command",
     "import": "receiver.importing.command",
+    "query": "receiver.querying.command",
     "restore": "receiver.restore_command",
     "retention": "receiver.retention",
     "rules": "rules.command",

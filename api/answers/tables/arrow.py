@@ -4,7 +4,7 @@
     <label>    dictionary of texts for each label, null where a series does not have it
     value      double, null where the sample is a histogram
     histogram  struct of count, sum and buckets, only if the table has any
-    replica    dictionary of JSON objects, only if it is stated where samples came from
+    provenance dictionary of JSON objects, only if it is stated where samples came from
 
 A dictionary is sent once, with the first batch; its indexes are as wide as its length needs. What
 an answer says beside its data is JSON in the metadata of the schema: resultType, warnings, infos
@@ -21,7 +21,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from api.answers.encoding import TRUNCATED, TextBlocks, shown_notes
-from api.answers.tables.points import HISTOGRAM, REPLICA, TIME, VALUE, Points, Table, column_names
+from api.answers.tables.points import (
+    HISTOGRAM,
+    PROVENANCE,
+    TIME,
+    VALUE,
+    Points,
+    Table,
+    column_names,
+)
 from api.answers.texts import ObjectText, dump
 from api.promql.native_histograms.values import bucket_lines
 from storage.histograms.columns import Natives
@@ -173,7 +181,7 @@ def replica_column(table: Table) -> TextColumn | None:
     made = ObjectText.of(table.origins.replicas)
     ends = made.starts.tolist()
     texts = [made.text[a:b].tobytes().decode() for a, b in zip(ends, ends[1:], strict=False)]
-    return TextColumn.of(REPLICA, texts, np.arange(len(texts)))
+    return TextColumn.of(PROVENANCE, texts, np.arange(len(texts)))
 
 
 def sample_columns(points: Points, *, with_histograms: bool) -> list[Any]:

@@ -13,7 +13,15 @@ import numpy as np
 
 from api.answers.encoding import Buffer, SampleReplicas, TextBlocks
 from api.answers.tables import csv_lines
-from api.answers.tables.points import HISTOGRAM, REPLICA, TIME, VALUE, Points, Table, column_names
+from api.answers.tables.points import (
+    HISTOGRAM,
+    PROVENANCE,
+    TIME,
+    VALUE,
+    Points,
+    Table,
+    column_names,
+)
 from api.answers.texts import NO_OBJECTS, ObjectText, histogram_numbers, kernel_array, room_for
 from storage.histograms.columns import Natives
 from storage.histograms.histograms import offsets_of
@@ -68,7 +76,7 @@ def encode_table(table: Table, *, points_max: int = POINTS_AT_ONCE) -> Iterator[
     """The answer to a query."""
     names = [TIME, *column_names(table.labels.names), VALUE]
     names += [HISTOGRAM] if table.has_histograms else []
-    names += [REPLICA] if table.origins is not None else []
+    names += [PROVENANCE] if table.origins is not None else []
     yield line(names)
     if table.value is None:
         yield moment(int(table.steps[0])) + b"," + line([table.text])

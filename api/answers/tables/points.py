@@ -23,8 +23,8 @@ from storage.histograms.histograms import offsets_of
 from storage.kernels.arrays import Float64s, Int32s, Int64s
 from storage.labels.frames import LabelFrame, Symbols, one_row
 
-TIME, VALUE, HISTOGRAM, REPLICA = "time", "value", "histogram", "replica"
-SAMPLE_COLUMNS = (TIME, VALUE, HISTOGRAM, REPLICA)
+TIME, VALUE, HISTOGRAM, PROVENANCE = "time", "value", "histogram", "provenance"
+SAMPLE_COLUMNS = (TIME, VALUE, HISTOGRAM, PROVENANCE)
 
 
 @dataclass(frozen=True, slots=True)

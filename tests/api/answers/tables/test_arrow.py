@@ -59,7 +59,7 @@ def test_the_schema() -> None:
         ("zone", text, True),
         ("value", pa.float64(), True),
         ("histogram", arrow.HISTOGRAM_TYPE, True),
-        ("replica", text, False),
+        ("provenance", text, False),
     ]
     assert table.schema.field("zone").metadata == {b"label": b"zone"}
     notes = {name.decode(): text.decode() for name, text in table.schema.metadata.items()}
@@ -71,7 +71,7 @@ def test_the_schema() -> None:
     }
     texts = ['{"replica":"a"}', '{"replica":"b"}']
     numbers = [0, 1, 0, 1, 0, 1]
-    assert table.column("replica").to_pylist() == [texts[number] for number in numbers]
+    assert table.column("provenance").to_pylist() == [texts[number] for number in numbers]
 
 
 def test_polars_reads_the_same() -> None:

@@ -42,7 +42,7 @@ def test_histograms_and_replicas(most: int, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(csv_text, "BLOCK_BYTES_MAX", most)
     result = table_results.vector_result(histograms=True)
     head, *found = lines(text(result, origins=origins()))
-    assert head[-3:] == ["value", "histogram", "replica"]
+    assert head[-3:] == ["value", "histogram", "provenance"]
     first = "{count:6, sum:1.5, [-4,-2):1, [-0.25,0.25]:2, (1,2]:3}"
     assert [row[-3:] for row in found] == [
         ["0.5", "", '{"replica":"a"}'],

@@ -83,8 +83,8 @@ def test_parts_cost_no_more_than_allowed() -> None:
     [
         ([], []),
         (["__name__", "job"], ["__name__", "job"]),
-        (["time", "value", "histogram", "replica"], [
-            "label.time", "label.value", "label.histogram", "label.replica",
+        (["time", "value", "histogram", "provenance"], [
+            "label.time", "label.value", "label.histogram", "label.provenance",
         ]),
         (["label.time", "time"], ["label.time", "label.label.time"]),
         (["label.label.time", "label.time", "time"], [
