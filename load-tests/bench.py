@@ -2,9 +2,9 @@
 
 One server at a time, each with a fresh data directory on the same disk: all bodies through 4 and
 then 8 connections, after the last of these a few more series and the queries, and for Cupola the
-size of sealed real scrapes and what else it holds (capacity.py). Prints Markdown tables. The exit
-code is 0 if every server took everything and the answers agree, whether or not the targets were
-reached.
+size of sealed real scrapes and what else it holds (capacity.py), then two of them at a time for
+large answers. Prints Markdown tables. The exit code is 0 if every server took everything and the
+answers agree, whether or not the targets were reached.
 
     python load-tests/bench.py [--quick] [--servers LIST] [--output FILE]
 """
@@ -22,8 +22,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+sys.path.append(str(Path(__file__).with_name("answers")))
+
 import capacity
 import disk
+import large_answers
 import pairs
 import queries
 import report
@@ -219,7 +222,19 @@ def compare(arguments: argparse.Namespace, programs: list[Program]) -> tuple[lis
         if arguments.capacity == "also":
             held = measure_capacity(work, quick=quick)
     lines = report_lines(results, use, found, data.counters, held)
+    if report.OURS in results:
+        lines += measure_large(programs, work)
     return lines, bool(report.disagreements(results, queries.query_set()) or held.error)
+
+
+def measure_large(programs: Sequence[Program], work: Path) -> list[str]:
+    """What is reported of large answers; nothing if that could not be measured."""
+    chosen = [p for p in programs if p.name in (report.OURS, report.VICTORIA)]
+    try:
+        return large_answers.report_lines(*large_answers.measure(chosen, work))
+    except (ServerError, queries.QueryError, OSError, subprocess.TimeoutExpired) as error:
+        say(f"large answers: {type(error).__name__}: {error}")
+        return []
 
 
 def measure_capacity(work: Path, *, quick: bool) -> capacity.Capacity:

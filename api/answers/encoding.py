@@ -169,6 +169,7 @@ def encode_blocks(
 ) -> Iterator[Buffer]:
     """The first `rows` series of a value, with commas between them."""
     numbers = None if origins is None else origins.numbers
+    sizes = sizes_for(natives_of(value), sizes)
     if isinstance(value, Matrix):
         single, blocks = False, matrix_blocks(value, rows, sizes, numbers)
     else:
@@ -186,6 +187,20 @@ def encode_blocks(
         encoded = encode_block(text, block, replicas, single=single)
         yield encoded[1:].data if is_first else encoded.data
         is_first = False
+
+
+def natives_of(value: Vector | Matrix) -> Natives | None:
+    return value.samples.natives if isinstance(value, Matrix) else value.natives
+
+
+def sizes_for(natives: Natives | None, sizes: TextBlocks) -> TextBlocks:
+    """Fewer points at once where histograms are among them, whose buckets take twice the text of a
+    point each. Whole series are encoded at once, however long they are."""
+    if natives is None or not len(natives.histograms):
+        return sizes
+    h = natives.histograms
+    buckets = np.diff(h.positive.offsets) + np.diff(h.negative.offsets)
+    return replace(sizes, points=max(1, sizes.points // (1 + 2 * int(buckets.max()))))
 
 
 def no_origins() -> Int32s:

@@ -32,6 +32,7 @@ FLAGS = (
     "dedup.replica-labels",
     "dedup.algorithm",
     "query.max-samples",
+    "query.max-steps",
     "query.timeout",
     "query.lookback-delta",
 )

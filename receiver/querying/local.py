@@ -18,6 +18,7 @@ from api.params import (
     range_params,
     tenants_of,
 )
+from api.promql.bounds import Bound
 from api.promql.engine import Engine
 from api.promql.features import parse_features
 from api.promql.queryable import Queryable
@@ -82,7 +83,7 @@ def asked(engine: Engine, question: Question, given: Params) -> tuple[Evaluate, 
     """What evaluates the query, and its parameters. Raises BadData and errors of parsing before
     anything is read."""
     if question.endpoint == RANGE:
-        times = range_params(given)
+        times = range_params(given, Bound(engine.options.max_steps, "query.max-steps"))
         params = query_params(given)
         range_query = partial(
             engine.range_query,

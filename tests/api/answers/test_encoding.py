@@ -24,6 +24,8 @@ from api.answers.encoding import (
 )
 from api.promql.vectors.kernels import gather_cells
 from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
+from storage.histograms.columns import Natives
+from storage.histograms.histograms import Parts, from_parts
 from storage.labels.frames import LabelFrame, Symbols
 from storage.samples.samples import Samples
 from tests.twins.answers import element_text, labelset_text, series_text
@@ -338,3 +340,15 @@ def test_warm_kernels_fit_every_answer() -> None:
     text(instant(Matrix(labels, samples)), origins=SampleReplicas(labels, np.zeros(2, np.int32)))
     b"".join(encode_labelsets(labels, limit=1))
     assert [list(kernel.signatures) for kernel in kernels] == compiled
+
+
+def test_blocks_of_histograms_are_bounded_by_their_buckets() -> None:
+    """100 series of 60 histograms with 200 buckets are some 30 MB of text."""
+    histograms = from_parts([Parts(count=200.0, positive=[(k, 1.0) for k in range(200)])])
+    natives = Natives(histograms, np.zeros((100, 60), np.int32))
+    values = np.zeros((100, 60))
+    series = frame([{"pod": str(k)} for k in range(100)])
+    vector = Vector(series, values, np.ones(values.shape, np.bool_), natives=natives)
+    blocks = list(encode_result(Result(vector, np.arange(60, dtype=np.int64), is_range=True)))
+    assert sum(map(len, blocks)) > 20_000_000
+    assert max(map(len, blocks)) < 1 << 20
