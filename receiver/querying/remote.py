@@ -4,6 +4,7 @@ What a server answers as Arrow or CSV is taken as it is; of those that know JSON
 made into a result, whose native histograms are not: JSON has their buckets, and not what they are.
 """
 
+import http.client
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from storage.samples.samples import Samples
 
 ANSWER_BYTES_MAX = 1 << 30
 REFUSED_BYTES_MAX = 1 << 20
+FORM_TYPE = "application/x-www-form-urlencoded"
+# As Prometheus' own client.
+POST_REFUSED = (403, 405, 501)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +37,39 @@ class Answer:
 
 
 def ask(url: str, question: Question, form: Form, *, timeout_s: float) -> Answer:
-    """The answer of a server, in the wanted form if it knows that. Raises QueryFailed."""
+    """The answer of a server, in the wanted form if it knows that. The question is posted; what
+    takes no posts is asked by GET. Raises QueryFailed."""
+    address = endpoint(url, question.endpoint)
     accept = form.value if form is Form.JSON else f"{form.value}, {Form.JSON.value};q=0.5"
-    request = urllib.request.Request(
-        endpoint(url, question.endpoint),
-        data=question.form.encode(),
-        headers={
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": accept,
-            **question.headers,
-        },
+    headers = {"Accept": accept, **question.headers}
+    posted = urllib.request.Request(
+        address, question.form.encode(), headers | {"Content-Type": FORM_TYPE}
     )
+    try:
+        return sent(posted, timeout_s)
+    except urllib.error.HTTPError as error:
+        if error.code not in POST_REFUSED:
+            raise refused(error) from None
+        error.close()
+    try:
+        got = urllib.request.Request(f"{address}?{question.form}", headers=headers)
+        return sent(got, timeout_s)
+    except urllib.error.HTTPError as error:
+        raise refused(error) from None
+
+
+def sent(request: urllib.request.Request, timeout_s: float) -> Answer:
+    """The answer to a request. Raises HTTPError if it is refused, and QueryFailed."""
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as response:
             body = response.read(ANSWER_BYTES_MAX + 1)
             kind = response.headers.get_content_type()
-    except urllib.error.HTTPError as error:
-        with error:
-            raise refused(error.code, error.read(REFUSED_BYTES_MAX)) from None
-    except (OSError, ValueError) as error:
+    except urllib.error.HTTPError:
+        raise
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        raise QueryFailed("canceled", f'Post "{request.full_url}": {reason}') from error
+        method = request.get_method().capitalize()
+        raise QueryFailed("canceled", f'{method} "{request.full_url}": {reason}') from error
     if len(body) > ANSWER_BYTES_MAX:
         raise QueryFailed(
             "canceled", f"the answer is longer than {ANSWER_BYTES_MAX} bytes (ANSWER_BYTES_MAX)"
@@ -70,14 +86,16 @@ def endpoint(url: str, path: str) -> str:
     return f"{base}/api/v1/{path}"
 
 
-def refused(status: int, body: bytes) -> QueryFailed:
+def refused(error: urllib.error.HTTPError) -> QueryFailed:
     """Why a server did not answer, in the words of Prometheus' own client where it gave none."""
+    with error:
+        body = error.read(REFUSED_BYTES_MAX)
     try:
         answer = orjson.loads(body)
         return QueryFailed(str(answer["errorType"]), str(answer["error"]))
     except (ValueError, KeyError, TypeError):
-        side = "server" if status >= 500 else "client"
-        return QueryFailed(f"{side}_error", f"{side} error: {status}")
+        side = "server" if error.code >= 500 else "client"
+        return QueryFailed(f"{side}_error", f"{side} error: {error.code}")
 
 
 def result_of(body: bytes, question: Question) -> Result:

@@ -10,6 +10,7 @@ import pytest
 from api.promql.engine import Engine
 from api.promql.features import parse_features
 from api.promql.options import EngineOptions
+from api.web.options import ApiOptions
 from storage.dedup.algorithm import Algorithm
 from storage.samples.hint import Purpose
 from tests.makers.fake_store import NOW_MS, FakeStore, Running, run_api
@@ -377,3 +378,14 @@ def test_a_table_states_the_statistics() -> None:
         assert json.loads(table.schema.metadata[b"stats"])["samples"]["samplesRead"] == 1
 
     run_api(check, fill=fill)
+
+
+@pytest.mark.parametrize("accept", ["*/*", ARROW, CSV])
+def test_an_answer_that_is_too_large_is_refused_in_any_form(accept: str) -> None:
+    async def check(running: Running) -> None:
+        headers = {"Accept": accept}
+        async with running.client.get("/api/v1/query?query=up[1m]", headers=headers) as response:
+            assert response.status == 422
+            assert "api.max-answer-bytes=100" in (await response.json())["error"]
+
+    run_api(check, fill=fill, options=ApiOptions(answer_bytes_max=100))

@@ -17,21 +17,32 @@ from api.answers.accept import Form
 from api.answers.chosen import encode_result
 from api.promql.vectors.value import Scalar, String
 from receiver.querying.question import INSTANT, RANGE, QueryFailed, Question
-from receiver.querying.remote import ask, endpoint, matrix_of, refused, result_of
+from receiver.querying.remote import ask, endpoint, matrix_of, result_of
 from tests.makers.promql import table_results
 
 UP = Question(INSTANT, {"query": "up"}, headers={"X-Scope-OrgID": "t"})
 
 
 @contextmanager
-def server(status: int, kind: str, body: bytes) -> Iterator[tuple[str, list[Any]]]:
+def server(
+    status: int, kind: str, body: bytes, posts_refused: int = 0
+) -> Iterator[tuple[str, list[Any]]]:
     """One that answers so; its address, and what came: path, headers and form."""
     came: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            came.append((self.path, dict(self.headers), parse_qs(form)))
+            if posts_refused:
+                self.send_error(posts_refused)
+            else:
+                self.answer(self.path, form)
+
+        def do_GET(self) -> None:
+            self.answer(*self.path.split("?"))
+
+        def answer(self, path: str, form: str) -> None:
+            came.append((path, dict(self.headers), parse_qs(form)))
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.end_headers()
@@ -80,13 +91,25 @@ def test_a_server_that_knows_json_only(form: Form) -> None:
     ],
 )
 def test_a_server_that_refuses(status: int, body: bytes, text: str) -> None:
-    assert str(refused(status, body)) == text
     with (
         server(status, "application/json", body) as (url, _),
         pytest.raises(QueryFailed) as caught,
     ):
         ask(url, UP, Form.JSON, timeout_s=60)
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(("status", "is_asked_again"), [(405, True), (501, True), (404, False)])
+def test_a_server_that_takes_no_posts(status: int, is_asked_again: bool) -> None:
+    with server(200, "application/json", b"{}", posts_refused=status) as (url, came):
+        if is_asked_again:
+            assert ask(url, UP, Form.JSON, timeout_s=60).body == b"{}"
+            assert [(path, form) for path, _, form in came] == [
+                ("/api/v1/query", {"query": ["up"]})
+            ]
+        else:
+            with pytest.raises(QueryFailed, match="client_error: client error: 404"):
+                ask(url, UP, Form.JSON, timeout_s=60)
 
 
 def test_no_server() -> None:
