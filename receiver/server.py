@@ -41,7 +41,7 @@ from receiver.metrics import ReceiverMetrics
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
 from receiver.settings.addresses import Addresses, parse_addresses
-from receiver.settings.algorithms import tenant_algorithms
+from receiver.settings.algorithms import pairs_of, tenant_algorithms
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.effective import document, setting_texts
 from receiver.settings.listen_address import bind, parse_listen_address
@@ -63,9 +63,10 @@ from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
 from storage.batch import Reject
-from storage.database import Database, Policy
+from storage.database import Database
 from storage.dedup.algorithm import Algorithm
 from storage.kernels.memory import keep_freed_memory
+from storage.policy import Policy
 from storage.read.replicas.watch import WatchedLabels
 from storage.refusals.ledger import RejectLedger, Sender
 from storage.shard.shard import now_ms
@@ -93,7 +94,8 @@ def build_app(config: Config) -> web.Application:
     replica_labels = WatchedLabels(replicas.labels, replicas.cluster_labels)
     ledger = RejectLedger(config.storage.ledger_entries_max)
     refused = partial(note_late, ledger)
-    policy = Policy(replica_labels, limits.rules, limits.periods, refused=refused)
+    pairs = pairs_of(config.dedup)
+    policy = Policy(replica_labels, limits.rules, limits.periods, refused=refused, pairs=pairs)
     database = LateDatabase(lambda: Database.open(config.storage, decoder.decode, registry, policy))
     write_decoder = decoder.with_limits(limits_of(config.write))
     status = int(config.limits.rate_limit_status)

@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import xxhash
@@ -22,6 +21,7 @@ from storage.compaction.compactor import Tools
 from storage.compaction.status import SegmentReport
 from storage.compaction.worker import CompactionWorker
 from storage.dedup.algorithm import Algorithm
+from storage.deletion.deleting import wait
 from storage.deletion.requests import DeletionRequests
 from storage.deletion.rewriting import DeletionTools
 from storage.errors import LimitExceeded, StorageError
@@ -37,11 +37,12 @@ from storage.log.file import Damage, warn_of_damage
 from storage.log.wal import Wal
 from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
+from storage.policy import DEFAULT_POLICY, Policy
 from storage.read.kept import Kept
 from storage.read.preloading import Preloading
 from storage.read.querier import StorageQuerier
-from storage.read.replicas.watch import ReplicaWatch, WatchedLabels
-from storage.refusals.ledger import RefusalSink
+from storage.read.replicas.watch import ReplicaWatch
+from storage.segments.aggregates.reader import AggregateReader
 from storage.segments.caches import SegmentCaches
 from storage.segments.damage import Damages
 from storage.segments.duck import Duck
@@ -54,40 +55,20 @@ from storage.series.numbers import TENANT_BITS
 from storage.series.table import SeriesTable
 from storage.shard.doomed import DoomedFiles
 from storage.shard.ingest import PendingWrite, count_outcome, settle
-from storage.shard.periods import NO_PERIODS, PeriodsSource, TenantPeriods
+from storage.shard.periods import NO_PERIODS, TenantPeriods, complete_since
 from storage.shard.recovery import recover_shard, registered_segments
 from storage.shard.retention import Retention
 from storage.shard.sealing import SealMoment, seal_head
 from storage.shard.shard import Shard, ShardFiles, now_ms
 from storage.shard.writer import WRITER_LIMITS, Writer, WriterLimits
 from storage.snapshot import Snapshots
-from storage.tenants.rules import NO_RULES, RulesSource
 from storage.tenants.tenant import Tenant
 
 logger = logging.getLogger(__name__)
 
 TEMPORARY_DIRECTORY = "tmp"
 UPKEEP_SECONDS = 10.0
-NO_REPLICAS = WatchedLabels(replica=(), cluster=())
 NO_TENANT = Tenant("", 0, 0)  # has no series; numbers of tenants begin with 1
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the program asks of storage beyond its settings.
-
-    replicas: the labels of replicas to be watched; rules, periods: those of a tenant, at any time;
-    clock: the time now, in ms, for what is kept; refused: takes what is refused after the answer.
-    """
-
-    replicas: WatchedLabels = NO_REPLICAS
-    rules: RulesSource = lambda tenant: NO_RULES
-    periods: PeriodsSource = lambda tenant: NO_PERIODS
-    clock: Callable[[], int] = now_ms
-    refused: RefusalSink = lambda tenant, rejects: None
-
-
-DEFAULT_POLICY = Policy()
 
 
 class Database:
@@ -141,6 +122,7 @@ class Database:
         self.snapshots = Snapshots(self._path)
         self._rules_of, self._periods_of = policy.rules, policy.periods
         self._clock, self._refused = policy.clock, policy.refused
+        self._pairs = policy.pairs
         self._compaction = CompactionWorker(options, self._tools(), lambda: self._shards)
         self._preloading = Preloading(options, lambda: self._shards)
         self._watch = ReplicaWatch(metrics, policy.replicas)
@@ -304,6 +286,7 @@ class Database:
                 wal_directory(self._path, number), first_file=position, on_damage=self._note_damage
             ),
             samples=SegmentReader(directory, self._caches, damages=self._damages),
+            aggregates=AggregateReader(directory, self._caches, self._damages),
             series=SeriesReader(self._duck, directory, damages=self._damages),
             exemplars=ExemplarReader(directory, self._damages),
             segments=segments,
@@ -341,7 +324,16 @@ class Database:
         return Tools(
             self._catalog, self._duck, self._metrics, self._damages, self._doomed,
             lambda shard: segments_directory(self._path, shard), self._tenant_names, self._refused,
+            pairs=self._pairs, in_writer=self._in_writer, complete_since=self._complete_since,
         )  # fmt: skip
+
+    def _in_writer(self, shard: int, task: Callable[[], None]) -> None:
+        """Have the writer's thread of a shard do something, and wait for it."""
+        wait(self._writers[shard].between_groups(task))
+
+    def _complete_since(self, shard: int, resolution_ms: int) -> int:
+        periods = [NO_PERIODS, *self._periods_of_shard(shard)]
+        return complete_since(self._options, periods, resolution_ms, self._clock())
 
     def _periods_of_shard(self, shard: int) -> list[TenantPeriods]:
         return [self._periods_of(name) for name in self._tenant_names(shard).values()]
@@ -392,5 +384,5 @@ class Database:
         self._metrics.head_samples.labels(label).set(shard.head_samples)
         self._metrics.metadata_families.labels(label).set(len(shard.metadata))
         self._metrics.queue.labels(label).set(writer.queue_length)
-        self._metrics.segments.labels(label).set(len(shard.view().segments))
+        self._metrics.segments.labels(label).set(len(shard.view().every_segment))
         self._metrics.wal_bytes.labels(label).set(shard.wal.size_bytes())

@@ -8,6 +8,7 @@
         segments/01JD...Z/              one segment, named by its ULID (docs/formats/segments.md)
           samples.parquet  series.parquet  meta.json
           histograms.parquet  exemplars.parquet    only where there are some
+          aggregates.parquet                       where samples were downsampled
         segments/01JD...Z.tmp/          a segment that was not finished
       snapshots/20260817T101112Z-.../   a data directory of its own, made on request
 
@@ -30,6 +31,7 @@ SNAPSHOTS_DIRECTORY = "snapshots"
 TEMPORARY_SUFFIX = ".tmp"
 
 SAMPLES_FILE = "samples.parquet"
+AGGREGATES_FILE = "aggregates.parquet"
 SERIES_FILE = "series.parquet"
 HISTOGRAMS_FILE = "histograms.parquet"
 EXEMPLARS_FILE = "exemplars.parquet"

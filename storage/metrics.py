@@ -134,6 +134,16 @@ class StorageMetrics:
             "Time since the end of the oldest window that is due to be compacted, by shard.",
             ["shard"], registry=registry,
         )  # fmt: skip
+        self.downsampled = Counter(
+            "cupola_downsampling_jobs_total",
+            "Segments of aggregates that were made, by kind and seconds of a window.",
+            ["kind", "resolution"], registry=registry,
+        )  # fmt: skip
+        self.downsampled_samples = Counter(
+            "cupola_downsampling_samples_total",
+            "Samples and rows of aggregates that downsampling has read.",
+            registry=registry,
+        )  # fmt: skip
         self.scrubbed_bytes = Counter(
             "cupola_scrub_read_bytes_total", "Bytes of segments compared with their checksums.",
             registry=registry,

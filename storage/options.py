@@ -226,6 +226,24 @@ class StorageOptions:
         "Bytes that compaction and scrub read and write in a second. 0 sets no limit.",
         (0, 1 << 40),
     )
+    downsampling_enabled: bool = setting(
+        "downsampling.enabled",
+        "flag",
+        True,
+        "Whether old samples are downsampled in the background, to 5 minutes and to an hour.",
+    )
+    downsampling_5m_after_ms: int = setting(
+        "downsampling.5m-after",
+        "duration",
+        40 * HOUR_MS,
+        "How old the samples of a day are when they are downsampled to 5 minutes.",
+    )
+    downsampling_1h_after_ms: int = setting(
+        "downsampling.1h-after",
+        "duration",
+        10 * DAY_MS,
+        "How old the samples of a day are when windows of 5 minutes become windows of an hour.",
+    )
     scrub_interval_ms: int = setting(
         "scrub-interval",
         "duration",

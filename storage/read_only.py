@@ -23,6 +23,7 @@ from storage.log.reading import LogReader
 from storage.options import StorageOptions
 from storage.read.kept import Kept
 from storage.read.querier import StorageQuerier
+from storage.segments.aggregates.reader import AggregateReader
 from storage.segments.caches import SegmentCaches
 from storage.segments.damage import Damages
 from storage.segments.duck import Duck
@@ -70,7 +71,8 @@ class ReadOnlyShard(Shard):
 
     def view(self) -> ShardView:
         with self.lock:
-            return ShardView(self.segments, (*self.full, self.active), self.deletions)
+            heads = (*self.full, self.active)
+            return ShardView(self.segments, heads, self.deletions, self.aggregates)
 
 
 class ReadOnlyDatabase:
@@ -174,6 +176,7 @@ class ReadOnlyDatabase:
         files = ShardFiles(
             wal=None,
             samples=SegmentReader(directory, self._caches, damages=self._damages),
+            aggregates=AggregateReader(directory, self._caches, self._damages),
             series=SeriesReader(self._duck, directory, damages=self._damages),
             exemplars=ExemplarReader(directory, self._damages),
             segments=state.segments,

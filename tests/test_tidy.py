@@ -61,6 +61,7 @@ TESTED_WITH = {
     "rules/templates/printing.py": "test_verbs.py",
     "rules/templates/tokens.py": "test_expander.py",
     "rules/templates/values.py": "test_expander.py",
+    "storage/catalog/registering.py": "test_catalog.py",
     "storage/chunks/bits.py": "test_floats.py",
     "storage/chunks/layouts.py": "test_histograms.py",
     "storage/head/kernels.py": "test_head.py",

@@ -32,7 +32,11 @@ CONNECTIONS = 4
 SETTLED_S = 15.0  # segments that have not changed for so long are what there will be
 SETTLE_TIMEOUT_S = 900.0
 FLAGS = {
-    OURS: ("--storage.retention=0", "--storage.head.max-samples=64000000"),
+    OURS: (
+        "--storage.retention=0",
+        "--storage.head.max-samples=64000000",
+        "--storage.downsampling.enabled=false",
+    ),
     VICTORIA: ("-retentionPeriod=100y",),
 }
 # Heads are sealed soon after the start.

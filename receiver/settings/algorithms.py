@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from receiver.settings.config import ConfigError
-from storage.dedup.algorithm import Algorithm, parse_algorithm
+from receiver.settings.options import DedupOptions
+from storage.dedup.algorithm import Algorithm, PairRule, PairsSource, parse_algorithm
 from storage.errors import TenantError
 from storage.tenants.tenant import parse_tenant
 
@@ -20,3 +21,9 @@ def tenant_algorithms(texts: Sequence[str]) -> dict[str, Algorithm]:
         except (ValueError, TenantError) as error:
             raise ConfigError(f"dedup.tenant-algorithms: got {text!r}; {error}") from error
     return tenants
+
+
+def pairs_of(options: DedupOptions) -> PairsSource:
+    """How the pairs of each tenant become one where no query says it. Raises ConfigError."""
+    default, own = parse_algorithm(options.algorithm), tenant_algorithms(options.tenant_algorithms)
+    return lambda tenant: PairRule(options.replica_labels, own.get(tenant, default))

@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -31,8 +31,10 @@ from storage.catalog.deletions import (
     parts_of,
     replace_pending,
 )
+from storage.catalog.lateness import has_others, mark_late
 from storage.catalog.metadata import Description, FamilyMetadata
 from storage.catalog.migrating import migrate, newest_version, version_of
+from storage.catalog.registering import exchange, put_aside, register
 from storage.catalog.schema import (
     DATA_FORMAT_VERSION,
     log_positions,
@@ -179,6 +181,7 @@ class Catalog:
         this_shard = log_positions.c.shard == shard
         with self._transaction() as connection:
             register(connection, shard, sealed)
+            mark_late(connection, shard, sealed, time.time_ns() // 1_000_000)
             moved = connection.execute(update(log_positions).where(this_shard).values(position))
             if not moved.rowcount:
                 connection.execute(insert(log_positions).values(shard=shard, **position))
@@ -200,22 +203,32 @@ class Catalog:
         The caller deletes the directories of the rest afterwards. Raises StorageError if one of
         the others is not in use any more.
         """
-        gone = [ulid for ulid in sources if ulid not in aside]
-        in_use = (segments.c.ulid.in_(sources), segments.c.set_aside == "")
         with self._transaction() as connection:
-            found = connection.scalar(select(sa.func.count()).where(*in_use))
-            if found != len(sources):
-                raise StorageError(
-                    f"{found} of {len(sources)} segments of shard {shard} that were to be replaced "
-                    f"are in use: {', '.join(sources)}"
-                )
-            connection.execute(delete(segments).where(segments.c.ulid.in_(gone)))
-            for ulid, reason in aside.items():
-                put_aside(connection, ulid, reason)
-            register(connection, shard, outputs)
-            successors = [segment.ulid for segment in outputs]
-            now_ms = time.time_ns() // 1_000_000
-            replace_pending(connection, sources, successors, applied, now_ms=now_ms)
+            exchange(connection, shard, sources, outputs, (aside, applied))
+
+    def replace_windows(
+        self,
+        sources: Sequence[str],
+        output: SegmentMeta,
+        known: Collection[str],
+        aside: Mapping[str, str] = NOTHING_ASIDE,
+        *,
+        applied: Mapping[int, Applied] = NOTHING_APPLIED,
+    ) -> SegmentMeta:
+        """As replace(), for a downsampled segment in the place of none or more.
+
+        known: the finer segments that it was made of; none of them: it was made of those that it
+        replaces. Returns it as it was registered: late, if others have come meanwhile. What is
+        coarser and was made of it is late then, too.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        with self._transaction() as connection:
+            if known and has_others(connection, output, known):
+                output = msgspec.structs.replace(output, late_ms=now_ms)
+            exchange(connection, output.shard, sources, (output,), (aside, applied))
+            if known:
+                mark_late(connection, output.shard, (output,), now_ms)
+        return output
 
     def set_aside(self, ulid: str, reason: str) -> None:
         """Keep a segment, but read it no more."""
@@ -311,18 +324,6 @@ class Catalog:
             raise FormatError(f"the catalog {self._name} is damaged: {error.orig}") from error
         except SQLAlchemyError as error:
             raise StorageError(f"the catalog {self._name} failed: {error}") from error
-
-
-def register(connection: Connection, shard: int, added: Sequence[SegmentMeta]) -> None:
-    for segment in added:
-        assert segment.shard == shard, f"BUG: {segment} registered in shard {shard}"
-        connection.execute(insert(segments).values(msgspec.structs.asdict(segment)))
-
-
-def put_aside(connection: Connection, ulid: str, reason: str) -> None:
-    assert reason, f"BUG: no reason to set {ulid} aside"
-    values = {"set_aside": reason, "set_aside_ms": time.time_ns() // 1_000_000}
-    connection.execute(update(segments).where(segments.c.ulid == ulid).values(values))
 
 
 def sqlite_engine(path: Path) -> Engine:

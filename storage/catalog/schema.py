@@ -38,7 +38,8 @@ tenants = Table(
 
 # number: the order in which segments were registered. rank: of equal samples that of the segment
 # with the lowest one counts. set_aside: why the segment is not read any more, and since when; empty
-# for one that is in use.
+# for one that is in use. from_ms, to_ms: what a downsampled one covers, the first not included;
+# late_ms: since when it may lack samples that were sealed late, 0 if it lacks none.
 segments = Table(
     "segments",
     metadata,
@@ -58,6 +59,9 @@ segments = Table(
     Column("rank", BigInteger, nullable=False, server_default="0"),
     Column("set_aside", Text, nullable=False, server_default=""),
     Column("set_aside_ms", BigInteger, nullable=False, server_default="0"),
+    Column("from_ms", BigInteger, nullable=False, server_default="0"),
+    Column("to_ms", BigInteger, nullable=False, server_default="0"),
+    Column("late_ms", BigInteger, nullable=False, server_default="0"),
 )
 
 # What is known of metric families, one row for each way in which a tenant's senders describe one.

@@ -15,7 +15,7 @@ of the inputs: the next start removes either. A job that fails leaves everything
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,9 @@ from storage.compaction.kept_out import KeptOut
 from storage.compaction.merging import MERGE_LIMITS, Merge, MergeLimits, take_census
 from storage.compaction.pace import Pace
 from storage.compaction.planner import Job
+from storage.dedup.algorithm import NO_PAIRS, PairsSource
 from storage.errors import FormatError
-from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE
+from storage.files import AGGREGATES_FILE, HISTOGRAMS_FILE, SAMPLES_FILE
 from storage.kernels.arrays import Int64s
 from storage.metrics import StorageMetrics
 from storage.refusals.ledger import RefusalSink
@@ -44,6 +45,7 @@ from storage.segments.windows import nearest_windows
 from storage.segments.writer import Block, EmptySegment, SegmentWriter
 from storage.series.table import SeriesTable
 from storage.shard.doomed import DoomedFiles
+from storage.shard.periods import NEVER_MS
 from storage.shard.sealing import series_columns
 from storage.shard.shard import Shard, now_ms
 
@@ -51,11 +53,16 @@ logger = logging.getLogger(__name__)
 
 # By number, those of the tenants of a shard.
 TenantNames = Callable[[int], Mapping[int, str]]
+InWriter = Callable[[int, Callable[[], None]], None]
+# The oldest time of which a shard has everything of a resolution that was ever kept.
+CompleteSince = Callable[[int, int], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What jobs work with. directory: the segments of a shard, by its number."""
+    """What jobs work with. directory: the segments of a shard, by its number. pairs: how those of a
+    tenant become one; in_writer: has a short task done by the thread that writes to a shard, and
+    waits for it."""
 
     catalog: Catalog
     duck: Duck
@@ -65,6 +72,9 @@ class Tools:
     directory: Callable[[int], Path]
     tenant_names: TenantNames
     refused: RefusalSink = lambda tenant, rejects: None
+    pairs: PairsSource = lambda tenant: NO_PAIRS
+    in_writer: InWriter = lambda shard, task: task()
+    complete_since: CompleteSince = lambda shard, resolution_ms: NEVER_MS
     limits: MergeLimits = MERGE_LIMITS
 
 
@@ -100,25 +110,38 @@ class Compactor:
         was replaced or dropped meanwhile, by others, which undoes the job. Raises StorageError,
         OSError, or Stopped if the database closes meanwhile."""
         started = time.monotonic()
-        self.current, self.samples_done = (shard.number, job), 0
-        try:
-            wrong = self._examine(shard, job)
+        with self.working_on(shard.number, job):
+            wrong = self.examine(shard, job)
             written = self._write(shard, job)
             if not self._swap(shard, job, written, wrong):
                 return []
-        finally:
-            self.current = None
-            self._tools.metrics.compaction_seconds.inc(time.monotonic() - started)
         self._note(shard, job, written.outputs, time.monotonic() - started)
         self._refuse(shard, written.kept_out)
         return written.outputs
 
-    def _examine(self, shard: Shard, job: Job) -> dict[str, list[Wrong]]:
-        """What is wrong with which input (by ULID); it is not read any more."""
+    @contextmanager
+    def working_on(self, shard: int, job: Job) -> Iterator[None]:
+        """A job is being done meanwhile, for as long as that takes."""
+        started = time.monotonic()
+        self.current, self.samples_done = (shard, job), 0
+        try:
+            yield
+        finally:
+            self.current = None
+            self._tools.metrics.compaction_seconds.inc(time.monotonic() - started)
+
+    def progress(self, job: Job, share: float) -> None:
+        """A share of what a job reads is written; rests."""
+        self.samples_done += round(share * job.samples)
+        self._pace.spend(share * sum(segment.bytes for segment in (*job.inputs, *job.sources)))
+        self._pace.rest()
+
+    def examine(self, shard: Shard, job: Job) -> dict[str, list[Wrong]]:
+        """What is wrong with which input or source (by ULID); it is not read any more."""
         found: dict[str, list[Wrong]] = {}
         directory = self._tools.directory(shard.number)
         self._pace.begin()
-        for segment in job.inputs:
+        for segment in (*job.inputs, *job.sources):
             wrong = examine(directory / segment.ulid, self._read)
             for entry in wrong:
                 self._tools.damages.note(entry.path, entry.groups, entry.reason)
@@ -184,9 +207,9 @@ class Compactor:
         """Let the outputs take the place of the inputs; False if these are not all there."""
         tools, outputs = self._tools, written.outputs
         directory = tools.directory(shard.number)
-        aside = self._damaged(job, directory, wrong)
+        aside = self.damaged(job, directory, wrong)
         with shard.changes:
-            in_use = {segment.ulid for segment in shard.view().segments}
+            in_use = {segment.ulid for segment in shard.view().every_segment}
             if not job.ulids <= in_use:
                 self._remove(shard, outputs)
                 logger.info("inputs of a compaction have gone meanwhile shard=%d", shard.number)
@@ -209,7 +232,7 @@ class Compactor:
         tools.doomed.add((directory / ulid for ulid in ulids if ulid not in aside), now_ms())
         return True
 
-    def _damaged(
+    def damaged(
         self, job: Job, directory: Path, wrong: Mapping[str, Sequence[Wrong]]
     ) -> dict[str, str]:
         """Which of the inputs are to be set aside, and why."""
@@ -285,7 +308,7 @@ def refs_of(table: SeriesTable, ids: Int64s) -> Int64s:
 def lost_of(segment: SegmentMeta, directory: Path, damages: Damages) -> Lost:
     """How much the damaged row groups of a segment had, as far as can be said."""
     samples = series = 0
-    for name in (SAMPLES_FILE, HISTOGRAMS_FILE):
+    for name in (SAMPLES_FILE if segment.is_raw else AGGREGATES_FILE, HISTOGRAMS_FILE):
         path = directory / name
         groups = damages.of(path)
         own = (

@@ -54,6 +54,11 @@ class JobCuts:
         """The samples that stay; None: all of them."""
         return self._kept if any(len(own.cuts.starts) for own in self._of.values()) else None
 
+    def of(self, segment: SegmentMeta, ids: Int64s) -> Cuts | None:
+        """What is cut out of series of one input; None: nothing of the input."""
+        own = self._of.get(segment.ulid)
+        return None if own is None else own.cuts.take(np.searchsorted(self._ids, ids))
+
     def kept_exemplars(self, segment: SegmentMeta, exemplars: Exemplars) -> Exemplars:
         """Those that no cut covers."""
         own = self._of.get(segment.ulid)

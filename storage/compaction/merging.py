@@ -15,12 +15,18 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from storage.errors import FormatError
-from storage.files import EXEMPLARS_FILE, HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
+from storage.files import (
+    AGGREGATES_FILE,
+    EXEMPLARS_FILE,
+    HISTOGRAMS_FILE,
+    SAMPLES_FILE,
+    SERIES_FILE,
+)
 from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN
 from storage.kernels.arrays import Int64s
 from storage.samples.samples import Samples
 from storage.segments.damage import UNREADABLE, Damages
-from storage.segments.merging import Runs, join_runs, merge, runs_of
+from storage.segments.merging import Runs, Spend, join_runs, merge, runs_of
 from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.windows import Span
@@ -93,7 +99,11 @@ class Merge:
             yield part, doubted(samples)
 
     def _select(self, ids: Int64s, span: Span) -> Samples:
-        spend = Room(self.limits.samples, len(ids) > 1 or span[1] > span[0]).spend
+        room = Room(self.limits.samples, len(ids) > 1 or span[1] > span[0])
+        return self.select(ids, span, room.spend)
+
+    def select(self, ids: Int64s, span: Span, spend: Spend = lambda samples: None) -> Samples:
+        """The samples of some series, all at once. spend() may raise to stop."""
         inputs = in_time_order(self.inputs)
         if self.keep is None:
             watch = None if self.watch is None else partial(self.watch, ids)
@@ -181,7 +191,7 @@ def series_of(directory: Path, damages: Damages) -> Census:
             return Census(table["series_id"].to_numpy(), table["samples"].to_numpy())
     none = np.zeros(0, np.int64)
     found = [none]
-    for name in (SAMPLES_FILE, HISTOGRAMS_FILE, EXEMPLARS_FILE):
+    for name in (SAMPLES_FILE, AGGREGATES_FILE, HISTOGRAMS_FILE, EXEMPLARS_FILE):
         found += ids_of_rows(directory / name, damages)
     ids, counts = np.unique(np.concatenate(found), return_counts=True)
     return Census(ids, counts.astype(np.int64))

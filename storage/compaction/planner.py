@@ -55,21 +55,32 @@ JOB_LIMITS = JobLimits()
 class Job:
     """Segments, by rank, that become one in each window; windows ascend.
 
-    kind: SALVAGE of what is readable in damaged ones, SPLIT or MERGE; level: of the outputs.
+    kind: SALVAGE of what is readable in damaged ones, SPLIT or MERGE, or one of downsampling;
+    level: of the outputs. resolution_ms: of the outputs. sources: segments that the output is made
+    of, and that stay.
     """
 
     kind: str
     inputs: tuple[SegmentMeta, ...]
     windows: tuple[Span, ...]
     level: int
+    resolution_ms: int = 0
+    sources: tuple[SegmentMeta, ...] = ()
 
     @property
     def ulids(self) -> frozenset[str]:
+        """Those of what is replaced."""
         return frozenset(segment.ulid for segment in self.inputs)
 
     @property
+    def key(self) -> frozenset[str]:
+        """By which the same job is known again."""
+        reads = {segment.ulid for segment in (*self.inputs, *self.sources)}
+        return frozenset({*reads, f"{self.resolution_ms} {self.windows[0]}"})
+
+    @property
     def samples(self) -> int:
-        return sum(segment.samples for segment in self.inputs)
+        return sum(segment.samples for segment in (*self.inputs, *self.sources))
 
 
 def plan(

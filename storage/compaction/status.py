@@ -1,7 +1,7 @@
 """What segments there are, and what will happen to each of them next."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from storage.catalog.catalog import SetAside
 from storage.compaction.planner import MERGE, Job, JobLimits
@@ -56,25 +56,27 @@ class SegmentReport:
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """By what the future of segments is foretold. limits: None where compaction is off; damaged:
-    ULIDs of segments with damage."""
+    ULIDs of segments with damage; retentions_ms: by resolution, of those that were downsampled."""
 
     now_ms: int
     retention_ms: int
     limits: JobLimits | None
     damaged: Collection[str] = ()
+    retentions_ms: Mapping[int, int] = field(default_factory=dict)
 
     def of(self, segment: SegmentMeta, others: Sequence[SegmentMeta]) -> Next | None:
         """What comes next for a segment that no job is planned for; None: it stays for ever."""
-        if self.limits is not None:
+        if self.limits is not None and segment.is_raw:
             for level, window in windows_above(segment, self.limits.levels):
                 due_ms = window[1] + 1 + self.limits.slack_ms
                 if due_ms > self.now_ms:
                     return Next(MERGE, due_ms, level, window)
                 if any(is_within(other, window) for other in others if other != segment):
                     return Next(MERGE, None, level, window)
-        if self.retention_ms == 0:
-            return None
-        return Next(EXPIRE, segment.max_ms + self.retention_ms)
+        retention_ms = self.retention_ms
+        if not segment.is_raw:
+            retention_ms = self.retentions_ms.get(segment.resolution_ms, 0)
+        return Next(EXPIRE, segment.max_ms + retention_ms) if retention_ms else None
 
 
 def windows_above(segment: SegmentMeta, levels: int) -> Iterator[tuple[int, Span]]:

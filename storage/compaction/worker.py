@@ -6,14 +6,17 @@ and the others go on; nothing that happens to one segment ends the thread.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from storage.compaction.compactor import Compactor, Tools
+from storage.compaction.downsampling.making import Downsampler
+from storage.compaction.downsampling.planner import plan_windows, resolutions_of, unreached
 from storage.compaction.pace import Pace, Stopped
 from storage.compaction.planner import Job, JobLimits, levels_for, plan
 from storage.compaction.scrub import due_segments
 from storage.compaction.status import Outlook, Progress, SegmentState, segment_states
+from storage.downsampling.aggregates import RESOLUTION_1H_MS, RESOLUTION_5M_MS
 from storage.errors import StorageError
 from storage.options import DAY_MS, MINUTE_MS, StorageOptions
 from storage.segments.examination import examine
@@ -58,6 +61,14 @@ class CompactionWorker:
         )
         self._pace = pace
         self.compactor = Compactor(tools, pace)
+        self.downsampler = Downsampler(self.compactor, tools)
+        self._resolutions = resolutions_of(options)
+        self._retentions = {
+            RESOLUTION_5M_MS: options.retention_5m_ms,
+            RESOLUTION_1H_MS: options.retention_1h_ms,
+        }
+        for warning in unreached(options):
+            logger.warning("%s", warning)
         self._failures: dict[frozenset[str], Failure] = {}
         self._scrubbed_ms = now_ms()
         self._thread = threading.Thread(target=self._run, name="compaction", daemon=True)
@@ -75,8 +86,9 @@ class CompactionWorker:
         """What is due in a shard, jobs that are put off included."""
         segments = shard.view().segments
         damaged = self._tools.damages.segments()
-        jobs = plan(segments, at_ms, self.limits, damaged)
-        return jobs if self._enabled else []
+        jobs = plan(segments, at_ms, self.limits, damaged) if self._enabled else []
+        every = shard.view().every_segment
+        return jobs + plan_windows(every, at_ms, self._resolutions, damaged, self.limits.samples)
 
     def round(self, at_ms: int) -> int:
         """One job of each shard that has one, and the scrub; returns how many jobs were done."""
@@ -93,7 +105,7 @@ class CompactionWorker:
 
     def put_off_ms(self, job: Job) -> int:
         """Until when a job is put off; 0 if it is not."""
-        failure = self._failures.get(job.ulids)
+        failure = self._failures.get(job.key)
         return 0 if failure is None else failure.until_ms
 
     def states(self, shard: Shard, at_ms: int) -> list[SegmentState]:
@@ -102,10 +114,12 @@ class CompactionWorker:
         running = current[1] if current is not None and current[0] == shard.number else None
         limits = self.limits if self._enabled else None
         return segment_states(
-            shard.view().segments,
+            shard.view().every_segment,
             self._tools.catalog.set_aside_segments(shard.number),
             [(job, self.put_off_ms(job)) for job in self.plan(shard, at_ms)],
-            Outlook(at_ms, self._retention_ms, limits, self._tools.damages.segments()),
+            Outlook(
+                at_ms, self._retention_ms, limits, self._tools.damages.segments(), self._retentions
+            ),
             running,
         )
 
@@ -129,7 +143,8 @@ class CompactionWorker:
     def _try(self, shard: Shard, job: Job, at_ms: int) -> bool:
         """Do a job, or put it off if it fails."""
         try:
-            self.compactor.run(shard, job)
+            done = self.downsampler if job.resolution_ms else self.compactor
+            done.run(shard, job)
         except Stopped:
             raise
         except Exception as error:  # a bug must not end the thread, either
@@ -142,14 +157,14 @@ class CompactionWorker:
                 str(error), exc_info=None if expected else error,
             )  # fmt: skip
             return False
-        self._failures.pop(job.ulids, None)
+        self._failures.pop(job.key, None)
         return True
 
     def _put_off(self, job: Job, at_ms: int) -> None:
-        before = self._failures.pop(job.ulids, None)
+        before = self._failures.pop(job.key, None)
         tries = 0 if before is None else before.tries
         delay_ms = min(FIRST_DELAY_MS << min(tries, 20), DELAY_MAX_MS)
-        self._failures[job.ulids] = Failure(tries + 1, at_ms + delay_ms)
+        self._failures[job.key] = Failure(tries + 1, at_ms + delay_ms)
         while len(self._failures) > FAILURES_MAX:
             del self._failures[next(iter(self._failures))]
 
@@ -163,8 +178,8 @@ class CompactionWorker:
     def _keep_aside(self, shard: Shard, at_ms: int) -> None:
         """Count what is set aside, and drop what is too old to be of use to anyone."""
         aside = self._tools.catalog.set_aside_segments(shard.number)
-        oldest_ms = at_ms - self._retention_ms
-        expired = [e.segment for e in aside if self._retention_ms and e.segment.max_ms < oldest_ms]
+        periods = {0: self._retention_ms, **self._retentions}
+        expired = [e.segment for e in aside if is_past(e.segment, periods, at_ms)]
         if expired:
             directory = self._tools.directory(shard.number)
             self._tools.catalog.drop_segments([segment.ulid for segment in expired])
@@ -177,7 +192,7 @@ class CompactionWorker:
         since_ms, self._scrubbed_ms = self._scrubbed_ms, at_ms
         for shard in self._shards():
             for segment in due_segments(
-                shard.view().segments, since_ms, at_ms, self._scrub_interval_ms
+                shard.view().every_segment, since_ms, at_ms, self._scrub_interval_ms
             ):
                 self._examine(shard, segment)
 
@@ -191,7 +206,7 @@ class CompactionWorker:
 
         wrong = examine(self._tools.directory(shard.number) / segment.ulid, spend)
         # One that was replaced meanwhile may be gone.
-        if segment in shard.view().segments:
+        if segment in shard.view().every_segment:
             for entry in wrong:
                 self._tools.damages.note(entry.path, entry.groups, entry.reason)
 
@@ -202,3 +217,9 @@ def job_limits(options: StorageOptions) -> JobLimits:
     slack_ms = options.head_age_ms * 3 // 2 + 10 * MINUTE_MS
     levels = levels_for(options.retention_ms)
     return JobLimits(options.compaction_samples_max, slack_ms=slack_ms, levels=levels)
+
+
+def is_past(segment: SegmentMeta, periods: Mapping[int, int], at_ms: int) -> bool:
+    """Whether a segment is older than what is kept of its resolution; 0: all is kept."""
+    period_ms = periods.get(segment.resolution_ms, 0)
+    return bool(period_ms) and segment.max_ms < at_ms - period_ms

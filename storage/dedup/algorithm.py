@@ -8,6 +8,8 @@ that interval, or UNIT_MS where it is SHORT_MS at the most, because looking arou
 nothing then, or is not known.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 
 UNIT_MS = 60_000
@@ -34,6 +36,19 @@ class Algorithm(Enum):
     AUTO = "auto"
     PENALTY = "penalty"
     CHAIN = "chain"
+
+
+@dataclass(frozen=True, slots=True)
+class PairRule:
+    """What the series of pairs are told apart by, and how they become one."""
+
+    replica_labels: tuple[str, ...] = ()
+    algorithm: Algorithm = Algorithm.AUTO
+
+
+NO_PAIRS = PairRule()
+# That of a tenant by its name, at any time.
+PairsSource = Callable[[str], PairRule]
 
 
 def parse_algorithm(name: str) -> Algorithm:

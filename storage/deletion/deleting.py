@@ -33,7 +33,7 @@ def delete(shard: Shard, writer: Writer, catalog: Catalog, wish: Deletion) -> De
     with shard.changes:
         check_count(shard, wish.tenant)
         count = len(deleted_refs(shard, wish))
-        pending = [s.ulid for s in shard.view().segments if count and meets(wish, s)]
+        pending = [s.ulid for s in shard.view().every_segment if count and meets(wish, s)]
         deletion = catalog.deletions.add(replace(wish, series=count, pending=frozenset(pending)))
         if deletion.pending:
             shard.add_deletion(deletion)

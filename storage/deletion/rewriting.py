@@ -17,17 +17,20 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
 from storage.catalog.catalog import Catalog
 from storage.catalog.deletions import Applied, Deletion
 from storage.deletion.masks import may_hide, selected_rows
+from storage.downsampling.cuts import without_windows
 from storage.errors import StorageError
 from storage.files import EXEMPLARS_FILE, SAMPLES_FILE, SERIES_FILE
 from storage.kernels.arrays import Int64s
 from storage.samples.cuts import Cuts, without
 from storage.samples.exemplars import Exemplars
+from storage.segments.aggregates.writer import AggregateBlock, write_downsampled
 from storage.segments.exemplars import read_exemplars_of
 from storage.segments.segment import Origin, SegmentMeta, remove_segment
 from storage.segments.series_columns import label_codes, read_series_columns, texts_of_codes
@@ -89,7 +92,7 @@ class Rewriter:
         """Take out of a segment what is deleted from it; whether that was needed. Raises
         StorageError or OSError; then nothing has changed."""
         with self._one:
-            segment = next((s for s in shard.view().segments if s.ulid == ulid), None)
+            segment = next((s for s in shard.view().every_segment if s.ulid == ulid), None)
             own = [each for each in shard.view().deletions if ulid in each.pending]
             if segment is None or not own:
                 return False
@@ -102,8 +105,26 @@ class Rewriter:
         if not cut.cuts.rows.any():
             return self._swap(shard, segment, segment, {d.number: Applied(0, False) for d in own})
         removed = np.zeros(len(own), np.int64)
-        exemplars = kept_exemplars(directory / EXEMPLARS_FILE, segment, series, cut.cuts)
-        blocks = self._blocks(shard, segment, series, counts, (cut.cuts, removed))
+        if segment.is_raw:
+            written = self._write_samples(shard, segment, series, counts, (cut.cuts, removed))
+        else:
+            written = self._write_aggregates(shard, segment, series, counts, cut.cuts)
+        touched = [bool((cut.cuts.owners == k).any()) for k in range(len(own))]
+        applied = {each.number: Applied(int(removed[k]), touched[k]) for k, each in enumerate(own)}
+        return self._swap(shard, segment, written, applied)
+
+    def _write_samples(
+        self,
+        shard: Shard,
+        segment: SegmentMeta,
+        series: SeriesColumns,
+        counts: Int64s,
+        cut: tuple[Cuts, Int64s],
+    ) -> SegmentMeta | None:
+        """None: nothing is left."""
+        directory = self._tools.directory(shard.number) / segment.ulid
+        exemplars = kept_exemplars(directory / EXEMPLARS_FILE, segment, series, cut[0])
+        blocks = self._blocks(shard, segment, series, counts, cut)
         first = next(blocks, None)
         written = None
         if first is not None or len(exemplars):
@@ -117,9 +138,34 @@ class Rewriter:
             )
             writer = self._tools.segment_writer(shard.number)
             written = writer.write(series, rest, exemplars, created_ms=now_ms(), origin=origin)
-        touched = [bool((cut.cuts.owners == k).any()) for k in range(len(own))]
-        applied = {each.number: Applied(int(removed[k]), touched[k]) for k, each in enumerate(own)}
-        return self._swap(shard, segment, written, applied)
+        return written
+
+    def _write_aggregates(
+        self, shard: Shard, segment: SegmentMeta, series: SeriesColumns, counts: Int64s, cuts: Cuts
+    ) -> SegmentMeta:
+        """Without the windows that are cut; it still says what it covers if none is left. What is
+        not deleted of these is to be downsampled anew."""
+        origin = Origin(
+            rank=segment.rank,
+            level=segment.level,
+            resolution_ms=segment.resolution_ms,
+            sources=(segment.ulid,),
+            cover=(segment.from_ms, segment.to_ms),
+        )
+        writer = self._tools.segment_writer(shard.number)
+        blocks = self._windows(shard, segment, series.ids, counts, cuts)
+        written = write_downsampled(writer, series, blocks, created_ms=now_ms(), origin=origin)
+        return msgspec.structs.replace(written, late_ms=segment.late_ms or now_ms())
+
+    def _windows(
+        self, shard: Shard, segment: SegmentMeta, ids: Int64s, counts: Int64s, cuts: Cuts
+    ) -> Iterator[AggregateBlock]:
+        """What is left of the windows, a few series at a time."""
+        for rows in runs_of(counts, self._block_samples):
+            if self._stopping:
+                raise StorageError("the server is stopping")
+            found = shard.files.aggregates.select([segment], ids[rows], WHOLE)
+            yield ids[rows], without_windows(found, cuts.take(rows), segment.resolution_ms)
 
     def _blocks(
         self,
@@ -149,7 +195,7 @@ class Rewriter:
     ) -> bool:
         ulid = segment.ulid
         with shard.changes:
-            is_there = any(each.ulid == ulid for each in shard.view().segments)
+            is_there = any(each.ulid == ulid for each in shard.view().every_segment)
             if is_there:
                 outputs = () if written is None else (written,)
                 self._tools.catalog.replace(shard.number, (ulid,), outputs, applied=applied)

@@ -59,6 +59,9 @@ class Rows(NamedTuple):
     stale_ms: Int64s
 
 
+FLOATS = frozenset({"first", "last", "min", "max", "sum", "fallen"})
+
+
 @dataclass(frozen=True, slots=True)
 class KeptHistograms:
     """The native histograms that are kept of n series, as real samples at their own times.
@@ -123,10 +126,14 @@ class Aggregates:
 assert [field.name for field in fields(Aggregates)][1:-1] == list(Rows._fields)
 
 
+def finer_than(resolution_ms: int) -> int:
+    """What windows of a resolution are made of: windows of this one, or samples (0)."""
+    return (0, *RESOLUTIONS_MS)[RESOLUTIONS_MS.index(resolution_ms)]
+
+
 def empty_rows(size: int) -> Rows:
     """Room for the columns of this many windows."""
-    floats = {"first", "last", "min", "max", "sum", "fallen"}
-    types = [np.float64 if name in floats else np.int64 for name in Rows._fields]
+    types = [np.float64 if name in FLOATS else np.int64 for name in Rows._fields]
     return Rows._make(np.empty(size, kind) for kind in types)
 
 

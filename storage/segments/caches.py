@@ -89,6 +89,9 @@ class SegmentCaches:
         self.histogram_footers: BoundedCache[HistogramFooter] = BoundedCache(
             footer_bytes, lambda footer: footer.held_bytes
         )
+        self.aggregate_footers: BoundedCache[HistogramFooter] = BoundedCache(
+            footer_bytes, lambda footer: footer.held_bytes
+        )
         self.indexes: BoundedCache[RowIndex] = BoundedCache(
             index_bytes - footer_bytes, lambda index: index.held_bytes
         )
@@ -99,12 +102,13 @@ class SegmentCaches:
         gauge.labels("rows").set_function(lambda: self.groups.bytes)
         gauge.labels("indexes").set_function(lambda: self.indexes.bytes)
         gauge.labels("footers").set_function(
-            lambda: self.footers.bytes + self.histogram_footers.bytes
+            lambda: self.footers.bytes + self.histogram_footers.bytes + self.aggregate_footers.bytes
         )
 
     def forget(self, ulids: Collection[str]) -> None:
         """Drop what there is of segments that no new query sees."""
         self.footers.forget(ulids)
         self.histogram_footers.forget(ulids)
+        self.aggregate_footers.forget(ulids)
         self.indexes.forget(ulids)
         self.groups.forget(ulids)

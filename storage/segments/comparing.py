@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from storage.errors import FormatError
-from storage.files import HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
+from storage.files import AGGREGATES_FILE, HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
 from storage.kernels.arrays import Bools, Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.segments.access.places import HERE, Places, Wanted
@@ -30,7 +30,7 @@ from storage.segments.segment import PIECE_BYTES, read_meta
 
 # Of one shard: nine bytes for each piece, so files of 60 GB together.
 REMEMBERED_BYTES = 8 << 20
-PARTS = {SAMPLES_FILE: 0, HISTOGRAMS_FILE: 1, SERIES_FILE: 2}
+PARTS = {SAMPLES_FILE: 0, HISTOGRAMS_FILE: 1, SERIES_FILE: 2, AGGREGATES_FILE: 3}
 
 
 @dataclass(slots=True)

@@ -13,8 +13,17 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from storage.errors import FormatError
-from storage.files import EXEMPLARS_FILE, HISTOGRAMS_FILE, META_FILE, SAMPLES_FILE
+from storage.files import (
+    AGGREGATES_FILE,
+    EXEMPLARS_FILE,
+    HISTOGRAMS_FILE,
+    META_FILE,
+    SAMPLES_FILE,
+)
 from storage.kernels.arrays import Int64s
+from storage.segments.aggregates.columns import EVERYTHING
+from storage.segments.aggregates.groups import read_footer as read_aggregate_footer
+from storage.segments.aggregates.groups import read_groups
 from storage.segments.damage import UNREADABLE
 from storage.segments.encoding.footers import Footer, read_footer
 from storage.segments.encoding.groups import GroupFile
@@ -23,7 +32,7 @@ from storage.segments.histogram_reader import read_footer as read_histogram_foot
 from storage.segments.segment import PIECE_BYTES, FileSum, MetaFile, file_sum, read_meta
 
 # Files whose row groups are read one by one.
-IN_GROUPS = (SAMPLES_FILE, HISTOGRAMS_FILE, EXEMPLARS_FILE)
+IN_GROUPS = (SAMPLES_FILE, AGGREGATES_FILE, HISTOGRAMS_FILE, EXEMPLARS_FILE)
 FOOTER_TAIL_BYTES = 8  # length of the footer and magic number
 
 # Takes the number of bytes that were read.
@@ -119,6 +128,10 @@ def undecodable_groups(path: Path) -> tuple[int, ...] | None:
             with pq.ParquetFile(path) as file:
                 every = range(file.num_row_groups)
                 return tuple(number for number in every if not has_exemplars(file, number))
+        if path.name == AGGREGATES_FILE:
+            rows = read_aggregate_footer(path)
+            every = range(len(rows.first_ids))
+            return tuple(n for n in every if not are_windows_sound(path, rows, n))
         if path.name == HISTOGRAMS_FILE:
             footer = read_histogram_footer(path.parent)
             every = range(len(footer.first_ids))
@@ -150,6 +163,15 @@ def unsound_groups(path: Path, footer: Footer) -> tuple[int, ...]:
             if not bear_out(ids, rows.timestamps, footer, number):
                 wrong.append(number)
     return tuple(wrong)
+
+
+def are_windows_sound(path: Path, footer: HistogramFooter, number: int) -> bool:
+    try:
+        ids, rows = read_groups(path, footer, np.array([number]), EVERYTHING)
+    except FormatError:
+        return False
+    expected = footer.parquet.row_group(number).num_rows
+    return len(ids) == expected and bear_out(ids, rows.last_ms, footer, number)
 
 
 def are_histograms_sound(path: Path, footer: HistogramFooter, number: int) -> bool:

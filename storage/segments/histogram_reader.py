@@ -19,7 +19,7 @@ from storage.kernels.arrays import Int64s, frozen
 from storage.samples.merge import ranges
 from storage.samples.samples import Samples
 from storage.segments.damage import UNREADABLE, Damages
-from storage.segments.histograms import COLUMNS, buckets_of, rows_of
+from storage.segments.histograms import COLUMNS, COUNTED_COLUMNS, buckets_of, rows_of
 from storage.segments.merging import Runs
 from storage.segments.runs import find_runs
 
@@ -52,7 +52,7 @@ def read_footer(directory: Path, place: Path | None = None) -> HistogramFooter:
     except UNREADABLE as error:
         raise FormatError(f"cannot read {path}: {error}") from error
     names = tuple(parquet.schema.to_arrow_schema().names)
-    if names != COLUMNS:
+    if names not in (COLUMNS, COUNTED_COLUMNS):
         raise FormatError(f"{path} has the columns {names}, not {COLUMNS}")
     bounds = np.empty((4, parquet.num_row_groups), np.int64)
     for i in range(parquet.num_row_groups):

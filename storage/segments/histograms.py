@@ -45,6 +45,9 @@ SCHEMA = pa.schema(
     ]
 )
 COLUMNS = tuple(SCHEMA.names)
+# Of segments of aggregates: how many histograms each stands for, see storage.downsampling.kept.
+COUNTED_SCHEMA = SCHEMA.append(pa.field("samples", pa.int64(), nullable=False))
+COUNTED_COLUMNS = tuple(COUNTED_SCHEMA.names)
 # Schemas, thresholds, bucket indexes and bounds repeat from one histogram to the next.
 FORMAT: dict[str, Any] = {
     "compression": "zstd",
@@ -61,6 +64,7 @@ FORMAT: dict[str, Any] = {
         "negative_indexes.list.element": "DELTA_BINARY_PACKED",
         "negative_counts.list.element": "BYTE_STREAM_SPLIT",
         "custom_bounds.list.element": "BYTE_STREAM_SPLIT",
+        "samples": "DELTA_BINARY_PACKED",
     },
     "store_schema": False,
 }
@@ -87,8 +91,10 @@ class HistogramWriter(AbstractContextManager["HistogramWriter"]):
         self._path = path
         self._writer: pq.ParquetWriter | None = None
 
-    def write(self, ids: Int64s, samples: Samples) -> None:
-        """Add the histograms among the samples of the series `ids`; they follow those before."""
+    def write(self, ids: Int64s, samples: Samples, counts: Int64s | None = None) -> None:
+        """Add the histograms among the samples of the series `ids`; they follow those before.
+        counts: of all samples, which are histograms then, how many each stands for; it is given
+        with each call or with none."""
         if samples.natives is None:
             return
         places = np.flatnonzero(samples.natives.mask)
@@ -96,9 +102,11 @@ class HistogramWriter(AbstractContextManager["HistogramWriter"]):
         starts = None if samples.starts is None else samples.starts[places]
         histograms = take(samples.natives.histograms, samples.natives.rows[places])
         table = table_of(owners, samples.timestamps[places], starts, histograms)
+        if counts is not None:
+            table = table.append_column(COUNTED_SCHEMA.field("samples"), pa.array(counts[places]))
         try:
             if self._writer is None and len(places):
-                self._writer = pq.ParquetWriter(self._path, SCHEMA, **FORMAT)
+                self._writer = pq.ParquetWriter(self._path, table.schema, **format_of(table))
             for first, end in row_groups(histograms, self._groups):
                 assert self._writer is not None, "BUG: row groups of no histograms"
                 self._writer.write_table(table.slice(first, end - first))
@@ -117,6 +125,16 @@ class HistogramWriter(AbstractContextManager["HistogramWriter"]):
 
     def __enter__(self) -> Self:
         return self
+
+
+def format_of(table: pa.Table) -> dict[str, Any]:
+    """FORMAT for a file of the columns of a table."""
+    encodings = {
+        name: encoding
+        for name, encoding in FORMAT["column_encoding"].items()
+        if name.partition(".")[0] in table.column_names
+    }
+    return FORMAT | {"column_encoding": encodings}
 
 
 def row_groups(

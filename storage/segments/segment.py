@@ -1,6 +1,7 @@
 """A segment: one immutable piece of a shard over a time range, as a directory named by its ULID.
 
     samples.parquet   times and values, sorted by (series_id, ts)
+    aggregates.parquet  in its place where samples were downsampled
     series.parquet    one row per series: labels, time range, number of samples, newest value
     histograms.parquet  the native histograms; only where there are some
     exemplars.parquet series_id, ts, value, labels; only where there are some
@@ -14,7 +15,7 @@ synced.
 import logging
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +31,11 @@ from storage.segments.ulid import is_ulid
 logger = logging.getLogger(__name__)
 
 # Version 1 had nothing but floats: no histograms, no start timestamps, no exemplars. Up to version
-# 2 all values were written as floats.
+# 2 all values were written as floats. Downsampled segments are of version 4, others of 3, which
+# older programs read.
 FORMAT_OLDEST = 1
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+FORMAT_OF_RAW = 3
 CHECKSUM_READ_BYTES = 1 << 20
 # A damaged byte costs the samples of one piece, about 150,000. A multiple of them is read at once.
 PIECE_BYTES = 1 << 16
@@ -47,6 +50,11 @@ class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True):
     exemplars: how many it has, which may be of times out of that range.
     rank: of equal (series, time) the sample of the lower rank counts; segments of one rank share
     no time.
+    from_ms, to_ms: what a segment of aggregates covers, from_ms not included, both multiples of its
+    resolution; of one shard and resolution no two cover the same moment. Both 0 for samples as they
+    came. samples: the rows of aggregates and of histograms that are kept.
+    late_ms: when samples of what it covers were sealed, for the first time, that it may lack; 0:
+    none were. This is known to the catalog only, and 0 in meta.json.
     """
 
     ulid: str
@@ -62,6 +70,19 @@ class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True):
     exemplars: int = 0
     histograms: int = 0
     rank: int = 0
+    from_ms: int = 0
+    to_ms: int = 0
+    late_ms: int = 0
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it has samples as they came."""
+        return self.resolution_ms == 0
+
+    @property
+    def times(self) -> tuple[int, int]:
+        """The first and last moment that it has something of, or covers."""
+        return (self.min_ms, self.max_ms) if self.is_raw else (self.from_ms + 1, self.to_ms)
 
 
 def by_rank(segments: Iterable[SegmentMeta]) -> tuple[SegmentMeta, ...]:
@@ -74,11 +95,28 @@ def overlapping(segments: Iterable[SegmentMeta], start_ms: int, end_ms: int) -> 
     return [s for s in segments if s.min_ms <= end_ms and s.max_ms >= start_ms]
 
 
+def marked_late(
+    segments: Iterable[SegmentMeta], added: Sequence[SegmentMeta], at_ms: int
+) -> Iterator[SegmentMeta]:
+    """Segments, of which those that cover times of finer ones that were added may lack something
+    since then."""
+    for segment in segments:
+        touched = (
+            each.resolution_ms < segment.resolution_ms
+            and each.times[0] <= segment.to_ms
+            and each.times[1] > segment.from_ms
+            for each in added
+        )
+        is_late = not segment.is_raw and not segment.late_ms and any(touched)
+        yield msgspec.structs.replace(segment, late_ms=at_ms) if is_late else segment
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where the samples of a segment come from; rank, level and resolution as SegmentMeta.
 
     starts: whether floats may have start timestamps. sources: the ULIDs of compacted segments.
+    cover: from_ms and to_ms.
     """
 
     rank: int = 0
@@ -86,6 +124,7 @@ class Origin:
     resolution_ms: int = 0
     starts: bool = False
     sources: tuple[str, ...] = ()
+    cover: tuple[int, int] = (0, 0)
 
 
 FIRST_ORIGIN = Origin()
@@ -129,7 +168,8 @@ def write_meta(
     files: dict[str, FileSum],
     origin: Origin = FIRST_ORIGIN,
 ) -> None:
-    meta = MetaFile(format=FORMAT_VERSION, segment=segment, files=files, sources=origin.sources)
+    version = FORMAT_OF_RAW if segment.is_raw else FORMAT_VERSION
+    meta = MetaFile(format=version, segment=segment, files=files, sources=origin.sources)
     encoded = msgspec.json.format(msgspec.json.encode(meta), indent=2)
     (directory / META_FILE).write_bytes(encoded + b"\n")
 

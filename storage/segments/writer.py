@@ -10,11 +10,12 @@ Invariants:
 """
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -124,7 +125,7 @@ class SegmentWriter:
         self._groups = groups
         self._duck = duck
         self._directory = directory
-        self._shard = shard
+        self.shard = shard
 
     def write(
         self,
@@ -142,13 +143,21 @@ class SegmentWriter:
         too, not strictly; their series are ids. Raises StorageError or OSError if the files cannot
         be written, for example for lack of space.
         """
+        exemplars = no_exemplars() if exemplars is None else exemplars
+        contents = (series, blocks, exemplars)
+        return self.make(
+            created_ms, lambda directory, ulid: self._write_files(directory, ulid, contents, origin)
+        )
+
+    def make(self, created_ms: int, fill: Callable[[Path, str], SegmentMeta]) -> SegmentMeta:
+        """Make the directory of a segment; fill() writes and syncs its files into a temporary one,
+        under the ULID that is to be its name."""
         make_directory(self._directory)
         ulid = new_ulid(created_ms)
         temporary = self._directory / (ulid + TEMPORARY_SUFFIX)
         temporary.mkdir()
         try:
-            exemplars = no_exemplars() if exemplars is None else exemplars
-            meta = self._write_files(temporary, ulid, (series, blocks, exemplars), origin)
+            meta = fill(temporary, ulid)
             temporary.rename(self._directory / ulid)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -189,28 +198,26 @@ class SegmentWriter:
             raise EmptySegment
         described = series_batches(series, summary, rows)
         write_series(described, series_schema(summary), directory / SERIES_FILE)
-        files = {name: file_sum(directory / name) for name in names}
-        min_ms, max_ms = summary.times()
-        meta = SegmentMeta(
-            ulid=ulid,
-            shard=self._shard,
-            min_ms=min_ms,
-            max_ms=max_ms,
-            samples=int(summary.samples.sum()),
-            series=len(rows),
-            bytes=sum(file.bytes for file in files.values()),
-            created_ms=ulid_time_ms(ulid),
-            level=origin.level,
-            resolution_ms=origin.resolution_ms,
-            exemplars=len(exemplars),
-            histograms=histograms.count,
-            rank=origin.rank,
+        return finished(
+            directory,
+            names,
+            summary.meta(ulid, self.shard, origin, summary.times(), exemplars=len(exemplars)),
+            origin,
         )
-        write_meta(directory, meta, files, origin)
-        for name in (*names, META_FILE):
-            sync_file(directory / name)
-        sync_directory(directory)
-        return meta
+
+
+def finished(
+    directory: Path, names: Sequence[str], segment: SegmentMeta, origin: Origin
+) -> SegmentMeta:
+    """Write meta.json beside these files, and sync all; the segment with the size of its files."""
+    files = {name: file_sum(directory / name) for name in names}
+    size = sum(file.bytes for file in files.values())
+    segment = msgspec.structs.replace(segment, bytes=size)
+    write_meta(directory, segment, files, origin)
+    for name in (*names, META_FILE):
+        sync_file(directory / name)
+    sync_directory(directory)
+    return segment
 
 
 class SeriesSummary:
@@ -265,6 +272,35 @@ class SeriesSummary:
     def rows(self) -> Int64s:
         """The positions of the series that have samples or exemplars."""
         return np.flatnonzero((self.samples > 0) | self.has_exemplars)
+
+    def meta(
+        self,
+        ulid: str,
+        shard: int,
+        origin: Origin,
+        times: tuple[int, int],
+        *,
+        exemplars: int = 0,
+    ) -> SegmentMeta:
+        """The segment, without the size of its files. times: first and last."""
+        min_ms, max_ms = times
+        return SegmentMeta(
+            ulid=ulid,
+            shard=shard,
+            min_ms=min_ms,
+            max_ms=max_ms,
+            samples=int(self.samples.sum()),
+            series=len(self.rows()),
+            bytes=0,
+            created_ms=ulid_time_ms(ulid),
+            level=origin.level,
+            resolution_ms=origin.resolution_ms,
+            exemplars=exemplars,
+            histograms=self.histograms,
+            rank=origin.rank,
+            from_ms=origin.cover[0],
+            to_ms=origin.cover[1],
+        )
 
     def times(self) -> tuple[int, int]:
         """The first and last time of all samples; of the exemplars, if there are no samples."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from storage.batch import Batch
-from storage.errors import CorruptBatch
+from storage.errors import CorruptBatch, LimitExceeded
 from storage.kernels.arrays import NO_SERIES, Int32s, Int64s, UInt64s
 from storage.kernels.memory import reserve
 from storage.labels.matchers import METRIC_NAME
@@ -193,6 +193,18 @@ class SeriesTable:
         self._numbers.restore(series.tenant, self.ids[added], self.metric_names(added))
         self.numbered = len(self)
         return refs
+
+    def ensure(self, tenant: int, pairs: LabelPairs) -> Int32s:
+        """The refs of series with these labels, whose texts are known; those that are not there are
+        added. Raises LimitExceeded if there is no room. For the shard's writer."""
+        count = len(pairs.offsets) - 1
+        used = int(self.offsets[len(self)]) + len(pairs.names)
+        if len(self) + count > len(self.ids) or used > len(self.names):
+            raise LimitExceeded(
+                f"{len(self)} series are known, and {count} more would be; at most "
+                f"{len(self.ids)} may be, with {len(self.names)} labels (storage.max-series)"
+            )
+        return self._add_series(tenant, pairs, NEW_SERIES_MAX)
 
     def renewed(self, kept: Int64s) -> "Succession":
         """Another table that has these of the series, in their order, by refs of its own. This one

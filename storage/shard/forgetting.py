@@ -3,7 +3,8 @@
     survey   beside everything else: which series the segments have
     renew    when a head is frozen next: a table of the series that are left, and of nothing else
 
-A series is left if a segment, the head that is frozen or an election has it. A survey counts as
+A series is left if a segment, one that is being written, the head that is frozen or an election has
+it. A survey counts as
 long as there are no segments but those it looked at; what came since is in the head.
 
 The head that follows is of the new table, so nothing that samples lie in has to be changed. Queries
@@ -50,7 +51,7 @@ class Forgetting:
     def survey(self, now_ms: int) -> None:
         """Look at the segments, if there is something new and the last time is long ago. Raises
         StorageError if one cannot be read."""
-        survey, segments = self._survey, self._shard.view().segments
+        survey, segments = self._survey, self._shard.view().every_segment
         ulids = frozenset(segment.ulid for segment in segments)
         if now_ms < self._next_ms or (survey is not None and survey.segments == ulids):
             return
@@ -79,13 +80,14 @@ class Forgetting:
         count = len(shard.table)
         left = is_among(shard.table.ids[:count], survey.ids)
         left[shard.active.refs_held(shard.table)] = True
+        left |= is_among(shard.table.ids[:count], shard.held)
         left |= shard.elections.alive(count, now_ms())
         return left
 
 
 def covers(survey: Survey, shard: Shard) -> bool:
     """Whether a survey has looked at all segments that there are."""
-    segments: Collection[str] = {segment.ulid for segment in shard.view().segments}
+    segments: Collection[str] = {segment.ulid for segment in shard.view().every_segment}
     return survey.segments.issuperset(segments)
 
 

@@ -63,3 +63,16 @@ def oldest_of_all(
     """The oldest time that is kept for some of the tenants."""
     all_periods = [period_of(options, periods, resolution_ms) for periods in tenants]
     return min((oldest_ms(period, now_ms) for period in all_periods), default=NEVER_MS)
+
+
+def complete_since(
+    options: StorageOptions, tenants: Sequence[TenantPeriods], resolution_ms: int, now_ms: int
+) -> int:
+    """The oldest time of which nothing of a resolution is past for any tenant or by any rule. If
+    the oldest segments go by their size, there is none."""
+    if options.retention_bytes:
+        return int(np.iinfo(np.int64).max)
+    periods = [period_of(options, own, resolution_ms) for own in tenants]
+    if not resolution_ms:
+        periods += [rule.period_ms for own in tenants for rule in own.rules]
+    return max((oldest_ms(period, now_ms) for period in periods), default=NEVER_MS)

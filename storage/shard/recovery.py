@@ -81,7 +81,7 @@ def recover_shard(
 
     set_aside: takes segments that cannot be used any more, and why.
     """
-    damaged = shard.files.series.note_damaged(shard.view().segments)
+    damaged = shard.files.series.note_damaged(shard.view().every_segment)
     # Its ids may be given to new series, so its samples must not be read any more.
     for segment, reason in damaged:
         set_aside(segment, reason)
@@ -108,7 +108,7 @@ def recover_shard(
 def restore_all(shard: Shard, tenants: Mapping[str, Tenant]) -> None:
     """Take over the series of all segments; those that are there already stay as they are."""
     numbers = {name: tenant.number for name, tenant in tenants.items()}
-    for stored in shard.files.series.read(shard.view().segments):
+    for stored in shard.files.series.read(shard.view().every_segment):
         restore_series(shard.table, stored, numbers)
 
 

@@ -45,7 +45,7 @@ class Retention:
         self._doomed.delete_due(now_ms)
         periods = list(self._periods(shard.number))
         with shard.changes:
-            segments = shard.view().segments
+            segments = shard.view().every_segment
             expired = {s.ulid for s in too_old(segments, self._options, periods, now_ms)}
             self._drop(shard, expired)
         self.doom(shard.number, expired, now_ms)
@@ -56,7 +56,8 @@ class Retention:
     def shrink(self, shards: Sequence[Shard], now_ms: int) -> int:
         """Drop the oldest segments until all together are small enough; returns how many."""
         by_number = {shard.number: shard for shard in shards}
-        gone = too_large((s for shard in shards for s in shard.view().segments), self._bytes_max)
+        every = (s for shard in shards for s in shard.view().every_segment)
+        gone = too_large(every, self._bytes_max)
         for segment in gone:
             shard = by_number[segment.shard]
             with shard.changes:

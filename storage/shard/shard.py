@@ -18,19 +18,21 @@ Invariants:
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from storage.catalog.deletions import Deletion
 from storage.catalog.metadata import MetadataTable
 from storage.head.head import GROUP_LIMITS, GroupLimits, Head
+from storage.kernels.arrays import NO_SERIES
 from storage.log.rules import RuleLog
 from storage.log.wal import Wal
 from storage.options import StorageOptions
 from storage.revisions.records import Records
+from storage.segments.aggregates.reader import AggregateReader
 from storage.segments.exemplars import ExemplarReader
 from storage.segments.reader import SegmentReader
-from storage.segments.segment import SegmentMeta, by_rank
+from storage.segments.segment import SegmentMeta, by_rank, marked_late
 from storage.segments.series import SeriesReader
 from storage.series.index import TenantIndex
 from storage.series.matches import Matches
@@ -50,6 +52,7 @@ class ShardFiles:
 
     wal: Wal | None
     samples: SegmentReader
+    aggregates: AggregateReader
     series: SeriesReader
     exemplars: ExemplarReader
     segments: Sequence[SegmentMeta]
@@ -60,11 +63,18 @@ class ShardFiles:
 @dataclass(frozen=True, slots=True)
 class ShardView:
     """What a query sees: segments by rank, and heads, the frozen one first. Of equal (series, time)
-    the first sample counts. deletions: what it does not see of the segments."""
+    the first sample counts. deletions: what it does not see of the segments. aggregates: segments
+    that were downsampled; the others are `segments`."""
 
     segments: tuple[SegmentMeta, ...]
     heads: tuple[Head, ...]
     deletions: tuple[Deletion, ...] = ()
+    aggregates: tuple[SegmentMeta, ...] = ()
+
+    @property
+    def every_segment(self) -> tuple[SegmentMeta, ...]:
+        """Those with samples as they came, and those with aggregates."""
+        return (*self.segments, *self.aggregates)
 
 
 class Shard:
@@ -87,7 +97,7 @@ class Shard:
         self.metadata = MetadataTable(options)
         self.records = Records()
         self.group = group
-        self.segments = tuple(files.segments)
+        self.segments, self.aggregates = by_kind(files.segments)
         self.deletions = tuple(files.deletions)
         self.active = self._empty_head()
         self.frozen: Head | None = None
@@ -97,6 +107,8 @@ class Shard:
         self.elections = Elections(options.series_max)
         self.judged: dict[str, Tenant] = {}  # those that have elections, by name
         self.active_series = ActiveSeries(self.table, lambda: self.view().heads)
+        # Ids of series, ascending, that a segment is being written for; the writer's.
+        self.held = NO_SERIES
 
     @property
     def wal(self) -> Wal:
@@ -110,7 +122,7 @@ class Shard:
     def view(self) -> ShardView:
         with self.lock:
             heads = (self.active,) if self.frozen is None else (self.frozen, self.active)
-            return ShardView(self.segments, heads, self.deletions)
+            return ShardView(self.segments, heads, self.deletions, self.aggregates)
 
     def index(self, tenant: int) -> TenantIndex:
         with self.lock:
@@ -158,13 +170,14 @@ class Shard:
     @property
     def next_rank(self) -> int:
         """The rank of segments whose samples give way to those of all others."""
-        return 1 + max((segment.rank for segment in self.view().segments), default=0)
+        return 1 + max((segment.rank for segment in self.view().every_segment), default=0)
 
     def thaw(self, sealed: Sequence[SegmentMeta]) -> None:
         """The frozen head is in these segments now; none if it had no samples."""
         with self.lock:
             self.frozen = None
             self.segments = by_rank((*self.segments, *sealed))
+            self.aggregates = tuple(marked_late(self.aggregates, sealed, now_ms()))
 
     def replace_segments(
         self,
@@ -173,22 +186,30 @@ class Shard:
         applied: Collection[int] = (),
         *,
         is_same: bool = True,
+        late_ms: int = 0,
     ) -> None:
         """Let new queries see other segments in the place of these (by ULID). applied: the
         deletions, by number, that the others obey; what else is pending for these moves to them.
-        is_same: whether the others show the same samples, if there are any."""
+        is_same: whether the others show the same samples, if there are any. late_ms: what is made
+        of the others may lack something since then; 0: it does not."""
         successors = [segment.ulid for segment in added]
         with self.lock:
             if not (is_same and added):
                 self._note_gone(gone)
-            kept = (s for s in self.segments if s.ulid not in gone)
-            self.segments = by_rank((*kept, *added))
+            for segment in added:
+                if not segment.is_raw:
+                    self.records.note_span(segment.times, "segments")
+            kept = (s for s in (*self.segments, *self.aggregates) if s.ulid not in gone)
+            self.segments, self.aggregates = by_kind((*kept, *added))
+            if late_ms:
+                self.aggregates = tuple(marked_late(self.aggregates, added, late_ms))
             moved = [
                 each.moved(gone, () if each.number in applied else successors)
                 for each in self.deletions
             ]
             self.deletions = tuple(each for each in moved if each.pending)
         self.files.samples.forget(gone)
+        self.files.aggregates.forget(gone)
 
     def drop_segments(self, gone: Collection[str]) -> None:
         """Let no new query see these segments (by ULID)."""
@@ -202,12 +223,21 @@ class Shard:
             self.records.note_deletion(deletion.tenant, span, "deletion")
 
     def _note_gone(self, gone: Collection[str]) -> None:
-        for segment in self.segments:
+        for segment in (*self.segments, *self.aggregates):
             if segment.ulid in gone:
-                self.records.note_span((segment.min_ms, segment.max_ms), "segments")
+                self.records.note_span(segment.times, "segments")
 
     def _empty_head(self) -> Head:
         return Head(self.options, self.table, now_ms(), self.group)
+
+
+def by_kind(
+    segments: Iterable[SegmentMeta],
+) -> tuple[tuple[SegmentMeta, ...], tuple[SegmentMeta, ...]]:
+    """Those with samples as they came, and those with aggregates, each by rank."""
+    ordered = by_rank(segments)
+    raw = tuple(segment for segment in ordered if segment.is_raw)
+    return raw, tuple(segment for segment in ordered if not segment.is_raw)
 
 
 def now_ms() -> int:

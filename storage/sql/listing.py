@@ -14,10 +14,13 @@ from storage.files import catalog_file, segments_directory
 
 BUSY_TIMEOUT_SECONDS = 10.0
 # Columns that older catalogs lack, and what they mean there.
-SEGMENT_DEFAULTS = {"rank": "number", "set_aside": "''", "exemplars": "0", "histograms": "0"}
+SEGMENT_DEFAULTS = {"rank": "number", "set_aside": "''", "exemplars": "0", "histograms": "0",
+    "from_ms": "0", "to_ms": "0",
+}  # fmt: skip
 SEGMENT_COLUMNS = (
     "ulid", "shard", "number", "rank", "min_ms", "max_ms", "samples", "series", "bytes",
     "exemplars", "histograms", "level", "resolution_ms", "created_ms", "set_aside",
+    "from_ms", "to_ms",
 )  # fmt: skip
 TYPES = (
     "unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset",

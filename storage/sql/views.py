@@ -3,6 +3,7 @@
     samples     tenant, labels, series_id, ts, time, value, start_ts
     histograms  the same with the columns of histograms.parquet
     exemplars   tenant, labels, series_id, ts, time, value, exemplar_labels
+    aggregates  tenant, labels, series_id, resolution_ms, window_ts, and what a window has
     series      tenant, labels, series_id, min_ts, max_ts, samples, last_value
     metadata    tenant, family, type, help, unit
     segments    what the catalog lists
@@ -18,7 +19,13 @@ from pathlib import Path
 
 import duckdb
 
-from storage.files import EXEMPLARS_FILE, HISTOGRAMS_FILE, SAMPLES_FILE, SERIES_FILE
+from storage.files import (
+    AGGREGATES_FILE,
+    EXEMPLARS_FILE,
+    HISTOGRAMS_FILE,
+    SAMPLES_FILE,
+    SERIES_FILE,
+)
 from storage.labels.matchers import Matcher
 from storage.sql.listing import Hidden, ListedSegment, Listing
 
@@ -56,8 +63,24 @@ SEGMENT_COLUMNS: Columns = {
     "ulid": "VARCHAR", "shard": "INTEGER", "number": "BIGINT", "rank": "BIGINT",
     "min_ts": "BIGINT", "max_ts": "BIGINT", "samples": "BIGINT", "series": "BIGINT",
     "bytes": "BIGINT", "exemplars": "BIGINT", "histograms": "BIGINT", "level": "INTEGER",
-    "resolution_ms": "BIGINT", "created_ms": "BIGINT",
+    "resolution_ms": "BIGINT", "created_ms": "BIGINT", "from_ts": "BIGINT", "to_ts": "BIGINT",
 }  # fmt: skip
+
+NO_PLACE = "(NULL::VARCHAR, NULL::BIGINT, NULL::VARCHAR)"
+RENAMED = {"min_ts": "min_ms", "max_ts": "max_ms", "from_ts": "from_ms", "to_ts": "to_ms"}
+AGGREGATE_COLUMNS: Columns = {
+    "series_id": "BIGINT", "ts": "BIGINT", "count": "INTEGER", "first_age": "INTEGER",
+    "min_age": "INTEGER", "max_age": "INTEGER", "stale_age": "INTEGER", "falls": "INTEGER",
+    "last": "DOUBLE", "first": "DOUBLE", "min": "DOUBLE", "max": "DOUBLE", "sum": "DOUBLE",
+    "fallen": "DOUBLE", "scale": "TINYINT", "last_scaled": "BIGINT", "first_scaled": "BIGINT",
+    "min_scaled": "BIGINT", "max_scaled": "BIGINT", "sum_scaled": "BIGINT",
+}  # fmt: skip
+# Of a window's values, those that follow from others are null in both ways.
+LAST = "coalesce(a.last, a.last_scaled / 10::DOUBLE ** a.scale)"
+FIRST = f"coalesce(a.first, a.first_scaled / 10::DOUBLE ** a.scale, {LAST})"
+SMALLEST = f"coalesce(a.min, a.min_scaled / 10::DOUBLE ** a.scale, {FIRST})"
+LARGEST = f"coalesce(a.max, a.max_scaled / 10::DOUBLE ** a.scale, {LAST})"
+SUM = f"coalesce(a.sum, a.sum_scaled / 10::DOUBLE ** a.scale, {LAST} * a.count)"
 
 
 def connect(listing: Listing, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
@@ -80,6 +103,8 @@ def create_views(connection: duckdb.DuckDBPyConnection, listing: Listing) -> Non
     # Aggregates of other resolutions are no samples.
     raw = [s for s in listing.segments if s.columns["resolution_ms"] == 0]
     create_series(connection, raw)
+    coarse = [s for s in listing.segments if s.columns["resolution_ms"] != 0]
+    create_series(connection, coarse, "aggregated_series")
     create_tables(connection, listing)
     create_hidden(connection, listing.hidden)
     masked = {hidden.ulid for hidden in listing.hidden}
@@ -88,6 +113,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, listing: Listing) -> Non
     samples = newest_of(raw, SAMPLES_FILE, SAMPLE_COLUMNS, masked)
     connection.execute(f"CREATE VIEW samples AS {with_labels(samples, 'p.value')}")
     points = newest_of(histograms, HISTOGRAMS_FILE, HISTOGRAM_COLUMNS, masked)
+    connection.execute(f"CREATE VIEW aggregates AS {aggregates_of(coarse, masked)}")
     own = "p.* EXCLUDE (series_id, ts, start_ts)"
     connection.execute(f"CREATE VIEW histograms AS {with_labels(points, own)}")
     found = scan(exemplars, EXEMPLARS_FILE, EXEMPLAR_COLUMNS)
@@ -100,11 +126,13 @@ def create_views(connection: duckdb.DuckDBPyConnection, listing: Listing) -> Non
     )
 
 
-def create_series(connection: duckdb.DuckDBPyConnection, segments: Sequence[ListedSegment]) -> None:
-    """The series of all segments, once each: a table, because every view needs it."""
+def create_series(
+    connection: duckdb.DuckDBPyConnection, segments: Sequence[ListedSegment], name: str = "series"
+) -> None:
+    """The series of segments, once each: a table, because every view needs it."""
     found = scan(segments, SERIES_FILE, SERIES_COLUMNS)
     connection.execute(
-        "CREATE TABLE series AS SELECT any_value(tenant) AS tenant, any_value(labels) AS labels, "
+        f"CREATE TABLE {name} AS SELECT any_value(tenant) AS tenant, any_value(labels) AS labels, "
         "series_id, min(min_ts) FILTER (samples > 0) AS min_ts, "
         "max(max_ts) FILTER (samples > 0) AS max_ts, sum(samples)::BIGINT AS samples, "
         "arg_max(last_value, max_ts) AS last_value "
@@ -122,7 +150,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection, listing: Listing) -> No
         connection.executemany("INSERT INTO metadata VALUES (?, ?, ?, ?, ?)", listing.metadata)
     kinds = ", ".join(f"{name} {kind}" for name, kind in SEGMENT_COLUMNS.items())
     connection.execute(f"CREATE TABLE segments ({kinds})")
-    names = [{"min_ts": "min_ms", "max_ts": "max_ms"}.get(name, name) for name in SEGMENT_COLUMNS]
+    names = [RENAMED.get(name, name) for name in SEGMENT_COLUMNS]
     rows = [[segment.columns[name] for name in names] for segment in listing.segments]
     if rows:
         marks = ", ".join("?" * len(rows[0]))
@@ -140,7 +168,8 @@ def create_hidden(connection: duckdb.DuckDBPyConnection, hidden: Sequence[Hidden
             for matchers in each.matcher_sets
         )
         connection.execute(
-            "INSERT INTO hidden SELECT ?, series_id, ?, ? FROM series "
+            "INSERT INTO hidden SELECT ?, series_id, ?, ? "
+            "FROM (FROM series UNION ALL FROM aggregated_series) "
             f"WHERE tenant = ? AND ({any_set or 'false'})",
             [each.ulid, each.start_ms, each.end_ms, each.tenant],
         )
@@ -225,6 +254,32 @@ def scan(segments: Sequence[ListedSegment], file: str, columns: Columns) -> str:
     # It may be that no file has start timestamps, or scaled values.
     found = f"({empty} UNION ALL BY NAME SELECT * FROM {read})"
     return f"(SELECT * REPLACE ({SCALED_VALUE} AS value) FROM {found})" if scaled else found
+
+
+def aggregates_of(segments: Sequence[ListedSegment], masked: set[str]) -> str:
+    """A query for the windows of downsampled segments, of which no two have the same; one that a
+    deletion touches is not there."""
+    found = scan(segments, AGGREGATES_FILE, AGGREGATE_COLUMNS)
+    places = ", ".join(
+        f"({quoted(file_of(s, AGGREGATES_FILE))}, {s.columns['resolution_ms']}::BIGINT, "
+        f"{quoted(s.columns['ulid'])})"
+        for s in segments
+    )
+    visible = (
+        "WHERE NOT EXISTS (FROM hidden AS h WHERE h.ulid = r.ulid AND h.series_id = a.series_id "
+        "AND a.ts + coalesce(a.stale_age, 0) >= h.start_ms AND a.ts - a.first_age <= h.end_ms)"
+    )
+    return (
+        "SELECT s.tenant, s.labels, a.series_id, r.resolution_ms, "
+        "(ceil(a.ts / r.resolution_ms) * r.resolution_ms)::BIGINT AS window_ts, "
+        f"a.count, a.ts - a.first_age AS first_ts, {FIRST} AS first, a.ts AS last_ts, "
+        f"{LAST} AS last, a.ts - a.min_age AS min_ts, {SMALLEST} AS min, "
+        f"a.ts - a.max_age AS max_ts, {LARGEST} AS max, {SUM} AS sum, a.falls, "
+        "coalesce(a.fallen, 0) AS fallen, "
+        f"a.ts + a.stale_age AS stale_ts FROM {found} AS a "
+        f"JOIN (VALUES {places or NO_PLACE}) AS r(filename, resolution_ms, ulid) USING (filename) "
+        f"JOIN aggregated_series AS s USING (series_id) {visible if masked else ''}"
+    )
 
 
 def listed(columns: Columns) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from storage.batch import Batch, Outcome
-from storage.database import DEFAULT_POLICY, Database, Policy
+from storage.database import Database
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
+from storage.policy import DEFAULT_POLICY, Policy
 from storage.read_only import ReadOnlyDatabase
 from storage.shard.writer import WRITER_LIMITS, WriterLimits
 from tests.makers.batches import DECODER, Written, batch_of
@@ -27,17 +28,20 @@ Points = list[tuple[int, float]]
 
 
 def options(path: Path, **changes: Any) -> StorageOptions:
-    """Small limits, for ever kept, one shard, and nothing is compacted, scrubbed or
+    """Small limits, for ever kept, one shard, and nothing is compacted, downsampled, scrubbed or
     preloaded by itself."""
     small = replace(
         StorageOptions(),
         path=str(path),
         retention_ms=0,
+        retention_5m_ms=0,
+        retention_1h_ms=0,
         shards=1,
         series_max=10_000,
         head_samples_max=100_000,
         symbol_bytes_max=1 << 22,
         compaction_enabled=False,
+        downsampling_enabled=False,
         scrub_interval_ms=0,
         segment_index_preload=False,
     )

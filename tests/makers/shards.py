@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.head.head import GROUP_LIMITS, GroupLimits
 from storage.log.wal import WAL_LIMITS, Wal, WalLimits
+from storage.segments.aggregates.reader import AggregateReader
 from storage.segments.caches import SegmentCaches
 from storage.segments.duck import Duck
 from storage.segments.exemplars import ExemplarReader
@@ -27,6 +28,7 @@ def shard_at(
     files = ShardFiles(
         wal=Wal.open(path / "wal", first_file=1, limits=wal),
         samples=SegmentReader(path, SegmentCaches()),
+        aggregates=AggregateReader(path, SegmentCaches()),
         series=SeriesReader(duck, path),
         exemplars=ExemplarReader(path),
         segments=(),

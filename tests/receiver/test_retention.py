@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from receiver.cli import main
-from storage.database import Policy
 from storage.options import DAY_MS
+from storage.policy import Policy
 from storage.shard.shard import now_ms
 from tests.makers.databases import opened, seal, series, write
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.database import Policy
 from storage.errors import FormatError, LimitExceeded
 from storage.head.head import GroupLimits
 from storage.labels.matchers import Matcher
+from storage.policy import Policy
 from storage.shard.writer import WriterLimits
 from tests.makers.batches import batch_of, label, raw_batch, series_of
 from tests.makers.databases import WHOLE, append, key, opened, read, series, write, write_mixed

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from storage.kernels.arrays import Float64s, Int64s
+from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel, float_kernel_part, kernel
 
 SCALE_MAX = 9
@@ -51,6 +51,15 @@ def to_integers(values: Float64s, power: float, out: Int64s) -> bool:
             return False
         out[k] = np.int64(np.rint(values[k] * power))
     return True
+
+
+@float_kernel
+def exact_integers(values: Float64s, power: float, out: Int64s, exact: Bools) -> None:
+    """Write the integers of those values that have exact ones, and which these are."""
+    for k in range(len(values)):
+        exact[k] = is_exact(values[k], power)
+        if exact[k]:
+            out[k] = np.int64(np.rint(values[k] * power))
 
 
 @float_kernel

@@ -35,7 +35,8 @@ def test_an_older_catalog_is_read_and_stays(tmp_path: Path) -> None:
     connection.executescript(
         "ALTER TABLE segments DROP COLUMN exemplars; ALTER TABLE segments DROP COLUMN histograms;"
         "ALTER TABLE segments DROP COLUMN rank; ALTER TABLE segments DROP COLUMN set_aside;"
-        "ALTER TABLE segments DROP COLUMN set_aside_ms;"
+        "ALTER TABLE segments DROP COLUMN set_aside_ms; ALTER TABLE segments DROP COLUMN from_ms;"
+        "ALTER TABLE segments DROP COLUMN to_ms; ALTER TABLE segments DROP COLUMN late_ms;"
         "INSERT INTO segments VALUES"
         " (3, '01M7XPQ3QGEP6R1HX9JHSNFCD4', 0, -5, 9, 2, 1, 7, 8, 0, 0);"
     )

@@ -17,15 +17,20 @@ from typing import Any
 import pytest
 
 from storage.catalog.catalog import Catalog
+from storage.compaction.merging import MERGE_LIMITS
 from storage.database import Database
+from storage.dedup.algorithm import PairRule
+from storage.downsampling.aggregates import RESOLUTIONS_MS
 from storage.files import SAMPLES_FILE, segments_directory
 from storage.options import DAY_MS
+from storage.policy import Policy
 from storage.segments.segment import verify_segment
 from storage.shard.doomed import GRACE_MS
 from storage.shard.shard import now_ms
 from tests.makers.bodies.exemplars import batch
 from tests.makers.compaction import compact, worker_of
 from tests.makers.databases import WHOLE, append, opened, read, seal, series, write
+from tests.makers.downsampling.databases import downsample, stored
 
 # What changes a disk, or says that it did.
 STEPS: list[tuple[Any, str]] = [
@@ -37,6 +42,7 @@ STEPS: list[tuple[Any, str]] = [
     (shutil, "rmtree"),
     (Catalog, "seal"),
     (Catalog, "replace"),
+    (Catalog, "replace_windows"),
 ]
 
 
@@ -103,8 +109,8 @@ def check(dead: Path, expected: Any, *, samples: int, times: list[int]) -> None:
             assert read(database) == expected, dead.name
             assert exemplars(database) == times, dead.name
             shard = database._shards[0]
-            segments = shard.view().segments
-            assert sum(s.samples for s in segments) + shard.head_samples == samples, dead.name
+            raw, segments = shard.view().segments, shard.view().every_segment
+            assert sum(s.samples for s in raw) + shard.head_samples == samples, dead.name
             aside = database._catalog.set_aside_segments(0)
             names = {path.name for path in segments_directory(dead, 0).iterdir()}
             assert names == {s.ulid for s in segments} | {e.segment.ulid for e in aside}
@@ -188,3 +194,40 @@ def test_at_any_step_of_a_salvage(tmp_path: Path) -> None:
             assert read(database) == expected
             ((kept, *_),) = database._catalog.set_aside_segments(0)
             assert kept == before
+
+
+def test_at_any_step_of_downsampling(tmp_path: Path) -> None:
+    """Of a day, of what came late, and of hours: it comes to the same in the end."""
+    live, dead = tmp_path / "live", tmp_path / "dead"
+    policy = Policy(pairs=lambda tenant: PairRule(("x",)))
+    points = [(t, float(t)) for t in range(1, 7)]
+    at_ms = 11 * DAY_MS
+    with opened(live, policy=policy) as database:
+        write(database, [series("up", points, x="1"), series("up", points[3:], x="2")])
+        seal(database)
+        with copied_at_each_step(live, dead) as copies:
+            assert downsample(database, at_ms=3 * DAY_MS, limits=MERGE_LIMITS) == ["downsample 300"]
+        write(database, [series("up", [(9, 9.0)], x="2")])
+        seal(database)
+        expected = read(database)
+        early = len(copies.names)
+        with copied_at_each_step(live, dead) as others:
+            others.names = copies.names
+            later = 1 << 42  # the day of the late samples, by the clock, is long past
+            done = downsample(database, at_ms=later, kinds=["renew"], limits=MERGE_LIMITS)
+            done += downsample(database, at_ms=at_ms, limits=MERGE_LIMITS)
+            assert done == ["renew 300", "downsample 3600"]
+            database._doomed.delete_due(now_ms() + GRACE_MS)
+        whole = {r: stored(database, r) for r in RESOLUTIONS_MS}
+    assert {name.split()[-1] for name in copies.names} >= {"rename", "replace_windows", "rmtree"}
+    for number, copy in enumerate(copies):
+        with opened(copy, policy=policy) as database:
+            segments = database._shards[0].view().every_segment
+            names = {path.name for path in segments_directory(copy, 0).iterdir()}
+            assert names == {s.ulid for s in segments}, copy.name
+            if number < early:
+                continue
+            assert read(database) == expected, copy.name
+            downsample(database, at_ms=later, kinds=["renew"], limits=MERGE_LIMITS)
+            downsample(database, at_ms=at_ms, limits=MERGE_LIMITS)
+            assert {r: stored(database, r) for r in RESOLUTIONS_MS} == whole, copy.name

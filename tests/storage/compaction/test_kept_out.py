@@ -13,9 +13,10 @@ from storage.batch import Reject
 from storage.compaction.kept_out import KeptOut
 from storage.compaction.merging import MergeLimits
 from storage.compaction.pace import Stopped
-from storage.database import Database, Policy
+from storage.database import Database
 from storage.labels.matchers import Matcher
 from storage.options import DAY_MS
+from storage.policy import Policy
 from storage.refusals.ledger import RejectLedger, Sender, Wanted
 from storage.samples.samples import Samples
 from storage.segments.merging import Runs, join_runs, merge, runs_of

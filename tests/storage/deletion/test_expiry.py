@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from storage.database import Policy
 from storage.deletion.expiry import AUTHOR, expired_cuts
 from storage.deletion.requests import REWRITE_AFTER_MS
 from storage.labels.matchers import Matcher
+from storage.policy import Policy
 from storage.shard.periods import NEVER_MS, PeriodRule, TenantPeriods
 from tests.makers.databases import opened, read, seal, series, write
 

@@ -15,9 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from storage.batch import KIND_SERIES_LEFT_OUT, Outcome
-from storage.database import Database, Policy
+from storage.database import Database
 from storage.errors import LimitExceeded
 from storage.log.rules import RuleLog, loggable, split_left_out
+from storage.policy import Policy
 from storage.reasons import TENANT_SERIES_LIMIT
 from storage.tenants.relabel import RelabelRule
 from storage.tenants.rules import NO_RULES, HaRules, TenantRules, decode_rules, encode_rules

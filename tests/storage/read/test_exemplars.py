@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from storage.database import Database, Policy
+from storage.database import Database
 from storage.errors import LimitExceeded
 from storage.labels.matchers import Matcher
+from storage.policy import Policy
 from storage.read.exemplars import ExemplarSelection
 from storage.read.federation import FederatedQuerier
 from storage.series.table import NEVER_MS

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Database, Policy
+from storage.database import Database
 from storage.labels.matchers import Matcher
+from storage.policy import Policy
 from storage.read.kept import NO_TIME, Kept
 from storage.shard.periods import PeriodRule, TenantPeriods
 from tests.makers.bodies.exemplars import batch

@@ -21,7 +21,7 @@ from storage.segments.caches import SegmentCaches
 from storage.segments.duck import Duck
 from storage.segments.histograms import HistogramGroups, HistogramWriter, row_groups
 from storage.segments.reader import READ_LIMITS, ReadLimits, SegmentReader
-from storage.segments.segment import FORMAT_VERSION, SegmentMeta, read_meta, verify_segment
+from storage.segments.segment import FORMAT_OF_RAW, SegmentMeta, read_meta, verify_segment
 from storage.segments.series import SeriesReader
 from storage.segments.writer import RowGroups
 from tests.makers.histograms import EXAMPLES, Plain, columns, contents, mixed_samples
@@ -91,7 +91,7 @@ def test_the_sums_of_a_segment_count_floats_and_histograms(tmp_path: Path, duck:
     assert (meta.min_ms, meta.max_ms) == (1, 7)
     assert verify_segment(tmp_path / meta.ulid) == meta
     stored = read_meta(tmp_path / meta.ulid)
-    assert stored.format == FORMAT_VERSION
+    assert stored.format == FORMAT_OF_RAW
     assert set(stored.files) == {"samples.parquet", "series.parquet", "histograms.parquet"}
     (table,) = SeriesReader(duck, tmp_path).read([meta])
     prints = fingerprints(columns(ANY), np.array([0, 7])).view(np.int64).tolist()
@@ -126,7 +126,7 @@ def test_columns_and_files_that_nothing_needs_are_left_out(
     assert ("last_histogram" in pq.read_schema(directory / "series.parquet").names) == (
         meta.histograms > 0
     )
-    assert read_meta(directory).format == FORMAT_VERSION
+    assert read_meta(directory).format == FORMAT_OF_RAW
 
 
 def test_a_segment_of_histograms_only(tmp_path: Path, duck: Duck) -> None:

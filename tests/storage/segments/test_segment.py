@@ -77,8 +77,8 @@ def test_damaged_meta(tmp_path: Path, contents: bytes | None, message: str) -> N
 
 def test_unknown_version(tmp_path: Path) -> None:
     path = tmp_path / make_segment(tmp_path).ulid / "meta.json"
-    path.write_bytes(path.read_bytes().replace(b'"format": 3', b'"format": 4'))
-    with pytest.raises(FormatError, match="segment format 4, this program reads 1 to 3"):
+    path.write_bytes(path.read_bytes().replace(b'"format": 3', b'"format": 5'))
+    with pytest.raises(FormatError, match="segment format 5, this program reads 1 to 4"):
         read_meta(path.parent)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from storage.errors import StorageError
 from storage.segments.duck import Duck
-from storage.segments.segment import FORMAT_VERSION, read_meta, verify_segment
+from storage.segments.segment import FORMAT_OF_RAW, read_meta, verify_segment
 from storage.segments.writer import Block, EmptySegment, SegmentWriter
 from tests.makers.segments import (
     EXTREME_BITS,
@@ -51,7 +51,7 @@ def test_meta_counts(tmp_path: Path, duck: Duck) -> None:
     assert (meta.created_ms, meta.level, meta.resolution_ms) == (1234, 0, 0)
     files = read_meta(tmp_path / meta.ulid).files
     assert meta.bytes == sum(file.bytes for file in files.values())
-    assert read_meta(tmp_path / meta.ulid).format == FORMAT_VERSION
+    assert read_meta(tmp_path / meta.ulid).format == FORMAT_OF_RAW
 
 
 def test_series_file_describes_each_series(tmp_path: Path, duck: Duck) -> None:

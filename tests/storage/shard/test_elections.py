@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.batch import KIND_ELECTIONS, KIND_TENANT_RULES, Outcome
-from storage.database import Database, Policy
+from storage.database import Database
 from storage.head.kernels import COPY, REFUSED, UNSOUND
 from storage.labels.matchers import Matcher
+from storage.policy import Policy
 from storage.reasons import COPY_REF
 from storage.shard import ingest, reigns
 from storage.shard.elections import NO_COPIES, Elections, elect, levels_of

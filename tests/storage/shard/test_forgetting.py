@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.database import Database, Policy
+from storage.database import Database
 from storage.labels.matchers import Matcher
+from storage.policy import Policy
 from storage.segments.segment import SegmentMeta
 from storage.shard.forgetting import SURVEY_EVERY_MS, Forgetting, is_among
 from storage.shard.shard import now_ms

@@ -9,8 +9,10 @@ import pytest
 from storage.options import StorageOptions
 from storage.shard.periods import (
     NEVER_MS,
+    NO_PERIODS,
     PeriodRule,
     TenantPeriods,
+    complete_since,
     oldest_ms,
     oldest_of_all,
     period_of,
@@ -46,3 +48,23 @@ def test_rules_that_take_nothing_away_do_not_count() -> None:
     periods = TenantPeriods(rules=tuple(rules))
     assert periods.shorter_rules(10) == rules[:1]
     assert periods.shorter_rules(0) == rules
+
+
+@pytest.mark.parametrize(
+    ("changes", "tenants", "resolution_ms", "expected"),
+    [
+        ({}, (), 0, 990),
+        ({"retention_ms": 0}, (), 0, NEVER_MS),
+        ({}, (TenantPeriods(4),), 0, 996),
+        ({}, (TenantPeriods(0),), 0, 990),
+        ({}, (TenantPeriods(None, (PeriodRule((), 3),)),), 0, 997),
+        ({}, (TenantPeriods(4, (PeriodRule((), 3),)),), 300_000, 980),
+        ({}, (), 3_600_000, 970),
+        ({"retention_bytes": 1, "retention_ms": 0}, (), 0, (1 << 63) - 1),
+    ],
+)
+def test_since_when_everything_is_there(
+    changes: dict[str, int], tenants: tuple[TenantPeriods, ...], resolution_ms: int, expected: int
+) -> None:
+    options = replace(OPTIONS, **changes)
+    assert complete_since(options, [NO_PERIODS, *tenants], resolution_ms, 1000) == expected

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from storage.database import Policy
 from storage.files import segments_directory
+from storage.policy import Policy
 from storage.shard.doomed import GRACE_MS, DoomedFiles
 from storage.shard.periods import TenantPeriods
 from storage.shard.retention import Retention, too_large

@@ -13,11 +13,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from storage.dedup.algorithm import PairRule
 from storage.labels.matchers import Matcher
+from storage.policy import Policy
 from storage.sql.listing import ListedSegment, read_listing
 from storage.sql.views import by_overlap, connect
 from tests.makers.bodies.mixed import mixed_batch_of
 from tests.makers.databases import append, opened, read, seal, series, write
+from tests.makers.downsampling.databases import downsample
 from tests.makers.histograms import EXAMPLES
 
 HOUR = 3_600_000
@@ -195,3 +198,30 @@ def test_what_queries_answer(path: Path) -> None:
             (1000, 1.0), (2000, 2.0), (2500, 2.5), (9 * HOUR, 3.0),
         ]
     }  # fmt: skip
+
+
+WINDOWS = """
+    SELECT resolution_ms, window_ts, count, first_ts, first, last_ts, last, min, max, sum, falls,
+           fallen, stale_ts
+    FROM aggregates WHERE labels['__name__'] = 'a' ORDER BY ALL
+"""
+FIRST_WINDOW = (300_000, 300_000, 3, 1000, 4.0, 3000, 2.0, 1.0, 4.0, 7.0, 1, 4.0, None)
+
+
+def test_windows_of_downsampled_segments(tmp_path: Path) -> None:
+    points = [(1000, 4.0), (2000, 1.0), (3000, 2.0), (400_000, 5.0)]
+    policy = Policy(pairs=lambda tenant: PairRule(("l",)))
+    with opened(tmp_path, policy=policy) as database:
+        assert asked(tmp_path, WINDOWS) == []
+        write(database, [series("a", points, l="x"), series("a", points[:2], l="y")])
+        seal(database)
+        downsample(database)
+        second = (300_000, 600_000, 1, 400_000, 5.0, 400_000, 5.0, 5.0, 5.0, 5.0, 0, 0.0, None)
+        hour = (3_600_000, 3_600_000, 4, 1000, 4.0, 400_000, 5.0, 1.0, 5.0, 12.0, 1, 4.0, None)
+        assert asked(tmp_path, WINDOWS) == [FIRST_WINDOW, second, hour]
+        assert asked(tmp_path, "SELECT DISTINCT labels FROM aggregates") == [({"__name__": "a"},)]
+        assert asked(tmp_path, "SELECT count(*) FROM samples") == [(6,)]
+        covers = "SELECT DISTINCT from_ts, to_ts FROM segments WHERE resolution_ms > 0"
+        assert asked(tmp_path, covers) == [(0, 32 * 24 * HOUR)]
+        database.deletions.delete_series("t", ((),), 5000, 500_000)
+        assert asked(tmp_path, WINDOWS) == [FIRST_WINDOW]

@@ -45,6 +45,7 @@ def test_segments_as_json() -> None:
         common = {
             "level": 1, "resolution": 300, "minTime": 1.5, "maxTime": 2.5, "samples": 3,
             "histograms": 1, "exemplars": 4, "series": 2, "bytes": 9, "created": 4, "rank": 7,
+            "coversFrom": 0, "coversTo": 0, "lateSince": None,
         }  # fmt: skip
         quiet = {"state": "in_use", "reason": None, "since": None}
         merge = {"action": "merge", "due": 90_000.5, "level": 2}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from storage.database import Database, Policy
+from storage.database import Database
 from storage.labels.matchers import Matcher
 from storage.metrics import StorageMetrics
+from storage.policy import Policy
 from storage.read.replicas.report import FORGOTTEN_MS
 from storage.read.replicas.watch import WATCH_LIMITS, ReplicaWatch, WatchedLabels, WatchLimits
 from tests.makers.batches import DECODER
