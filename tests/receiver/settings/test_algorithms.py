@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.settings.algorithms import tenant_algorithms
+from receiver.settings.algorithms import pairs_of, tenant_algorithms
 from receiver.settings.config import ConfigError
-from storage.dedup.algorithm import Algorithm
+from receiver.settings.options import DedupOptions
+from storage.dedup.algorithm import Algorithm, PairRule
 
 
 def test_each_tenant_has_its_own() -> None:
@@ -19,3 +20,12 @@ def test_each_tenant_has_its_own() -> None:
 def test_what_is_wrong_is_named(texts: list[str]) -> None:
     with pytest.raises(ConfigError, match=f"dedup.tenant-algorithms: got {texts[-1]!r}"):
         tenant_algorithms(texts)
+
+
+def test_how_pairs_become_one() -> None:
+    options = DedupOptions(
+        replica_labels=("r", "s"), algorithm="chain", tenant_algorithms=("a=penalty",)
+    )
+    pairs = pairs_of(options)
+    assert pairs("a") == PairRule(("r", "s"), Algorithm.PENALTY)
+    assert pairs("b") == PairRule(("r", "s"), Algorithm.CHAIN)

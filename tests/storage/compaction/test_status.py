@@ -77,3 +77,11 @@ def test_states_of_a_shard() -> None:
     ]
     off = segment_states(segments, [], [], Outlook(LONG_AGO, 0, None, {hurt.ulid}))
     assert [s.state for s in off] == [IN_USE, DAMAGED, IN_USE, IN_USE]
+
+
+@pytest.mark.parametrize(("kept_ms", "due_ms"), [(DAY, 9 + DAY), (0, None)])
+def test_windows_expire_by_their_own_retention(kept_ms: int, due_ms: int | None) -> None:
+    windows = segment(0, 10, resolution_ms=300_000, from_ms=0, to_ms=DAY)
+    outlook = Outlook(5, 1, JOB_LIMITS, retentions_ms={300_000: kept_ms})
+    expected = None if due_ms is None else Next(EXPIRE, due_ms)
+    assert outlook.of(windows, [windows]) == expected

@@ -56,8 +56,8 @@ def test_segments_as_json() -> None:
         assert (status, answer["status"]) == (200, "success")
         assert answer["data"] == {
             "compacting": {
-                "shard": 0, "kind": "merge", "level": 2, "segments": ["B", "C"], "samples": 6,
-                "samplesDone": 2,
+                "shard": 0, "kind": "merge", "level": 2, "resolution": 0, "segments": ["B", "C"],
+                "samples": 6, "samplesDone": 2,
             },
             "shards": [
                 {
