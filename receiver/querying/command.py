@@ -42,6 +42,7 @@ RANGE_S, PLOT_RANGE_S, STEPS = 300, 3600, 250
 PARAMETERS = {
     "time": "time", "start": "start", "end": "end", "step": "step", "lookback": "lookback_delta",
     "dedup": "dedup", "limit": "limit", "timeout": "timeout",
+    "max_source_resolution": "max_source_resolution",
 }  # fmt: skip
 
 
@@ -67,6 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dedup", metavar="true|false|ALGORITHM", help="whether and how replicas are made one"
     )
     parser.add_argument("--lookback", metavar="DURATION", help="how far selectors look back")
+    parser.add_argument(
+        "--max-source-resolution", metavar="DURATION|auto",
+        help="how coarse downsampled data may be. Default: raw samples only.",
+    )  # fmt: skip
     parser.add_argument("--limit", metavar="N", help="series that are shown at most")
     parser.add_argument("--timeout", metavar="DURATION", help="of the query")
     parser.add_argument(

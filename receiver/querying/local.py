@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from api.errors import classify, is_foreseen
+from api.errors import classify, invalid_parameter, is_foreseen
 from api.forms import Params
 from api.params import (
     QueryParams,
@@ -23,6 +23,7 @@ from api.promql.engine import Engine
 from api.promql.features import parse_features
 from api.promql.queryable import Queryable
 from api.promql.vectors.value import Result
+from api.times import AUTO, parse_resolution_ms
 from receiver.querying.question import RANGE, QueryFailed, Question
 from receiver.settings.algorithms import tenant_algorithms
 from receiver.settings.config import Config, ConfigError
@@ -93,6 +94,7 @@ def asked(engine: Engine, question: Question, given: Params) -> tuple[Evaluate, 
             step_ms=times.step_ms,
             lookback_ms=params.lookback_ms,
             timeout_ms=params.timeout_ms,
+            resolution_ms=resolution_of(engine, given, times.step_ms),
         )
         ask: Evaluate = range_query
     else:
@@ -104,9 +106,20 @@ def asked(engine: Engine, question: Question, given: Params) -> tuple[Evaluate, 
             time_ms=time_ms,
             lookback_ms=params.lookback_ms,
             timeout_ms=params.timeout_ms,
+            resolution_ms=resolution_of(engine, given, 0),
         )
     engine.parse(params.text)
     return ask, replace(params, provenance=False)
+
+
+def resolution_of(engine: Engine, given: Params, step_ms: int) -> int:
+    """The coarsest resolution that is allowed, in ms. Raises BadData."""
+    default = AUTO if engine.options.auto_downsampling else "0"
+    text = given.first("max_source_resolution") or default
+    try:
+        return parse_resolution_ms(text, step_ms)
+    except ValueError as error:
+        raise invalid_parameter("max_source_resolution", error) from None
 
 
 def querier(

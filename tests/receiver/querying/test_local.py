@@ -59,6 +59,23 @@ def test_instant_and_range(data: Path) -> None:
     assert asked(data, query="1 + 1") == [1793527785, "2"]
 
 
+def test_a_resolution_is_handed_on(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is downsampled, samples are read as they are."""
+    asked_for: list[int] = []
+    real = local.Engine.range_query
+
+    def noted(engine: Any, *arguments: Any, resolution_ms: int, **more: Any) -> Any:
+        asked_for.append(resolution_ms)
+        return real(engine, *arguments, resolution_ms=resolution_ms, **more)
+
+    monkeypatch.setattr(local.Engine, "range_query", noted)
+    for text in ("", "5m", "auto"):
+        times = WHOLE | {"max_source_resolution": text, "step": "100"}
+        (found,) = asked(data, RANGE, query="m", **times)
+        assert len(found["values"]) == 6
+    assert asked_for == [0, 300_000, 20_000]
+
+
 def test_replicas_tenants_and_lookback(data: Path) -> None:
     assert len(asked(data, query="up", dedup="false")) == 2
     assert len(asked(data, query="up", **{"replicaLabels[]": ["none"]})) == 2
@@ -76,6 +93,7 @@ def test_replicas_tenants_and_lookback(data: Path) -> None:
         ({"query": "up{"}, "bad_data", 'invalid parameter "query": 1:4: parse error: unexpected'),
         ({"query": "up", "time": "x"}, "bad_data", "invalid time value for 'time'"),
         ({"query": "up", "dedup": "x"}, "bad_data", "allowed are"),
+        ({"query": "up", "max_source_resolution": "x"}, "bad_data", '"max_source_resolution"'),
         (
             {"query": "label_replace(up, 'replica', 'x', '', '.*')"},
             "execution",
