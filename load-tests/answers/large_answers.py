@@ -99,12 +99,12 @@ def in_turns(servers: Sequence[Server], corpus: Corpus, repeats: int) -> dict[st
     return found
 
 
-def growth(server: Server, corpus: Corpus, accept: str = "*/*") -> Growth:
+def growth(server: Server, corpus: Corpus) -> Growth:
     """Of an answer of some 100 MB, the like of which was not asked for before."""
     line = target_of(corpus, LARGE_STEPS, LARGE_STEP_S, server.program.query_parameters)
     server.forget_rss_peak()
     before = server.rss_peak_bytes()
-    size = ask(server, line, accept)
+    size = ask(server, line)
     return Growth(size, server.rss_peak_bytes() - before)
 
 

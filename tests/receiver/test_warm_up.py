@@ -35,13 +35,15 @@ REQUESTS = (
 )
 
 
-# Tests that import from each source, and export, as the commands do.
-IMPORTS = (
+# Tests that import from each source, export, and query a directory, as the commands do.
+COMMANDS = (
     "tests/receiver/importing/test_blocks.py",
     "tests/receiver/importing/test_json_lines.py",
     "tests/receiver/importing/test_remote_read.py",
     "tests/receiver/importing/text/test_source.py",
     "tests/receiver/exporting",
+    "tests/receiver/querying/test_local.py",
+    "tests/receiver/test_promql.py",
 )
 
 
@@ -49,8 +51,8 @@ def test_no_request_compiles_anything_after_warm_up() -> None:
     run_warm(*REQUESTS)
 
 
-def test_no_import_or_export_compiles_anything_after_compile() -> None:
-    run_warm("--warm-all", *IMPORTS)
+def test_no_command_compiles_anything_after_compile() -> None:
+    run_warm("--warm-all", *COMMANDS)
 
 
 def run_warm(*arguments: str) -> None:
