@@ -17,15 +17,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-sys.path.append(str(Path(__file__).with_name("answers")))
+sys.path += [str(Path(__file__).with_name(room)) for room in ("answers", "history")]
 
+import asking
 import capacity
 import disk
+import disk_peers
 import large_answers
 import pairs
 import queries
@@ -34,6 +36,7 @@ import small_queries
 from bodies import Corpus, Shape, build_corpus
 from details import details_of
 from machine import machine_facts
+from past import past_before
 from processors import machine_busy_s, others_share
 from report import Measured
 from runs import ingest, say
@@ -41,6 +44,7 @@ from servers import PROGRAMS, Program, Server, ServerError, is_installed, log_ta
 
 QUICK_SHAPE = Shape(series=10_000, scrapes=24)
 DETAILS_CONNECTIONS = 4
+HISTORY_DAYS, HISTORY_SERIES, QUICK_HISTORY_SERIES = 7, 2_000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,16 @@ def measure_disk(program: Program, work: Path) -> disk.DiskUse | None:
     return use
 
 
+def measure_peers(
+    programs: list[Program], work: Path, use: disk.DiskUse | None
+) -> Mapping[str, float]:
+    """Bytes a sample of the same scrapes elsewhere, where there are any."""
+    data = disk.scrapes_directory()
+    if use is None or data is None:
+        return report.NO_PEERS
+    return disk_peers.measure_peers(programs, work, disk.build_scrapes(work, data))
+
+
 def measure_pairs(program: Program, work: Path, shape: Shape) -> list[pairs.PairTimes]:
     """What dedup adds to queries over pairs of replicas; empty if that could not be measured."""
     corpus = build_corpus(work, replace(shape, replicas=2))
@@ -138,6 +152,13 @@ def parse_arguments() -> argparse.Namespace:
         default="also",
         help="protocols, tenants, new series and replay, beside the comparison or instead of it",
     )
+    parser.add_argument(
+        "--history",
+        choices=("also", "only", "no"),
+        default="also",
+        help="queries over days of the past; loading these takes minutes, once a day",
+    )
+    parser.add_argument("--history-days", type=int, default=HISTORY_DAYS, metavar="DAYS")
     parser.add_argument("--output", type=Path, help="Markdown file the report is written into")
     parser.add_argument(
         "--work-dir",
@@ -175,6 +196,8 @@ def report_lines(
     found: Sequence[pairs.PairTimes],
     corpus: Corpus,
     held: capacity.Capacity,
+    *,
+    peers: Mapping[str, float] = report.NO_PEERS,
 ) -> list[str]:
     query_set = queries.query_set()
     intro = (
@@ -192,10 +215,10 @@ def report_lines(
     lines += small_queries.small_table(small)
     lines += report.memory_table(results, query_set)
     if report.OURS in results:
-        lines += report.disk_table(use)
+        lines += report.disk_table(use, peers)
         lines += report.pair_table(found)
         lines += capacity.capacity_table(held)
-        wanted = report.targets(results, use, query_set, found)
+        wanted = report.targets(results, use, query_set, found, peers)
         wanted += [*small_queries.small_targets(small), *capacity.targets(held)]
         lines += report.target_table(wanted)
     problems = report.disagreements(results, query_set)
@@ -215,13 +238,14 @@ def compare(arguments: argparse.Namespace, programs: list[Program]) -> tuple[lis
     results = {
         program.name: measure(program, work, data, arguments.connections) for program in programs
     }
-    use, found, held = None, [], capacity.Capacity()
+    use, found, held, peers = None, [], capacity.Capacity(), report.NO_PEERS
     if report.OURS in results and not results[report.OURS].error:
         use = measure_disk(results[report.OURS].program, work)
+        peers = measure_peers(programs, work, use)
         found = measure_pairs(results[report.OURS].program, work, shape)
         if arguments.capacity == "also":
             held = measure_capacity(work, quick=quick)
-    lines = report_lines(results, use, found, data.counters, held)
+    lines = report_lines(results, use, found, data.counters, held, peers=peers)
     if report.OURS in results:
         lines += measure_large(programs, work)
     return lines, bool(report.disagreements(results, queries.query_set()) or held.error)
@@ -248,6 +272,24 @@ def capacity_lines(held: capacity.Capacity) -> list[str]:
     return [*capacity.capacity_table(held), *report.target_table(capacity.targets(held))]
 
 
+def history_lines(
+    arguments: argparse.Namespace, programs: Sequence[Program]
+) -> tuple[list[str], bool]:
+    """Queries over days of the past, of Cupola and VictoriaMetrics; whether that failed."""
+    series = QUICK_HISTORY_SERIES if arguments.quick else HISTORY_SERIES
+    days = 1 if arguments.quick else arguments.history_days
+    past = past_before(int(time.time() * 1000), days, series)
+    chosen = [program for program in programs if program.name in (report.OURS, report.VICTORIA)]
+    try:
+        held = {
+            program.name: asking.measure(program, arguments.work_dir, past, asking.REPEATS)
+            for program in chosen
+        }
+    except (ServerError, queries.QueryError, OSError) as error:
+        return [f"PROBLEM: history: {type(error).__name__}: {error}"], True
+    return [*asking.lines_of(past, held), *report.target_table(asking.targets(held))], False
+
+
 def main() -> int:
     arguments = parse_arguments()
     signal.signal(signal.SIGTERM, interrupted)
@@ -257,12 +299,17 @@ def main() -> int:
         return 1
     command = f"`python load-tests/bench.py {shlex.join(sys.argv[1:])}`".replace(" `", "`")
     lines = [f"Command: {command}", "", *machine_facts(arguments.work_dir, programs)]
-    if arguments.capacity == "only":
+    if arguments.history == "only":
+        found, failed = history_lines(arguments, programs)
+    elif arguments.capacity == "only":
         held = measure_capacity(arguments.work_dir, quick=arguments.quick)
         found, failed = capacity_lines(held), bool(held.error)
     else:
         found, failed = compare(arguments, programs)
     lines += found
+    if arguments.history == "also" and arguments.capacity != "only":
+        more, broken = history_lines(arguments, programs)
+        lines, failed = lines + more, failed or broken
     sys.stdout.write("\n".join(lines) + "\n")
     if arguments.output:
         report.write_into(arguments.output, lines)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from disk import DiskUse
 from pairs import PairTimes, table_rows
@@ -27,6 +28,7 @@ OURS, VICTORIA, PROMETHEUS = "cupola", "victoria-metrics", "prometheus"
 TITLES = {program.name: program.title for program in PROGRAMS}
 MIB = 1 << 20
 OTHERS_SHARE_MAX = 0.1
+NO_PEERS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,8 @@ def noise(results: Results) -> list[str]:
     return found
 
 
-def disk_table(use: DiskUse | None) -> list[str]:
+def disk_table(use: DiskUse | None, peers: Mapping[str, float] = NO_PEERS) -> list[str]:
+    """peers: bytes a sample of the same scrapes elsewhere."""
     if use is None:
         return ["Real scrapes: not measured.", ""]
     header = ["real scrapes, sealed", "bytes", "bytes/sample"]
@@ -256,6 +259,7 @@ def disk_table(use: DiskUse | None) -> list[str]:
     ]
     title = f"all of {use.segments} segment(s), {use.samples:,} samples, {use.series:,} series"
     rows.append([title, f"{sum(use.files.values()):,}", f"{use.bytes_per_sample:.3f}"])
+    rows += [[title, "", f"{each:.3f}"] for title, each in peers.items()]
     return table(header, rows)
 
 
@@ -286,6 +290,7 @@ def targets(
     use: DiskUse | None,
     queries: Sequence[Query],
     pairs: Sequence[PairTimes] = (),
+    peers: Mapping[str, float] = NO_PEERS,
 ) -> list[Target]:
     """The figures this release is to reach; those of queries are of range queries."""
     ours = results[OURS]
@@ -308,6 +313,9 @@ def targets(
     found.append(target("sealed bytes a sample", got, 0.6, unit=""))
     over_range = next((times.ratio for times in pairs if times.title == "range"), None)
     found.append(target("range over pairs against one replica", over_range, 1.6, unit="x"))
+    theirs = peers.get(TITLES[VICTORIA])
+    got = use.bytes_per_sample / theirs if use and theirs else None
+    found.append(target("sealed bytes a sample against VictoriaMetrics", got, 1.0, unit="x"))
     prometheus = results.get(PROMETHEUS)
     peak = prometheus.rss_peak_bytes if prometheus else 0
     got = ours.rss_peak_bytes / peak if peak and ours.rss_peak_bytes else None

@@ -6,6 +6,7 @@ VictoriaMetrics is asked to merge its parts in the end.
 """
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -103,10 +104,23 @@ def wait_settled(server: Server, samples: int) -> None:
             use = disk.disk_use(server.directory / "data")
             if use != seen:
                 seen, since = use, time.monotonic()
-            if seen and seen.samples == samples and time.monotonic() - since > SETTLED_S:
+            settled = seen and seen.samples == samples and time.monotonic() - since > SETTLED_S
+            if settled and not is_merging(server):
                 return
         time.sleep(0.5)
     raise ServerError(f"not all samples are sealed after {SETTLE_TIMEOUT_S:.0f} s: {seen}")
+
+
+def is_merging(server: Server) -> bool:
+    """Whether compaction is at work, or has something to do already."""
+    report = json.loads(fetch_text(server, "/api/v1/status/segments"))["data"]
+    due = [
+        segment["next"]["due"]
+        for shard in report["shards"]
+        for segment in shard["segments"]
+        if segment["next"] is not None and segment["next"]["action"] == "merge"
+    ]
+    return report["compacting"] is not None or any(moment <= time.time() for moment in due)
 
 
 def wait_unchanged(directory: Path) -> None:

@@ -72,7 +72,7 @@ def test_ingest_figures() -> None:
 def test_targets_compare_with_the_right_server() -> None:
     use = DiskUse(1, 1_000, 10, {"samples.parquet": 500, "meta.json": 200})
     pairs = [PairTimes("range", 0.1, 0.15, True), PairTimes("instant", 0.1, 0.3, True)]
-    found = targets(results(), use, QUERIES, pairs)
+    found = targets(results(), use, QUERIES, pairs, {"VictoriaMetrics": 0.5})
     assert [(target.got, target.met) for target in found] == [
         ("3.20x", False),
         ("7.00x", False),
@@ -87,6 +87,7 @@ def test_targets_compare_with_the_right_server() -> None:
         ("5.00 ms", True),
         ("0.70", False),
         ("1.50x", True),
+        ("1.40x", False),
         ("0.14x", True),
     ]
     assert "MISSED" in "\n".join(target_table(found))
@@ -95,11 +96,23 @@ def test_targets_compare_with_the_right_server() -> None:
 def test_what_was_not_measured_is_said() -> None:
     alone = {"cupola": measured("cupola")}
     met = [target.met for target in targets(alone, None, QUERIES)]
-    assert met == [None] * 10 + [True, None, None, None]
+    assert met == [None] * 10 + [True, None, None, None, None]
     assert "not measured" in disk_table(None)[0]
+
     assert "not measured" in pair_table([])[0]
     for lines in (ingest_table(alone), ratio_table(alone), query_table(alone, QUERIES)):
         assert len(lines) > 2
+
+
+def test_what_peers_need_for_the_same_scrapes_is_beside_it() -> None:
+    use = DiskUse(1, 1_000, 10, {"samples.parquet": 500, "meta.json": 200})
+    lines = disk_table(use, {"VictoriaMetrics": 0.25, "a block of Prometheus": 1.0})
+    found = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[4:7]]
+    assert found == [
+        ["all of 1 segment(s), 1,000 samples, 10 series", "700", "0.700"],
+        ["VictoriaMetrics", "", "0.250"],
+        ["a block of Prometheus", "", "1.000"],
+    ]
 
 
 def test_memory_is_told_for_each_query() -> None:
