@@ -2,11 +2,16 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
-HELP = "check files of recording and alerting rules"
+if TYPE_CHECKING:
+    from api.promql.features import Features
+
+HELP = "check and test files of recording and alerting rules"
 DESCRIPTION = """\
 `cupola rules check` reports what is wrong with files of rules, as promtool does: exit code 0 if
-they can be loaded, 1 if not, and 3 if a lint finds something and --lint-fatal is given."""
+they can be loaded, 1 if not, and 3 if a lint finds something and --lint-fatal is given.
+`cupola rules test` runs unit tests of rules in promtool's format: exit code 0 if all went well."""
 
 EXIT_USAGE = 2
 
@@ -30,6 +35,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ignore-unknown-fields", action="store_true", help="fields of other rulers are no errors"
     )
     add_features(checking)
+    testing = verbs.add_parser(
+        "test", help="run unit tests of rules, in promtool's format", allow_abbrev=False
+    )
+    testing.add_argument("files", nargs="+", metavar="FILE")
+    testing.add_argument(
+        "--run",
+        action="append",
+        default=[],
+        metavar="REGEX",
+        help="only tests whose names contain it; any of several",
+    )
+    testing.add_argument(
+        "--ignore-unknown-fields", action="store_true", help="fields of other rulers are no errors"
+    )
+    add_features(testing)
 
 
 def add_features(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +72,10 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         sys.stderr.write(f"cupola: {error}\n")
         return EXIT_USAGE
+    return run_check(options, features) if options.verb == "check" else run_tests(options, features)
+
+
+def run_check(options: argparse.Namespace, features: "Features") -> int:
     from rules.checking import LINTS, Checks, Report, check_files
 
     lints = tuple(options.lint.split(","))
@@ -59,3 +83,10 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(f"WARNING: unknown lint option {unknown}\n")
     checks = Checks(lints, options.lint_fatal, options.ignore_unknown_fields, features)
     return check_files(options.files, checks, Report(sys.stdout, sys.stderr))
+
+
+def run_tests(options: argparse.Namespace, features: "Features") -> int:
+    from rules.unit_tests.running import Wanted, run_files
+
+    tests = Wanted(tuple(options.run), options.ignore_unknown_fields, features)
+    return run_files(options.files, tests, sys.stdout, sys.stderr)

@@ -40,3 +40,15 @@ def test_unknown_lints_are_named(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert (
         out == f"WARNING: unknown lint option nope\nChecking {path}\n  SUCCESS: 0 rules found\n\n"
     )
+
+
+@pytest.mark.parametrize(("value", "code"), [(1, 0), (2, 1)])
+def test_tests(value: int, code: int, tmp_path: Path) -> None:
+    path = tmp_path / "tests.yml"
+    wanted = f"[{{labels: '{{}}', value: {value}}}]"
+    path.write_text(
+        "tests:\n- name: a\n  promql_expr_test:\n"
+        f"  - {{expr: vector(1), eval_time: 1m, exp_samples: {wanted}}}\n"
+    )
+    assert main(["rules", "test", str(path)]) == code
+    assert main(["rules", "test", "--run=other", str(path)]) == 0
