@@ -80,7 +80,7 @@ class DeletionHandlers:
             self._deleting.deleter().delete_tenant(tenant, author=author)
             yield b""
 
-        return Job(run)
+        return Job(run, headers={"Content-Type": "text/plain; charset=utf-8"})
 
     def tenant_status(self, call: Call) -> Job:
         """Whether the deletion of the tenant is done."""

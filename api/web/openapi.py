@@ -1,7 +1,7 @@
 """The description of the API in the form of OpenAPI 3.1, made from its table of routes.
 
-Forms have the fields that URLs have as parameters. What is in an answer's data is said for none: it
-is documented in docs/http.md.
+Forms have the fields that URLs have as parameters. Of an answer's data their kind is said
+(answer_schemas.py); what is in them is documented in docs/http.md.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from typing import Any
 from api.answers.accept import Form
 from api.endpoints.handler import Handler
 from api.errors import STATUS_OF_KIND
+from api.web.answer_schemas import DATA
 from api.web.parameters import DURATIONS, INTEGERS, PARAMETERS, REQUIRED, TIMES
 
 VERSION = "3.1.0"
@@ -17,13 +18,19 @@ Route = tuple[tuple[str, ...], str, Handler]
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 # Endpoints that answer with something else than JSON in an envelope, and with what.
 PLAIN_JSON = frozenset(
-    {"cardinality/label_names", "cardinality/label_values", "user_stats", "version"}
+    {
+        *("cardinality/label_names", "cardinality/label_values", "user_stats", "version"),
+        "compactor/delete_tenant_status",
+    }
 )
 OTHER_TYPES = {
     "federate": "text/plain",
     "read": "application/x-protobuf",
     "openapi.yaml": "application/yaml",
+    "compactor/delete_tenant": "text/plain",
 }
+# Of these, those that are texts of something that has a structure of its own.
+DOCUMENTS = frozenset({"application/yaml"})
 # Endpoints whose answers are also tables, if the header Accept wants that.
 TABLES = frozenset({"query", "query_range", "series", "labels", "label/{name}/values"})
 # What the body of a request is where it is no form.
@@ -101,12 +108,7 @@ def form(names: Iterable[str], required: Iterable[str]) -> dict[str, Any]:
 def responses(path: str) -> dict[str, Any]:
     """The answers by status: what was asked for, nothing, and all kinds of errors."""
     kind = OTHER_TYPES.get(path, JSON)
-    success: dict[str, Any] = {"$ref": "#/components/schemas/Success"}
-    if path in PLAIN_JSON:
-        success = {"type": "object"}
-    elif kind != JSON:
-        success = {"type": "string"}
-    content = {kind: {"schema": success}}
+    content = {kind: {"schema": success(path, kind)}}
     if path in TABLES:
         binary = {"type": "string", "format": "binary"}
         content[Form.ARROW.value] = {"schema": binary}
@@ -124,6 +126,17 @@ def responses(path: str) -> dict[str, Any]:
     for status in sorted(set(STATUS_OF_KIND.values())):
         found[str(status)] = {"description": kinds_of(status), "content": error}
     return found
+
+
+def success(path: str, kind: str) -> dict[str, Any]:
+    """The schema of the answer, if it is of this kind, the usual one."""
+    if path in PLAIN_JSON:
+        return {"type": "object"}
+    if kind != JSON:
+        return {} if kind in DOCUMENTS else {"type": "string"}
+    envelope = {"$ref": "#/components/schemas/Success"}
+    data = DATA.get(path)
+    return {"allOf": [envelope, {"properties": {"data": data}}]} if data else envelope
 
 
 def kinds_of(status: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -95,3 +96,50 @@ def run_program(
             await scenario(client)
 
     asyncio.run(main())
+
+
+class ServedProgram:
+    """A program that a thread of its own serves, for clients that wait for their answers, from
+    entering to leaving. fill: what is written before anyone else asks."""
+
+    def __init__(
+        self, settings: Mapping[str, object], fill: Callable[[RealApi], Awaitable[None]]
+    ) -> None:
+        self.port = 0
+        self._settings, self._fill = settings, fill
+        self._failure: BaseException | None = None
+        self._is_served, self._loop = threading.Event(), asyncio.new_event_loop()
+        self._end = asyncio.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._is_served.set()
+
+    async def _serve(self) -> None:
+        async with started_program(self._settings) as client:
+            await self._fill(RealApi(client))
+            assert client.port is not None, "BUG: served without a port"
+            self.port = client.port
+            self._is_served.set()
+            await self._end.wait()
+
+    def __enter__(self) -> ServedProgram:
+        self._thread.start()
+        self._is_served.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+        self._loop.close()

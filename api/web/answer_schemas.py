@@ -1,0 +1,83 @@
+"""What the data of each endpoint's answer are, by its path: for the description of the API.
+
+Schemas say the kind of what is there and what is always there, and leave the rest to docs/http.md.
+An endpoint that is not named may have any data.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+TEXT: Schema = {"type": "string"}
+TEXTS: Schema = {"type": "array", "items": TEXT}
+LABELS: Schema = {"type": "object", "additionalProperties": TEXT}
+
+
+def lists(*names: str) -> Schema:
+    """An object with lists of these names."""
+    properties = {name: {"type": "array"} for name in names}
+    return {"type": "object", "required": list(names), "properties": properties}
+
+
+RESULT: Schema = {
+    "type": "object",
+    "required": ["resultType", "result"],
+    "properties": {
+        "resultType": {"enum": ["matrix", "vector", "scalar", "string"]},
+        "result": {"type": "array"},
+        "stats": {"type": "object", "required": ["timings", "samples"]},
+    },
+}
+EXEMPLARS: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["seriesLabels", "exemplars"],
+        "properties": {
+            "seriesLabels": LABELS,
+            "exemplars": {
+                "type": "array",
+                "items": {"type": "object", "required": ["labels", "value", "timestamp"]},
+            },
+        },
+    },
+}
+# Grafana reads the first of each.
+DESCRIPTIONS: Schema = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "object", "required": ["type", "help", "unit"]},
+}
+TABLES = (
+    *("seriesCountByMetricName", "seriesCountByLabelValuePair"),
+    "labelValueCountByLabelName",
+)
+
+DATA: Mapping[str, Schema] = {
+    "query": RESULT,
+    "query_range": RESULT,
+    "query_exemplars": EXEMPLARS,
+    "series": {"type": "array", "items": LABELS},
+    "labels": TEXTS,
+    "label/{name}/values": TEXTS,
+    "metadata": {"type": "object", "additionalProperties": DESCRIPTIONS},
+    "format_query": TEXT,
+    "parse_query": {"type": "object", "required": ["type"]},
+    "features": {"type": "object"},
+    "status/buildinfo": LABELS,
+    "status/flags": LABELS,
+    "status/config": {"type": "object", "required": ["yaml"]},
+    "status/active_queries": lists("queries"),
+    "status/slow_queries": lists("queries"),
+    "status/deletions": lists("deletions"),
+    "status/segments": lists("shards"),
+    "status/tsdb/blocks": lists("blocks"),
+    "status/tsdb": lists(*TABLES),
+    "status/cardinality": lists(*TABLES),
+    "targets": lists("activeTargets", "droppedTargets"),
+    "rules": lists("groups"),
+    "alerts": lists("alerts"),
+    "alertmanagers": lists("activeAlertmanagers", "droppedAlertmanagers"),
+    "scrape_pools": lists("scrapePools"),
+}
