@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench constraints peers senders
+.PHONY: help run demo test check bench constraints peers senders clients
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -25,7 +25,7 @@ demo: $(INSTALLED) peers
 
 #: make test    check, then all tests, by two workers
 # In the order of their names: the share with real agents, the longest, has to be begun first.
-test: check peers senders
+test: check peers senders clients
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 #: make check   style, types and the import law
@@ -58,6 +58,12 @@ peers:
 senders:
 	@command -v vmagent >/dev/null || .ci/packages victoria-metrics \
 	    || echo "victoria-metrics cannot be installed from here: no tests with vmagent" >&2
+
+# A client library of JavaScript, in the versions of its lock file; only tests need it.
+clients:
+	@cd tests/agents/javascript && { test -d node_modules/prometheus-query \
+	    || timeout 120 npm ci --silent --no-audit --no-fund --ignore-scripts; } >/dev/null 2>&1 \
+	    || echo "npm or its registry cannot be reached from here: no tests with prometheus-query" >&2
 
 # The versions that tests are known to pass with; `make constraints` takes the newest ones there are.
 $(INSTALLED): pyproject.toml constraints.txt
