@@ -274,7 +274,7 @@ class LabelFrame:
         return self.once(("values", name), lambda: self._find_values(name))
 
     def _find_values(self, name: str) -> list[str]:
-        codes = np.unique(self.column(name))
+        codes = distinct_codes(self.column(name))
         return sorted(self.symbols.texts(codes[codes != 0]), key=label_sort_key)
 
     def order(self) -> Int64s:

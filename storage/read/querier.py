@@ -239,7 +239,9 @@ class StorageQuerier:
         return self._numbered(labels)[0] if self._has_replicas(labels) else labels
 
     def _has_replicas(self, labels: LabelFrame) -> bool:
-        return any(map(labels.has, self._replica_labels))
+        stored = self._table.symbols
+        # What no series of the shard has is not looked for in each of them.
+        return any(stored.find(name) >= 0 and labels.has(name) for name in self._replica_labels)
 
     def _numbered(self, labels: LabelFrame) -> tuple[LabelFrame, Int64s]:
         """The label sets without replica labels, each once, and which of them each row became."""

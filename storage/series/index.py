@@ -105,7 +105,9 @@ class TenantIndex:
         if known is not None and not len(passing):
             return Match(known.refs, known.labels, seen)
         refs = passing if known is None else np.concatenate([known.refs, passing])
-        refs = refs[np.argsort(self._table.ids[refs], kind="stable")]
+        ids = self._table.ids[refs]
+        if (ids[1:] < ids[:-1]).any():
+            refs = refs[np.argsort(ids, kind="stable")]
         return Match(refs, self.frame(refs, NO_QUERY), seen)
 
     def frame(self, refs: Int64s, symbols: Symbols) -> LabelFrame:

@@ -18,7 +18,7 @@ from storage.labels.frames import (
     one_row,
     text_ranks,
 )
-from storage.labels.numbering import group_rows
+from storage.labels.numbering import DISTINCT_SLOTS, group_rows
 from storage.labels.pairs import LabelPairs
 
 NAMES = ["A", "__name__", "b", "é"]
@@ -196,3 +196,13 @@ def test_a_name_that_is_stored_while_a_query_runs_is_found() -> None:
     assert frame.in_query(symbols).has("late")
     assert symbols.texts(frame.in_query(symbols).matrix(["late", "a"])[0]) == ["x", "x"]
     assert frame.in_query(Symbols(stored)).has("late")
+
+
+@pytest.mark.parametrize("count", [1, 50, DISTINCT_SLOTS // 2 + 1, 3 * DISTINCT_SLOTS])
+def test_values_of_a_label_are_distinct_and_in_order(count: int) -> None:
+    """Few of them are told apart in another way than many."""
+    symbols = Symbols()
+    codes = np.array([symbols.code(f"v{i % count}") for i in range(2 * count)], np.int32)
+    codes[0] = 0
+    frame = LabelFrame(symbols, len(codes), {"x": codes})
+    assert frame.values_of("x") == sorted(f"v{i}" for i in range(count))
