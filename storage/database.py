@@ -206,8 +206,16 @@ class Database:
         labels = replica_labels if dedup else ()
         rules = self._rules_of(tenant)
         kept = Kept.of(self._options, self._periods_of(tenant), self._clock())
+        pairs = self._pairs(tenant)
         return StorageQuerier(
-            shard, known.number, self._options, labels, algorithm, rules=rules, kept=kept
+            shard,
+            known.number,
+            self._options,
+            labels,
+            algorithm,
+            rules=rules,
+            kept=kept,
+            aggregated=set(labels) == set(pairs.replica_labels),
         )
 
     def segment_report(self) -> SegmentReport:

@@ -17,6 +17,7 @@ from storage.dedup.complete import complete_groups, ranges_of
 from storage.dedup.dedup import dedup
 from storage.dedup.reach import unsettled_groups
 from storage.downsampling.aggregates import RESOLUTION_5M_MS
+from storage.downsampling.cuts import without_windows
 from storage.downsampling.folding import fold
 from storage.downsampling.points import points_of
 from storage.head.head import Head, sealed_samples
@@ -269,8 +270,10 @@ def downsample() -> None:
     """Call the kernels that read downsampled samples."""
     times = np.arange(0, 4) * 15_000
     counter = Samples(np.array([0, 4]), times, np.array([1.0, 3.0, 2.0, STALE_NAN]))
+    windows, whole = fold(counter, RESOLUTION_5M_MS), Cuts.of([(7, 8)], [np.ones(1, np.bool_)])
+    without_windows(windows, whole, RESOLUTION_5M_MS)
     for purpose in Purpose:
-        points_of(fold(counter, RESOLUTION_5M_MS), purpose, RESOLUTION_5M_MS)
+        points_of(windows, purpose, RESOLUTION_5M_MS)
 
 
 def note_changes() -> None:

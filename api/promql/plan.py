@@ -318,9 +318,9 @@ def _hint(node: VectorSelector, visit: _Visit, span: Span, frame: Times) -> Sele
     if not frame.has_aggregates:
         return OF_COUNTER if counter else NO_HINT
     if node.anchored or node.smoothed or visit.purpose is Purpose.ALL:
-        return SelectHint(counter, Purpose.ALL)
+        return SelectHint(counter, Purpose.ALL, coarser=True)
     resolution_ms = resolution_of(frame.resolution_ms, span.range_ms, visit.step_ms)
-    return SelectHint(counter, visit.purpose, resolution_ms)
+    return SelectHint(counter, visit.purpose, resolution_ms, coarser=True)
 
 
 def _info_select(
@@ -336,7 +336,8 @@ def _info_select(
     span = plan.spans[node] = references[node.args[0]] or Span(0)
     first_ms, last_ms = _edges(span, visit.first_ms, visit.last_ms)
     first_ms -= frame.lookback_ms - 1
-    return Select(info_selector(node).matchers, first_ms, max(first_ms, last_ms))
+    hint = SelectHint(coarser=True) if frame.has_aggregates else NO_HINT
+    return Select(info_selector(node).matchers, first_ms, max(first_ms, last_ms), hint)
 
 
 def _references(plan: Plan, order: list[Node]) -> dict[Node, Span | None]:

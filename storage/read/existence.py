@@ -11,7 +11,7 @@ import numpy as np
 
 from storage.deletion.masks import Run
 from storage.kernels.arrays import Bools, Int64s
-from storage.samples.cuts import STAYS, UNCERTAIN, Cuts, without
+from storage.samples.cuts import GONE, STAYS, UNCERTAIN, Cuts, without
 from storage.segments.segment import SegmentMeta
 from storage.shard.shard import ShardFiles
 
@@ -34,6 +34,23 @@ def sealed_series(
         if len(whole):
             has[whole] = np.isin(ids[whole], files.series.in_range(segments, *span))
         has[still_there(files, (segments, cuts), ids, has, span)] = True
+    return has
+
+
+def aggregated_series(
+    files: ShardFiles, runs: Iterable[Run], ids: Int64s, span: tuple[int, int]
+) -> Bools:
+    """The same of segments of aggregates, where a series counts if what is deleted may have left
+    something of it."""
+    has = np.zeros(len(ids), np.bool_)
+    for segments, cuts in runs:
+        if cuts is None:
+            has |= np.isin(ids, files.series.in_range(segments, *span))
+            continue
+        order = np.argsort(ids, kind="stable")
+        found, firsts, lasts = files.series.ends(segments, ids[order], span)
+        places = order[np.searchsorted(ids[order], found)]
+        has[places[cuts.judge(places, firsts, lasts, *span) != GONE]] = True
     return has
 
 

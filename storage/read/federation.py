@@ -88,6 +88,11 @@ class FederatedSelection:
     def expected_samples(self) -> int:
         return sum(getattr(part, "expected_samples", 0) for part in self.parts)
 
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        read = (getattr(part, "resolutions", (0,)) for part in self.parts)
+        return tuple(sorted({each for some in read for each in some})) or (0,)
+
     def read(self, first_row: int, end_row: int) -> Samples:
         return stack(
             [self.parts[i].read(first, end) for i, first, end in self._within(first_row, end_row)]

@@ -11,7 +11,14 @@ from storage.labels.frames import LabelFrame
 from storage.options import StorageOptions
 from storage.samples.cuts import Cuts
 from storage.segments.segment import SegmentMeta
-from storage.shard.periods import NEVER_MS, PeriodRule, TenantPeriods, oldest_ms, period_of
+from storage.shard.periods import (
+    NEVER_MS,
+    NO_PERIODS,
+    PeriodRule,
+    TenantPeriods,
+    oldest_ms,
+    period_of,
+)
 
 # A span without any time in it: no sample may be of the end of time.
 NO_TIME = (int(np.iinfo(np.int64).max), int(np.iinfo(np.int64).max))
@@ -19,17 +26,26 @@ NO_TIME = (int(np.iinfo(np.int64).max), int(np.iinfo(np.int64).max))
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The oldest time that one query sees, and rules that take away more of some series."""
+    """The oldest time that one query sees of samples as they came, and rules that take away more of
+    some series. options: by which downsampled ones are kept; None: for ever."""
 
     oldest_ms: int = NEVER_MS
     rules: Sequence[PeriodRule] = ()
     now_ms: int = 0
+    options: StorageOptions | None = None
 
     @classmethod
     def of(cls, options: StorageOptions, periods: TenantPeriods, now_ms: int) -> "Kept":
-        """What is kept of a tenant's samples as they came."""
+        """What is kept of a tenant's samples."""
         period_ms = period_of(options, periods)
-        return cls(oldest_ms(period_ms, now_ms), periods.shorter_rules(period_ms), now_ms)
+        rules = periods.shorter_rules(period_ms)
+        return cls(oldest_ms(period_ms, now_ms), rules, now_ms, options)
+
+    def of_resolution(self, resolution_ms: int) -> int:
+        """The oldest time that is kept of what was downsampled."""
+        if self.options is None:
+            return NEVER_MS
+        return oldest_ms(period_of(self.options, NO_PERIODS, resolution_ms), self.now_ms)
 
     @property
     def whole_ms(self) -> int:

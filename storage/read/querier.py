@@ -24,7 +24,7 @@ from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
-from storage.read.existence import sealed_series
+from storage.read.existence import aggregated_series, sealed_series
 from storage.read.kept import ALL_KEPT, Kept
 from storage.read.replicas.matched import Replicas
 from storage.read.replicas.report import (
@@ -33,6 +33,9 @@ from storage.read.replicas.report import (
     ReportLimits,
     replica_report,
 )
+from storage.read.resolutions.covering import EVER, resolutions_of
+from storage.read.resolutions.found import Found, aggregated_ids, stock_of, touching
+from storage.read.resolutions.mixing import AggregatedSource, MixedSelection
 from storage.read.sealed import StoredRows
 from storage.read.selection import DedupRule, DedupSelection, StoredSelection
 from storage.revisions.watch import Mark, Watch
@@ -46,6 +49,7 @@ from storage.shard.shard import Shard, ShardView
 from storage.tenants.rules import NO_RULES, TenantRules
 
 INT64 = np.iinfo(np.int64)
+Selected = StoredSelection | DedupSelection | MixedSelection
 # What is kept where no series has a replica label.
 NO_REPLICAS: Literal[False] = False
 
@@ -64,10 +68,13 @@ class StorageQuerier:
         rules: TenantRules = NO_RULES,
         report_limits: ReportLimits = REPORT_LIMITS,
         kept: Kept = ALL_KEPT,
+        aggregated: bool = False,
     ) -> None:
         """replica_labels: empty to see every replica's series; algorithm: makes them one; kept:
-        what is not past its retention."""
+        what is not past its retention; aggregated: whether pairs were made one before they were
+        downsampled as they are to be seen here."""
         self._kept = kept
+        self._aggregated = aggregated
         self._rules = rules
         self._report_limits = report_limits
         self._shard = shard
@@ -78,7 +85,7 @@ class StorageQuerier:
         self._algorithm = algorithm
         self._table = self._index.table
         self.symbols = Symbols(self._table.symbols)
-        self._reaches: list[int] = []  # how far around their spans reads of replicas went
+        self._reaches: list[int] = []  # how far around their spans reads went
 
     @property
     def counters_differ(self) -> bool:
@@ -87,15 +94,22 @@ class StorageQuerier:
 
     @property
     def has_aggregates(self) -> bool:
-        return False
+        return self._aggregated and bool(self._shard.aggregates)
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
-    ) -> StoredSelection | DedupSelection:
+    ) -> Selected:
         """Raises LimitExceeded if more series or samples match than storage.select.max-* allow."""
         match = self._match(matchers)
         labels = match.labels.in_query(self.symbols)
-        return self._select(match.refs, labels, (start_ms, end_ms), hint)
+        found = self._found(self._shard.view(), match.refs, labels)
+        # Aggregated series do not have the labels of replicas any more.
+        sees_pairs = all(matcher.name not in self._replica_labels for matcher in matchers)
+        if self._aggregated and sees_pairs and (hint.coarser or hint.resolution_ms):
+            touched = touching(found.view.aggregates, (start_ms, end_ms), self._kept)
+            if touched:
+                return self._mixed(found, touched, (start_ms, end_ms), hint)
+        return self._raw(found, (start_ms, end_ms), hint.counter)
 
     def watches(self) -> tuple[Watch, ...]:
         """How what is read from here on can be told from what is there later; empty for a tenant
@@ -151,7 +165,8 @@ class StorageQuerier:
                 "reported on (REPORT_SERIES_MAX); select some, such as match[]=up"
             )
         labels = labels.take(replicated)
-        selection = self._select(refs[replicated], labels, (start_ms, end_ms), NO_HINT)
+        found = self._found(self._shard.view(), refs[replicated], labels)
+        selection = self._raw(found, (start_ms, end_ms), False)
         if not isinstance(selection, DedupSelection):
             return []
         last_ms = self._table.last_ms[refs[replicated][selection.order]]
@@ -159,14 +174,19 @@ class StorageQuerier:
             selection, last_ms, cluster_labels, stopped, replicas_max=limits.replicas
         )
 
-    def _select(
-        self, refs: Int64s, labels: LabelFrame, span: tuple[int, int], hint: SelectHint
-    ) -> StoredSelection | DedupSelection:
-        view, span = self._shard.view(), self._kept.part_of(span)
+    def _found(self, view: ShardView, refs: Int64s, labels: LabelFrame) -> Found:
         replicas = self._replicas_among(refs, labels)
+        stored = refs if replicas is None else replicas.refs
+        return Found(view, stored, labels, replicas, self._snapshots(view, stored))
+
+    def _raw(
+        self, found: Found, span: tuple[int, int], counter: bool
+    ) -> StoredSelection | DedupSelection:
+        """The samples as they came."""
+        span, replicas = self._kept.part_of(span), found.replicas
+        view, snapshots = found.view, found.snapshots
         if replicas is None:
-            return self._read(view, refs, self._snapshots(view, refs), (labels, span))
-        snapshots = self._snapshots(view, replicas.refs)
+            return self._read(view, found.refs, snapshots, (found.labels, span))
         around_ms = reach_ms(self._algorithm, replicas.largest)
         self._reaches.append(around_ms)
         stored_labels = replicas.stored.in_query(self.symbols)
@@ -180,11 +200,43 @@ class StorageQuerier:
             found = self._read(view, replicas.refs[rows], picked, asked)
             return found.read(0, len(rows))
 
-        rule = DedupRule(replicas.names, self._algorithm, counter=hint.counter)
+        rule = DedupRule(replicas.names, self._algorithm, counter=counter)
         labels = replicas.joined.in_query(self.symbols)
         gauges = gauge_rows(self._shard.metadata, self._tenant, labels)
         members, order = replicas.members, replicas.order
         return DedupSelection(labels, stored, members, order, rule, span, gauges, wider)
+
+    def _mixed(
+        self,
+        found: Found,
+        touched: Sequence[SegmentMeta],
+        span: tuple[int, int],
+        hint: SelectHint,
+    ) -> Selected:
+        """The samples as they came and aggregates, each for the times that it is to answer."""
+        labels = found.labels
+        if found.replicas is not None:
+            labels = found.replicas.joined.in_query(self.symbols)
+        mask = self._mask(found.view, labels, touched, span, of_rules=False)
+        pieces = stock_of(found, touched, mask, self._kept).pieces(hint, span)
+        if not any(piece.resolution_ms for piece in pieces):
+            return self._raw(found, span, hint.counter)
+        self._reaches.append(max(piece.resolution_ms for piece in pieces))
+        source = AggregatedSource(
+            self._shard.files.aggregates,
+            aggregated_ids(found, self.symbols, self._table.ids),
+            mask,
+            hint.purpose,
+            self._options.select_samples_max,
+            self._kept.cuts(labels),
+        )
+        parts = [
+            source.rows(piece)
+            if piece.resolution_ms
+            else self._raw(found, piece.span, hint.counter)
+            for piece in pieces
+        ]
+        return MixedSelection(labels, parts, resolutions_of(pieces))
 
     def _replicas_among(self, refs: Int64s, labels: LabelFrame) -> Replicas | None:
         """These series by replica groups; None if none of them has a replica label."""
@@ -229,11 +281,16 @@ class StorageQuerier:
         """The selected series with a sample in [start_ms, end_ms], each once. In a segment that
         reaches over an end of the range a series counts if its first and last sample do; one with
         deletions is looked at more closely (storage/read/existence.py)."""
-        view = self._shard.view()
+        view, asked = self._shard.view(), (start_ms, end_ms)
         refs, labels = self._match_any(matcher_sets)
-        start_ms, end_ms = self._kept.part_of((start_ms, end_ms))
-        if not self._are_all_new(view, refs, (start_ms, end_ms)):
-            has = self._has_samples(view, refs, labels, (start_ms, end_ms))
+        span = self._kept.part_of(asked)
+        if not self._are_all_new(view, refs, span):
+            has = self._has_samples(view, refs, labels, span)
+            if self._aggregated and view.aggregates and not has.all():
+                segments = touching(view.aggregates, asked, self._kept)
+                mask = self._mask(view, labels, segments, EVER, of_rules=False)
+                runs = mask.runs(segments)
+                has |= aggregated_series(self._shard.files, runs, self._table.ids[refs], asked)
             if not has.all():
                 labels = labels.take(np.flatnonzero(has))
         return self._numbered(labels)[0] if self._has_replicas(labels) else labels
@@ -305,9 +362,12 @@ class StorageQuerier:
         labels: LabelFrame,
         segments: Sequence[SegmentMeta],
         span: tuple[int, int],
+        *,
+        of_rules: bool = True,
     ) -> Mask:
         """What deletions and rules of retention hide of these series."""
-        hidden = (*view.deletions, *self._kept.past(self._tenant, segments))
+        past = self._kept.past(self._tenant, segments) if of_rules else ()
+        hidden = (*view.deletions, *past)
         return mask_of(hidden, self._tenant, labels, segments, span)
 
     def _are_all_new(self, view: ShardView, refs: Int64s, span: tuple[int, int]) -> bool:

@@ -24,12 +24,14 @@ class SelectHint:
     """counter: a fall of a value is the reset of a counter to what the samples are for.
 
     resolution_ms: the coarsest resolution that is wanted wherever there is one; 0: samples as they
-    came. Where there is nothing as fine as that, what is coarser is better than nothing.
+    came. coarser: where there is nothing as fine as that left, what is coarser is better than
+    nothing.
     """
 
     counter: bool = False
     purpose: Purpose = Purpose.VALUES
     resolution_ms: int = 0
+    coarser: bool = False
 
 
 NO_HINT = SelectHint()

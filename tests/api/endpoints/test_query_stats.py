@@ -3,8 +3,11 @@
 import numpy as np
 
 from api.endpoints.handler import Slot
-from api.endpoints.query_stats import by_step, timings
-from api.promql.engine import Measured
+from api.endpoints.query_stats import RAW, by_step, resolutions, statistics, timings
+from api.promql.engine import Engine, Measured
+from api.promql.options import EngineOptions
+from tests.makers.downsampling.coarse_store import CoarseStore
+from tests.makers.memory_store import MemoryStore
 
 
 def test_all_times_are_told() -> None:
@@ -23,3 +26,16 @@ def test_steps_are_told_in_seconds() -> None:
     steps = np.array([1_435_781_430_781, 1_435_781_431_000], np.int64)
     got = by_step(steps, np.array([3, 0], np.int64))
     assert got == [(1_435_781_430.781, 3), (1_435_781_431.0, 0)]
+
+
+def test_resolutions_are_listed_where_downsampled_data_was_read() -> None:
+    engine = Engine(EngineOptions(threads=1))
+    stores = MemoryStore(), CoarseStore(3_600_000)
+    for store, listed in zip(stores, ([RAW], ["1h"]), strict=True):
+        store.write({"__name__": "g"}, [(t * 60_000, 1.0) for t in range(1, 600)])
+        meter = Measured()
+        result = engine.instant_query(store, "avg_over_time(g[4h])", 36_000_000, meter=meter)
+        assert resolutions(meter) == listed
+        found = statistics(Slot(1_000, 0.0, lambda: False), meter, result, per_step=False)
+        assert found.get("resolutions", [RAW]) == listed
+    engine.close()

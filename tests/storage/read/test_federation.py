@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,13 @@ from storage.database import Database
 from storage.kernels.stale import STALE_NAN, is_stale
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
-from storage.read.federation import FederatedQuerier, recode, stack, stack_frames
+from storage.read.federation import (
+    FederatedQuerier,
+    FederatedSelection,
+    recode,
+    stack,
+    stack_frames,
+)
 from storage.samples.samples import Samples
 from tests.makers.databases import WHOLE, opened, series, write
 
@@ -161,3 +168,12 @@ def test_stale_markers_survive_federation() -> None:
     both = stack([part, part])
     assert is_stale(both.values).tolist() == [False, True, False, True]
     assert both.offsets.tolist() == [0, 2, 4]
+
+
+def test_resolutions_of_all_tenants_are_read(database: Database) -> None:
+    selection = federated(database, "a", "b").select([], *WHOLE)
+    assert selection.resolutions == (0,)
+    coarse = SimpleNamespace(resolutions=(300_000, 3_600_000))
+    mixed = FederatedSelection(selection.labels, (*selection.parts, coarse), selection.starts)
+    assert mixed.resolutions == (0, 300_000, 3_600_000)
+    assert FederatedSelection(selection.labels, (), selection.starts).resolutions == (0,)
