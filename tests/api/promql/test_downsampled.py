@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +22,12 @@ from storage.options import DAY_MS, MINUTE_MS
 from storage.policy import Policy
 from tests.makers.databases import opened, seal, series, write
 from tests.makers.downsampling.databases import downsample
+from tests.makers.real_api import RealApi, run_real_api
 
 REPLICAS = ("replica",)
 SOON = {"downsampling_5m_after_ms": 0, "downsampling_1h_after_ms": 0}
+# What is read at a step of an hour, by what is asked for; auto is a fifth of it.
+READS = {"0s": None, "5m": ["5m"], "1h": ["1h"], "auto": ["5m"]}
 DAYS = 6
 # Hours from the third day on are not downsampled to 5 minutes, and the last day not at all.
 HOURLY_UNTIL, FINE_UNTIL, END = 3 * DAY_MS, 5 * DAY_MS, DAYS * DAY_MS
@@ -201,3 +205,49 @@ def test_what_raw_has_lost_is_answered_by_what_is_left(engine: Engine, tmp_path:
         assert list(table(part).values()) == [pytest.approx([10.0] * 289)]
         (warning,) = part.warnings
         assert "increase() over less than 20m is estimated" in warning
+
+
+def test_over_http(tmp_path: Path) -> None:
+    """A week of samples a minute, downsampled, asked for in hours: as all samples answer."""
+    end = 7 * DAY_MS
+    values = [(t * MINUTE_MS + 9_000, float(t % 3_000)) for t in range(end // MINUTE_MS)]
+    with opened(tmp_path, policy=Policy(clock=lambda: end)) as made:
+        write(made, [series("c_total", values, i="1"), series("c_total", values, i="2")])
+        seal(made)
+        downsample(made, at_ms=end, **SOON)
+
+    async def scenario(api: RealApi) -> None:
+        times = {"start": str(DAY_MS // 1_000), "end": str(end // 1_000), "step": "1h"}
+        for query in ("sum(rate(c_total[4h]))", "c_total", "avg_over_time(c_total[1d])"):
+            answers = []
+            for resolution, read in READS.items():
+                _, data = await api.get(
+                    "query_range",
+                    query=query,
+                    stats="true",
+                    **times,
+                    max_source_resolution=resolution,
+                )
+                assert data["stats"].get("resolutions") == read, (query, resolution)
+                answers.append(numbers(data["result"]))
+            assert len(answers[0]) >= 145
+            assert all(found == pytest.approx(answers[0]) for found in answers[1:])
+        _, data = await api.get("query", query="rate(c_total[1d])", time=times["end"], stats="all")
+        assert "resolutions" not in data["stats"] and len(data["result"]) == 2
+
+    def numbers(result: list[dict[str, Any]]) -> dict[tuple[str, int], float]:
+        return {
+            (str(row["metric"]), time): float(value)
+            for row in result
+            for time, value in row["values"]
+        }
+
+    settings = {
+        "shards": "1",
+        "retention_5m": "0",
+        "retention_1h": "0",
+        "downsampling__enabled": "false",
+    }
+    run_real_api(
+        tmp_path, scenario, **{f"storage__{name}": text for name, text in settings.items()}
+    )
