@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from api.endpoints.deletions import Deleting
 from api.endpoints.snapshots import Snapshotting
+from api.frontend.ranges import kept_ranges
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
@@ -118,6 +119,7 @@ def build_app(config: Config) -> web.Application:
         replicas=replicas,
         limits_of=lambda tenant: query_limits(limits.of(tenant)),
         program=program_facts(config, watched, database),
+        ranges=kept_ranges(engine, config.query_cache, registry),
     )
     app = web.Application()
     app[DATABASE] = database

@@ -4,6 +4,7 @@ A handler reads the parameters and returns a job, so that a bad request is answe
 the job computes in a thread when its turn has come. Handlers know neither HTTP nor JSON.
 """
 
+import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -16,9 +17,11 @@ from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.query_stats import statistics
 from api.errors import invalid_parameter
 from api.forms import Params
+from api.frontend.ranges import Asked, RangeQueries, Turn
 from api.params import (
     QueryParams,
     RangeParams,
+    boolean,
     instant_time_ms,
     query_params,
     range_params,
@@ -44,10 +47,12 @@ class QueryHandlers:
         self,
         source: QuerierSource,
         engine: Engine,
+        ranges: RangeQueries,
         *,
         now_ms: Callable[[], int],
     ) -> None:
         self._source = source
+        self._ranges = ranges
         self._engine = engine
         self._now_ms = now_ms
 
@@ -76,29 +81,36 @@ class QueryHandlers:
     def query_range(self, call: Call) -> Job:
         """The values of an expression at start, start + step, ... up to end."""
         limits = self._source.limits(call.tenants)
-        steps = Bound(self._engine.options.max_steps, "query.max-steps")
-        times = range_params(call.params, steps.or_lower(limits.steps_bound))
+        steps_max = Bound(self._engine.options.max_steps, "query.max-steps")
+        times = range_params(call.params, steps_max.or_lower(limits.steps_bound))
         params = query_params(call.params)
         resolution_ms = self._resolution_ms(call.params, times.step_ms)
         limits.check_length(times.start_ms, times.end_ms)
+        asked = asked_of(call, params, times, resolution_ms)
 
         def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
-            return self._engine.range_query(
-                querier,
-                params.text,
-                times.start_ms,
-                times.end_ms,
-                times.step_ms,
-                lookback_ms=params.lookback_ms,
-                timeout_ms=turn.timeout_ms,
-                cancelled=turn.cancelled,
-                meter=meter,
-                resolution_ms=resolution_ms,
-                bounds=limits.bounds(turn.terms.time),
-            )
+            def steps(read: Queryable, start_ms: int, end_ms: int, *, timeout_ms: int) -> Result:
+                return self._engine.range_query(
+                    read,
+                    params.text,
+                    start_ms,
+                    end_ms,
+                    times.step_ms,
+                    lookback_ms=params.lookback_ms,
+                    timeout_ms=timeout_ms,
+                    cancelled=turn.cancelled,
+                    meter=meter,
+                    resolution_ms=resolution_ms,
+                    bounds=limits.bounds(turn.terms.time),
+                )
+
+            deadline_s = time.monotonic() + turn.timeout_ms / 1000
+            return self._ranges.run(querier, asked, Turn(steps, deadline_s, meter))
 
         kind = "query_range", bool(resolution_ms), *magnitudes(times)
-        return self._job(call, params, evaluate, kind)
+        job = self._job(call, params, evaluate, kind)
+        # What a known query costs depends on what has changed.
+        return replace(job, kind=None) if self._ranges.is_kept(asked) else job
 
     def _resolution_ms(self, params: Params, step_ms: int) -> int:
         """The coarsest resolution that a request allows; raises BadData."""
@@ -158,6 +170,23 @@ class QueryHandlers:
             for _ in guarded(encode(), turn):  # so that one that is too large does not even begin
                 pass
         return encode()
+
+
+def asked_of(call: Call, params: QueryParams, times: RangeParams, resolution_ms: int) -> Asked:
+    """A range query as the frontend takes it. Nothing is kept of one that says so, as clients tell
+    Thanos, Mimir and VictoriaMetrics, nor of one that is asked where its samples came from."""
+    no_store = "no-store" in call.headers.get("Cache-Control", "").lower()
+    no_cache = bool(boolean(call.params.first("nocache")))
+    return Asked(
+        owner=call.tenants,
+        text=params.text,
+        wishes=(replace(params, limit=0, timeout_ms=None, stats=""), resolution_ms),
+        start_ms=times.start_ms,
+        end_ms=times.end_ms,
+        step_ms=times.step_ms,
+        lookback_ms=params.lookback_ms,
+        may_keep=not (no_store or no_cache or params.provenance),
+    )
 
 
 def magnitudes(times: RangeParams) -> tuple[int, int]:

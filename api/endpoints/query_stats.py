@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from api.endpoints.handler import Slot
-from api.endpoints.sample_counts import SampleCounter
+from api.endpoints.sample_counts import Counts, SampleCounter, nothing
 from api.promql.engine import Measured
 from api.promql.queryable import resolutions_of
 from api.promql.syntax.durations import format_duration
@@ -25,8 +27,8 @@ def statistics(turn: Slot, meter: Measured, result: Result, *, per_step: bool) -
 
 def resolutions(meter: Measured) -> list[str]:
     """The resolutions of what was read, from fine to coarse; `0s` are samples as they came."""
-    assert meter.evaluator is not None, "BUG: nothing was evaluated"
-    read = {each for one in meter.evaluator.selections for each in resolutions_of(one)}
+    selections = (one for evaluator, _ in meter.runs for one in evaluator.selections)
+    read = {each for one in selections for each in resolutions_of(one)}
     return [format_duration(each) for each in sorted(read or {0})]
 
 
@@ -44,16 +46,25 @@ def timings(turn: Slot, meter: Measured) -> dict[str, float]:
 
 def samples(meter: Measured, result: Result, *, per_step: bool) -> dict[str, Any]:
     """What the query looked at. peakSamples: what it held at once, as query.max-samples counts."""
-    assert meter.evaluator is not None and meter.context is not None, "BUG: nothing was evaluated"
-    peak = meter.context.budget.peak
-    counts = SampleCounter(meter.evaluator, meter.context).of_query(result.value)
+    counts = counts_of(meter, result)
     told: dict[str, Any] = {}
     if per_step:
         told["totalQueryableSamplesPerStep"] = by_step(result.steps, counts.total)
     told["totalQueryableSamples"] = int(counts.total.sum())
     if per_step:
         told["samplesReadPerStep"] = by_step(result.steps, counts.read)
-    return told | {"samplesRead": int(counts.read.sum()), "peakSamples": peak}
+    told |= {"samplesRead": int(counts.read.sum()), "peakSamples": meter.peak_samples}
+    return told | {"cachedSteps": meter.known_steps} if meter.known_steps else told
+
+
+def counts_of(meter: Measured, result: Result) -> Counts:
+    """Of each step; of those that were known before nothing is looked at."""
+    counts = nothing(result.steps)
+    for evaluator, context in meter.runs:
+        found = SampleCounter(evaluator, context).of_query(result.value)
+        places = np.searchsorted(result.steps, context.steps)
+        counts.total[places], counts.read[places] = found.total, found.read
+    return counts
 
 
 def by_step(steps: Int64s, counts: Int64s) -> list[tuple[float, int]]:

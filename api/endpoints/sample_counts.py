@@ -197,8 +197,7 @@ class Tally:
 
 
 def nothing(steps: Int64s) -> Counts:
-    zeros = np.zeros(len(steps), np.int64)
-    return Counts(zeros, zeros)
+    return Counts(np.zeros(len(steps), np.int64), np.zeros(len(steps), np.int64))
 
 
 def at_first(counts: Int64s, steps: Int64s) -> Int64s:

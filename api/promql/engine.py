@@ -56,10 +56,14 @@ TYPE_NAMES = {ValueType.MATRIX: "range vector", ValueType.STRING: "string"}
 
 @dataclass(slots=True)
 class Measured(Meter):
-    """What a query took and, once it has been evaluated, what can say more about it."""
+    """What a query took and, once it has been evaluated, what can say more about it.
+
+    runs: one for each time that some steps of it were evaluated.
+    """
 
     evaluator: Evaluator | None = None
     context: Context | None = None
+    runs: list[tuple[Evaluator, Context]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +201,12 @@ class Engine:
         )
         selections = _select_all(queryable, plan, budget, options.bounds.series)
         prepared = time.monotonic()
-        meter.prepare_s = prepared - started
+        meter.prepare_s += prepared - started
         evaluator = Evaluator(plan, selections, lookback_ms, self._executor, self._blocks)
         value = _finished(evaluator, context, root)
         meter.inner_s += time.monotonic() - prepared
         meter.evaluator, meter.context = evaluator, context
+        meter.runs.append((evaluator, context))
         annotations = context.annotations
         return Result(
             value, context.steps, query.is_range, annotations.warnings(), annotations.infos()

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Meter:
-    """Times in seconds; the others are parts of total_s. peak_samples: the most held at once."""
+    """Times in seconds; the others are parts of total_s. peak_samples: the most held at once.
+    is_whole: whether the value at a step may depend on which other steps there are. known_steps:
+    those that were known before and not evaluated."""
 
     total_s: float = 0.0
     prepare_s: float = 0.0
     inner_s: float = 0.0
     sort_s: float = 0.0
     peak_samples: int = 0
+    is_whole: bool = False
+    known_steps: int = 0
 
     @contextmanager
     def sorting(self) -> Iterator[None]:

@@ -33,6 +33,7 @@ from api.endpoints.status.program import ProgramHandlers
 from api.endpoints.status.running import RunningHandlers
 from api.endpoints.status.segments import SegmentHandlers
 from api.endpoints.stores import StoreHandlers
+from api.frontend.ranges import RangeQueries, uncached
 from api.metrics import ApiMetrics
 from api.promql.bounds import Bound
 from api.promql.engine import Engine
@@ -74,8 +75,10 @@ class Api:
         program: Program | None = None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         quick: QuickJobs | None = None,
+        ranges: RangeQueries | None = None,
     ) -> None:
-        """quick: the jobs that need no thread."""
+        """quick: the jobs that need no thread; ranges: keeps what range queries gave, by default
+        nothing."""
         program = program or Program()
         options = options or ApiOptions()
         source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
@@ -91,7 +94,7 @@ class Api:
             limits_of=source.limits,
         )
         self.quick_answers = QuickAnswers(self.server)
-        self.queries = QueryHandlers(source, engine, now_ms=now_ms)
+        self.queries = QueryHandlers(source, engine, ranges or uncached(engine), now_ms=now_ms)
         self.exemplars = ExemplarHandlers(source, engine)
         self.metadata = MetadataHandlers(source)
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)

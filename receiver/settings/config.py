@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from api.frontend.options import CacheOptions
 from api.promql.options import EngineOptions
 from api.web.options import ApiOptions
 from receiver.settings.kinds import parse_value
@@ -55,6 +56,7 @@ class Config:
     dedup: DedupOptions = layer("dedup.", DedupOptions)
     storage: StorageOptions = layer("storage.", StorageOptions)
     query: EngineOptions = layer("query.", EngineOptions)
+    query_cache: CacheOptions = layer("query.cache.", CacheOptions)
     api: ApiOptions = layer("api.", ApiOptions)
 
 

@@ -95,6 +95,10 @@ class Symbols:
         self._codes[text] = code
         return code
 
+    def known(self, text: str) -> int:
+        """The code of a text that the query has come across, else NO_CODE."""
+        return self._codes.get(text, NO_CODE)
+
     def code_of_name(self, name: str) -> int:
         """The code by which labels have a name, though the query made up one before the name was
         stored."""

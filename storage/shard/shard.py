@@ -194,7 +194,7 @@ class Shard:
         of the others may lack something since then; 0: it does not."""
         successors = [segment.ulid for segment in added]
         with self.lock:
-            if not (is_same and added):
+            if not (is_same and added) or any(each.resolution_ms for each in added):
                 self._note_gone(gone)
             for segment in added:
                 if not segment.is_raw:

@@ -36,6 +36,7 @@ def drop_metric_name(context: Context, vector: Vector, *, merge: bool = True) ->
     dropped = without_names(vector)
     merged = merge_equal_rows(dropped, vector.labels)
     if not merge and merged.labels.rows < vector.labels.rows:
+        context.meter.is_whole = True
         _refuse_merged(dropped)
     return merged
 

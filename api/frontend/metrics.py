@@ -1,0 +1,40 @@
+"""The metrics of the query frontend, on a registry that the program owns."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class FrontendMetrics:
+    """One instance per server."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.queries = Counter(
+            "cupola_query_cache_queries_total",
+            "Range queries, by how much of them was known: hit (all), partial, miss, bypass.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.steps = Counter(
+            "cupola_query_cache_steps_total",
+            "Steps of range queries that could be kept, by where they came from: cache, computed.",
+            ["source"],
+            registry=registry,
+        )
+        self.invalidations = Counter(
+            "cupola_query_cache_invalidations_total",
+            "Times that something of a kept result was found to be no longer true, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.evictions = Counter(
+            "cupola_query_cache_evictions_total",
+            "Kept results that had to go, by reason: size, tenant_size, entries, age.",
+            ["reason"],
+            registry=registry,
+        )
+        self.bytes = Gauge(
+            "cupola_query_cache_bytes", "Memory that kept results take.", registry=registry
+        )
+        self.entries = Gauge(
+            "cupola_query_cache_entries", "Results of range queries that are kept.",
+            registry=registry,
+        )  # fmt: skip
