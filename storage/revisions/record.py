@@ -14,7 +14,7 @@ from storage.kernels.arrays import Int64s
 from storage.revisions.rings import Ring, Span, mark_times
 
 # 37 hours by 8 s, an hour of them ahead of now, and two years by 70 minutes.
-FINE_SHIFT, COARSE_SHIFT = 13, 22
+SHIFTS = FINE_SHIFT, COARSE_SHIFT = 13, 22
 SLOTS = 1 << 14
 FINE_AHEAD, COARSE_AHEAD = 512, 16
 # Numbers of changes that were no samples, the newest ones, with their reasons.
@@ -29,15 +29,22 @@ class Record:
         self.revision = 0
         self._fine = Ring(FINE_SHIFT, SLOTS, FINE_AHEAD, now_ms)
         self._coarse = Ring(COARSE_SHIFT, SLOTS, COARSE_AHEAD, now_ms)
+        self._now_slot = now_ms >> FINE_SHIFT
         self._whole = 0  # the newest change of all times
         self._reasons: OrderedDict[int, str] = OrderedDict()
 
     def note_samples(self, timestamps: Int64s, span: Span, now_ms: int) -> None:
         """Samples of these times were written, as far as the times are in the span."""
         self.revision += 1
-        for ring in (self._fine, self._coarse):
-            ring.move_to(now_ms)
-            mark_times(timestamps, *span, ring.shift, ring.last, ring.values, self.revision)
+        fine, coarse = self._fine, self._coarse
+        if now_ms >> FINE_SHIFT > self._now_slot:
+            self._now_slot = now_ms >> FINE_SHIFT
+            fine.move_to(now_ms)
+            coarse.move_to(now_ms)
+        mark_times(
+            timestamps, *span, SHIFTS, (fine.last, coarse.last), fine.values, coarse.values,
+            self.revision,
+        )  # fmt: skip
 
     def note_span(self, span: Span, reason: str) -> None:
         """Something changed what is seen of a stretch of time."""

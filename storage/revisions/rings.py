@@ -12,7 +12,7 @@ Invariants:
 import numpy as np
 
 from storage.kernels.arrays import Int64s
-from storage.kernels.jit import kernel
+from storage.kernels.jit import kernel, kernel_part
 
 BEFORE, BEYOND = -2, -1
 # First and last time of a stretch, in ms, both inclusive.
@@ -95,23 +95,39 @@ def mark_times(
     timestamps: Int64s,
     oldest_ms: int,
     newest_ms: int,
-    shift: int,
-    last: int,
-    values: Int64s,
+    shifts: tuple[int, int],
+    lasts: tuple[int, int],
+    fine: Int64s,
+    coarse: Int64s,
     revision: int,
 ) -> None:
-    """Note that these times were touched, but for those out of [oldest_ms, newest_ms]: the samples
-    of a batch come in the same few slots one after the other."""
-    slots = len(values) - 2
-    known = np.int64(timestamps[0] >> shift) - 1 if len(timestamps) > 0 else np.int64(0)
-    for k in range(len(timestamps)):
-        slot = timestamps[k] >> shift
-        if slot == known or timestamps[k] < oldest_ms or timestamps[k] > newest_ms:
+    """Note in two rings that these times were touched, but for those out of [oldest_ms, newest_ms].
+    The samples of a batch are mostly of the same slot of the finer one, which two of them show."""
+    if len(timestamps) == 0:
+        return
+    least = most = timestamps[0]
+    for t in timestamps:
+        least, most = min(least, t), max(most, t)
+    if least >= oldest_ms and most <= newest_ms and least >> shifts[0] == most >> shifts[0]:
+        mark_time(fine, lasts[0], least >> shifts[0], revision)
+        mark_time(coarse, lasts[1], least >> shifts[1], revision)
+        return
+    known = (least >> shifts[0]) - 1
+    for t in timestamps:
+        if t >> shifts[0] == known or t < oldest_ms or t > newest_ms:
             continue
-        known = slot
-        if slot > last:
-            values[slots + 1] = revision
-        elif slot <= last - slots:
-            values[slots] = revision
-        else:
-            values[slot & (slots - 1)] = revision
+        known = t >> shifts[0]
+        mark_time(fine, lasts[0], known, revision)
+        mark_time(coarse, lasts[1], t >> shifts[1], revision)
+
+
+@kernel_part
+def mark_time(values: Int64s, last: int, slot: np.int64, revision: int) -> None:
+    """Note that a slot was touched."""
+    slots = len(values) - 2
+    if slot > last:
+        values[slots + 1] = revision
+    elif slot <= last - slots:
+        values[slots] = revision
+    else:
+        values[slot & (slots - 1)] = revision

@@ -21,6 +21,7 @@ def is_covered(time_ms: int, spans: list[tuple[int, int]]) -> bool:
 @given(st.data())
 def test_nothing_that_was_touched_is_missed(data: st.DataObject) -> None:
     ring, touches = Ring(SHIFT, SLOTS, AHEAD, 0), []
+    other = np.zeros(SLOTS + 2, np.int64)
     now_ms = 0
     for revision in range(1, data.draw(st.integers(1, 12)) + 1):
         now_ms += data.draw(st.integers(0, 100))
@@ -34,8 +35,9 @@ def test_nothing_that_was_touched_is_missed(data: st.DataObject) -> None:
             times = data.draw(st.lists(TIMES, min_size=0, max_size=4))
             oldest, newest = sorted((data.draw(TIMES), data.draw(TIMES)))
             mark_times(
-                np.array(times, np.int64), oldest, newest, SHIFT, ring.last, ring.values, revision
-            )
+                np.array(times, np.int64), oldest, newest, (SHIFT, SHIFT + 1),
+                (ring.last, ring.last // 2), ring.values, other, revision,
+            )  # fmt: skip
             touches += [(t, t, revision) for t in times if oldest <= t <= newest]
     since = data.draw(st.integers(0, len(touches) + 1))
     span = tuple(sorted((data.draw(TIMES), data.draw(TIMES))))
