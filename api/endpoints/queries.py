@@ -17,6 +17,8 @@ from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.query_stats import statistics
 from api.errors import invalid_parameter
 from api.forms import Params
+from api.frontend.extent import are_current, watches_of
+from api.frontend.flights import Flight, Patience
 from api.frontend.ranges import Asked, RangeQueries, Turn
 from api.params import (
     QueryParams,
@@ -76,7 +78,8 @@ class QueryHandlers:
                 bounds=limits.bounds(turn.terms.time),
             )
 
-        return self._job(call, params, evaluate, ("query", bool(resolution_ms)))
+        kind = ("query", bool(resolution_ms))
+        return self._job(call, params, evaluate, kind, ("query", time_ms, resolution_ms))
 
     def query_range(self, call: Call) -> Job:
         """The values of an expression at start, start + step, ... up to end."""
@@ -108,7 +111,7 @@ class QueryHandlers:
             return self._ranges.run(querier, asked, Turn(steps, deadline_s, meter))
 
         kind = "query_range", bool(resolution_ms), *magnitudes(times)
-        job = self._job(call, params, evaluate, kind)
+        job = self._job(call, params, evaluate, kind, ("query_range", times, resolution_ms))
         # What a known query costs depends on what has changed.
         return replace(job, kind=None) if self._ranges.is_kept(asked) else job
 
@@ -122,15 +125,21 @@ class QueryHandlers:
             raise invalid_parameter("max_source_resolution", error) from None
 
     def _job(
-        self, call: Call, params: QueryParams, evaluate: Evaluate, kind: tuple[Hashable, ...]
+        self,
+        call: Call,
+        params: QueryParams,
+        evaluate: Evaluate,
+        kind: tuple[Hashable, ...],
+        exactly: tuple[Hashable, ...],
     ) -> Job:
+        """kind: of queries that cost about the same; exactly: what else makes two the same."""
         self._source.limits(call.tenants).check_text(params.text)
         if params.timeout_ms is not None and params.timeout_ms <= 0:
             return Job(partial(self._out_of_time, params.text))
         if params.provenance:
             check_plain(self._engine.parse(params.text))
         form = choose_form(call.headers.get("Accept", ""))
-        work = partial(self._run, call, params, evaluate)
+        work = partial(self._run, call, params, evaluate, exactly)
         return Job(
             work,
             params.timeout_ms,
@@ -144,22 +153,26 @@ class QueryHandlers:
         raise QueryTimeout("query timed out in query execution")
 
     def _run(
-        self, call: Call, params: QueryParams, evaluate: Evaluate, turn: Slot
+        self,
+        call: Call,
+        params: QueryParams,
+        evaluate: Evaluate,
+        exactly: tuple[Hashable, ...],
+        turn: Slot,
     ) -> Iterator[Buffer]:
-        querier = self._source.querier(call.tenants, params.replicas)
         origins = None
         meter = turn.meter = Measured()
         if params.provenance:
             result, origins = with_origins(
-                querier,
+                self._source.querier(call.tenants, params.replicas),
                 lambda read: evaluate(read, turn, Measured() if meter.evaluator else meter),
             )
         else:
-            result = evaluate(querier, turn, meter)
+            result = self._result(call, params, evaluate, exactly, turn)
         stats = None
         if params.stats:
             per_step = params.stats == "all" and self._engine.features.per_step_stats
-            stats = statistics(turn, meter, result, per_step=per_step)
+            stats = statistics(turn, turn.meter, result, per_step=per_step)
             warnings = result.warnings + stats_warnings(params.stats)
             result = replace(result, warnings=warnings)
         form = choose_form(call.headers.get("Accept", ""))
@@ -171,12 +184,42 @@ class QueryHandlers:
                 pass
         return encode()
 
+    def _result(
+        self,
+        call: Call,
+        params: QueryParams,
+        evaluate: Evaluate,
+        exactly: tuple[Hashable, ...],
+        turn: Slot,
+    ) -> Result:
+        """What is asked for, evaluated here or where the same is asked at the same time. Statistics
+        are of one request only, so that it evaluates by itself."""
+        patience = Patience(turn.cancelled, time.monotonic() + turn.timeout_ms / 1000)
+
+        def compute(flight: Flight[Result]) -> Result:
+            turn.timeout_ms = patience.left_ms()
+            querier = self._source.querier(call.tenants, params.replicas)
+            if self._ranges.cache.is_on and "query_range" in exactly:
+                flight.is_current = partial(are_current, watches_of(querier))
+            meter = turn.meter = Measured()
+            return evaluate(querier, turn, meter)
+
+        if params.stats or not may_be_kept(call):
+            return compute(Flight())
+        key = (exactly, call.tenants, replace(params, limit=0, timeout_ms=None))
+        return self._ranges.flights.run(key, compute, patience)
+
+
+def may_be_kept(call: Call) -> bool:
+    """Whether a request takes what was computed for others, which clients of Thanos, Mimir and
+    VictoriaMetrics may refuse."""
+    no_store = "no-store" in call.headers.get("Cache-Control", "").lower()
+    return not (no_store or boolean(call.params.first("nocache")))
+
 
 def asked_of(call: Call, params: QueryParams, times: RangeParams, resolution_ms: int) -> Asked:
-    """A range query as the frontend takes it. Nothing is kept of one that says so, as clients tell
-    Thanos, Mimir and VictoriaMetrics, nor of one that is asked where its samples came from."""
-    no_store = "no-store" in call.headers.get("Cache-Control", "").lower()
-    no_cache = bool(boolean(call.params.first("nocache")))
+    """A range query as the frontend takes it. Nothing is kept of one that asks where its samples
+    came from."""
     return Asked(
         owner=call.tenants,
         text=params.text,
@@ -185,7 +228,7 @@ def asked_of(call: Call, params: QueryParams, times: RangeParams, resolution_ms:
         end_ms=times.end_ms,
         step_ms=times.step_ms,
         lookback_ms=params.lookback_ms,
-        may_keep=not (no_store or no_cache or params.provenance),
+        may_keep=may_be_kept(call) and not params.provenance,
     )
 
 

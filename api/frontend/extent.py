@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from api.frontend.reach import Reach
+from api.promql.plan import TIME_BOUND_MS
 from api.promql.queryable import Queryable
 from api.promql.vectors.value import Vector
 from storage.histograms.columns import Natives
@@ -21,6 +22,7 @@ from storage.revisions.watch import Mark, Watch
 
 # What an extent takes beside its arrays: objects, and each text of a label.
 EXTENT_BYTES, TEXT_BYTES = 2_000, 100
+EVER: Span = (-TIME_BOUND_MS, TIME_BOUND_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,11 @@ def watches_of(querier: Queryable) -> tuple[Watch, ...]:
     """Those of a querier that knows of changes; else none."""
     watches: Callable[[], tuple[Watch, ...]] = getattr(querier, "watches", tuple)
     return watches()
+
+
+def are_current(watches: Sequence[Watch]) -> bool:
+    """Whether it is known that nothing has changed since."""
+    return bool(watches) and all(not watch.changed(watch.mark, EVER)[0] for watch in watches)
 
 
 def natives_bytes(natives: Natives | None) -> int:

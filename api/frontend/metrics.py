@@ -38,3 +38,8 @@ class FrontendMetrics:
             "cupola_query_cache_entries", "Results of range queries that are kept.",
             registry=registry,
         )  # fmt: skip
+        self.shared = Counter(
+            "cupola_query_shared_total",
+            "Queries that were answered with what another one asking the same had computed.",
+            registry=registry,
+        )

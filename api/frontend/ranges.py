@@ -35,6 +35,7 @@ from api.frontend.extent import (
     true_at,
     watches_of,
 )
+from api.frontend.flights import Flights
 from api.frontend.joining import Piece, joined
 from api.frontend.metrics import FrontendMetrics
 from api.frontend.options import CacheOptions
@@ -112,11 +113,12 @@ class Computed:
 
 
 class RangeQueries:
-    """Range queries over one engine. Thread-safe."""
+    """Range queries over one engine. Thread-safe. flights: of all queries, those under way."""
 
     def __init__(self, engine: Engine, cache: ExtentCache, metrics: FrontendMetrics) -> None:
         self.cache = cache
         self.metrics = metrics
+        self.flights: Flights[Result] = Flights(metrics.shared)
         self._engine = engine
         self._reach_kept = lru_cache(REACHES_KEPT_MAX)(reach_of)
 

@@ -13,6 +13,7 @@ import pytest
 from api.frontend.extent import (
     Extent,
     Grid,
+    are_current,
     basis_of,
     natives_bytes,
     order_changed,
@@ -188,6 +189,16 @@ def test_its_size_grows_with_its_cells_and_histograms() -> None:
     natives = Natives(columns([plain] * 3), np.zeros((1, 10), np.int32))
     assert natives_bytes(None) == 0
     assert natives_bytes(natives) == 40 + 3 * 80 + 3 * 12
+
+
+def test_nothing_has_changed_until_something_did() -> None:
+    storage = Storage()
+    watches = [storage.watch()]
+    assert are_current(watches)
+    storage.records.note_span((NOW, NOW), "x")
+    assert not are_current(watches)
+    assert are_current([storage.watch()])
+    assert not are_current([])  # nothing is known
 
 
 def test_queriers_without_watches_have_none() -> None:

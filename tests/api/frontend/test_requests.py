@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.endpoints.handler import Call, Slot
+from api.endpoints.queries import QueryHandlers
+from api.forms import Params
+from api.frontend.ranges import uncached
+from api.promql.engine import Engine
+from api.promql.options import EngineOptions
+from api.sources.queriers import QuerierSource, ReplicaDefaults
+from tests.makers.fake_store import NOW_MS, FakeQuerier, FakeStore
 from tests.makers.real_api import RealApi, run_real_api
 
-MINUTE_MS = 60_000
+MINUTE_MS, LONG_S = 60_000, 60.0
 KEEP = {"query__cache__min_evaluation_time": "0"}
 
 
@@ -115,3 +125,57 @@ def test_it_can_be_off(tmp_path: Path) -> None:
         assert await panel.count("cupola_query_cache_entries") == 0
 
     play(tmp_path, scenario, query__cache__max_bytes="0")
+
+
+class SlowStore(FakeStore):
+    """The first querier takes until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_begun, self.may_end = threading.Event(), threading.Event()
+        self.tenant().write({"__name__": "m"}, [(NOW_MS, 1.0)])
+
+    def querier(self, tenant: str, **how: Any) -> FakeQuerier:
+        is_first = not self.asked
+        found = super().querier(tenant, **how)
+        if is_first:
+            self.has_begun.set()
+            assert self.may_end.wait(LONG_S)
+        return found
+
+
+def ask(handlers: QueryHandlers, params: str, waits: threading.Event) -> bytes:
+    """The answer to an instant query. waits: is set while it waits for that of another."""
+
+    def client_left() -> bool:
+        waits.set()
+        return False
+
+    job = handlers.query(Call(Params.parse(params, fields_max=9), ("default",), {}))
+    return b"".join(map(bytes, job.run(Slot(3_600_000, 0.0, client_left))))
+
+
+@pytest.mark.parametrize(
+    ("other", "queriers"),
+    [("", 2), ("&limit=5&timeout=9h", 2), ("&stats=true", 3), ("&nocache=1", 3), ("&dedup=0", 3)],
+)
+def test_equal_requests_at_a_time_are_computed_together(other: str, queriers: int) -> None:
+    """The second and the third came while the first was computed, and have one answer."""
+    store, engine = SlowStore(), Engine(EngineOptions(threads=1))
+    source = QuerierSource(store, ReplicaDefaults())
+    handlers = QueryHandlers(source, engine, uncached(engine), now_ms=lambda: NOW_MS)
+    events = [threading.Event() for _ in range(3)]
+    text = f"query=m&time={NOW_MS / 1000}"
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(ask, handlers, text, events[0])
+        assert store.has_begun.wait(LONG_S)
+        second = threads.submit(ask, handlers, text, events[1])
+        assert events[1].wait(LONG_S)
+        third = threads.submit(ask, handlers, text + other, events[2])
+        assert queriers > 2 or events[2].wait(LONG_S)
+        store.may_end.set()
+        answers = [each.result(LONG_S) for each in (first, second, third)]
+    engine.close()
+    assert len(store.asked) == queriers
+    assert answers[0] == answers[1]
+    assert answers[0][:-2] in answers[2] or "stats" in other
