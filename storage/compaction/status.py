@@ -71,7 +71,8 @@ class Outlook:
                 due_ms = window[1] + 1 + self.limits.slack_ms
                 if due_ms > self.now_ms:
                     return Next(MERGE, due_ms, level, window)
-                if any(is_within(other, window) for other in others if other != segment):
+                alike = (other for other in others if other != segment and other.is_raw)
+                if any(is_within(other, window) for other in alike):
                     return Next(MERGE, None, level, window)
         retention_ms = self.retention_ms
         if not segment.is_raw:

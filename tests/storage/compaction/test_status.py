@@ -84,4 +84,7 @@ def test_windows_expire_by_their_own_retention(kept_ms: int, due_ms: int | None)
     windows = segment(0, 10, resolution_ms=300_000, from_ms=0, to_ms=DAY)
     outlook = Outlook(5, 1, JOB_LIMITS, retentions_ms={300_000: kept_ms})
     expected = None if due_ms is None else Next(EXPIRE, due_ms)
-    assert outlook.of(windows, [windows]) == expected
+    raw = segment(0, 10)
+    assert outlook.of(windows, [windows, raw]) == expected
+    long_ago = Outlook(LONG_AGO, DAY, JOB_LIMITS)
+    assert long_ago.of(raw, [windows, raw]) == Next(EXPIRE, 9 + DAY), "windows are not merged with"
