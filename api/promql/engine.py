@@ -33,7 +33,7 @@ from api.promql.meter import Meter
 from api.promql.options import EngineOptions
 from api.promql.pipeline import BLOCK_SIZES, BlockSizes
 from api.promql.plan import Plan, Times, make_plan
-from api.promql.queryable import Queryable, Selection
+from api.promql.queryable import Queryable, Selection, aggregated_until
 from api.promql.ranges.coarse import warn_of_matrix
 from api.promql.ranges.extended import extend_samples, extension_of
 from api.promql.syntax.nodes import MatrixSelector, Node, Subquery, ValueType, without_parens
@@ -220,28 +220,40 @@ class Engine:
         lookback_ms: int,
         resolution_ms: int,
     ) -> Plan:
-        """The plan of a query. Where only times make it differ from an earlier one, it is that."""
-        counters_differ, has_aggregates = queryable.counters_differ, queryable.has_aggregates
+        """The plan of a query. Where only times make it differ from an earlier one, it is that.
 
-        def frame(start_ms: int) -> Times:
-            return Times(
-                start_ms=start_ms,
-                end_ms=query.end_ms - query.start_ms + start_ms,
-                step_ms=query.step_ms,
-                lookback_ms=lookback_ms,
-                subquery_step_ms=self.options.default_evaluation_interval_ms,
-                depth_max=self.options.max_depth,
-                counters_differ=counters_differ,
-                has_aggregates=has_aggregates,
-                resolution_ms=resolution_ms if has_aggregates else 0,
-            )
+        One that reads nothing that is downsampled reads equal selectors once.
+        """
+        counters_differ = queryable.counters_differ
 
-        # A tree that is not kept would be found by no later query.
-        if len(query.text) <= PARSED_QUERY_CHARS_MAX:
-            plan = self._plan_cached(root, frame(0))
-            if plan is not None:
-                return plan.moved(query.start_ms)
-        return make_plan(root, frame(query.start_ms))
+        def planned(has_aggregates: bool) -> Plan:
+            def frame(start_ms: int) -> Times:
+                return Times(
+                    start_ms=start_ms,
+                    end_ms=query.end_ms - query.start_ms + start_ms,
+                    step_ms=query.step_ms,
+                    lookback_ms=lookback_ms,
+                    subquery_step_ms=self.options.default_evaluation_interval_ms,
+                    depth_max=self.options.max_depth,
+                    counters_differ=counters_differ,
+                    has_aggregates=has_aggregates,
+                    resolution_ms=resolution_ms if has_aggregates else 0,
+                )
+
+            # A tree that is not kept would be found by no later query.
+            if len(query.text) <= PARSED_QUERY_CHARS_MAX:
+                plan = self._plan_cached(root, frame(0))
+                if plan is not None:
+                    return plan.moved(query.start_ms)
+            return make_plan(root, frame(query.start_ms))
+
+        plan = planned(False)
+        if not queryable.has_aggregates:
+            return plan
+        until_ms = aggregated_until(queryable)
+        if all(select.start_ms > until_ms for select in plan.selects):
+            return plan
+        return planned(True)
 
 
 def _movable_plan(root: Node, frame: Times) -> Plan | None:

@@ -12,6 +12,8 @@ from storage.labels.matchers import Matcher
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 
+MAX_MS = (1 << 63) - 1
+
 
 class Selection(Protocol):
     """The series that one selector matched, frozen at the time of the select."""
@@ -40,6 +42,12 @@ def resolutions_of(selection: Selection) -> tuple[int, ...]:
     they came."""
     found: tuple[int, ...] = getattr(selection, "resolutions", (0,))
     return found
+
+
+def aggregated_until(queryable: object) -> int:
+    """The last time that downsampled data has something of, if the queryable says so; else any time
+    may be."""
+    return int(getattr(queryable, "aggregated_until_ms", MAX_MS))
 
 
 class Queryable(Protocol):

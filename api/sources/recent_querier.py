@@ -38,6 +38,10 @@ class RecentQuerier:
     def has_aggregates(self) -> bool:
         return self._querier.has_aggregates
 
+    @property
+    def aggregated_until_ms(self) -> int:
+        return self._querier.aggregated_until_ms
+
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> SourcedSelection:

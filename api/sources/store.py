@@ -70,6 +70,11 @@ class Querier(Queryable, Protocol):
 class TenantQuerier(Querier, Protocol):
     """What one request may see of one tenant."""
 
+    @property
+    def aggregated_until_ms(self) -> int:
+        """The last time that downsampled data has something of."""
+        ...
+
     def replica_report(
         self,
         matcher_sets: MatcherSets,

@@ -59,6 +59,9 @@ class Member(Protocol):
     @property
     def has_aggregates(self) -> bool: ...
 
+    @property
+    def aggregated_until_ms(self) -> int: ...
+
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> MemberSelection: ...
@@ -138,6 +141,12 @@ class FederatedQuerier:
     @property
     def has_aggregates(self) -> bool:
         return any(querier.has_aggregates for _, querier in self._members)
+
+    @property
+    def aggregated_until_ms(self) -> int:
+        """The last time that aggregates of any tenant cover."""
+        having = [querier for _, querier in self._members if querier.has_aggregates]
+        return max((querier.aggregated_until_ms for querier in having), default=0)
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT

@@ -96,6 +96,11 @@ class StorageQuerier:
     def has_aggregates(self) -> bool:
         return self._aggregated and bool(self._shard.aggregates)
 
+    @property
+    def aggregated_until_ms(self) -> int:
+        """The last time that aggregates cover."""
+        return max((segment.to_ms for segment in self._shard.aggregates), default=int(INT64.min))
+
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> Selected:
@@ -231,10 +236,8 @@ class StorageQuerier:
             self._kept.cuts(labels),
         )
         parts = [
-            source.rows(piece)
-            if piece.resolution_ms
-            else self._raw(found, piece.span, hint.counter)
-            for piece in pieces
+            source.rows(p) if p.resolution_ms else self._raw(found, p.span, hint.counter)
+            for p in pieces
         ]
         return MixedSelection(labels, parts, resolutions_of(pieces))
 

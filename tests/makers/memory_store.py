@@ -108,6 +108,7 @@ class MemoryStore:
         self.hints: list[SelectHint] = []
         self.counters_differ = False
         self.has_aggregates = False
+        self.aggregated_until_ms = 0
         self.symbols = Symbols()
 
     def write(self, labels: dict[str, str], samples: Iterable[tuple[int, Point] | Timed]) -> None:

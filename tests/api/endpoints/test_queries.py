@@ -280,7 +280,7 @@ def test_the_resolution_is_handed_on(asked: dict[str, str], auto: bool, resoluti
 
     async def check(running: Running) -> None:
         tenant = running.store.tenant()
-        tenant.has_aggregates = True
+        tenant.has_aggregates, tenant.aggregated_until_ms = True, NOW_MS
         await running.get("query_range", query="rate(up[1d])", **times, **asked)
         await running.get("query", query="rate(up[1d])", **asked)
         explicit = resolution_ms if asked.get("max_source_resolution") == "1h" else 0

@@ -23,7 +23,7 @@ from api.promql.pipeline import BlockSizes
 from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
 from storage.errors import LimitExceeded, QueryStopped, StorageError
 from storage.labels.matchers import Matcher
-from storage.samples.hint import NO_HINT, OF_COUNTER, SelectHint
+from storage.samples.hint import NO_HINT, OF_COUNTER, Purpose, SelectHint
 from tests.makers.memory_store import MemorySelection, MemoryStore
 
 MINUTE = 60_000
@@ -138,6 +138,22 @@ def test_a_store_that_tells_counters_apart_is_told_of_them(
     engine.instant_query(store, query, 6 * MINUTE)
     assert store.hints[:1] == [NO_HINT]
     assert set(store.hints[1:]) == {NO_HINT, OF_COUNTER}
+
+
+def test_only_what_reads_downsampled_times_says_what_it_is_for(
+    engine: Engine, store: MemoryStore
+) -> None:
+    query = "rate(x[5m]) - x"
+    store.has_aggregates, store.aggregated_until_ms = True, 100 * MINUTE
+    engine.instant_query(store, query, 105 * MINUTE)
+    assert store.hints == [NO_HINT]
+    for time_ms in (104 * MINUTE, 105 * MINUTE - 1, MINUTE):
+        store.hints.clear()
+        engine.instant_query(store, query, time_ms)
+        assert {hint.purpose for hint in store.hints} == {Purpose.RISES, Purpose.VALUES}
+    store.hints.clear()
+    engine.instant_query(store, query + " offset 1h", 120 * MINUTE)
+    assert len(store.hints) == 2 and NO_HINT not in store.hints
 
 
 def test_lookback_can_be_given_per_query(engine: Engine, store: MemoryStore) -> None:

@@ -42,6 +42,7 @@ class CoarseStore(MemoryStore):
         super().__init__()
         self.resolution_ms = resolution_ms
         self.has_aggregates = True
+        self.aggregated_until_ms = EVER[1]
 
     def select(  # type: ignore[override]
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
