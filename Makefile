@@ -60,8 +60,9 @@ senders:
 	    || echo "victoria-metrics cannot be installed from here: no tests with vmagent" >&2
 
 # A client library of JavaScript, in the versions of its lock file; only tests need it.
-clients:
-	@cd tests/agents/javascript && { test -d node_modules/prometheus-query \
+clients: $(INSTALLED)
+	@mkdir -p .venv/javascript && cp tests/agents/javascript/package*.json .venv/javascript/ \
+	    && cd .venv/javascript && { test -d node_modules/prometheus-query \
 	    || timeout 120 npm ci --silent --no-audit --no-fund --ignore-scripts; } >/dev/null 2>&1 \
 	    || echo "npm or its registry cannot be reached from here: no tests with prometheus-query" >&2
 

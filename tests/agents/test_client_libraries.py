@@ -4,8 +4,10 @@ prometheus-query of JavaScript where node and the library are there (`make clien
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from prometheus_api_client import PrometheusApiClientException, PrometheusConnec
 from tests.makers.real_api import RealApi, ServedProgram
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
+INSTALLED = Path(sys.prefix) / "javascript" / "node_modules"
 TENANT = "team"
 
 
@@ -68,11 +71,12 @@ def ask_by_javascript(program: ServedProgram) -> dict[str, Any]:
     """What each method of the library gave. Skips where it cannot be had."""
     if shutil.which("node") is None:
         pytest.skip("node is not installed: prometheus-query cannot be tested")
-    if not (JAVASCRIPT / "node_modules" / "prometheus-query").is_dir():
+    if not (INSTALLED / "prometheus-query").is_dir():
         pytest.skip("prometheus-query is not installed, `make clients` does that: not tested")
     done = subprocess.run(
         ["node", "ask.cjs", program.url, TENANT],
         cwd=JAVASCRIPT,
+        env=os.environ | {"NODE_PATH": str(INSTALLED)},
         capture_output=True,
         text=True,
         timeout=300,

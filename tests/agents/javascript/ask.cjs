@@ -2,7 +2,12 @@
 const { PrometheusDriver } = require("prometheus-query");
 
 const [endpoint, tenant] = process.argv.slice(2);
-const client = new PrometheusDriver({ endpoint, headers: { "X-Scope-OrgID": tenant } });
+// Of its own accord it waits for ten seconds, which a busy machine may need for the first answer.
+const client = new PrometheusDriver({
+  endpoint,
+  headers: { "X-Scope-OrgID": tenant },
+  timeout: 240_000,
+});
 const start = new Date(0), end = new Date(90_000);
 
 const shown = (serie) => ({
