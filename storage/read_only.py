@@ -15,7 +15,7 @@ from pathlib import Path
 from storage.batch import Decoder
 from storage.catalog.catalog import Catalog
 from storage.catalog.deletions import Deletion
-from storage.dedup.algorithm import Algorithm
+from storage.dedup.algorithm import NO_PAIRS, Algorithm, PairsSource
 from storage.errors import StorageError
 from storage.files import catalog_file, segments_directory, wal_directory
 from storage.head.head import Head
@@ -78,8 +78,15 @@ class ReadOnlyShard(Shard):
 class ReadOnlyDatabase:
     """The tenants of a directory. Queriers may be used in any thread, open ones until close()."""
 
-    def __init__(self, options: StorageOptions, decode: Decoder) -> None:
-        """Raises FormatError if the path is none of a data directory of this version."""
+    def __init__(
+        self,
+        options: StorageOptions,
+        decode: Decoder,
+        pairs: PairsSource = lambda tenant: NO_PAIRS,
+    ) -> None:
+        """pairs: how the replicas of a tenant were made one before they were downsampled. Raises
+        FormatError if the path is none of a data directory of this version."""
+        self._pairs = pairs
         self._path = Path(options.path)
         self._catalog = Catalog.look(catalog_file(self._path))
         self._options = replace(options, shards=self._catalog.shards)
@@ -110,13 +117,15 @@ class ReadOnlyDatabase:
         if known.shard not in self._shards:
             self._shards[known.shard] = self._open_shard(known.shard)
         kept = Kept.of(self._options, NO_PERIODS, now_ms())
+        labels = replica_labels if dedup else ()
         return StorageQuerier(
             self._shards[known.shard],
             known.number,
             self._options,
-            replica_labels if dedup else (),
+            labels,
             algorithm,
             kept=kept,
+            aggregated=set(labels) == set(self._pairs(tenant).replica_labels),
         )
 
     def is_current(self) -> bool:

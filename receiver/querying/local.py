@@ -25,7 +25,7 @@ from api.promql.queryable import Queryable
 from api.promql.vectors.value import Result
 from api.times import AUTO, parse_resolution_ms
 from receiver.querying.question import RANGE, QueryFailed, Question
-from receiver.settings.algorithms import tenant_algorithms
+from receiver.settings.algorithms import pairs_of, tenant_algorithms
 from receiver.settings.config import Config, ConfigError
 from receiver.wire.columns import replay_limits_of
 from receiver.wire.decoder import WriteDecoder
@@ -68,7 +68,7 @@ def evaluate_with(engine: Engine, config: Config, question: Question) -> tuple[R
     tenants = tenants_of(headers, tenants_max=config.api.federated_tenants_max)
     decoder = WriteDecoder(replay_limits_of(config.write))
     for attempt in range(1, ATTEMPTS + 1):
-        database = ReadOnlyDatabase(config.storage, decoder.decode)
+        database = ReadOnlyDatabase(config.storage, decoder.decode, pairs_of(config.dedup))
         try:
             members = [(name, querier(database, config, name, params)) for name in tenants]
             return ask(members[0][1] if len(members) == 1 else FederatedQuerier(members)), params

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from storage import read_only
+from storage.dedup.algorithm import PairRule
 from storage.errors import FormatError, StorageError
 from storage.files import wal_directory
 from storage.labels.matchers import Matcher
+from storage.options import DAY_MS
 from storage.read_only import ReadOnlyDatabase
 from storage.snapshot import take_snapshot
 from tests.makers.batches import DECODER
@@ -29,6 +31,7 @@ from tests.makers.databases import (
     write,
     write_mixed,
 )
+from tests.makers.downsampling.databases import downsample
 from tests.makers.histograms import EXAMPLES
 
 ANY = Matcher("__name__", "=", "a")
@@ -183,6 +186,25 @@ def test_a_seal_while_the_log_is_opened(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(read_only, "LogReader", always)
         with looked_at(tmp_path) as looked, pytest.raises(StorageError, match="10 attempts"):
             read(looked, ANY)
+
+
+def test_downsampled_data_is_read_where_pairs_became_one_the_same_way(tmp_path: Path) -> None:
+    minutes = [(minute * 60_000, 1.0) for minute in range(1, 48 * 60)]
+    with opened(tmp_path) as database:
+        write(database, [series("a", minutes)])
+        seal(database)
+        downsample(
+            database, at_ms=2 * DAY_MS, downsampling_5m_after_ms=0, downsampling_1h_after_ms=0
+        )
+    with looked_at(tmp_path) as looked:
+        assert looked.querier("t", replica_labels=(), dedup=True).has_aggregates
+        assert not looked.querier("t", replica_labels=("r",), dedup=True).has_aggregates
+    pairs = ReadOnlyDatabase(
+        options(tmp_path), DECODER.decode, pairs=lambda tenant: PairRule(("r",))
+    )
+    assert pairs.querier("t", replica_labels=("r",), dedup=True).has_aggregates
+    assert not pairs.querier("t", replica_labels=("r",), dedup=False).has_aggregates
+    pairs.close()
 
 
 def test_a_directory_that_is_none(tmp_path: Path) -> None:
