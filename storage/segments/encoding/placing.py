@@ -6,6 +6,7 @@ and put in place then are written twice.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from storage.segments.encoding.footers import SCALED, TIMES, Footer
 from storage.segments.encoding.pages import SCRATCH_WORDS, decode_chunk, same_bytes
 from storage.segments.encoding.scaling import POWERS, from_integers
 from storage.segments.runs import place_rows
+
+# Row groups whose times are held: a series of eight days, every 15 s, has three.
+HELD_TIMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,30 @@ def place_run(footer: Footer, run: tuple[int, int], data: Bytes, start: int, tar
 
 
 @kernel
+def slot_of(
+    data: Bytes,
+    chunks: Int64s,
+    offsets: Int64s,
+    group: int,
+    wanted: int,
+    held: Int64s,
+    held_rows: Int64s,
+) -> int:
+    """Where the first `wanted` times of a row group are held; HELD_TIMES if they are not. held: the
+    groups whose times are there, and how many of them."""
+    rows = offsets[group + 1] - offsets[group]
+    for slot in range(HELD_TIMES):
+        other = held[slot]
+        if (
+            held_rows[slot] >= wanted
+            and offsets[other + 1] - offsets[other] == rows
+            and same_bytes(data, chunks[other], chunks[group])
+        ):
+            return slot
+    return HELD_TIMES
+
+
+@kernel
 def place_groups(
     data: Bytes,
     chunks: Int64s,
@@ -82,16 +110,16 @@ def place_groups(
     Group g has the rows offsets[g]:offsets[g + 1]; run r, of rows firsts[r]:ends[r] that ascend,
     goes to places[r] of timestamps and values. Nothing behind the last wanted row of a group is
     decoded. Groups of series that are scraped together often have the same times: those are decoded
-    once.
+    once, also where a series has several groups.
     """
     longest = 0
     for g in range(len(scales)):
         longest = max(longest, offsets[g + 1] - offsets[g])
-    times, integers = np.empty(longest, np.int64), np.empty(longest, np.int64)
+    times, integers = np.empty((HELD_TIMES, longest), np.int64), np.empty(longest, np.int64)
     scratch = np.empty(longest * 2 + SCRATCH_WORDS, np.uint64)
-    held = -1  # the group whose times are there, and how many of them
-    held_rows = 0
-    run = 0
+    # The groups whose times are there, and how many of them.
+    held, held_rows = np.full(HELD_TIMES, -1), np.zeros(HELD_TIMES, np.int64)
+    run = oldest = 0
     for g in range(len(scales)):
         first, end, scale = offsets[g], offsets[g + 1], scales[g]
         rows = end - first
@@ -107,12 +135,13 @@ def place_groups(
             behind += 1
         if wanted == 0:
             continue
-        same = held >= 0 and held_rows >= wanted and offsets[held + 1] - offsets[held] == rows
-        if not same or not same_bytes(data, chunks[held], chunks[g]):
-            held, held_rows = g, wanted
+        slot: Any = slot_of(data, chunks, offsets, g, wanted, held, held_rows)
+        if slot == HELD_TIMES:
+            slot, oldest = oldest, (oldest + 1) % HELD_TIMES
+            held[slot], held_rows[slot] = g, wanted
             if not decode_chunk(
                 data, chunks[g, 0], chunks[g, 1], chunks[g, 4], optional[0], scratch, rows,
-                times[:wanted],
+                times[slot, :wanted],
             ):  # fmt: skip
                 return g
         if not decode_chunk(
@@ -124,7 +153,7 @@ def place_groups(
             low, high = max(firsts[r], first) - first, min(ends[r], end) - first
             if low < high:
                 place = places[r] + low + first - firsts[r]
-                room, own = timestamps[place : place + high - low], times[low:high]
+                room, own = timestamps[place : place + high - low], times[slot, low:high]
                 for k in range(high - low):
                     room[k] = own[k]
                 from_integers(integers[low:high], powers[scale], values[place : place + high - low])
