@@ -112,7 +112,7 @@ def classify(error: Exception) -> Failure:
             return Failure("execution", str(error))
         case storage_errors.QueryStopped():
             return Failure("timeout", str(error))
-        case storage_errors.Overloaded():
+        case storage_errors.Overloaded() | storage_errors.StoreFailed() | storage_errors.ReadOnly():
             return Failure("unavailable", str(error))
         case storage_errors.StorageError():
             return Failure("internal", str(error))

@@ -19,8 +19,11 @@ from storage.database import Database
 from storage.dedup.algorithm import Algorithm
 from storage.deletion.requests import DeletionRequests
 from storage.errors import Overloaded
+from storage.following import FollowedBucket
 from storage.read.querier import StorageQuerier
 from storage.snapshot import Snapshots
+
+AnyDatabase = Database | FollowedBucket
 
 
 class NotReady(Overloaded):
@@ -42,9 +45,9 @@ class State(Enum):
 class LateDatabase:
     """A database that is opened in the background. Belongs to one event loop."""
 
-    def __init__(self, open_database: Callable[[], Database]) -> None:
+    def __init__(self, open_database: Callable[[], AnyDatabase]) -> None:
         self._open_database = open_database
-        self._database: Database | None = None
+        self._database: AnyDatabase | None = None
         self._thread = threading.Thread(target=self._open, name="open-database", daemon=True)
         self._done = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -113,13 +116,13 @@ class LateDatabase:
             await asyncio.to_thread(database.close)
         return True
 
-    def _ready(self) -> Database:
+    def _ready(self) -> AnyDatabase:
         if self._database is None:
             raise NotReady(f"the database is {self.state.value}")
         return self._database
 
     def _open(self) -> None:
-        result: Database | Exception
+        result: AnyDatabase | Exception
         try:
             result = self._open_database()
         except Exception as error:  # whatever it is, it is raised again by opened()
@@ -127,7 +130,7 @@ class LateDatabase:
         assert self._loop is not None, "BUG: start() was not called"
         self._loop.call_soon_threadsafe(self._settle, result)
 
-    def _settle(self, result: Database | Exception) -> None:
+    def _settle(self, result: AnyDatabase | Exception) -> None:
         if isinstance(result, Exception):
             self.error = result
             self.state = State.FAILED

@@ -39,6 +39,7 @@ from receiver.limits.gate import WriteGate
 from receiver.limits.handler import LimitsHandler
 from receiver.limits.limits import LimitsInForce, TenantLimits, read_limits
 from receiver.metrics import ReceiverMetrics
+from receiver.opening import bucket_of, check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
 from receiver.settings.addresses import Addresses, parse_addresses
@@ -64,8 +65,8 @@ from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
 from storage.batch import Reject
-from storage.database import Database
 from storage.dedup.algorithm import Algorithm
+from storage.errors import StoreConfigError
 from storage.kernels.memory import keep_freed_memory
 from storage.policy import Policy
 from storage.read.replicas.watch import WatchedLabels
@@ -95,9 +96,11 @@ def build_app(config: Config) -> web.Application:
     replica_labels = WatchedLabels(replicas.labels, replicas.cluster_labels)
     ledger = RejectLedger(config.storage.ledger_entries_max)
     refused = partial(note_late, ledger)
-    pairs = pairs_of(config.dedup)
-    policy = Policy(replica_labels, limits.rules, limits.periods, refused=refused, pairs=pairs)
-    database = LateDatabase(lambda: Database.open(config.storage, decoder.decode, registry, policy))
+    bucket, pairs = bucket_of(config, registry), pairs_of(config.dedup)
+    policy = Policy(
+        replica_labels, limits.rules, limits.periods, refused=refused, pairs=pairs, bucket=bucket
+    )
+    database = LateDatabase(opener(config, decoder, registry, policy))
     write_decoder = decoder.with_limits(limits_of(config.write))
     status = int(config.limits.rate_limit_status)
     gate = WriteGate(database, limits.of, rate_limit_status=status)
@@ -186,13 +189,14 @@ def check(config: Config) -> Features:
     """What can be found wrong without touching data or network. Raises ConfigError."""
     try:
         replica_defaults(config.dedup)
+        check_role(config)
         Cors(config.api.cors_origin)
         parse_addresses(config.web.external_url, config.web.route_prefix)
         if config.limits.file:
             read_limits(Path(config.limits.file))
         AccessFiles.check(config)
         return parse_features(config.program.features)
-    except ValueError as error:
+    except (ValueError, StoreConfigError) as error:
         raise ConfigError(str(error)) from error
 
 

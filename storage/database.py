@@ -16,6 +16,7 @@ import xxhash
 from prometheus_client import CollectorRegistry
 
 from storage.batch import Batch, Decoder, Outcome
+from storage.bucket.attached import attach
 from storage.catalog.catalog import Catalog
 from storage.compaction.compactor import Tools
 from storage.compaction.status import SegmentReport
@@ -59,7 +60,7 @@ from storage.shard.periods import NO_PERIODS, TenantPeriods, complete_since
 from storage.shard.recovery import recover_shard, registered_segments
 from storage.shard.retention import Retention
 from storage.shard.sealing import SealMoment, seal_head
-from storage.shard.shard import Shard, ShardFiles, now_ms
+from storage.shard.shard import Shard, ShardFiles, now_ms, update_gauges
 from storage.shard.writer import WRITER_LIMITS, Writer, WriterLimits
 from storage.snapshot import Snapshots
 from storage.tenants.tenant import Tenant
@@ -102,6 +103,7 @@ class Database:
         self._shards: list[Shard] = []
         self._writers: list[Writer] = []
         self._lock_descriptor = -1
+        self._bucket = attach(policy.bucket, catalog, self._path)
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
         self._doomed = DoomedFiles()
@@ -114,6 +116,7 @@ class Database:
                 tenants=self._tenants,
                 doom=self._retention.doom,
                 save_metadata=self._save_metadata,
+                whole=self._bucket.whole,
             ),
             self._shards,
             self._writers,
@@ -236,6 +239,7 @@ class Database:
             self._upkeep.join()
         for writer in self._writers:
             writer.stop()
+        self._bucket.stop()
         self._duck.close()
         self._catalog.close()
         os.close(self._lock_descriptor)
@@ -277,6 +281,7 @@ class Database:
         self._upkeep.start()
         self.deletions.start()
         self._compaction.start()
+        self._bucket.start()
         self._preloading.start()
         logger.info(
             "database open path=%s shards=%d tenants=%d series=%d head_samples=%d seconds=%.1f",
@@ -288,12 +293,15 @@ class Database:
     def _open_shard(self, number: int) -> Shard:
         directory = segments_directory(self._path, number)
         segments = registered_segments(self._catalog, number, directory)
+        self._bucket.adopt(segments)
         position = self._catalog.log_position(number)
         files = ShardFiles(
             wal=Wal.open(
                 wal_directory(self._path, number), first_file=position, on_damage=self._note_damage
             ),
-            samples=SegmentReader(directory, self._caches, damages=self._damages),
+            samples=SegmentReader(
+                directory, self._caches, damages=self._damages, places=self._bucket.places
+            ),
             aggregates=AggregateReader(directory, self._caches, self._damages),
             series=SeriesReader(self._duck, directory, damages=self._damages),
             exemplars=ExemplarReader(directory, self._damages),
@@ -333,6 +341,7 @@ class Database:
             self._catalog, self._duck, self._metrics, self._damages, self._doomed,
             lambda shard: segments_directory(self._path, shard), self._tenant_names, self._refused,
             pairs=self._pairs, in_writer=self._in_writer, complete_since=self._complete_since,
+            whole=self._bucket.whole,
         )  # fmt: skip
 
     def _in_writer(self, shard: int, task: Callable[[], None]) -> None:
@@ -368,7 +377,7 @@ class Database:
         while not self._closing.wait(UPKEEP_SECONDS):
             for shard, writer in zip(self._shards, self._writers, strict=True):
                 try:
-                    self._update_gauges(shard, writer)
+                    update_gauges(self._metrics, shard, writer.queue_length)
                     dropped = self._retention.run(shard, self._clock())
                     dropped += self._retention.shrink(self._shards, now_ms())
                     self._metrics.segments_dropped.inc(dropped)
@@ -385,12 +394,3 @@ class Database:
 
     def _tenant_name(self, number: int) -> str:
         return next(t.name for t in list(self._tenants.values()) if t.number == number)
-
-    def _update_gauges(self, shard: Shard, writer: Writer) -> None:
-        label = str(shard.number)
-        self._metrics.series.labels(label).set(len(shard.table))
-        self._metrics.head_samples.labels(label).set(shard.head_samples)
-        self._metrics.metadata_families.labels(label).set(len(shard.metadata))
-        self._metrics.queue.labels(label).set(writer.queue_length)
-        self._metrics.segments.labels(label).set(len(shard.view().every_segment))
-        self._metrics.wal_bytes.labels(label).set(shard.wal.size_bytes())

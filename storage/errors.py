@@ -11,6 +11,7 @@
     +-- StoreFailed          object storage did not answer as it should
     |   +-- ObjectMissing    there is no such object
     |   +-- ObjectChanged    another process wrote the object first
+    +-- ReadOnly             this process does not write
     +-- StoreConfigError     the configuration of object storage is not usable
 
 Refused samples are data (`storage.rejects`), not errors. Bugs are assertions.
@@ -92,3 +93,10 @@ class StoreConfigError(StorageError):
     """The configuration of object storage has an unknown key, or a value that is not allowed."""
 
     reason = "config"
+
+
+class ReadOnly(StorageError):
+    """This process only reads; the same request may succeed at the one that writes."""
+
+    reason = "read_only"
+    retryable = True

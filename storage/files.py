@@ -9,7 +9,9 @@
           samples.parquet  series.parquet  meta.json
           histograms.parquet  exemplars.parquet    only where there are some
           aggregates.parquet                       where samples were downsampled
+          remote                                   samples and histograms are in a bucket only
         segments/01JD...Z.tmp/          a segment that was not finished
+      remote/                           parts of such files that were fetched
       snapshots/20260817T101112Z-.../   a data directory of its own, made on request
 
 A file is durable once it was synced and the directory that names it was synced too.
@@ -28,6 +30,7 @@ SHARDS_DIRECTORY = "shards"
 WAL_DIRECTORY = "wal"
 SEGMENTS_DIRECTORY = "segments"
 SNAPSHOTS_DIRECTORY = "snapshots"
+REMOTE_DIRECTORY = "remote"
 TEMPORARY_SUFFIX = ".tmp"
 
 SAMPLES_FILE = "samples.parquet"
@@ -36,6 +39,9 @@ SERIES_FILE = "series.parquet"
 HISTOGRAMS_FILE = "histograms.parquet"
 EXEMPLARS_FILE = "exemplars.parquet"
 META_FILE = "meta.json"
+# In a segment of which the files that may be in a bucket only are there, and not here.
+REMOTE_MARK = "remote"
+EVICTABLE = frozenset({SAMPLES_FILE, HISTOGRAMS_FILE})
 
 _LOG_FILE_PATTERN = re.compile(r"([0-9]{8,12})\.log")
 
@@ -54,6 +60,15 @@ def wal_directory(data: Path, shard: int) -> Path:
 
 def segments_directory(data: Path, shard: int) -> Path:
     return shard_directory(data, shard) / SEGMENTS_DIRECTORY
+
+
+def remote_directory(data: Path) -> Path:
+    return data / REMOTE_DIRECTORY
+
+
+def is_remote(segment: Path) -> bool:
+    """Whether what is evictable of the segment in this directory is in a bucket only."""
+    return (segment / REMOTE_MARK).exists()
 
 
 def snapshots_directory(data: Path) -> Path:

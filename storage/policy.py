@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from storage.bucket.attached import Bucket
 from storage.dedup.algorithm import NO_PAIRS, PairsSource
 from storage.read.replicas.watch import WatchedLabels
 from storage.refusals.ledger import RefusalSink
@@ -19,7 +20,8 @@ class Policy:
 
     replicas: the labels of replicas to be watched; rules, periods: those of a tenant, at any time;
     pairs: how a tenant's pairs become one before they are downsampled; clock: the time now, in ms,
-    for what is kept; refused: takes what is refused after the answer.
+    for what is kept; refused: takes what is refused after the answer; bucket: where segments are
+    uploaded to.
     """
 
     replicas: WatchedLabels = NO_REPLICAS
@@ -28,6 +30,7 @@ class Policy:
     clock: Callable[[], int] = now_ms
     refused: RefusalSink = lambda tenant, rejects: None
     pairs: PairsSource = lambda tenant: NO_PAIRS
+    bucket: Bucket | None = None
 
 
 DEFAULT_POLICY = Policy()

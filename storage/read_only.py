@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.batch import Decoder
+from storage.bucket.attached import WithoutBucket
 from storage.catalog.catalog import Catalog
 from storage.catalog.deletions import Deletion
 from storage.dedup.algorithm import NO_PAIRS, Algorithm, PairsSource
@@ -182,6 +183,7 @@ class ReadOnlyDatabase:
     def _restored(self, number: int, state: ShardState) -> ReadOnlyShard:
         """A shard with what is in segments."""
         directory = segments_directory(self._path, number)
+        WithoutBucket(self._path).adopt(state.segments)
         files = ShardFiles(
             wal=None,
             samples=SegmentReader(directory, self._caches, damages=self._damages),

@@ -26,6 +26,9 @@ PARAMETERS_MAX = 5
 
 # Modules without a test module of their own name, and the one beside it that tests them instead.
 TESTED_WITH = {
+    "storage/bucket/attached.py": "test_places.py",
+    "storage/bucket/pieces.py": "test_places.py",
+    "storage/bucket/uploading.py": "test_worker.py",
     "api/answers/exposition/warm_up.py": "../../../receiver/test_warm_up.py",
     "api/endpoints/absent/rules.py": "../../test_contract.py",
     "api/endpoints/absent/targets.py": "../../test_contract.py",

@@ -28,6 +28,7 @@ from receiver.settings.options import (
     WebOptions,
     WriteOptions,
 )
+from storage.objects.options import ObjectOptions
 from storage.options import StorageOptions
 
 FILE_BYTES_MAX = 1 << 20
@@ -55,6 +56,7 @@ class Config:
     otlp: OtlpOptions = layer("otlp.", OtlpOptions)
     dedup: DedupOptions = layer("dedup.", DedupOptions)
     storage: StorageOptions = layer("storage.", StorageOptions)
+    objstore: ObjectOptions = layer("objstore.", ObjectOptions)
     query: EngineOptions = layer("query.", EngineOptions)
     query_cache: CacheOptions = layer("query.cache.", CacheOptions)
     api: ApiOptions = layer("api.", ApiOptions)

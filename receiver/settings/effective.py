@@ -1,6 +1,7 @@
 """The configuration in force, as texts by name and as a document that can be loaded again.
 
-Secrets in it, which are passwords in URLs, are hidden as Prometheus hides them.
+Secrets in it are hidden as Prometheus hides them: passwords in URLs, and all of a setting that
+holds keys.
 """
 
 import re
@@ -12,6 +13,7 @@ from receiver.settings.config import Config, Setting, settings
 from receiver.settings.kinds import render
 
 HIDDEN = "<secret>"
+SECRETS = frozenset({"objstore.config"})
 _PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]+@")
 
 
@@ -36,7 +38,9 @@ def document(config: Config) -> str:
 
 
 def value_of(config: Config, setting: Setting) -> Any:
-    return getattr(getattr(config, setting.layer), setting.attribute)
+    """What it is set to; of one that is a secret, only whether it is set."""
+    value = getattr(getattr(config, setting.layer), setting.attribute)
+    return HIDDEN if value and setting.name in SECRETS else value
 
 
 def plain_value(setting: Setting, value: Any) -> Any:

@@ -41,6 +41,14 @@ class ProgramOptions:
         (),
         "Features of the query language to switch on, by Prometheus' names; all means every one.",
     )
+    role: str = setting(
+        "role",
+        "text",
+        "all",
+        "What the process does: all of it, or answer queries only, from a bucket that another one "
+        "writes.",
+        allowed=("all", "query"),
+    )
     log_level: str = setting(
         "log.level",
         "text",

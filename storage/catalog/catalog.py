@@ -43,6 +43,7 @@ from storage.catalog.schema import (
     settings,
     tenants,
 )
+from storage.catalog.uploads import UploadTable
 from storage.errors import FormatError, Overloaded, StorageError
 from storage.files import SHARDS_DIRECTORY
 from storage.segments.segment import SegmentMeta
@@ -84,6 +85,7 @@ class Catalog:
         self._lock = threading.Lock()
         self.shards = 0
         self.deletions = DeletionTable(self._transaction)
+        self.uploads = UploadTable(self._transaction)
 
     @classmethod
     def open(cls, path: Path, *, shards: int) -> "Catalog":
@@ -242,6 +244,17 @@ class Catalog:
             for part in parts_of(ulids, at_once):
                 connection.execute(delete(segments).where(segments.c.ulid.in_(part)))
             replace_pending(connection, ulids, (), {}, now_ms=time.time_ns() // 1_000_000)
+
+    def fill(self, found: Sequence[Tenant], listed: Sequence[SegmentMeta]) -> None:
+        """Register what another catalog had, tenants by the ids that they had there, in one that is
+        new."""
+        created_ms = time.time_ns() // 1_000_000
+        with self._transaction() as connection:
+            for tenant in found:
+                row = {"name": tenant.name, "id": tenant.number, "shard": tenant.shard}
+                connection.execute(insert(tenants).values(**row, created_ms=created_ms))
+            for segment in listed:
+                register(connection, segment.shard, [segment])
 
     def metadata(self, shard: int) -> list[FamilyMetadata]:
         """What is known of the metric families of a shard's tenants."""

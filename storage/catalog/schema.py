@@ -107,6 +107,16 @@ pending_deletions = Table(
     Index("ix_pending_deletions_ulid", "ulid"),
 )
 
+# Segments in a bucket, in which state and since when (storage/catalog/uploads.py).
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("ulid", String(26), primary_key=True),
+    Column("shard", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+)
+
 # first_file: the first log file of the shard whose records are not in segments.
 log_positions = Table(
     "log_positions",

@@ -15,7 +15,7 @@ of the inputs: the next start removes either. A job that fails leaves everything
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from storage.files import AGGREGATES_FILE, HISTOGRAMS_FILE, SAMPLES_FILE
 from storage.kernels.arrays import Int64s
 from storage.metrics import StorageMetrics
 from storage.refusals.ledger import RefusalSink
+from storage.segments.access.places import HERE
 from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.duck import Duck
 from storage.segments.examination import Wrong, examine
@@ -62,7 +63,7 @@ CompleteSince = Callable[[int, int], int]
 class Tools:
     """What jobs work with. directory: the segments of a shard, by its number. pairs: how those of a
     tenant become one; in_writer: has a short task done by the thread that writes to a shard, and
-    waits for it."""
+    waits for it; whole: keeps all files of segments here meanwhile."""
 
     catalog: Catalog
     duck: Duck
@@ -76,6 +77,7 @@ class Tools:
     in_writer: InWriter = lambda shard, task: task()
     complete_since: CompleteSince = lambda shard, resolution_ms: NEVER_MS
     limits: MergeLimits = MERGE_LIMITS
+    whole: Callable[[Sequence[SegmentMeta]], AbstractContextManager[None]] = HERE.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,9 @@ class Compactor:
         OSError, or Stopped if the database closes meanwhile."""
         started = time.monotonic()
         with self.working_on(shard.number, job):
-            wrong = self.examine(shard, job)
-            written = self._write(shard, job)
+            with self._tools.whole(job.inputs):
+                wrong = self.examine(shard, job)
+                written = self._write(shard, job)
             if not self._swap(shard, job, written, wrong):
                 return []
         self._note(shard, job, written.outputs, time.monotonic() - started)

@@ -1,7 +1,7 @@
 """What segments there are, and what will happen to each of them next."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from storage.catalog.catalog import SetAside
 from storage.compaction.planner import MERGE, Job, JobLimits
@@ -27,13 +27,15 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class SegmentState:
-    """A segment as it is now. reason: why it was set aside, and since when."""
+    """A segment as it is now. reason: why it was set aside, and since when; is_remote: whether its
+    samples are in a bucket only."""
 
     segment: SegmentMeta
     state: str
     next: Next | None = None
     reason: str = ""
     since_ms: int = 0
+    is_remote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,15 @@ class SegmentReport:
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """By what the future of segments is foretold. limits: None where compaction is off; damaged:
-    ULIDs of segments with damage; retentions_ms: by resolution, of those that were downsampled."""
+    ULIDs of segments with damage; retentions_ms: by resolution, of those that were downsampled;
+    remote: of those whose samples are in a bucket only."""
 
     now_ms: int
     retention_ms: int
     limits: JobLimits | None
     damaged: Collection[str] = ()
     retentions_ms: Mapping[int, int] = field(default_factory=dict)
+    remote: Collection[str] = ()
 
     def of(self, segment: SegmentMeta, others: Sequence[SegmentMeta]) -> Next | None:
         """What comes next for a segment that no job is planned for; None: it stays for ever."""
@@ -117,4 +121,5 @@ def segment_states(
         if running is not None and segment.ulid in running.ulids:
             state = COMPACTING
         found.append(SegmentState(segment, state, coming))
-    return sorted(found, key=lambda entry: (entry.segment.min_ms, entry.segment.rank))
+    placed = (replace(entry, is_remote=entry.segment.ulid in outlook.remote) for entry in found)
+    return sorted(placed, key=lambda entry: (entry.segment.min_ms, entry.segment.rank))

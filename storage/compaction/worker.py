@@ -113,12 +113,18 @@ class CompactionWorker:
         current = self.compactor.current
         running = current[1] if current is not None and current[0] == shard.number else None
         limits = self.limits if self._enabled else None
+        remote = shard.files.samples.remote(shard.view().segments)
         return segment_states(
             shard.view().every_segment,
             self._tools.catalog.set_aside_segments(shard.number),
             [(job, self.put_off_ms(job)) for job in self.plan(shard, at_ms)],
             Outlook(
-                at_ms, self._retention_ms, limits, self._tools.damages.segments(), self._retentions
+                at_ms,
+                self._retention_ms,
+                limits,
+                self._tools.damages.segments(),
+                self._retentions,
+                remote=remote,
             ),
             running,
         )
@@ -204,7 +210,8 @@ class CompactionWorker:
             self._pace.spend(size)
             self._pace.rest()
 
-        wrong = examine(self._tools.directory(shard.number) / segment.ulid, spend)
+        with shard.files.samples.places.held([segment]):
+            wrong = examine(self._tools.directory(shard.number) / segment.ulid, spend)
         # One that was replaced meanwhile may be gone.
         if segment in shard.view().every_segment:
             for entry in wrong:

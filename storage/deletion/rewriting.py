@@ -13,6 +13,7 @@ deletion that comes meanwhile stays pending, for the new segment.
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -30,6 +31,7 @@ from storage.files import EXEMPLARS_FILE, SAMPLES_FILE, SERIES_FILE
 from storage.kernels.arrays import Int64s
 from storage.samples.cuts import Cuts, without
 from storage.samples.exemplars import Exemplars
+from storage.segments.access.places import HERE
 from storage.segments.aggregates.writer import AggregateBlock, write_downsampled
 from storage.segments.exemplars import read_exemplars_of
 from storage.segments.segment import Origin, SegmentMeta, remove_segment
@@ -52,7 +54,8 @@ class DeletionTools:
 
     directory, segment_writer: of a shard by its number; tenants: those that are known, by name;
     doom: deletes the files of a shard's segments when that may be done; save_metadata: brings what
-    is new of a shard's metric families to the catalog.
+    is new of a shard's metric families to the catalog; whole: keeps all files of segments here
+    meanwhile.
     """
 
     catalog: Catalog
@@ -61,6 +64,7 @@ class DeletionTools:
     tenants: Mapping[str, Tenant]
     doom: Callable[[int, Sequence[str], int], None]
     save_metadata: Callable[[int], None]
+    whole: Callable[[Sequence[SegmentMeta]], AbstractContextManager[None]] = HERE.held
 
     def names(self) -> dict[int, str]:
         """The names of tenants by number."""
@@ -96,7 +100,8 @@ class Rewriter:
             own = [each for each in shard.view().deletions if ulid in each.pending]
             if segment is None or not own:
                 return False
-            return self._rewrite(shard, segment, own)
+            with self._tools.whole([segment]):
+                return self._rewrite(shard, segment, own)
 
     def _rewrite(self, shard: Shard, segment: SegmentMeta, own: Sequence[Deletion]) -> bool:
         directory = self._tools.directory(shard.number) / segment.ulid

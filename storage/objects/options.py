@@ -60,6 +60,13 @@ class ObjectOptions:
         "Age from which an upload that was not finished is deleted.",
         (MINUTE_MS, 365 * 24 * HOUR_MS),
     )
+    local_bytes: int = setting(
+        "local-size",
+        "bytes",
+        0,
+        "How large samples on the local disk may be together that the bucket has, too; above it "
+        "those go that were read least lately. 0: all stay.",
+    )
     cache_bytes: int = setting(
         "cache-size",
         "bytes",

@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 from storage.errors import FormatError
 from storage.files import (
     AGGREGATES_FILE,
+    EVICTABLE,
     EXEMPLARS_FILE,
     HISTOGRAMS_FILE,
     META_FILE,
     SAMPLES_FILE,
+    is_remote,
 )
 from storage.kernels.arrays import Int64s
 from storage.segments.aggregates.columns import EVERYTHING
@@ -49,12 +51,14 @@ class Wrong:
 
 
 def examine(directory: Path, spend: Spend = lambda size: None) -> list[Wrong]:
-    """What is wrong with a segment; nothing if every byte is as it was written."""
+    """What is wrong with a segment; nothing if every byte that is here is as it was written."""
     try:
         meta = read_meta(directory)
     except FormatError as error:
         return [Wrong(directory / META_FILE, str(error), None), *examine_unknown(directory)]
-    return [wrong for name in meta.files if (wrong := examine_file(directory, name, meta, spend))]
+    elsewhere = EVICTABLE if is_remote(directory) else frozenset()
+    names = [name for name in meta.files if name not in elsewhere]
+    return [wrong for name in names if (wrong := examine_file(directory, name, meta, spend))]
 
 
 def examine_file(directory: Path, name: str, meta: MetaFile, spend: Spend) -> Wrong | None:

@@ -85,7 +85,7 @@ class SegmentReader:
         the files are."""
         self._damages = damages or Damages()
         self._comparing = Comparing(self._damages, places)
-        self._places = places
+        self.places = places
         self._limits = limits
         self._directory = directory
         self._caches = caches
@@ -121,7 +121,7 @@ class SegmentReader:
         """How select() reads; decodes nothing but the ids of segments with histograms."""
         if not len(ids):
             return ReadPlan([], ids, span)
-        with self._places.held(segments):
+        with self.places.held(segments):
             return ReadPlan(self._sources(segments, ids, span), ids, span)
 
     def read(
@@ -135,7 +135,7 @@ class SegmentReader:
         """What select() returns for what was planned."""
         if not len(plan.ids):
             return empty_samples(0)
-        with self._places.held([source.segment for source in plan.sources]):
+        with self.places.held([source.segment for source in plan.sources]):
             return self._read(plan, spend, keep=keep, watch=watch)
 
     def _read(
@@ -187,6 +187,11 @@ class SegmentReader:
             for segment, footer in zip(segments, footers, strict=True)
         )
 
+    def remote(self, segments: Sequence[SegmentMeta]) -> frozenset[str]:
+        """Those of the segments whose samples are not here, by ULID."""
+        away = (s.ulid for s in segments if not self.places.is_here(self.layouts.samples(s)))
+        return frozenset(away)
+
     def forget(self, ulids: Collection[str]) -> None:
         """Keep nothing of these segments in memory any more."""
         self._caches.forget(ulids)
@@ -217,12 +222,12 @@ class SegmentReader:
         wanted = []
         for source in sources:
             path, footer = source.path, source.footer
-            if len(source.wanted.items) and not self._places.is_here(path):
+            if len(source.wanted.items) and not self.places.is_here(path):
                 numbers = groups_with(source.wanted, footer.offsets)
                 held = [(source.segment.ulid, n) in self._caches.groups for n in numbers.tolist()]
                 missing = numbers[~np.array(held, np.bool_)]
                 wanted.append(Wanted(path, footer.begins[missing], footer.ends[missing]))
-        self._places.bring(wanted)
+        self.places.bring(wanted)
 
     def _select_in_line(
         self,
@@ -340,8 +345,8 @@ class SegmentReader:
     def _opened(self, source: Source, numbers: Int64s) -> GroupFile:
         """The file, with these row groups to be read. Raises FormatError."""
         path, footer = source.path, source.footer
-        self._places.bring([Wanted(path, footer.begins[numbers], footer.ends[numbers])])
-        return GroupFile(path, footer, self._places.place(path))
+        self.places.bring([Wanted(path, footer.begins[numbers], footer.ends[numbers])])
+        return GroupFile(path, footer, self.places.place(path))
 
     def _readable(self, file: GroupFile, run: Int64s) -> Iterator[tuple[int, int, Group]]:
         """Those of some row groups that can be decoded, one by one."""
@@ -364,5 +369,5 @@ class SegmentReader:
         if footer is not None:
             path, groups = directory / HISTOGRAMS_FILE, wanted_groups(footer, ids, span)
             self._comparing.compare_groups(path, footer.parquet, groups)
-            reader = HistogramReader(path, footer, self._damages, self._places.place(path))
+            reader = HistogramReader(path, footer, self._damages, self.places.place(path))
             yield from reader.runs(ids, span, spend, self._limits.histogram_groups)

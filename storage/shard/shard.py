@@ -27,6 +27,7 @@ from storage.head.head import GROUP_LIMITS, GroupLimits, Head
 from storage.kernels.arrays import NO_SERIES
 from storage.log.rules import RuleLog
 from storage.log.wal import Wal
+from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
 from storage.revisions.records import Records
 from storage.segments.aggregates.reader import AggregateReader
@@ -215,6 +216,20 @@ class Shard:
         """Let no new query see these segments (by ULID)."""
         self.replace_segments(gone, ())
 
+    def show(self, segments: Sequence[SegmentMeta], deletions: Sequence[Deletion]) -> None:
+        """Let new queries see these segments and deletions in the place of all that there are."""
+        with self.lock:
+            before, after = {*self.segments, *self.aggregates}, {*segments}
+            for segment in before ^ after:
+                self.records.note_span(segment.times, "segments")
+            for deletion in {*self.deletions} ^ {*deletions}:
+                self.records.note_deletion(deletion.tenant, deletion.span, "deletion")
+            self.segments, self.aggregates = by_kind(segments)
+            self.deletions = tuple(deletions)
+        gone = {segment.ulid for segment in before} - {segment.ulid for segment in after}
+        self.files.samples.forget(gone)
+        self.files.aggregates.forget(gone)
+
     def add_deletion(self, deletion: Deletion) -> None:
         """Hide samples from new queries."""
         with self.lock:
@@ -242,3 +257,14 @@ def by_kind(
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def update_gauges(metrics: StorageMetrics, shard: Shard, queue_length: int) -> None:
+    """Say how much a shard holds; queue_length: of its writer."""
+    label = str(shard.number)
+    metrics.series.labels(label).set(len(shard.table))
+    metrics.head_samples.labels(label).set(shard.head_samples)
+    metrics.metadata_families.labels(label).set(len(shard.metadata))
+    metrics.queue.labels(label).set(queue_length)
+    metrics.segments.labels(label).set(len(shard.view().every_segment))
+    metrics.wal_bytes.labels(label).set(shard.wal.size_bytes())

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from storage.catalog.deletions import MatcherSets, decode_matchers
 from storage.catalog.schema import DATA_FORMAT_VERSION
 from storage.errors import FormatError
-from storage.files import catalog_file, segments_directory
+from storage.files import catalog_file, is_remote, segments_directory
 
 BUSY_TIMEOUT_SECONDS = 10.0
 # Columns that older catalogs lack, and what they mean there.
@@ -73,6 +73,7 @@ def read_listing(data: Path) -> Listing:
             connection.execute("BEGIN")
             check_version(connection)
             segments = list_segments(connection, data)
+            refuse_remote(segments)
             return Listing(segments, list_metadata(connection), list_hidden(connection))
     except sqlite3.Error as error:
         raise FormatError(f"{path} cannot be read: {error}") from error
@@ -98,6 +99,16 @@ def list_segments(connection: sqlite3.Connection, data: Path) -> list[ListedSegm
     return [
         ListedSegment(segments_directory(data, row["shard"]) / row["ulid"], row) for row in named
     ]
+
+
+def refuse_remote(segments: list[ListedSegment]) -> None:
+    remote = [segment for segment in segments if is_remote(segment.directory)]
+    if remote:
+        raise FormatError(
+            f"samples of {len(remote)} of {len(segments)} segments, the first of "
+            f"{remote[0].directory.name}, are in a bucket only; cupola restore makes a directory "
+            "that has them (objstore.local-size)"
+        )
 
 
 def list_hidden(connection: sqlite3.Connection) -> list[Hidden]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from receiver.cli import main
+from tests.makers.buckets.databases import bucket_at, store_at, with_bucket, worker_of
+from tests.makers.buckets.servers import directory_text
 from tests.makers.databases import opened, seal, series, write
 from tests.storage.test_snapshot import points_of
 
@@ -61,3 +63,22 @@ def test_what_cannot_be_restored(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["restore", str(tmp_path), "--storage.path", target]) == 1
     assert "is no snapshot" in capsys.readouterr().err
     assert not Path(target).exists()
+
+
+def test_a_bucket_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_at(tmp_path / "bucket")
+    with with_bucket(tmp_path / "data", bucket_at(store)) as database:
+        write(database, [series("a", [(1, 1.0)])])
+        seal(database)
+        worker_of(database).round(1)
+    flags = [f"--objstore.config={directory_text(tmp_path / 'bucket')}"]
+    assert main(["restore", *flags, f"--storage.path={tmp_path / 'new'}"]) == 0
+    assert f"restored from file://{tmp_path / 'bucket'} segments=1" in capsys.readouterr().out
+    assert points_of(tmp_path / "new") == [(1, 1.0)]
+    assert main(["restore", *flags, f"--storage.path={tmp_path / 'new'}"]) == 1
+    assert "is restored to an empty directory only" in capsys.readouterr().err
+    assert main(["restore", f"--storage.path={tmp_path / 'other'}"]) == 2
+    assert "name a snapshot, or a bucket" in capsys.readouterr().err
+    path = f"--storage.path={tmp_path / 'lean'}"
+    assert main(["restore", "--leave-samples", *flags, path]) == 0
+    assert not list((tmp_path / "lean").rglob("samples.parquet"))

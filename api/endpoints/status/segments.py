@@ -104,6 +104,7 @@ def segment_data(state: SegmentState) -> dict[str, Any]:
         "bytes": segment.bytes,
         "created": seconds_of(segment.created_ms),
         "rank": segment.rank,
+        "place": "bucket" if state.is_remote else "disk",
         "state": state.state,
         "reason": state.reason or None,
         "since": seconds_of(state.since_ms) if state.since_ms else None,

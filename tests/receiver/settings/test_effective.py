@@ -38,3 +38,10 @@ def test_texts_are_those_of_flags() -> None:
 )
 def test_passwords_in_urls_are_hidden(text: str, want: str) -> None:
     assert without_secrets(text) == want
+
+
+def test_a_setting_with_keys_is_hidden() -> None:
+    config = build({"objstore.config": "secret_key: abc"})
+    assert setting_texts(config)["objstore.config"] == "<secret>"
+    assert "abc" not in document(config)
+    assert setting_texts(Config())["objstore.config"] == ""

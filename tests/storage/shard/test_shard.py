@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from storage.catalog.deletions import Deletion
 from storage.head.head import Head
+from storage.labels.matchers import Matcher
 from storage.segments.segment import SegmentMeta
 from storage.shard.shard import Shard
 from tests.makers.batches import batch_of
@@ -63,6 +65,24 @@ def test_a_view_keeps_the_segments_that_are_dropped_after_it(tmp_path: Path) -> 
         shard.drop_segments({"a", "c", "unknown"})
         assert [s.ulid for s in before.segments] == ["a", "b", "c"]
         assert [s.ulid for s in shard.view().segments] == ["b"]
+
+
+def test_another_state_is_shown_at_once(tmp_path: Path) -> None:
+    matchers = ((Matcher("a", "=", "b"),),)
+    hidden = Deletion(1, matchers, 0, 1, 5, number=3, pending=frozenset("b"))
+    with shard_at(tmp_path) as shard:
+        shard.show([segment("b", 2), segment("a", 1)], [])
+        record = shard.records.of(1, 0)
+        assert [s.ulid for s in shard.view().segments] == ["a", "b"]
+        shard.show([segment("a", 1), segment("b", 2)], [])
+        assert record.changed(0, (0, 1)) == [], "nothing has changed"
+        shard.show([segment("b", 2), segment("c", 3)], [hidden])
+        assert [s.ulid for s in shard.view().segments] == ["b", "c"]
+        assert shard.view().deletions == (hidden,)
+        assert record.changed(0, (0, 1)) != []
+        before = record.revision
+        shard.show([segment("b", 2), segment("c", 3)], [])
+        assert record.changed(before, (0, 1)) != []
 
 
 def test_segments_are_seen_by_rank(tmp_path: Path) -> None:

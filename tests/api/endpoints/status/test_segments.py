@@ -34,7 +34,7 @@ def test_segments_as_json() -> None:
     def fill(store: FakeStore) -> None:
         coming = Next(MERGE, 90_000_500, 2, (0, 86_399_999))
         states = [
-            SegmentState(a, SET_ASIDE, None, "it is damaged", 8000),
+            SegmentState(a, SET_ASIDE, None, "it is damaged", 8000, is_remote=True),
             SegmentState(b, IN_USE, coming),
             SegmentState(c, IN_USE, Next("expire", None)),
         ]
@@ -46,6 +46,7 @@ def test_segments_as_json() -> None:
             "level": 1, "resolution": 300, "minTime": 1.5, "maxTime": 2.5, "samples": 3,
             "histograms": 1, "exemplars": 4, "series": 2, "bytes": 9, "created": 4, "rank": 7,
             "coversFrom": 0, "coversTo": 0, "lateSince": None,
+            "place": "disk",
         }  # fmt: skip
         quiet = {"state": "in_use", "reason": None, "since": None}
         merge = {"action": "merge", "due": 90_000.5, "level": 2}
@@ -67,7 +68,7 @@ def test_segments_as_json() -> None:
                         common | quiet | {"ulid": "C", "next": expire},
                     ],
                 },
-                {"shard": 1, "segments": [common | aside | {"ulid": "A"}]},
+                {"shard": 1, "segments": [common | aside | {"ulid": "A", "place": "bucket"}]},
             ],
         }  # fmt: skip
 
