@@ -261,6 +261,8 @@ class _Query:
         infos = together(kept.infos, [each.result.infos for each in computed])
         if warnings is None or infos is None or self.turn.meter.is_whole:
             return None
+        if reached(basis, self.watches) is None:
+            return None
         if runs and not self._is_one_moment(kept, basis, runs):
             return None
         began = time.monotonic()

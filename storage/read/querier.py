@@ -37,7 +37,7 @@ from storage.read.resolutions.covering import EVER, resolutions_of
 from storage.read.resolutions.found import Found, aggregated_ids, stock_of, touching
 from storage.read.resolutions.mixing import AggregatedSource, MixedSelection
 from storage.read.sealed import StoredRows
-from storage.read.selection import DedupRule, DedupSelection, StoredSelection
+from storage.read.selection import DedupRule, DedupSelection, StoredSelection, widened
 from storage.revisions.watch import Mark, Watch
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
@@ -48,7 +48,6 @@ from storage.series.refs import refs_in
 from storage.shard.shard import Shard, ShardView
 from storage.tenants.rules import NO_RULES, TenantRules
 
-INT64 = np.iinfo(np.int64)
 Selected = StoredSelection | DedupSelection | MixedSelection
 # What is kept where no series has a replica label.
 NO_REPLICAS: Literal[False] = False
@@ -86,6 +85,7 @@ class StorageQuerier:
         self._table = self._index.table
         self.symbols = Symbols(self._table.symbols)
         self._reaches: list[int] = []  # how far around their spans reads went
+        self._is_mixed = False  # whether any read aggregates
 
     @property
     def counters_differ(self) -> bool:
@@ -99,7 +99,7 @@ class StorageQuerier:
     @property
     def aggregated_until_ms(self) -> int:
         """The last time that aggregates cover."""
-        return max((segment.to_ms for segment in self._shard.aggregates), default=int(INT64.min))
+        return max((segment.to_ms for segment in self._shard.aggregates), default=EVER[0])
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
@@ -143,7 +143,9 @@ class StorageQuerier:
         )
 
     def _reached_ms(self) -> int | None:
-        if self._replica_labels and self._algorithm is Algorithm.PENALTY:
+        """None: what was read may change with what happens at any other time. What stands where of
+        downsampled data does, as one late sample has a whole segment of it passed over."""
+        if self._is_mixed or self._replica_labels and self._algorithm is Algorithm.PENALTY:
             return None
         return max(self._reaches, default=0)
 
@@ -226,7 +228,7 @@ class StorageQuerier:
         pieces = stock_of(found, touched, mask, self._kept).pieces(hint, span)
         if not any(piece.resolution_ms for piece in pieces):
             return self._raw(found, span, hint.counter)
-        self._reaches.append(max(piece.resolution_ms for piece in pieces))
+        self._is_mixed = True
         source = AggregatedSource(
             self._shard.files.aggregates,
             aggregated_ids(found, self.symbols, self._table.ids),
@@ -392,11 +394,6 @@ class StorageQuerier:
         if segments and not has.all():
             ids = self._table.ids[refs]
             # Also what is deleted out of the span: a series may have nothing left at all.
-            mask = self._mask(view, labels, segments, (int(INT64.min), int(INT64.max)))
+            mask = self._mask(view, labels, segments, EVER)
             has |= sealed_series(self._shard.files, mask.runs(segments), ids, span)
         return has
-
-
-def widened(span: tuple[int, int], around_ms: int) -> tuple[int, int]:
-    """The span and as much on both sides of it, as far as int64 holds timestamps."""
-    return max(span[0] - around_ms, int(INT64.min)), min(span[1] + around_ms, int(INT64.max))

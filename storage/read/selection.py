@@ -251,3 +251,9 @@ def numbered(samples: Samples, numbers: Float64s) -> Samples:
     stale = is_stale(samples.values)
     values[stale] = samples.values[stale]
     return Samples(samples.offsets, samples.timestamps, values)
+
+
+def widened(span: tuple[int, int], around_ms: int) -> tuple[int, int]:
+    """The span and as much on both sides of it, as far as int64 holds timestamps."""
+    bounds = np.iinfo(np.int64)
+    return max(span[0] - around_ms, int(bounds.min)), min(span[1] + around_ms, int(bounds.max))

@@ -178,7 +178,7 @@ class Shard:
         with self.lock:
             self.frozen = None
             self.segments = by_rank((*self.segments, *sealed))
-            self.aggregates = tuple(marked_late(self.aggregates, sealed, now_ms()))
+            self._mark_late(sealed, now_ms())
 
     def replace_segments(
         self,
@@ -203,7 +203,7 @@ class Shard:
             kept = (s for s in (*self.segments, *self.aggregates) if s.ulid not in gone)
             self.segments, self.aggregates = by_kind((*kept, *added))
             if late_ms:
-                self.aggregates = tuple(marked_late(self.aggregates, added, late_ms))
+                self._mark_late(added, late_ms)
             moved = [
                 each.moved(gone, () if each.number in applied else successors)
                 for each in self.deletions
@@ -236,6 +236,14 @@ class Shard:
             self.deletions = (*self.deletions, deletion)
             span = (deletion.start_ms, deletion.end_ms)
             self.records.note_deletion(deletion.tenant, span, "deletion")
+
+    def _mark_late(self, added: Sequence[SegmentMeta], at_ms: int) -> None:
+        """Times that may lack something are read at another resolution from now on."""
+        marked = tuple(marked_late(self.aggregates, added, at_ms))
+        for before, after in zip(self.aggregates, marked, strict=True):
+            if after is not before:
+                self.records.note_span(after.times, "segments")
+        self.aggregates = marked
 
     def _note_gone(self, gone: Collection[str]) -> None:
         for segment in (*self.segments, *self.aggregates):

@@ -18,8 +18,10 @@ from storage.database import Database
 from storage.dedup.algorithm import PairRule
 from storage.downsampling.aggregates import RESOLUTION_1H_MS as H1
 from storage.downsampling.aggregates import RESOLUTION_5M_MS as M5
+from storage.labels.matchers import Matcher
 from storage.options import DAY_MS, MINUTE_MS
 from storage.policy import Policy
+from storage.samples.hint import SelectHint
 from tests.makers.databases import opened, seal, series, write
 from tests.makers.downsampling.databases import downsample
 from tests.makers.real_api import RealApi, run_real_api
@@ -251,3 +253,14 @@ def test_over_http(tmp_path: Path) -> None:
     run_real_api(
         tmp_path, scenario, **{f"storage__{name}": text for name, text in settings.items()}
     )
+
+
+@pytest.mark.parametrize(("resolution_ms", "reached_ms"), [(0, 0), (H1, None)])
+def test_what_reads_downsampled_data_may_change_by_any_late_sample(
+    database: Database, resolution_ms: int, reached_ms: int | None
+) -> None:
+    querier = database.querier("t", replica_labels=REPLICAS, dedup=True)
+    (watch,) = querier.watches()
+    matchers = [Matcher("__name__", "=", "c_total")]
+    querier.select(matchers, DAY_MS, END, SelectHint(resolution_ms=resolution_ms))
+    assert watch.reached_ms() == reached_ms

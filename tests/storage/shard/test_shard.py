@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from storage.catalog.deletions import Deletion
+from storage.downsampling.aggregates import RESOLUTION_5M_MS
 from storage.head.head import Head
 from storage.labels.matchers import Matcher
 from storage.segments.segment import SegmentMeta
@@ -83,6 +85,23 @@ def test_another_state_is_shown_at_once(tmp_path: Path) -> None:
         before = record.revision
         shard.show([segment("b", 2), segment("c", 3)], [])
         assert record.changed(before, (0, 1)) != []
+
+
+def test_windows_that_became_late_are_read_otherwise_all_along(tmp_path: Path) -> None:
+    windows = msgspec.structs.replace(
+        segment("w"), resolution_ms=RESOLUTION_5M_MS, from_ms=-9 * RESOLUTION_5M_MS,
+        to_ms=9 * RESOLUTION_5M_MS,
+    )  # fmt: skip
+    with shard_at(tmp_path) as shard:
+        shard.show([windows], [])
+        record = shard.records.of(1, 0)
+        for ulid in "ab":
+            before = record.revision
+            shard.freeze()
+            shard.thaw([segment(ulid)])
+            far = (8 * RESOLUTION_5M_MS, 9 * RESOLUTION_5M_MS)
+            assert bool(record.changed(before, far)) is (ulid == "a")
+        assert shard.view().aggregates[0].late_ms
 
 
 def test_segments_are_seen_by_rank(tmp_path: Path) -> None:
