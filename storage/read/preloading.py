@@ -5,7 +5,7 @@ of them before it reads anything else. So they are read after start, and for new
 they came; newest first, because that is what is asked for most.
 
 Invariants:
-* Nobody waits for it, and it works half of its time at most.
+* Nothing waits for it, and it works half of its time at most.
 * It never drives out anything: where there is no room any more, queries read for themselves.
 """
 

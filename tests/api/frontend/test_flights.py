@@ -123,7 +123,7 @@ def test_the_end_of_one_is_not_that_of_others(scene: Scene, error: QueryError) -
         (Patience(lambda: False, 0.0), QueryTimeout),
     ],
 )
-def test_nobody_waits_for_ever(scene: Scene, patience: Patience, error: type[QueryError]) -> None:
+def test_no_one_waits_for_ever(scene: Scene, patience: Patience, error: type[QueryError]) -> None:
     first = begun(scene)
     with pytest.raises(error):
         scene.flights.run("key", lambda flight: 5, patience)
