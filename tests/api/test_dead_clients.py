@@ -73,9 +73,10 @@ def play(test: Callable[[Running], Awaitable[None]]) -> None:
 async def ask_and_leave(running: Running, clients: int, query: str, reads: Reads) -> None:
     """Ask, and leave once as many as may be are computed and all others wait."""
     writers = []
-    for _ in range(clients):
+    for i in range(clients):
         _, writer = await asyncio.open_connection("127.0.0.1", running.port)
-        writer.write(f"GET /api/v1/query?query={query}&time=0 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        path = f"/api/v1/query?query={query}%2B{i}&time=0"  # equal ones would be computed once
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         writers.append(writer)
     computed = min(clients, PLACES)
     await until(lambda: reads.begun >= min(computed, THREADS))

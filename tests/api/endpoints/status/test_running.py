@@ -77,9 +77,9 @@ def test_nothing_is_computed_for_clients_that_have_gone() -> None:
 
     async def check(running: Running) -> None:
         writers = []
-        for _ in range(16):
+        for i in range(16):  # equal ones would be computed once
             _, writer = await asyncio.open_connection("127.0.0.1", running.port)
-            writer.write(b"GET /api/v1/query?query=up HTTP/1.1\r\nHost: x\r\n\r\n")
+            writer.write(b"GET /api/v1/query?query=up%%2B%d HTTP/1.1\r\nHost: x\r\n\r\n" % i)
             writers.append(writer)
         for _ in range(4):
             await asyncio.to_thread(engine.begun.acquire)
