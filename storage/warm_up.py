@@ -16,12 +16,14 @@ from storage.dedup.algorithm import SHORT_MS, Algorithm
 from storage.dedup.complete import complete_groups, ranges_of
 from storage.dedup.dedup import dedup
 from storage.dedup.reach import unsettled_groups
-from storage.downsampling.aggregates import RESOLUTION_5M_MS
+from storage.downsampling.aggregates import RESOLUTION_1H_MS, RESOLUTION_5M_MS
+from storage.downsampling.combining import combine
 from storage.downsampling.cuts import without_windows
 from storage.downsampling.folding import fold
 from storage.downsampling.points import points_of
 from storage.head.head import Head, sealed_samples
 from storage.head.late import FIRST_SLOTS, LateIndex, OutOfOrder
+from storage.histograms.columns import Natives
 from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.arrays import Bytes, Int64s
 from storage.kernels.stale import STALE_NAN
@@ -38,6 +40,7 @@ from storage.samples.exemplars import Exemplars, RawExemplars
 from storage.samples.hint import Purpose
 from storage.samples.merge import between, merge_all
 from storage.samples.samples import Samples
+from storage.segments.aggregates.columns import table_of
 from storage.segments.comparing import are_marked
 from storage.segments.contradictions import contradictions
 from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
@@ -202,12 +205,15 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     always = np.zeros(len(ids), np.int64)
     wanted = RowIndex.of(ids, sealed.offsets, always, always).find(ids, (0, 100))
     groups_with(wanted, footer.offsets)
-    are_marked(np.ones(1, np.bool_), footer.begins, footer.ends, len(file))
+    pairs = np.zeros((2, 2), np.int64)
+    for begins, ends in ((footer.begins, footer.ends), (pairs[:, 0], pairs[:, 1])):
+        are_marked(np.ones(1, np.bool_), begins, ends, len(file))
     runs = [cut_runs((0, group), wanted, (0, 100), lambda samples: None) for _ in range(2)]
     contradictions(join_runs(runs), merge(join_runs(runs), len(ids)))
     times, bits = np.empty(footer.rows, np.int64), np.empty(footer.rows, np.uint64)
     firsts, ends = wanted.firsts, wanted.ends
-    place_rows(0, group.timestamps, group.bits, firsts, ends, firsts, times, bits)
+    for group_times, group_bits in ((group.timestamps, group.bits), (times.copy(), bits.copy())):
+        place_rows(0, group_times, group_bits, firsts, ends, firsts, times, bits)
     wanted_runs(times, times, ids, (0, 100))
     read_fractions(ids, sealed)
     rows = np.arange(len(ids))
@@ -267,13 +273,19 @@ def merge_replicas() -> None:
 
 
 def downsample() -> None:
-    """Call the kernels that read downsampled samples."""
+    """Call the kernels that make and read downsampled samples."""
     times = np.arange(0, 4) * 15_000
     counter = Samples(np.array([0, 4]), times, np.array([1.0, 3.0, 2.0, STALE_NAN]))
     windows, whole = fold(counter, RESOLUTION_5M_MS), Cuts.of([(7, 8)], [np.ones(1, np.bool_)])
     without_windows(windows, whole, RESOLUTION_5M_MS)
     for purpose in Purpose:
         points_of(windows, purpose, RESOLUTION_5M_MS)
+    natives = Natives(
+        from_parts([Parts(count=1, sum=1, positive=[(1, 1)])] * 2), np.arange(2, dtype=np.int32)
+    )
+    histograms = Samples(np.array([0, 2]), times[:2], np.ones(2), None, natives)
+    combine(fold(histograms, RESOLUTION_5M_MS), RESOLUTION_1H_MS)
+    table_of(np.zeros(len(windows.rows.count), np.int64), windows.rows)
 
 
 def note_changes() -> None:

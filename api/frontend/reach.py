@@ -25,13 +25,8 @@ from api.promql.syntax.nodes import (
     children,
     without_parens,
 )
-from api.promql.syntax.signatures import FUNCTIONS
+from api.promql.syntax.signatures import AGGREGATORS, FUNCTIONS
 from storage.labels.matchers import METRIC_NAME, Matcher
-
-# Functions of the range as a whole; info() chooses among series by all steps.
-WHOLE_FUNCTIONS = frozenset({"start", "end", "range", "info"})
-# What these give depends on the order of their series, by the rounding of sums or where values tie.
-ORDERED = frozenset({"sum", "avg", "stddev", "stdvar", "topk", "bottomk", "limitk"})
 
 Window = tuple[int, int]
 
@@ -110,7 +105,7 @@ def is_of_whole(node: Node) -> bool:
     """Whether a node by itself depends on where the range begins or ends."""
     match node:
         case Call(func=func):
-            return func in WHOLE_FUNCTIONS
+            return FUNCTIONS[func].of_range
         case VectorSelector(shift=shift):
             return _shift_is_of_whole(shift)
         case MatrixSelector(range_expr=expr):
@@ -161,7 +156,7 @@ def order_of(nodes: list[Node]) -> bool | None:
     """Reach.ordered of an expression, given all of its nodes."""
     found: bool | None = False
     for node in nodes:
-        if isinstance(node, Aggregate) and node.op in ORDERED:
+        if isinstance(node, Aggregate) and AGGREGATORS[node.op].ordered:
             if not keeps_order(node.expr):
                 return True
             found = None

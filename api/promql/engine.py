@@ -251,9 +251,8 @@ class Engine:
         if not queryable.has_aggregates:
             return plan
         until_ms = aggregated_until(queryable)
-        if all(select.start_ms > until_ms for select in plan.selects):
-            return plan
-        return planned(True)
+        reads_some = any(select.start_ms <= until_ms for select in plan.selects)
+        return planned(True) if reads_some else plan
 
 
 def _movable_plan(root: Node, frame: Times) -> Plan | None:

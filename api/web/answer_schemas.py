@@ -7,6 +7,8 @@ An endpoint that is not named may have any data.
 from collections.abc import Mapping
 from typing import Any
 
+from api.promql.syntax.nodes import ValueType
+
 Schema = Mapping[str, Any]
 
 TEXT: Schema = {"type": "string"}
@@ -20,11 +22,12 @@ def lists(*names: str) -> Schema:
     return {"type": "object", "required": list(names), "properties": properties}
 
 
+KINDS = [kind.value for kind in ValueType if kind is not ValueType.NONE]
 RESULT: Schema = {
     "type": "object",
     "required": ["resultType", "result"],
     "properties": {
-        "resultType": {"enum": ["matrix", "vector", "scalar", "string"]},
+        "resultType": {"enum": KINDS},
         "result": {"type": "array"},
         "stats": {"type": "object", "required": ["timings", "samples"]},
     },

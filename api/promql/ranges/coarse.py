@@ -10,7 +10,7 @@ from api.promql.queryable import Selection, resolutions_of
 from api.promql.resolutions import RANGE_WINDOWS
 from api.promql.syntax.durations import format_duration
 from api.promql.syntax.nodes import Call, Node
-from api.promql.syntax.signatures import FUNCTIONS
+from api.promql.syntax.signatures import FUNCTIONS, HistogramUse
 from storage.samples.hint import Purpose
 from storage.samples.samples import Samples
 
@@ -48,6 +48,7 @@ def warn_of_histograms(context: Context, call: Call, samples: Samples) -> None:
     """Warn if a sum or mean is made of downsampled native histograms, of which no sum is kept."""
     if samples.weights is None or samples.natives is None:
         return
-    if call.func in ("sum_over_time", "avg_over_time"):
+    facts = FUNCTIONS[call.func]
+    if facts.purpose is Purpose.TOTALS and facts.histograms is HistogramUse.TAKEN:
         text = f"{call.func}() of native histograms needs all samples, but some are downsampled"
         context.warn(text, Place(call, call.args[0]))

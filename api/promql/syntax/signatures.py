@@ -40,7 +40,8 @@ class Signature:
 
     keeps_name: the metric name of its rows stays. row_local: a row of the result depends on the
     same row of its vector only. of_time: the result depends on the evaluation time itself, so that
-    it is never the same at all steps. of_absence: what counts is that there is no series.
+    it is never the same at all steps. of_absence: what counts is that there is no series. of_range:
+    the result depends on the range of the query as a whole.
     reads_times: of the samples of a selector it looks at times only.
     purpose: what the samples of a selector directly below it are for.
     needs_counter: a metric that does not look like a counter is noted. of_quantile: its scalar is
@@ -57,6 +58,7 @@ class Signature:
     row_local: bool = False
     of_time: bool = False
     of_absence: bool = False
+    of_range: bool = False
     reads_times: bool = False
     purpose: Purpose = Purpose.VALUES
     needs_counter: bool = False
@@ -73,11 +75,14 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Aggregator:
-    """An aggregation. param: the type of its first argument, or None if it takes only a vector."""
+    """An aggregation. param: the type of its first argument, or None if it takes only a vector.
+    ordered: the result depends on the order of series, by the rounding of sums or by equal values.
+    """
 
     name: str
     param: ValueType | None = None
     experimental: bool = False
+    ordered: bool = False
     histograms: HistogramUse = _IGNORED
 
 
@@ -108,7 +113,7 @@ _FUNCTIONS = (
     Signature("delta", (_M,), anchored=True, smoothed=True, histograms=_TAKEN),
     Signature("deriv", (_M,)),
     Signature("double_exponential_smoothing", (_M, _S, _S), purpose=_ALL, experimental=True),
-    Signature("end", (), _S, experimental=True, of_time=True),
+    Signature("end", (), _S, experimental=True, of_time=True, of_range=True),
     Signature("exp", (_V,), row_local=True),
     Signature("first_over_time", (_M,), keeps_name=True, histograms=_TAKEN),
     Signature("floor", (_V,), row_local=True),
@@ -133,7 +138,15 @@ _FUNCTIONS = (
         smoothed=True,
         histograms=_TAKEN,
     ),
-    Signature("info", (_V, _V), variadic=1, experimental=True, keeps_name=True, histograms=_ANY),
+    Signature(
+        "info",
+        (_V, _V),
+        variadic=1,
+        experimental=True,
+        keeps_name=True,
+        of_range=True,
+        histograms=_ANY,
+    ),  # fmt: skip
     Signature("irate", (_M,), purpose=_RISES, histograms=_TAKEN),
     Signature("label_join", (_V, _T, _T, _T), variadic=-1, keeps_name=True, histograms=_ANY),
     Signature("label_replace", (_V, _T, _T, _T, _T), keeps_name=True, histograms=_ANY),
@@ -153,7 +166,7 @@ _FUNCTIONS = (
     Signature("present_over_time", (_M,), histograms=_ANY),
     Signature("quantile_over_time", (_S, _M), purpose=_ALL, of_quantile=True),
     Signature("rad", (_V,), row_local=True),
-    Signature("range", (), _S, experimental=True, of_time=True),
+    Signature("range", (), _S, experimental=True, of_time=True, of_range=True),
     Signature(
         "rate",
         (_M,),
@@ -183,7 +196,7 @@ _FUNCTIONS = (
     ),
     Signature("sort_desc", (_V,), keeps_name=True),
     Signature("sqrt", (_V,), row_local=True),
-    Signature("start", (), _S, experimental=True, of_time=True),
+    Signature("start", (), _S, experimental=True, of_time=True, of_range=True),
     Signature(
         "start_timestamp", (_V,), purpose=_ALL, experimental=True, reads_times=True, histograms=_ANY
     ),
@@ -203,20 +216,20 @@ _FUNCTIONS = (
     Signature("year", (_V,), variadic=1, row_local=True, of_time=True),
 )
 _AGGREGATORS = (
-    Aggregator("avg", histograms=_TAKEN),
-    Aggregator("bottomk", _S),
+    Aggregator("avg", histograms=_TAKEN, ordered=True),
+    Aggregator("bottomk", _S, ordered=True),
     Aggregator("count", histograms=_ANY),
     Aggregator("count_values", _T, histograms=_ANY),
     Aggregator("group", histograms=_ANY),
     Aggregator("limit_ratio", _S, experimental=True, histograms=_ANY),
-    Aggregator("limitk", _S, experimental=True, histograms=_ANY),
+    Aggregator("limitk", _S, experimental=True, histograms=_ANY, ordered=True),
     Aggregator("max"),
     Aggregator("min"),
     Aggregator("quantile", _S),
-    Aggregator("stddev"),
-    Aggregator("stdvar"),
-    Aggregator("sum", histograms=_TAKEN),
-    Aggregator("topk", _S),
+    Aggregator("stddev", ordered=True),
+    Aggregator("stdvar", ordered=True),
+    Aggregator("sum", histograms=_TAKEN, ordered=True),
+    Aggregator("topk", _S, ordered=True),
 )
 
 FUNCTIONS: Mapping[str, Signature] = MappingProxyType({row.name: row for row in _FUNCTIONS})

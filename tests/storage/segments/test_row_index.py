@@ -1,6 +1,5 @@
 """The rows of series are found, by their numbers of samples or by their ids."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from storage.segments.duck import Duck
 from storage.segments.encoding.footers import read_footer
 from storage.segments.reader import SegmentReader
 from storage.segments.row_index import (
+    RowIndex,
     Source,
     agrees,
     index_of_ids,
@@ -85,7 +85,8 @@ def test_runs_of_some_ids(tmp_path: Path, duck: Duck) -> None:
     assert (runs.min_ms.tolist(), runs.max_ms.tolist()) == ([1, 7], [3, 8])
     assert index.find(np.array([0, 2, 5, 9]), (4, 100)).items.tolist() == [2]
     assert index.find(np.array([3]), (0, 100)).items.tolist() == []
-    nothing = replace(index, ids=np.zeros(0, np.int64), offsets=np.zeros(1, np.int64))
+    none = np.zeros(0, np.int64)
+    nothing = RowIndex.of(none, np.zeros(1, np.int64), none, none)
     assert nothing.find(np.array([1]), (0, 100)).items.tolist() == []
     assert index.held_bytes == 8 * 4 * 4
 
