@@ -7,6 +7,7 @@ of one worker: they wait most of the time, and would disturb each other.
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
+# A run of CI tries the same examples each time; everyone else's tries new ones.
 settings.register_profile(
-    "cupola", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "cupola",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
 )
 settings.load_profile("cupola")
 
