@@ -11,8 +11,8 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import disk
 from bodies import Corpus
 from past import Past, build_day
 from report import OURS, VICTORIA
@@ -96,31 +96,28 @@ def give(server: Server, corpus: Corpus) -> None:
 
 
 def wait_settled(server: Server, samples: int) -> None:
-    """Wait until all samples are in segments and these do not change any more."""
-    deadline, seen, since = time.monotonic() + SETTLE_TIMEOUT_S, None, 0.0
+    """Wait until all samples are in segments and none of these is going to be merged.
+
+    What is counted are the segments that are asked; files of replaced ones stay for a while.
+    """
+    deadline, since = time.monotonic() + SETTLE_TIMEOUT_S, time.monotonic()
     while time.monotonic() < deadline:
-        # A segment may be replaced while it is looked at.
-        with contextlib.suppress(FileNotFoundError):
-            use = disk.disk_use(server.directory / "data")
-            if use != seen:
-                seen, since = use, time.monotonic()
-            settled = seen and seen.samples == samples and time.monotonic() - since > SETTLED_S
-            if settled and not is_merging(server):
-                return
+        report = json.loads(fetch_text(server, "/api/v1/status/segments"))["data"]
+        segments = [segment for shard in report["shards"] for segment in shard["segments"]]
+        sealed = sum(segment["samples"] for segment in segments)
+        if sealed != samples or is_merging(report["compacting"], segments):
+            since = time.monotonic()
+        if time.monotonic() - since > SETTLED_S:
+            return
         time.sleep(0.5)
-    raise ServerError(f"not all samples are sealed after {SETTLE_TIMEOUT_S:.0f} s: {seen}")
+    raise ServerError(f"not all samples are sealed after {SETTLE_TIMEOUT_S:.0f} s: {sealed}")
 
 
-def is_merging(server: Server) -> bool:
+def is_merging(compacting: object, segments: list[dict[str, Any]]) -> bool:
     """Whether compaction is at work, or has something to do already."""
-    report = json.loads(fetch_text(server, "/api/v1/status/segments"))["data"]
-    due = [
-        segment["next"]["due"]
-        for shard in report["shards"]
-        for segment in shard["segments"]
-        if segment["next"] is not None and segment["next"]["action"] == "merge"
-    ]
-    return report["compacting"] is not None or any(moment <= time.time() for moment in due)
+    coming = [segment["next"] for segment in segments if segment["next"] is not None]
+    due = [step["due"] for step in coming if step["action"] == "merge"]
+    return compacting is not None or any(moment <= time.time() for moment in due)
 
 
 def wait_unchanged(directory: Path) -> None:
