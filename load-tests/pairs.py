@@ -34,7 +34,7 @@ class PairTimes:
 
 def raw(program: Program) -> Program:
     """The program, asked for the samples of all replicas."""
-    return replace(program, query_parameters={"dedup": "false"})
+    return replace(program, query_parameters={**program.query_parameters, "dedup": "false"})
 
 
 def measure(server: Server, corpus: Corpus) -> list[PairTimes]:

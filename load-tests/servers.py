@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from processors import process_cpu_s
 
@@ -112,6 +113,8 @@ def installed(*names: str) -> tuple[str, ...]:
     return (found[0] if found else names[0],)
 
 
+# The same query is asked several times, and its work is what is to be measured.
+UNCACHED: Final = {"nocache": "1"}
 PROGRAMS = (
     Program(
         "cupola",
@@ -121,15 +124,15 @@ PROGRAMS = (
         cupola_arguments,
         "/-/ready",
         warm="cupola_kernels_warm 1.0",
+        query_parameters=UNCACHED,
     ),
-    # nocache: the same query is asked several times, and its work is what is to be measured.
     Program(
         "victoria-metrics",
         "VictoriaMetrics",
         installed("victoria-metrics", "victoria-metrics-prod"),
         victoria_metrics_arguments,
         "/health",
-        query_parameters={"nocache": "1"},
+        query_parameters=UNCACHED,
     ),
     Program("prometheus", "Prometheus", installed("prometheus"), prometheus_arguments, "/-/ready"),
 )
