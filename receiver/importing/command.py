@@ -19,15 +19,16 @@ HELP = "read samples of other programs into a data directory or a server"
 DESCRIPTION = """\
 Read samples of other programs into a data directory or a server.
 
-A source is a block of Prometheus or Thanos, a directory of such blocks, or a file of
-OpenMetrics, of Prometheus' text format or of VictoriaMetrics' JSON lines, which may be
-compressed by gzip. What was done is remembered in the state file: a broken import goes
-on where it ended, and importing twice changes nothing. The exit code is 1 if anything
-could not be imported.
+A source is a block of Prometheus or Thanos, a directory of such blocks, a bucket of
+Thanos (--bucket), or a file of OpenMetrics, of Prometheus' text format or of
+VictoriaMetrics' JSON lines, which may be compressed by gzip. What was done is
+remembered in the state file: a broken import goes on where it ended, and importing
+twice changes nothing. The exit code is 1 if anything could not be imported.
 """
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 DEFAULT_TENANT_HEADER = "X-Scope-OrgID"
 STATE_FILE = "import-state.json"
+FETCH_DIRECTORY = "import-fetched"
 OPENMETRICS, PROMETHEUS, JSON_LINES = FORMATS = ("openmetrics", "prometheus", "jsonl")
 
 
@@ -48,6 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS,
         help="format of files; by default it is told from their beginning and end",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bucket", metavar="FILE",
+        help="objstore.yml of a bucket of Thanos, whose raw blocks are read, one after the other",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fetch-directory", metavar="DIR",
+        help="where the files of a block of --bucket are while it is read, in a folder "
+        f"{FETCH_DIRECTORY}. Default: that of the state file",
     )  # fmt: skip
     parser.add_argument(
         "--url", metavar="URL", help="Prometheus that is read by remote read, from --start on"
@@ -97,8 +107,8 @@ def run(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace, given: dict[str, object]) -> None:
     """Raise ValueError if the flags do not go together."""
-    if not options.sources and not options.url:
-        raise ValueError("what is to be imported? name a SOURCE, or --url")
+    if not (options.sources or options.url or options.bucket):
+        raise ValueError("what is to be imported? name a SOURCE, --bucket or --url")
     if options.url and options.start is None:
         raise ValueError("from when on is --url to be read? name a time by --start")
     if options.to and "storage.path" in given:
@@ -112,7 +122,7 @@ async def run_all(options: argparse.Namespace, config: Config, report: "Report")
     from receiver.importing.run import Progress, Run
     from receiver.importing.state import State
 
-    sources = sources_of(options, report)
+    sources = await asyncio.to_thread(sources_of, options, config, report)
     target = target_of(options, config, report)
     path = state_path(options, config)
     async with target:
@@ -125,22 +135,45 @@ async def run_all(options: argparse.Namespace, config: Config, report: "Report")
     return True
 
 
-def sources_of(options: argparse.Namespace, report: "Report") -> Sequence["Source"]:
-    from receiver.importing.blocks import BlockSource
+def sources_of(options: argparse.Namespace, config: Config, report: "Report") -> Sequence["Source"]:
+    from receiver.importing.blocks import directory_source
     from receiver.importing.errors import SourceError
 
     span = span_of(options)
     sources: list[Source] = []
     if options.url:
         sources.append(remote_source(options, report, span))
+    if options.bucket:
+        sources.append(bucket_of(options, config, report, span))
     for path in map(Path, options.sources):
         if not path.exists():
             raise SourceError(f"{path} does not exist")
         if path.is_dir():
-            sources.append(BlockSource(path, report, span))
+            sources.append(directory_source(path, report, span))
         else:
             sources.append(file_source(path, options.format, report, span))
     return sources
+
+
+def bucket_of(
+    options: argparse.Namespace, config: Config, report: "Report", span: "Span"
+) -> "Source":
+    """The blocks of --bucket. Raises ValueError if its file is wrong."""
+    from prometheus_client import CollectorRegistry
+
+    from receiver.importing.bucket import bucket_source
+    from storage.errors import StoreConfigError
+    from storage.objects.config import read_config
+    from storage.objects.metrics import ObjectMetrics
+    from storage.objects.store import open_store
+
+    metrics = ObjectMetrics(CollectorRegistry())
+    try:
+        store = open_store(read_config(Path(options.bucket)), config.objstore, metrics)
+    except StoreConfigError as error:
+        raise ValueError(f"--bucket: {error}") from error
+    parent = Path(options.fetch_directory or state_path(options, config).parent)
+    return bucket_source(store, parent / FETCH_DIRECTORY, report, span)
 
 
 def remote_source(options: argparse.Namespace, report: "Report", span: "Span") -> "Source":

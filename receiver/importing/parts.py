@@ -16,7 +16,8 @@ class Part:
     """What is stored at once.
 
     unit: the block, file or span of time that it is of; position: how far the unit is read once
-    this part is stored. metadata: fields of a request that describe metric families.
+    this part is stored. metadata: fields of a request that describe metric families. stage: where
+    that is in the whole, for people.
     """
 
     unit: str
@@ -24,6 +25,7 @@ class Part:
     columns: RequestColumns | None = None
     metadata: bytes = b""
     is_last: bool = False
+    stage: str = ""
 
 
 @dataclass(slots=True)

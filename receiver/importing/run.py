@@ -29,6 +29,7 @@ class Step:
     payload: bytes | None
     samples: int
     mark: tuple[str, int] | None
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def steps_of(source: Source, target: Target, state: State) -> Iterator[Step]:
             about = b""
         if about:
             yield Step(target.prepare(about), 0, None)
-        yield Step(None, 0, (part.unit, part.position))
+        yield Step(None, 0, (part.unit, part.position), part.stage)
 
 
 class Progress:
@@ -70,6 +71,8 @@ class Progress:
         self.samples += step.samples
         if step.mark is not None:
             self.unit = f"{step.mark[0]} at {step.mark[1]}"
+            if step.stage:
+                self.unit = f"{step.stage}, {step.mark[0]}"
         if time.monotonic() - self._last >= PROGRESS_SECONDS:
             self._last = time.monotonic()
             self._write(f"{self.line()}, {self.unit}")

@@ -32,15 +32,14 @@ from storage.files import (
     sync_directory,
     sync_file,
 )
-from storage.objects.store import ObjectStore, Range
+from storage.objects.fetching import fetch
+from storage.objects.store import ObjectStore
 from storage.segments.access.places import Wanted
 from storage.segments.segment import PIECE_BYTES, FileSum, SegmentMeta, file_sum, read_meta
 
 TAIL_BYTES = 8  # the footer's length and the magic number
 # A footer takes a twentieth of a file of samples; what is fetched at first is bounded.
 FOOTER_SHARE, FOOTER_BYTES = 16, 2 << 20
-DOWNLOAD_BYTES = 8 << 20
-DOWNLOADS_AT_ONCE = 4
 
 
 class BucketPlaces:
@@ -218,13 +217,8 @@ def download(store: ObjectStore, source: str, target: Path, expected: FileSum) -
     """Write an object to a file, durably; the name of the file is the caller's to sync. Raises
     StoreFailed, also if it is not as it was written."""
     temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
-    starts = range(0, expected.bytes, DOWNLOAD_BYTES)
-    ranges = [Range(source, s, min(s + DOWNLOAD_BYTES, expected.bytes)) for s in starts]
     try:
-        with open(temporary, "wb") as file:
-            for first in range(0, len(ranges), DOWNLOADS_AT_ONCE):
-                for part in store.get_ranges(ranges[first : first + DOWNLOADS_AT_ONCE]):
-                    file.write(part)
+        fetch(store, source, expected.bytes, temporary)
         found = file_sum(temporary)
         if not found.is_of(expected):
             raise StoreFailed(

@@ -6,12 +6,12 @@ chunk   length (varint), encoding (1 byte), data, checksum of encoding and data 
 A ref is the number of the file in its upper 32 bits, the place in it in the lower ones.
 """
 
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 
 from receiver.importing.errors import BlockError
-from receiver.importing.tsdb.files import mapped, u32
+from receiver.importing.tsdb.files import CHUNKS, BlockFiles, mapped, u32
 from storage.chunks.bits import SPARE_BYTES
 from storage.chunks.chunks import Chunks
 from storage.histograms.histograms import offsets_of
@@ -67,24 +67,17 @@ def copy_chunks(
 
 
 class ChunkFiles:
-    """The chunk files of a block. One that is missing or damaged costs the chunks in it."""
+    """The chunk files of a block, opened when they are first needed. One that is missing or damaged
+    costs the chunks in it."""
 
-    def __init__(self, directory: Path) -> None:
-        self._files: list[Bytes] = []
-        self.faults: list[str] = []
-        count = max([int(p.name) for p in directory.glob("[0-9]*") if p.name.isdigit()], default=0)
-        for number in range(1, count + 1):
-            self._files.append(self._open(directory / f"{number:06d}"))
-
-    def _open(self, path: Path) -> Bytes:
-        try:
-            data = mapped(path)
-            if len(data) < HEADER_BYTES or u32(data, 0) != MAGIC or data[4] != VERSION:
-                raise BlockError(f"{path} is no chunk file of version {VERSION}")
-        except BlockError as error:
-            self.faults.append(str(error))
-            return frozen(np.zeros(0, np.uint8))
-        return data
+    def __init__(self, files: BlockFiles, report_fault: Callable[[str], None]) -> None:
+        """report_fault: is given a sentence about each file that cannot be read."""
+        self._files = files
+        self._report_fault = report_fault
+        # By number, the one that was opened first before the others.
+        self._open: dict[int, Bytes] = {}
+        names = (name.removeprefix(f"{CHUNKS}/") for name in files.names())
+        self._count = max([int(name) for name in names if name.isdigit()], default=0)
 
     def read(self, refs: Int64s) -> tuple[Chunks, Int8s]:
         """The chunks of refs, and FOUND or why one could not be read; that one is empty."""
@@ -92,16 +85,44 @@ class ChunkFiles:
         faults = np.full(len(refs), OUTSIDE, np.int8)
         numbers, places = refs >> 32, refs & 0xFFFFFFFF
         groups = [(n, np.flatnonzero(numbers == n)) for n in np.unique(numbers).tolist()]
-        groups = [(n, own) for n, own in groups if 0 <= n < len(self._files)]
+        groups = [(n, own) for n, own in groups if 0 <= n < self._count]
         for number, own in groups:
             first, end, fault = starts[own], ends[own], faults[own]
-            find_chunks(self._files[number], places[own], first, end, fault)
+            find_chunks(self._opened(number), places[own], first, end, fault)
             starts[own], ends[own], faults[own] = first, end, fault
         offsets = offsets_of(np.maximum(0, ends - starts - 1))
         out = np.zeros(offsets[-1] + SPARE_BYTES, np.uint8)
         encodings = np.zeros(len(refs), np.int64)
         for number, own in groups:
             kinds = encodings[own]
-            copy_chunks(self._files[number], starts[own], ends[own], out, offsets[own], kinds)
+            copy_chunks(self._opened(number), starts[own], ends[own], out, offsets[own], kinds)
             encodings[own] = kinds
+        self._close_first()
         return Chunks(out, offsets[:-1], offsets[1:], encodings), faults
+
+    def _opened(self, number: int) -> Bytes:
+        """The file of a number, counted from 0, or nothing if it cannot be read."""
+        if number not in self._open:
+            self._open[number] = self._read(file_name(number))
+        return self._open[number]
+
+    def _read(self, name: str) -> Bytes:
+        try:
+            path = self._files.fetch(name)
+            data = mapped(path)
+            if len(data) < HEADER_BYTES or u32(data, 0) != MAGIC or data[4] != VERSION:
+                raise BlockError(f"{path} is no chunk file of version {VERSION}")
+        except BlockError as error:
+            self._report_fault(str(error))
+            return frozen(np.zeros(0, np.uint8))
+        return data
+
+    def _close_first(self) -> None:
+        """Series lie in the order of their chunks: what was opened first is not needed again."""
+        for number in list(self._open)[: -self._files.chunk_files_max]:
+            del self._open[number]
+            self._files.release(file_name(number))
+
+
+def file_name(number: int) -> str:
+    return f"{CHUNKS}/{number + 1:06d}"

@@ -1,7 +1,9 @@
-"""Files of a block, mapped into memory, and the checksums of their sections."""
+"""Files of a block: where they are, mapped into memory, and the checksums of their sections."""
 
 import struct
+from collections.abc import Collection
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -10,6 +12,48 @@ from storage.kernels.arrays import Bytes
 from storage.kernels.crc32c import checksums
 
 CHECKSUM_BYTES = 4
+META_FILE, DELETION_FILE = "meta.json", "deletion-mark.json"
+INDEX_FILE, TOMBSTONES_FILE, CHUNKS = "index", "tombstones", "chunks"
+
+
+class BlockFiles(Protocol):
+    """The files of a block, by their names in it, such as chunks/000001."""
+
+    # Chunk files that may be here at once.
+    chunk_files_max: int
+
+    def names(self) -> Collection[str]:
+        """What the block has."""
+
+    def fetch(self, name: str) -> Path:
+        """Have a file here until it is released. Raises BlockError if there is none, SourceError
+        if it cannot be had."""
+
+    def release(self, name: str) -> None:
+        """The file is not read any more."""
+
+    def close(self) -> None:
+        """Nothing of the block is read any more."""
+
+
+class LocalFiles:
+    """The files of a directory."""
+
+    chunk_files_max = 1 << 16
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def names(self) -> Collection[str]:
+        files = (path for path in self._directory.rglob("*") if path.is_file())
+        return {path.relative_to(self._directory).as_posix() for path in files}
+
+    def fetch(self, name: str) -> Path:
+        return self._directory / name
+
+    def release(self, name: str) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def mapped(path: Path) -> Bytes:

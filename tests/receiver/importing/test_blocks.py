@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from receiver.importing.blocks import BlockSource, uncovered
+from receiver.importing.blocks import FINISHED, BlockSource, directory_source
 from receiver.importing.errors import SourceError
 from receiver.importing.parts import ALWAYS, Report, Span
-from receiver.importing.tsdb.block import Meta
 from storage.chunks.chunks import AGGREGATES, FLOAT_HISTOGRAM, HISTOGRAM
 from storage.histograms.histograms import Parts, parts_of
 from tests.makers.blocks import WrittenChunk, WrittenSeries, write_block
@@ -25,7 +24,7 @@ ULIDS = [f"01H0000000000000000000000{k}" for k in range(4)]
 
 
 def source(path: Path, report: Report | None = None, span: Span = ALWAYS) -> BlockSource:
-    return BlockSource(path, report or Report(), span)
+    return directory_source(path, report or Report(), span)
 
 
 def test_one_block_and_several(tmp_path: Path) -> None:
@@ -35,10 +34,12 @@ def test_one_block_and_several(tmp_path: Path) -> None:
     (tmp_path / "lost+found").mkdir()
     parts = parts_from(source(tmp_path))
     assert [(part.unit, part.position) for part in parts] == [
-        (ULIDS[1], 2), (ULIDS[1], 2), (ULIDS[0], 1), (ULIDS[0], 1),
+        (ULIDS[1], 2), (ULIDS[1], FINISHED), (ULIDS[0], 1), (ULIDS[0], FINISHED),
     ]  # fmt: skip
+    assert [part.stage for part in parts] == ["block 1 of 2"] * 2 + ["block 2 of 2"] * 2
     assert found_in(parts) == {A: FIRST + SECOND, B: FIRST}
     assert found_in(parts_from(source(tmp_path), {ULIDS[1]: 1})) == {B: FIRST, A: SECOND}
+    assert found_in(parts_from(source(tmp_path), {ULIDS[1]: FINISHED})) == {A: SECOND}
     assert parts_from(source(tmp_path, span=Span(9000, 9999))) == []
 
 
@@ -72,25 +73,6 @@ def test_a_damaged_block_costs_no_other(tmp_path: Path) -> None:
     assert report.losses["blocks"].examples == [
         f"block {ULIDS[0]}: its index does not begin like one"
     ]
-
-
-def meta(start: int, end: int, resolution: int = 0, **labels: str) -> Meta:
-    return Meta("u", start, end, labels, resolution, False)
-
-
-@pytest.mark.parametrize(
-    ("raw", "gaps"),
-    [
-        ([meta(0, 100)], []),
-        ([meta(0, 15), meta(15, 20)], []),
-        ([meta(12, 15), meta(16, 18)], [(10, 20)]),
-        ([meta(0, 15)], [(15, 20)]),
-        ([meta(0, 100, r="b")], [(10, 20)]),
-        ([], [(10, 20)]),
-    ],
-)
-def test_times_without_raw_blocks(raw: list[Meta], gaps: list[tuple[int, int]]) -> None:
-    assert uncovered(meta(10, 20, 300_000), raw) == gaps
 
 
 def test_histograms_reach_the_database(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from receiver.importing.errors import BlockError
 from receiver.importing.parts import ALWAYS, Report, Span
 from receiver.importing.tsdb import block as blocks
 from receiver.importing.tsdb.block import Block, read_meta
+from receiver.importing.tsdb.files import LocalFiles
 from storage.chunks.chunks import AGGREGATES, XOR
 from tests.makers.blocks import ULID, WrittenChunk, WrittenSeries, write_block
 from tests.makers.imports import Found, found_in
@@ -43,7 +44,7 @@ WRITTEN = [series("a", FIRST, SECOND, l="é"), series("b", FIRST)]
 
 def read(path: Path, span: Span = ALWAYS, first: int = 0) -> tuple[Found, Report]:
     report = Report()
-    found = found_in(list(Block(path, read_meta(path), report).parts(first, span)))
+    found = found_in(list(Block(LocalFiles(path), read_meta(path), report).parts(first, span)))
     return {key: points for key, points in found.items() if points}, report
 
 
@@ -57,7 +58,7 @@ def test_positions_and_small_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = write_block(tmp_path, [series("m", FIRST, SECOND, n=f"{k}") for k in range(7)])
     monkeypatch.setattr(blocks, "SERIES_AT_ONCE", 3)
     monkeypatch.setattr(blocks, "CHUNKS_AT_ONCE", 2)
-    block = Block(path, read_meta(path), Report())
+    block = Block(LocalFiles(path), read_meta(path), Report())
     parts = list(block.parts(0, ALWAYS))
     assert [part.position for part in parts] == [1, 2, 3, 4, 5, 6, 7, 7]
     assert [part.is_last for part in parts] == [False] * 7 + [True]
