@@ -33,6 +33,7 @@ TESTED_WITH = {
     "api/endpoints/absent/rules.py": "../../test_contract.py",
     "api/endpoints/absent/targets.py": "../../test_contract.py",
     "api/promql/aggregations/kernels.py": "test_aggregation.py",
+    "api/promql/finishing.py": "test_engine.py",
     "api/promql/native_histograms/buckets.py": "test_values.py",
     "api/promql/native_histograms/compare.py": "test_arithmetic.py",
     "api/promql/native_histograms/fold.py": "test_arithmetic.py",

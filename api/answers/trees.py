@@ -5,7 +5,7 @@ depth costs no recursion, and the text comes in blocks.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from api.answers.texts import dump
 from api.promql.go_format import format_f
@@ -33,16 +33,19 @@ NULL = b"null"
 # A text, a tree, or trees in brackets; None stands for null.
 Value = bytes | Node | Sequence[Node] | None
 Piece = bytes | Node
+Describe = Callable[[Node], Mapping[str, Value]]
 
 
-def encode_tree(root: Node) -> Iterator[bytes]:
-    """The blocks of the text of a tree."""
+def encode_tree(root: Node, describe: Describe | None = None) -> Iterator[bytes]:
+    """The blocks of the text of a tree. describe: gives what to say of a node, by default what
+    parse_query says."""
+    describe = describe or members
     block: list[bytes] = []
     stack: list[Piece] = [root]
     while stack:
         piece = stack.pop()
         if isinstance(piece, Node):
-            stack.extend(reversed(list(pieces(members(piece)))))
+            stack.extend(reversed(list(pieces(describe(piece)))))
             continue
         block.append(piece)
         if len(block) >= BLOCK_PIECES:

@@ -63,7 +63,7 @@ class QueryHandlers:
         limits = self._source.limits(call.tenants)
         time_ms = instant_time_ms(call.params, now_ms=self._now_ms())
         params = query_params(call.params)
-        resolution_ms = self._resolution_ms(call.params, 0)
+        resolution_ms = resolution_of(self._engine, call.params, 0)
 
         def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
             return self._engine.instant_query(
@@ -87,7 +87,7 @@ class QueryHandlers:
         steps_max = Bound(self._engine.options.max_steps, "query.max-steps")
         times = range_params(call.params, steps_max.or_lower(limits.steps_bound))
         params = query_params(call.params)
-        resolution_ms = self._resolution_ms(call.params, times.step_ms)
+        resolution_ms = resolution_of(self._engine, call.params, times.step_ms)
         limits.check_length(times.start_ms, times.end_ms)
         asked = asked_of(call, params, times, resolution_ms)
 
@@ -114,15 +114,6 @@ class QueryHandlers:
         job = self._job(call, params, evaluate, kind, ("query_range", times, resolution_ms))
         # What a known query costs depends on what has changed.
         return replace(job, kind=None) if self._ranges.is_kept(asked) else job
-
-    def _resolution_ms(self, params: Params, step_ms: int) -> int:
-        """The coarsest resolution that a request allows; raises BadData."""
-        default = AUTO if self._engine.options.auto_downsampling else "0"
-        text = params.first("max_source_resolution") or default
-        try:
-            return parse_resolution_ms(text, step_ms)
-        except ValueError as error:
-            raise invalid_parameter("max_source_resolution", error) from None
 
     def _job(
         self,
@@ -208,6 +199,16 @@ class QueryHandlers:
             return compute(Flight())
         key = (exactly, call.tenants, replace(params, limit=0, timeout_ms=None))
         return self._ranges.flights.run(key, compute, patience)
+
+
+def resolution_of(engine: Engine, params: Params, step_ms: int) -> int:
+    """The coarsest resolution that a request allows, in ms; raises BadData."""
+    default = AUTO if engine.options.auto_downsampling else "0"
+    text = params.first("max_source_resolution") or default
+    try:
+        return parse_resolution_ms(text, step_ms)
+    except ValueError as error:
+        raise invalid_parameter("max_source_resolution", error) from None
 
 
 def may_be_kept(call: Call) -> bool:

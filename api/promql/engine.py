@@ -29,24 +29,17 @@ from api.promql.errors import (
 )
 from api.promql.evaluator import Evaluator
 from api.promql.features import Features
+from api.promql.finishing import finished
 from api.promql.meter import Meter
 from api.promql.options import EngineOptions
 from api.promql.pipeline import BLOCK_SIZES, BlockSizes
 from api.promql.plan import Plan, Times, make_plan
 from api.promql.queryable import Queryable, Selection, aggregated_until
-from api.promql.ranges.coarse import warn_of_matrix
-from api.promql.ranges.extended import extend_samples, extension_of
-from api.promql.syntax.nodes import MatrixSelector, Node, Subquery, ValueType, without_parens
+from api.promql.syntax.nodes import Node, ValueType
 from api.promql.syntax.parser import parse
-from api.promql.vectors.cells import fresh_between, samples_of_cells
-from api.promql.vectors.names import finish_names
-from api.promql.vectors.natives import natives_cost
-from api.promql.vectors.rows import in_order, take_rows
-from api.promql.vectors.value import Matrix, Result, Scalar, Value, Vector
+from api.promql.vectors.value import Result
 from storage.errors import LimitExceeded, QueryStopped
 from storage.kernels.arrays import Int64s
-from storage.labels.frames import LabelFrame, one_row
-from storage.samples.samples import Samples
 
 PARSED_QUERIES_MAX = 512
 # Longer texts are parsed each time: a tree takes about a hundred times the room of its text.
@@ -58,12 +51,13 @@ TYPE_NAMES = {ValueType.MATRIX: "range vector", ValueType.STRING: "string"}
 class Measured(Meter):
     """What a query took and, once it has been evaluated, what can say more about it.
 
-    runs: one for each time that some steps of it were evaluated.
+    runs: one for each time that some steps of it were evaluated. evaluator_of: makes them.
     """
 
     evaluator: Evaluator | None = None
     context: Context | None = None
     runs: list[tuple[Evaluator, Context]] = field(default_factory=list)
+    evaluator_of: Callable[..., Evaluator] = Evaluator
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +196,8 @@ class Engine:
         selections = _select_all(queryable, plan, budget, options.bounds.series)
         prepared = time.monotonic()
         meter.prepare_s += prepared - started
-        evaluator = Evaluator(plan, selections, lookback_ms, self._executor, self._blocks)
-        value = _finished(evaluator, context, root)
+        evaluator = meter.evaluator_of(plan, selections, lookback_ms, self._executor, self._blocks)
+        value = finished(evaluator, context, root)
         meter.inner_s += time.monotonic() - prepared
         meter.evaluator, meter.context = evaluator, context
         meter.runs.append((evaluator, context))
@@ -318,83 +312,3 @@ def _select_all(queryable: Queryable, plan: Plan, budget: Budget, series: Bound)
         if series.is_below(rows):
             raise TooManySeries(f"the query reads {rows} series or more ({series})")
     return selections
-
-
-def _finished(evaluator: Evaluator, context: Context, root: Node) -> Value | Matrix:
-    """The value of the whole query, as it leaves the engine."""
-    node = without_parens(root)
-    if isinstance(node, MatrixSelector):
-        return _matrix_of_selector(evaluator, context, node)
-    if isinstance(node, Subquery):
-        return _matrix_of_subquery(evaluator, context, node)
-    value = evaluator.evaluate(node, context)
-    if isinstance(value, Scalar) and context.is_range:
-        present = np.ones((1, len(context.steps)), np.bool_)
-        return Vector(one_row(context.symbols), value.values.reshape(1, -1), present)
-    if not isinstance(value, Vector):
-        return value
-    # Rows that are never there must not decide the place of those they become equal to.
-    vector = finish_names(context, _without_empty_rows(value))
-    if not context.is_range:
-        return vector
-    with context.meter.sorting():
-        return in_order(vector)
-
-
-def _without_empty_rows(vector: Vector) -> Vector:
-    if vector.present.all():
-        return vector
-    used = vector.present.any(axis=1)
-    return vector if used.all() else take_rows(vector, np.flatnonzero(used))
-
-
-def _matrix_of_selector(evaluator: Evaluator, context: Context, node: MatrixSelector) -> Matrix:
-    """The samples of a range selector at the one step of an instant query."""
-    selection = evaluator.selection(node.selector)
-    span = evaluator.plan.spans[node]
-    end_ms = int(span.ends(context.steps)[0])
-    samples = selection.read(0, selection.labels.rows)
-    warn_of_matrix(context, node, selection)
-    context.charge(len(samples) + natives_cost(samples.natives))
-    extension = extension_of(node.selector, evaluator.lookback_ms)
-    if extension is not None:
-        extended = extend_samples(samples, end_ms, span.range_ms, extension)
-        return _matrix(context, selection.labels, extended)
-    fresh = fresh_between(samples, end_ms - span.range_ms + 1, end_ms)
-    return _matrix(context, selection.labels, fresh)
-
-
-def _matrix_of_subquery(evaluator: Evaluator, context: Context, node: Subquery) -> Matrix:
-    span = evaluator.plan.spans[node]
-    ends = span.ends(context.steps)
-    context.charge(span.grid_size(ends))
-    grid = span.grid(ends)
-    inner = evaluator.evaluate(node.expr, context.at_steps(grid, int(ends[-1])))
-    assert isinstance(inner, Vector), "BUG: a subquery over no vector"
-    vector = finish_names(context, inner)
-    return _matrix(context, vector.labels, samples_of_cells(vector, grid))
-
-
-def _matrix(context: Context, labels: LabelFrame, samples: Samples) -> Matrix:
-    """The series that have samples, sorted by their labels."""
-    with context.meter.sorting():
-        return _sorted_matrix(labels, samples)
-
-
-def _sorted_matrix(labels: LabelFrame, samples: Samples) -> Matrix:
-    used = np.flatnonzero(np.diff(samples.offsets))
-    kept = labels.take(used)
-    order = used[kept.order()]
-    lengths = np.diff(samples.offsets)[order]
-    offsets = np.zeros(len(order) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    starts = np.repeat(samples.offsets[:-1][order] - offsets[:-1], lengths)
-    positions = starts + np.arange(offsets[-1])
-    natives = samples.natives
-    columns = Samples(
-        offsets,
-        samples.timestamps[positions],
-        samples.values[positions],
-        natives=None if natives is None else natives.at(positions),
-    )
-    return Matrix(labels.take(order), columns)

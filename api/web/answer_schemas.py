@@ -46,6 +46,10 @@ EXEMPLARS: Schema = {
         },
     },
 }
+EXPLAINED: Schema = {
+    "type": "object",
+    "required": ["name", "type", "valueType", "start", "end", "seconds", "children", "stats"],
+}
 # Grafana reads the first of each.
 DESCRIPTIONS: Schema = {
     "type": "array",
@@ -60,6 +64,8 @@ TABLES = (
 DATA: Mapping[str, Schema] = {
     "query": RESULT,
     "query_range": RESULT,
+    "query_explain": EXPLAINED,
+    "query_range_explain": EXPLAINED,
     "query_exemplars": EXEMPLARS,
     "series": {"type": "array", "items": LABELS},
     "labels": TEXTS,

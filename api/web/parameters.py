@@ -9,11 +9,14 @@ from collections.abc import Mapping
 REPLICAS = ("dedup", "replicaLabels[]")
 SERIES = ("match[]", "start", "end", "limit", *REPLICAS)
 QUERY = ("query", "timeout", "limit", "lookback_delta", "stats", "provenance", "engine", *REPLICAS)
+EXPLAIN = ("query", "timeout", "lookback_delta", "engine", *REPLICAS)
 SEARCH = ("match[]", "start", "end", "limit")
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "query": ("time", *QUERY),
     "query_range": ("start", "end", "step", *QUERY),
+    "query_explain": ("time", *EXPLAIN),
+    "query_range_explain": ("start", "end", "step", *EXPLAIN),
     "query_exemplars": ("query", "start", "end", *REPLICAS),
     "series": SERIES,
     "labels": SERIES,
@@ -50,6 +53,8 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "query": ("query",),
     "query_range": ("query", "start", "end", "step"),
+    "query_explain": ("query",),
+    "query_range_explain": ("query", "start", "end", "step"),
     "query_exemplars": ("query",),
     "format_query": ("query",),
     "parse_query": ("query",),

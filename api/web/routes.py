@@ -18,6 +18,7 @@ from api.endpoints.absent.targets import TargetHandlers
 from api.endpoints.deletions import Deleting, DeletionHandlers
 from api.endpoints.description import DescriptionHandlers
 from api.endpoints.exemplars import ExemplarHandlers
+from api.endpoints.explaining import ExplainHandlers
 from api.endpoints.expressions import ExpressionHandlers
 from api.endpoints.federation import FederationHandlers
 from api.endpoints.handler import PROMETHEUS_STYLE, Handler, Style
@@ -95,6 +96,7 @@ class Api:
         )
         self.quick_answers = QuickAnswers(self.server)
         self.queries = QueryHandlers(source, engine, ranges or uncached(engine), now_ms=now_ms)
+        self.explaining = ExplainHandlers(source, engine, now_ms=now_ms)
         self.exemplars = ExemplarHandlers(source, engine)
         self.metadata = MetadataHandlers(source)
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)
@@ -112,12 +114,7 @@ class Api:
         self.federation = FederationHandlers(
             source, lookback_ms=engine.options.lookback_delta_ms, now_ms=now_ms
         )
-        self.styles = {
-            "federate": Style(plain_errors=True),
-            "read": Style(
-                takes_body=True, plain_errors=True, concurrency=options.read_concurrency_max
-            ),
-        }
+        self.styles = styles_of(options)
         self.description = DescriptionHandlers(self.describe)
         self.expressions = ExpressionHandlers(engine)
         self.program = ProgramHandlers(program, now_ms=now_ms)
@@ -139,6 +136,8 @@ class Api:
         return [
             (GET_POST, "query", self.queries.query),
             (GET_POST, "query_range", self.queries.query_range),
+            (GET_POST, "query_explain", self.explaining.query),
+            (GET_POST, "query_range_explain", self.explaining.query_range),
             (GET_POST, "query_exemplars", self.exemplars.query_exemplars),
             (GET_POST, "series", self.metadata.series),
             (GET_POST, "labels", self.metadata.labels),
@@ -207,6 +206,12 @@ class Api:
             (POST, "compactor/delete_tenant", self.deletions.delete_tenant),
             (GET, "compactor/delete_tenant_status", self.deletions.tenant_status),
         ]
+
+
+def styles_of(options: ApiOptions) -> dict[str, Style]:
+    """How endpoints are used that are not used as most are."""
+    read = Style(takes_body=True, plain_errors=True, concurrency=options.read_concurrency_max)
+    return {"federate": Style(plain_errors=True), "read": read}
 
 
 def make_pool(

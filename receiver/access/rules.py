@@ -42,6 +42,8 @@ RULES: dict[str, Need] = {
     "/api/v1/otlp": Need.WRITE,
     "/api/v1/query": Need.READ,
     "/api/v1/query_range": Need.READ,
+    "/api/v1/query_explain": Need.READ,
+    "/api/v1/query_range_explain": Need.READ,
     "/api/v1/query_exemplars": Need.READ,
     "/api/v1/series": Need.READ,
     "/api/v1/labels": Need.READ,
