@@ -39,7 +39,9 @@ class Group:
 
     file: where it was written; together with the name it is its key. interval_ms: 0 stands for
     the default; query_offset_ms: None does. limit: series or alerts by rule, 0 for no limit.
-    labels: what every rule has, unless it says otherwise itself.
+    labels: what every rule has, unless it says otherwise itself. source_tenants: whose data the
+    rules read; none: that of the tenant that owns them. is_aligned: evaluated at whole multiples of
+    the interval, at no time of its own. The last two are Mimir's.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Group:
     limit: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = field(default=())
+    source_tenants: tuple[str, ...] = ()
+    is_aligned: bool = False
 
     @property
     def key(self) -> str:

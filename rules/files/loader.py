@@ -31,7 +31,11 @@ class Loaded:
 
 
 def load_file(
-    path: Path, features: Features = DEFAULT_FEATURES, *, ignores_unknown: bool = False
+    path: Path,
+    features: Features = DEFAULT_FEATURES,
+    *,
+    ignores_unknown: bool = False,
+    is_extended: bool = False,
 ) -> Loaded:
     """The groups of a file; each error begins with its name."""
     name = str(path)
@@ -45,7 +49,7 @@ def load_file(
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         return Loaded(errors=(f"{name}: open {name}: {reason}",))
-    loaded = load(content, name, features, ignores_unknown=ignores_unknown)
+    loaded = load(content, name, features, ignores_unknown=ignores_unknown, is_extended=is_extended)
     errors = tuple(f"{name}: {error}" for error in loaded.errors)
     return Loaded(loaded.groups, errors, loaded.is_followed)
 
@@ -56,12 +60,14 @@ def load(
     features: Features = DEFAULT_FEATURES,
     *,
     ignores_unknown: bool = False,
+    is_extended: bool = False,
 ) -> Loaded:
-    """The groups of a text; file: where they are said to be from."""
+    """The groups of a text; file: where they are said to be from. is_extended: groups may have the
+    fields of Mimir's ruler, too."""
     decoder = Decoder(ignores_unknown=ignores_unknown)
     try:
         document = parse_document(content)
-        groups = _Groups(decoder, file)
+        groups = _Groups(decoder, file, is_extended)
         if document.root is not None:
             groups.read(document.root)
         decoder.check()
@@ -77,16 +83,17 @@ class _Groups:
 
     decoder: Decoder
     file: str
+    is_extended: bool = False
     found: list[tuple[Group, GroupPlaces]] = field(default_factory=list)
 
     def read(self, root: Node) -> None:
-        fields = {
+        fields: dict[str, Read] = {
             "groups": lambda node: self.decoder.items(node, "[]rulefmt.RuleGroup", self._group)
         }
         self.decoder.struct(root, "rulefmt.RuleGroups", fields)
 
     def _group(self, node: Node) -> None:
-        reader = _GroupReader(self.decoder)
+        reader = _GroupReader(self.decoder, is_extended=self.is_extended)
         # A null is no group, and what is no mapping was reported.
         if self.decoder.struct(node, "rulefmt.RuleGroup", reader.fields()):
             self.found.append((reader.group(self.file), reader.places(_place(node))))
@@ -99,8 +106,9 @@ def _place(node: Node) -> Place:
 class _GroupReader:
     """One group, field by field."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, *, is_extended: bool) -> None:
         self._decoder = decoder
+        self._is_extended = is_extended
         self._name = ""
         self._interval_ms = 0
         self._query_offset_ms: int | None = None
@@ -108,9 +116,12 @@ class _GroupReader:
         self._labels: dict[str, str] = {}
         self._rules: list[Rule] = []
         self._places: list[RulePlaces] = []
+        self._evaluation_delay_ms: int | None = None
+        self._source_tenants: list[str] = []
+        self._is_aligned = False
 
     def fields(self) -> dict[str, Read]:
-        return {
+        fields: dict[str, Read] = {
             "name": self._read_name,
             "interval": self._read_interval,
             "query_offset": self._read_query_offset,
@@ -118,16 +129,26 @@ class _GroupReader:
             "labels": self._read_labels,
             "rules": self._read_rules,
         }
+        if self._is_extended:
+            fields |= {
+                "source_tenants": self._read_source_tenants,
+                "evaluation_delay": self._read_evaluation_delay,
+                "align_evaluation_time_on_interval": self._read_is_aligned,
+            }
+        return fields
 
     def group(self, file: str) -> Group:
+        offset_ms = self._query_offset_ms
         return Group(
             self._name,
             file,
             self._interval_ms,
-            self._query_offset_ms,
+            self._evaluation_delay_ms if offset_ms is None else offset_ms,
             self._limit,
             self._labels,
             tuple(self._rules),
+            tuple(sorted(set(self._source_tenants))),
+            self._is_aligned,
         )
 
     def places(self, place: Place) -> GroupPlaces:
@@ -147,6 +168,18 @@ class _GroupReader:
 
     def _read_labels(self, node: Node) -> None:
         self._labels = self._decoder.texts(node)
+
+    def _read_evaluation_delay(self, node: Node) -> None:
+        self._evaluation_delay_ms = self._decoder.duration(node)
+
+    def _read_source_tenants(self, node: Node) -> None:
+        self._decoder.items(node, "[]string", self._read_source_tenant)
+
+    def _read_source_tenant(self, node: Node) -> None:
+        self._source_tenants.append(self._decoder.text(node) or "")
+
+    def _read_is_aligned(self, node: Node) -> None:
+        self._is_aligned = self._decoder.boolean(node)
 
     def _read_rules(self, node: Node) -> None:
         self._decoder.items(node, "[]rulefmt.Rule", self._read_rule)

@@ -104,3 +104,26 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_fields_may_be_ignored() -> None:
     content = b"groups:\n- name: a\n  source_tenants: [b]\n"
     assert load(content, ignores_unknown=True).groups == (Group("a"),)
+
+
+EXTENDED = """
+groups:
+  - name: g
+    source_tenants: [b, a, b]
+    evaluation_delay: 1m
+    align_evaluation_time_on_interval: true
+  - name: h
+    evaluation_delay: 1m
+    query_offset: 2m
+"""
+
+
+def test_fields_of_another_ruler_are_read_where_they_are_allowed() -> None:
+    loaded = load(EXTENDED.encode(), is_extended=True)
+    assert loaded.errors == ()
+    assert loaded.groups == (
+        Group("g", query_offset_ms=60_000, source_tenants=("a", "b"), is_aligned=True),
+        Group("h", query_offset_ms=120_000),
+    )
+    (error,) = load(EXTENDED.encode()).errors
+    assert error.count("not found in type rulefmt.RuleGroup") == 4
