@@ -53,6 +53,9 @@ peers:
 	    || .ci/packages prometheus prometheus-node-exporter \
 	    || echo "prometheus and prometheus-node-exporter cannot be installed from here:" \
 	            "tests with real agents will be skipped" >&2
+	@command -v prometheus-alertmanager >/dev/null || .ci/packages prometheus-alertmanager \
+	    || echo "prometheus-alertmanager cannot be installed from here:" \
+	            "tests with a real Alertmanager will be skipped" >&2
 
 # Another real sender, which only tests need.
 senders:

@@ -22,6 +22,7 @@ from compose.processes import Server
 
 AGENT_PROGRAM = "prometheus"
 NODE_PROGRAM = "prometheus-node-exporter"
+ALERTMANAGER_PROGRAM = "prometheus-alertmanager"
 # One of Cupola's default replica labels, and the one that Prometheus' operator sets.
 REPLICA_LABEL = "prometheus_replica"
 
@@ -109,6 +110,28 @@ def node_exporter_server(directory: Path, *, port: int) -> Server:
         url=f"http://127.0.0.1:{port}",
         ready="/metrics",
         log=directory / "node-exporter.log",
+    )
+
+
+def alertmanager_server(directory: Path, *, webhook: str, port: int) -> Server:
+    """An Alertmanager that notifies a URL of every alert at once, alone."""
+    directory.mkdir(parents=True, exist_ok=True)
+    config = directory / "alertmanager.yml"
+    route = {"receiver": "all", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
+    receivers = [{"name": "all", "webhook_configs": [{"url": webhook}]}]
+    config.write_text(yaml.safe_dump({"route": route, "receivers": receivers}))
+    return Server(
+        "alertmanager",
+        [
+            ALERTMANAGER_PROGRAM,
+            f"--config.file={config}",
+            f"--storage.path={directory / 'alertmanager'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+        ],
+        url=f"http://127.0.0.1:{port}",
+        ready="/-/ready",
+        log=directory / "alertmanager.log",
     )
 
 

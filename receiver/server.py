@@ -39,6 +39,7 @@ from receiver.limits.gate import WriteGate
 from receiver.limits.handler import LimitsHandler
 from receiver.limits.limits import LimitsInForce, TenantLimits, read_limits
 from receiver.metrics import ReceiverMetrics
+from receiver.notifying import Notifying, check_alertmanagers
 from receiver.opening import bucket_of, check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
@@ -110,7 +111,9 @@ def build_app(config: Config) -> web.Application:
     )
     engine = Engine(config.query, features)
     files = AccessFiles.open(config, reload_metrics)
-    watched = [file for file in (limits.file, files.web, files.auth) if file is not None]
+    notifying = Notifying(config, registry, reload_metrics)
+    named = (limits.file, files.web, files.auth, notifying.file)
+    watched = [file for file in named if file is not None]
     api = Api(
         database,
         engine,
@@ -142,6 +145,7 @@ def build_app(config: Config) -> web.Application:
     app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
     shutdown_timeout_s = config.web.shutdown_timeout_ms / 1000
     app.cleanup_ctx.append(lambda app: run_reloader(app[RELOADER]))
+    app.cleanup_ctx.append(lambda _: notifying.run())
     app.cleanup_ctx.append(lambda _: run_guard(guard))
     app.cleanup_ctx.append(lambda _: run_engine(engine))
     app.cleanup_ctx.append(lambda _: run_write_handler(write_handler))
@@ -195,6 +199,7 @@ def check(config: Config) -> Features:
         if config.limits.file:
             read_limits(Path(config.limits.file))
         AccessFiles.check(config)
+        check_alertmanagers(config.alertmanagers)
         return parse_features(config.program.features)
     except (ValueError, StoreConfigError) as error:
         raise ConfigError(str(error)) from error

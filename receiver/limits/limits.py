@@ -16,8 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from receiver.selector import parse_selector
 from receiver.settings.config import ConfigError, a_map, read_document
 from receiver.settings.kinds import (
@@ -33,7 +31,7 @@ from storage.errors import TenantError
 from storage.labels.matchers import METRIC_NAME
 from storage.options import setting
 from storage.shard.periods import PeriodRule, TenantPeriods
-from storage.tenants.relabel import RULES_MAX, RelabelRule, check_rule
+from storage.tenants.relabel import RelabelRule, read_rules
 from storage.tenants.rules import HaRules, TenantRules
 from storage.tenants.tenant import parse_tenant
 
@@ -316,25 +314,6 @@ def parse_count(value: object) -> int:
     return count
 
 
-def parse_rules(value: object) -> tuple[RelabelRule, ...]:
-    """A list of relabelling rules; actions in any case, as Prometheus has it."""
-    if not isinstance(value, list) or len(value) > RULES_MAX:
-        raise ValueError(f"a list of up to {RULES_MAX} rules")
-    rules = []
-    for position, given in enumerate(value, 1):
-        if isinstance(given, dict) and isinstance(given.get("action"), str):
-            given = given | {"action": given["action"].lower()}
-        try:
-            rule = msgspec.convert(given, RelabelRule)
-            check_rule(rule)
-        except (ValueError, msgspec.ValidationError) as error:
-            raise ValueError(
-                f"rules with {', '.join(RelabelRule.__struct_fields__)}; rule {position}: {error}"
-            ) from error
-        rules.append(rule)
-    return tuple(rules)
-
-
 def parse_periods(value: object) -> tuple[PeriodRule, ...]:
     """A list of {match, period}: selectors, and for how long what they select is kept."""
     if not isinstance(value, list) or len(value) > PERIOD_RULES_MAX:
@@ -359,6 +338,6 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "duration": parse_duration,
     "flag": parse_flag,
     "text": parse_text,
-    "rules": parse_rules,
+    "rules": read_rules,
     "periods": parse_periods,
 }

@@ -28,6 +28,7 @@ from receiver.settings.options import (
     WebOptions,
     WriteOptions,
 )
+from rules.notifying.options import AlertmanagerOptions
 from storage.objects.options import ObjectOptions
 from storage.options import StorageOptions
 
@@ -60,6 +61,7 @@ class Config:
     query: EngineOptions = layer("query.", EngineOptions)
     query_cache: CacheOptions = layer("query.cache.", CacheOptions)
     api: ApiOptions = layer("api.", ApiOptions)
+    alertmanagers: AlertmanagerOptions = layer("rules.alertmanagers.", AlertmanagerOptions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,26 @@ class RelabelRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     replacement: str = DEFAULT_REPLACEMENT
 
 
+def read_rules(value: object) -> tuple[RelabelRule, ...]:
+    """A list of rules, as YAML gives it; actions in any case, as Prometheus has it. Raises
+    ValueError, whose text is what is allowed."""
+    if not isinstance(value, list) or len(value) > RULES_MAX:
+        raise ValueError(f"a list of up to {RULES_MAX} rules")
+    rules = []
+    for position, given in enumerate(value, 1):
+        if isinstance(given, dict) and isinstance(given.get("action"), str):
+            given = given | {"action": given["action"].lower()}
+        try:
+            rule = msgspec.convert(given, RelabelRule)
+            check_rule(rule)
+        except (ValueError, msgspec.ValidationError) as error:
+            raise ValueError(
+                f"rules with {', '.join(RelabelRule.__struct_fields__)}; rule {position}: {error}"
+            ) from error
+        rules.append(rule)
+    return tuple(rules)
+
+
 def check_rule(rule: RelabelRule) -> None:
     """Raise ValueError for a rule that Prometheus would refuse."""
     action = rule.action
