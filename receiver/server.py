@@ -40,11 +40,12 @@ from receiver.limits.handler import LimitsHandler
 from receiver.limits.limits import LimitsInForce, TenantLimits, read_limits
 from receiver.metrics import ReceiverMetrics
 from receiver.notifying import Notifying, check_alertmanagers
-from receiver.opening import bucket_of, check_role, opener
+from receiver.opening import check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
 from receiver.settings.addresses import Addresses, parse_addresses
 from receiver.settings.algorithms import pairs_of, tenant_algorithms
+from receiver.settings.bucket import bucket_of
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.effective import document, setting_texts
 from receiver.settings.listen_address import bind, parse_listen_address

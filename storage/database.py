@@ -302,7 +302,7 @@ class Database:
             samples=SegmentReader(
                 directory, self._caches, damages=self._damages, places=self._bucket.places
             ),
-            aggregates=AggregateReader(directory, self._caches, self._damages),
+            aggregates=AggregateReader(directory, self._caches, self._damages, self._bucket.places),
             series=SeriesReader(self._duck, directory, damages=self._damages),
             exemplars=ExemplarReader(directory, self._damages),
             segments=segments,

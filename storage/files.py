@@ -9,7 +9,7 @@
           samples.parquet  series.parquet  meta.json
           histograms.parquet  exemplars.parquet    only where there are some
           aggregates.parquet                       where samples were downsampled
-          remote                                   samples and histograms are in a bucket only
+          remote                                   what it has of samples is in a bucket only
         segments/01JD...Z.tmp/          a segment that was not finished
       remote/                           parts of such files that were fetched
       snapshots/20260817T101112Z-.../   a data directory of its own, made on request
@@ -41,7 +41,7 @@ EXEMPLARS_FILE = "exemplars.parquet"
 META_FILE = "meta.json"
 # In a segment of which the files that may be in a bucket only are there, and not here.
 REMOTE_MARK = "remote"
-EVICTABLE = frozenset({SAMPLES_FILE, HISTOGRAMS_FILE})
+EVICTABLE = frozenset({SAMPLES_FILE, HISTOGRAMS_FILE, AGGREGATES_FILE})
 
 _LOG_FILE_PATTERN = re.compile(r"([0-9]{8,12})\.log")
 

@@ -28,6 +28,7 @@ from storage.files import lock_directory, make_directory, segments_directory
 from storage.kernels.arrays import Int64s
 from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
+from storage.policy import Policy
 from storage.read.kept import Kept
 from storage.read.querier import StorageQuerier
 from storage.rebuild import fetch_segments, read_contents
@@ -40,11 +41,9 @@ from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta, clean_directory
 from storage.segments.series import SeriesReader
 from storage.shard.doomed import DoomedFiles
-from storage.shard.periods import PeriodsSource
 from storage.shard.sealing import restore_series
 from storage.shard.shard import Shard, ShardFiles, now_ms
 from storage.snapshot import Snapshots
-from storage.tenants.rules import RulesSource
 from storage.tenants.tenant import Tenant
 
 logger = logging.getLogger(__name__)
@@ -61,15 +60,14 @@ class FollowedBucket:
         options: StorageOptions,
         bucket: Bucket,
         metrics: StorageMetrics,
-        rules: RulesSource,
-        periods: PeriodsSource,
+        policy: Policy,
     ) -> None:
         """Use open()."""
         self._options = options
         self._path = Path(options.path)
         self._bucket = bucket
         self._metrics = metrics
-        self._rules_of, self._periods_of = rules, periods
+        self._rules_of, self._periods_of, self._pairs = policy.rules, policy.periods, policy.pairs
         self._lock_descriptor = lock_directory(self._path)
         self._places = BucketPlaces(
             bucket.store, self._path, bucket.options.cache_bytes, bucket.metrics
@@ -96,13 +94,12 @@ class FollowedBucket:
         options: StorageOptions,
         bucket: Bucket,
         metrics: StorageMetrics,
-        rules: RulesSource,
-        periods: PeriodsSource,
+        policy: Policy,
     ) -> "FollowedBucket":
         """Fetch the labels of everything; blocks for as long as that takes. Raises StoreFailed, and
         FormatError if the bucket has no data."""
         make_directory(Path(options.path))
-        followed = cls(options, bucket, metrics, rules, periods)
+        followed = cls(options, bucket, metrics, policy)
         try:
             followed.refresh()
         except BaseException:
@@ -131,6 +128,7 @@ class FollowedBucket:
         return StorageQuerier(
             self._shards[known.shard], known.number, self._options, labels, algorithm,
             rules=self._rules_of(tenant), kept=kept,
+            aggregated=set(labels) == set(self._pairs(tenant).replica_labels),
         )  # fmt: skip
 
     def segment_report(self) -> SegmentReport:
@@ -201,7 +199,7 @@ class FollowedBucket:
             samples=SegmentReader(
                 directory, self._caches, damages=self._damages, places=self._places
             ),
-            aggregates=AggregateReader(directory, self._caches, self._damages),
+            aggregates=AggregateReader(directory, self._caches, self._damages, self._places),
             series=SeriesReader(self._duck, directory, damages=self._damages),
             exemplars=ExemplarReader(directory, self._damages),
             segments=segments,

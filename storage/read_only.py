@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.batch import Decoder
-from storage.bucket.attached import WithoutBucket
+from storage.bucket.attached import Bucket, looked_at
 from storage.catalog.catalog import Catalog
 from storage.catalog.deletions import Deletion
 from storage.dedup.algorithm import NO_PAIRS, Algorithm, PairsSource
 from storage.errors import StorageError
-from storage.files import catalog_file, segments_directory, wal_directory
+from storage.files import catalog_file, is_remote, segments_directory, wal_directory
 from storage.head.head import Head
 from storage.log.reading import LogReader
 from storage.options import StorageOptions
@@ -47,11 +47,12 @@ NO_TENANT = Tenant("", 0, 0)  # has no series; numbers of tenants begin with 1
 
 @dataclass(frozen=True, slots=True)
 class ShardState:
-    """What the catalog says of a shard."""
+    """What the catalog says of a shard, and which samples are in a bucket only, by ULID."""
 
     log_position: int
     segments: list[SegmentMeta]
     deletions: list[Deletion]
+    remote: frozenset[str]
 
 
 class ReadOnlyShard(Shard):
@@ -84,9 +85,11 @@ class ReadOnlyDatabase:
         options: StorageOptions,
         decode: Decoder,
         pairs: PairsSource = lambda tenant: NO_PAIRS,
+        bucket: Bucket | None = None,
     ) -> None:
-        """pairs: how the replicas of a tenant were made one before they were downsampled. Raises
-        FormatError if the path is none of a data directory of this version."""
+        """pairs: how the replicas of a tenant were made one before they were downsampled; bucket:
+        where samples may be that are not here, which is the caller's to close. Raises FormatError
+        if the path is none of a data directory of this version."""
         self._pairs = pairs
         self._path = Path(options.path)
         self._catalog = Catalog.look(catalog_file(self._path))
@@ -100,6 +103,7 @@ class ReadOnlyDatabase:
             threads=options.duckdb_threads,
             temporary=Path(self._spill.name),
         )
+        self._attached = looked_at(bucket, self._path, Path(self._spill.name) / "remote")
         self._tenants = self._read_tenants()
         self._shards: dict[int, ReadOnlyShard] = {}
         self._states: dict[int, ShardState] = {}
@@ -142,10 +146,13 @@ class ReadOnlyDatabase:
         return {tenant.name: tenant for tenant in self._catalog.tenants()}
 
     def _state(self, number: int) -> ShardState:
+        segments = self._catalog.segments(number)
+        directory = segments_directory(self._path, number)
         return ShardState(
             self._catalog.log_position(number),
-            self._catalog.segments(number),
+            segments,
             self._catalog.deletions.pending(number),
+            frozenset(s.ulid for s in segments if is_remote(directory / s.ulid)),
         )
 
     def _open_shard(self, number: int) -> ReadOnlyShard:
@@ -183,11 +190,12 @@ class ReadOnlyDatabase:
     def _restored(self, number: int, state: ShardState) -> ReadOnlyShard:
         """A shard with what is in segments."""
         directory = segments_directory(self._path, number)
-        WithoutBucket(self._path).adopt(state.segments)
+        self._attached.adopt(state.segments)
+        places = self._attached.places
         files = ShardFiles(
             wal=None,
-            samples=SegmentReader(directory, self._caches, damages=self._damages),
-            aggregates=AggregateReader(directory, self._caches, self._damages),
+            samples=SegmentReader(directory, self._caches, damages=self._damages, places=places),
+            aggregates=AggregateReader(directory, self._caches, self._damages, places),
             series=SeriesReader(self._duck, directory, damages=self._damages),
             exemplars=ExemplarReader(directory, self._damages),
             segments=state.segments,

@@ -106,7 +106,6 @@ def fetch_segments(
 def fetch_segment(store: ObjectStore, segment: SegmentMeta, data: Path, *, samples: bool) -> int:
     """Fetch the files of a segment that are not here yet; how many bytes they have. A directory
     has its name when all is there. Raises StoreFailed."""
-    samples = samples or bool(segment.resolution_ms)  # what was downsampled stays whole
     final = segments_directory(data, segment.shard) / segment.ulid
     if (final / META_FILE).exists():
         return 0

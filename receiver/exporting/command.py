@@ -2,25 +2,28 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from receiver.importing.command import DEFAULT_TENANT_HEADER, parse_header, read_endpoint, span_of
 from receiver.settings.config import Config, ConfigError, load, settings
-from receiver.settings.flags import add_storage_flags
+from receiver.settings.flags import BUCKET_FLAGS, add_flag, add_storage_flags
 
 if TYPE_CHECKING:
     from receiver.exporting.reading import Block
     from receiver.importing.parts import Report, Span
     from storage.labels.matchers import Matcher
 
+    Selectors = list[tuple[Matcher, ...]]
+
 HELP = "write a selection of raw samples as Parquet, Arrow, OpenMetrics or JSON lines"
 DESCRIPTION = """\
-Write a selection of raw samples, replicas apart, to a file: from the data directory of a
-Cupola that does not run, or from a server that answers remote read. The exit code is 1 if
-something could not be exported.
+Write a selection of raw samples, replicas apart, to a file: from a data directory, which
+is only read, also beside a running server, or from a server that answers remote read. The
+exit code is 1 if something could not be exported.
 """
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 FORMATS = ("parquet", "arrow", "openmetrics", "jsonl")
@@ -51,20 +54,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, required=True, help="of the file")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="- is the output")
     add_storage_flags(parser)
+    for name in BUCKET_FLAGS:
+        add_flag(parser, settings()[name])
 
 
 def run(options: argparse.Namespace) -> int:
     """Export, and say what came of it; the exit code."""
     from receiver.importing.errors import ImportFailed
-    from receiver.importing.parts import Report
     from storage.errors import StorageError
 
     given = {name: value for name, value in vars(options).items() if name in settings()}
-    report = Report()
     try:
         check(options, given)
         config = load(Path(options.config) if options.config else None, given)
-        count = export(options, config, report)
+        count, report = export(options, config)
     except (ConfigError, ValueError) as error:
         sys.stderr.write(f"cupola: {error}\n")
         return EXIT_USAGE
@@ -85,9 +88,9 @@ def check(options: argparse.Namespace, given: dict[str, object]) -> None:
         raise ValueError("from when on is --url to be read? name a time by --start")
 
 
-def export(options: argparse.Namespace, config: Config, report: "Report") -> int:
-    """Write the file; how many samples were read."""
-    from receiver.exporting.writers import make_writer
+def export(options: argparse.Namespace, config: Config) -> tuple[int, "Report"]:
+    """Write the file; how many samples were read, and what came of it."""
+    from receiver.importing.parts import Report
     from receiver.selector import parse_selector
 
     try:
@@ -95,9 +98,18 @@ def export(options: argparse.Namespace, config: Config, report: "Report") -> int
     except ValueError as error:
         raise ValueError(f"--match: {error}") from None
     span = span_of(options)
+    if options.url:
+        report = Report()
+        blocks = blocks_of_server(options, selectors, span, report)
+        return write(options, blocks, report), report
+    return export_directory(options, config, selectors, span)
+
+
+def write(options: argparse.Namespace, blocks: Iterable["Block"], report: "Report") -> int:
+    from receiver.exporting.writers import make_writer
+
     count = 0
-    reading = blocks_of(options, config, selectors, span, report=report)
-    with reading as blocks, opened(options.output) as out:
+    with opened(options.output) as out:
         writer = make_writer(options.format, out, report)
         for block in blocks:
             writer.write(block)
@@ -106,52 +118,45 @@ def export(options: argparse.Namespace, config: Config, report: "Report") -> int
     return count
 
 
-@contextmanager
-def blocks_of(
-    options: argparse.Namespace,
-    config: Config,
-    selectors: list[tuple["Matcher", ...]],
-    span: "Span",
-    *,
-    report: "Report",
-) -> Iterator[Iterator["Block"]]:
-    from receiver.exporting.reading import remote_blocks, stored_blocks
+def blocks_of_server(
+    options: argparse.Namespace, selectors: "Selectors", span: "Span", report: "Report"
+) -> Iterator["Block"]:
+    from receiver.exporting.reading import remote_blocks
     from receiver.importing.remote_read import RemoteReadSource, until_now
 
-    if options.url:
-        headers = dict(parse_header(text, "--url-header") for text in options.url_header)
-        if options.tenant:
-            headers[options.tenant_header] = options.tenant
-        url, span = read_endpoint(options.url), until_now(span)
-        sources = [
-            RemoteReadSource(url, [matchers], span, report, headers=headers)
-            for matchers in selectors
-        ]
-        yield remote_blocks(sources, selectors)
-        return
-    from dataclasses import replace
+    headers = dict(parse_header(text, "--url-header") for text in options.url_header)
+    if options.tenant:
+        headers[options.tenant_header] = options.tenant
+    url, span = read_endpoint(options.url), until_now(span)
+    sources = [
+        RemoteReadSource(url, [matchers], span, report, headers=headers) for matchers in selectors
+    ]
+    return remote_blocks(sources, selectors)
 
-    from prometheus_client import CollectorRegistry
 
-    from receiver.wire.columns import replay_limits_of
-    from receiver.wire.decoder import WriteDecoder
-    from storage.database import Database
+def export_directory(
+    options: argparse.Namespace, config: Config, selectors: "Selectors", span: "Span"
+) -> tuple[int, "Report"]:
+    from receiver.exporting.reading import stored_blocks
+    from receiver.importing.parts import Report
+    from receiver.looking import ATTEMPTS, read_directory
+    from storage.read_only import ReadOnlyDatabase
     from storage.tenants.tenant import DEFAULT_TENANT, parse_tenant
 
     path = Path(config.storage.path)
     if not path.is_dir():
         raise ValueError(f"{path} is no data directory (storage.path)")
     tenant = parse_tenant(options.tenant) if options.tenant else DEFAULT_TENANT
-    storage = replace(
-        config.storage, select_samples_max=min(SAMPLES_MAX, config.storage.select_samples_max)
-    )
-    decoder = WriteDecoder(replay_limits_of(config.write))
-    database = Database.open(storage, decoder.decode, CollectorRegistry())
-    try:
+    limit = min(SAMPLES_MAX, config.storage.select_samples_max)
+    config = replace(config, storage=replace(config.storage, select_samples_max=limit))
+
+    def work(database: ReadOnlyDatabase) -> tuple[int, Report]:
+        report = Report()
         querier = database.querier(tenant, replica_labels=(), dedup=False)
-        yield stored_blocks(querier, selectors, span)
-    finally:
-        database.close()
+        return write(options, stored_blocks(querier, selectors, span), report), report
+
+    # What is written to the standard output is written once.
+    return read_directory(config, work, attempts=1 if options.output == "-" else ATTEMPTS)
 
 
 @contextmanager

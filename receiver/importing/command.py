@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from receiver.settings.config import Config, ConfigError, load, settings
-from receiver.settings.flags import add_storage_flags
+from receiver.settings.flags import BUCKET_FLAGS, add_flag, add_storage_flags
 
 if TYPE_CHECKING:
     from receiver.importing.parts import Report, Source, Span
@@ -81,6 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "with --to, in the working directory.",
     )  # fmt: skip
     add_storage_flags(parser)
+    for name in BUCKET_FLAGS:
+        add_flag(parser, settings()[name])
 
 
 def run(options: argparse.Namespace) -> int:

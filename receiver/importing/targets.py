@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from receiver.importing.errors import TargetError
 from receiver.importing.parts import Report
+from receiver.settings.bucket import bucket_of
 from receiver.settings.config import Config
 from receiver.version import program_version
 from receiver.wire.columns import replay_limits_of
@@ -23,6 +24,7 @@ from receiver.wire.decoder import WriteDecoder
 from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, Outcome
 from storage.database import Database
 from storage.errors import LogFailed, StorageError
+from storage.policy import Policy
 from storage.shard.shard import now_ms
 
 # How long a target may be busy without taking anything.
@@ -78,7 +80,8 @@ class DatabaseTarget:
     async def __aenter__(self) -> Self:
         def opened() -> Database:
             registry = CollectorRegistry()
-            return Database.open(self._config.storage, self._decoder.decode, registry)
+            policy = Policy(bucket=bucket_of(self._config, registry))
+            return Database.open(self._config.storage, self._decoder.decode, registry, policy)
 
         try:
             self._database = await asyncio.to_thread(opened)

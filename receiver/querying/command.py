@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from receiver.importing.command import DEFAULT_TENANT_HEADER, parse_header
 from receiver.querying.question import INSTANT, RANGE, QueryFailed, Question
 from receiver.settings.config import Config, ConfigError, load, settings
-from receiver.settings.flags import add_flag
+from receiver.settings.flags import BUCKET_FLAGS, add_flag
 
 if TYPE_CHECKING:
     from api.promql.vectors.value import Result
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plot", action="store_true", help="draw a range, of an hour unless that is said"
     )
     parser.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
-    for name in FLAGS:
+    for name in (*FLAGS, *BUCKET_FLAGS):
         add_flag(parser, settings()[name])
 
 

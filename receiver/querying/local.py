@@ -1,7 +1,6 @@
 """Evaluates a query on a data directory that is only read.
 
-The samples of segments are read while the query is evaluated. If a server compacts some away
-meanwhile, all is done again on what is there then.
+What a server compacts away meanwhile is seen as it is then (receiver.looking).
 """
 
 import time
@@ -24,18 +23,15 @@ from api.promql.features import parse_features
 from api.promql.queryable import Queryable
 from api.promql.vectors.value import Result
 from api.times import AUTO, parse_resolution_ms
+from receiver.looking import read_directory
 from receiver.querying.question import RANGE, QueryFailed, Question
-from receiver.settings.algorithms import pairs_of, tenant_algorithms
+from receiver.settings.algorithms import tenant_algorithms
 from receiver.settings.config import Config, ConfigError
-from receiver.wire.columns import replay_limits_of
-from receiver.wire.decoder import WriteDecoder
 from storage.dedup.algorithm import Algorithm
 from storage.errors import FormatError
 from storage.read.federation import FederatedQuerier
 from storage.read.querier import StorageQuerier
 from storage.read_only import ReadOnlyDatabase
-
-ATTEMPTS = 5
 
 Evaluate = Callable[[Queryable], Result]
 
@@ -66,18 +62,12 @@ def evaluate_with(engine: Engine, config: Config, question: Question) -> tuple[R
     ask, params = asked(engine, question, given)
     headers = {"X-Scope-OrgID": question.tenant}
     tenants = tenants_of(headers, tenants_max=config.api.federated_tenants_max)
-    decoder = WriteDecoder(replay_limits_of(config.write))
-    for attempt in range(1, ATTEMPTS + 1):
-        database = ReadOnlyDatabase(config.storage, decoder.decode, pairs_of(config.dedup))
-        try:
-            members = [(name, querier(database, config, name, params)) for name in tenants]
-            return ask(members[0][1] if len(members) == 1 else FederatedQuerier(members)), params
-        except FormatError:
-            if attempt == ATTEMPTS or database.is_current():
-                raise
-        finally:
-            database.close()
-    raise AssertionError("BUG: out of attempts")
+
+    def work(database: ReadOnlyDatabase) -> Result:
+        members = [(name, querier(database, config, name, params)) for name in tenants]
+        return ask(members[0][1] if len(members) == 1 else FederatedQuerier(members))
+
+    return read_directory(config, work), params
 
 
 def asked(engine: Engine, question: Question, given: Params) -> tuple[Evaluate, QueryParams]:

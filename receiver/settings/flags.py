@@ -14,6 +14,9 @@ METAVARS = {
     "list": "LIST",
 }
 
+# Of commands that read a bucket, or write to one.
+BUCKET_FLAGS = ("objstore.config-file", "objstore.config", "objstore.cache-size")
+
 
 def add_flag(parser: argparse.ArgumentParser, setting: Setting) -> None:
     """Declare the flag of a setting; absent flags leave no trace in the result."""

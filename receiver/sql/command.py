@@ -2,10 +2,11 @@
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
-from receiver.settings.config import ConfigError, load, settings
-from receiver.settings.flags import add_flag
+from receiver.settings.config import Config, ConfigError, load, settings
+from receiver.settings.flags import BUCKET_FLAGS, add_flag
 
 HELP = "ask a data directory by SQL, read-only"
 DESCRIPTION = """\
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=FORMATS, default="table", help="of results. Default: %(default)s."
     )
     parser.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
-    for name in FLAGS:
+    for name in (*FLAGS, *BUCKET_FLAGS):
         add_flag(parser, settings()[name])
 
 
@@ -41,27 +42,50 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write(f"cupola: {error}\n")
         return EXIT_USAGE
 
-    import duckdb
+    from storage.errors import StorageError
 
-    from receiver.sql.shell import HELP as SHELL_HELP
-    from receiver.sql.shell import run_shell, run_statements
-    from storage.errors import FormatError
-    from storage.sql.listing import read_listing
-    from storage.sql.views import connect
-
-    storage = config.storage
     try:
-        listing = read_listing(Path(storage.path))
-        connection = connect(
-            listing, memory_bytes=storage.duckdb_memory_bytes, threads=storage.duckdb_threads
-        )
-        sys.stderr.write(f"{len(listing.segments)} segments; {HEAD_NOTE}")
-        if options.sql is not None:
-            run_statements(connection, options.sql, options.format, sys.stdout)
-        else:
-            sys.stderr.write(SHELL_HELP)
-            run_shell(connection, options.format, sys.stdout)
-    except (FormatError, duckdb.Error) as error:
+        ask(config, options)
+    except ConfigError as error:
+        sys.stderr.write(f"cupola: {error}\n")
+        return EXIT_USAGE
+    except (StorageError, OSError) as error:
         sys.stderr.write(f"cupola: {error}\n")
         return EXIT_FAILURE
     return EXIT_OK
+
+
+def ask(config: Config, options: argparse.Namespace) -> None:
+    """Raises StorageError, also for a statement that fails, and ConfigError."""
+    import duckdb
+
+    from receiver.settings.bucket import reading_bucket
+    from receiver.sql.shell import HELP as SHELL_HELP
+    from receiver.sql.shell import run_shell, run_statements
+    from storage.bucket.attached import looked_at
+    from storage.errors import StorageError
+    from storage.sql.session import Session
+    from storage.sql.views import open_duckdb
+
+    storage, data = config.storage, Path(config.storage.path)
+    connection = open_duckdb(
+        memory_bytes=storage.duckdb_memory_bytes, threads=storage.duckdb_threads
+    )
+    with tempfile.TemporaryDirectory(prefix="cupola-") as cache, reading_bucket(config) as bucket:
+        try:
+            attached = looked_at(bucket, data, Path(cache) / "remote")
+            session = Session(connection, data, attached, warn)
+            sys.stderr.write(f"{len(session.listing.segments)} segments; {HEAD_NOTE}")
+            if options.sql is not None:
+                run_statements(session, options.sql, options.format, sys.stdout)
+            else:
+                sys.stderr.write(SHELL_HELP)
+                run_shell(session, options.format, sys.stdout)
+        except duckdb.Error as error:
+            raise StorageError(str(error)) from error
+        finally:
+            connection.close()
+
+
+def warn(text: str) -> None:
+    sys.stderr.write(f"warning: {text}\n")

@@ -7,6 +7,7 @@ from typing import IO
 import duckdb
 
 from receiver.sql.output import WRITERS, result_of
+from storage.sql.session import Session
 
 PROMPT, CONTINUED = "cupola> ", "     -> "
 HELP = """\
@@ -15,26 +16,24 @@ A statement ends with a semicolon. .help shows this, .quit or Ctrl-D ends.
 """
 
 
-def run_statements(
-    connection: duckdb.DuckDBPyConnection, text: str, form: str, out: IO[str]
-) -> None:
+def run_statements(session: Session, text: str, form: str, out: IO[str]) -> None:
     """Run all statements of a text and write their results. Raises duckdb.Error."""
-    for statement in connection.extract_statements(text):
+    for statement in session.connection.extract_statements(text):
         has_result = duckdb.ExpectedResultType.QUERY_RESULT in statement.expected_result_type
-        connection.execute(statement)
+        session.execute(statement)
         if has_result:
-            WRITERS[form](result_of(connection), out)
+            WRITERS[form](result_of(session.connection), out)
 
 
-def run_shell(connection: duckdb.DuckDBPyConnection, form: str, out: IO[str]) -> None:
+def run_shell(session: Session, form: str, out: IO[str]) -> None:
     """Run what is typed until it ends. An error ends its statement only."""
     for text in statements(prompt_line):
         try:
-            run_statements(connection, text, form, out)
+            run_statements(session, text, form, out)
         except duckdb.Error as error:
             out.write(f"{error}\n")
         except KeyboardInterrupt:
-            connection.interrupt()
+            session.connection.interrupt()
             out.write("interrupted\n")
 
 

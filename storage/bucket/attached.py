@@ -70,6 +70,18 @@ class WithBucket:
         self._store.close()
 
 
+class BucketOfOthers:
+    """A data directory that another process may have open, and its bucket, which are only read.
+
+    cache: a directory for what is fetched.
+    """
+
+    def __init__(self, bucket: Bucket, data: Path, cache: Path) -> None:
+        size = bucket.options.cache_bytes
+        self.places = BucketPlaces(bucket.store, data, size, bucket.metrics, cache=cache)
+        self.adopt = self.places.adopt
+
+
 class WithoutBucket:
     """A data directory of which everything is here."""
 
@@ -95,6 +107,11 @@ class WithoutBucket:
 
     def stop(self) -> None:
         pass
+
+
+def looked_at(bucket: Bucket | None, data: Path, cache: Path) -> BucketOfOthers | WithoutBucket:
+    """The places of a directory that is only read."""
+    return WithoutBucket(data) if bucket is None else BucketOfOthers(bucket, data, cache)
 
 
 def attach(bucket: Bucket | None, catalog: Catalog, data: Path) -> Attached:

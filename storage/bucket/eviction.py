@@ -48,8 +48,6 @@ class LocalCopies:
         return size
 
     def _evictable_bytes(self, segment: SegmentMeta) -> int:
-        if segment.resolution_ms:  # downsampled: small, and read whole
-            return 0
         directory = segments_directory(self._data, segment.shard) / segment.ulid
         try:
             files = read_meta(directory).files

@@ -46,17 +46,26 @@ class BucketPlaces:
     """The places of all segments of a data directory with a bucket. Thread-safe."""
 
     def __init__(
-        self, store: ObjectStore, data: Path, cache_bytes: int, metrics: BucketMetrics
+        self,
+        store: ObjectStore,
+        data: Path,
+        cache_bytes: int,
+        metrics: BucketMetrics,
+        *,
+        cache: Path | None = None,
     ) -> None:
+        """cache: where pieces are kept if the data directory is another process' and has to stay
+        as it is; nothing may be evicted then, and nothing be made whole."""
         self._store = store
         self._data = data
+        self._owned = cache is None
         self._metrics = metrics
         self._lock = threading.Lock()
         self._holders: dict[str, int] = {}
         self._remote: set[str] = set()
         self._uses: dict[str, int] = {}
         self._use = 0
-        cache = remote_directory(data)
+        cache = cache or remote_directory(data)
         shutil.rmtree(cache, ignore_errors=True)
         make_directory(cache)
         self._pieces = Pieces(store, cache, cache_bytes, self._holders.__contains__, metrics)
@@ -64,7 +73,7 @@ class BucketPlaces:
     def adopt(self, segments: Iterable[SegmentMeta]) -> None:
         """Know which of these segments are not here."""
         found = {s.ulid: self._directory(s) for s in segments if is_remote(self._directory(s))}
-        for directory in found.values():
+        for directory in found.values() if self._owned else ():
             remove_evictable(directory)  # a crash may have left something
         with self._lock:
             self._remote = self._remote | found.keys()

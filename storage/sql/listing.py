@@ -2,7 +2,7 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +10,8 @@ from urllib.parse import quote
 from storage.catalog.deletions import MatcherSets, decode_matchers
 from storage.catalog.schema import DATA_FORMAT_VERSION
 from storage.errors import FormatError
-from storage.files import catalog_file, is_remote, segments_directory
+from storage.files import catalog_file, segments_directory
+from storage.segments.segment import SegmentMeta
 
 BUSY_TIMEOUT_SECONDS = 10.0
 # Columns that older catalogs lack, and what they mean there.
@@ -29,10 +30,17 @@ TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class ListedSegment:
-    """A segment as the catalog lists it, and the directory of its files."""
+    """A segment as the catalog lists it, and the directory of its files; tables: what stands for
+    those that are not there, by the name of the file."""
 
     directory: Path
     columns: dict[str, Any]
+    tables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def meta(self) -> SegmentMeta:
+        known = SegmentMeta.__struct_fields__
+        return SegmentMeta(**{k: v for k, v in self.columns.items() if k in known})
 
     @property
     def span(self) -> tuple[int, int]:
@@ -52,9 +60,10 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """segments: those that are read, by shard and rank; metadata: (tenant, family, type, help,
-    unit); hidden: deletions whose segments are not rewritten yet."""
+    """data: the directory; segments: those that are read, by shard and rank; metadata: (tenant,
+    family, type, help, unit); hidden: deletions whose segments are not rewritten yet."""
 
+    data: Path
     segments: list[ListedSegment]
     metadata: list[tuple[str, str, str, str, str]]
     hidden: list[Hidden]
@@ -73,8 +82,7 @@ def read_listing(data: Path) -> Listing:
             connection.execute("BEGIN")
             check_version(connection)
             segments = list_segments(connection, data)
-            refuse_remote(segments)
-            return Listing(segments, list_metadata(connection), list_hidden(connection))
+            return Listing(data, segments, list_metadata(connection), list_hidden(connection))
     except sqlite3.Error as error:
         raise FormatError(f"{path} cannot be read: {error}") from error
 
@@ -99,16 +107,6 @@ def list_segments(connection: sqlite3.Connection, data: Path) -> list[ListedSegm
     return [
         ListedSegment(segments_directory(data, row["shard"]) / row["ulid"], row) for row in named
     ]
-
-
-def refuse_remote(segments: list[ListedSegment]) -> None:
-    remote = [segment for segment in segments if is_remote(segment.directory)]
-    if remote:
-        raise FormatError(
-            f"samples of {len(remote)} of {len(segments)} segments, the first of "
-            f"{remote[0].directory.name}, are in a bucket only; cupola restore makes a directory "
-            "that has them (objstore.local-size)"
-        )
 
 
 def list_hidden(connection: sqlite3.Connection) -> list[Hidden]:

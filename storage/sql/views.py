@@ -19,6 +19,7 @@ from pathlib import Path
 
 import duckdb
 
+from storage.bucket.attached import BucketOfOthers, WithoutBucket
 from storage.files import (
     AGGREGATES_FILE,
     EXEMPLARS_FILE,
@@ -28,8 +29,9 @@ from storage.files import (
 )
 from storage.labels.matchers import Matcher
 from storage.sql.listing import Hidden, ListedSegment, Listing
+from storage.sql.remote import Columns, with_remote
 
-Columns = dict[str, str]
+Attached = BucketOfOthers | WithoutBucket
 
 LABELS = "MAP(VARCHAR, VARCHAR)"
 # Columns by name, with their types.
@@ -75,6 +77,11 @@ AGGREGATE_COLUMNS: Columns = {
     "fallen": "DOUBLE", "scale": "TINYINT", "last_scaled": "BIGINT", "first_scaled": "BIGINT",
     "min_scaled": "BIGINT", "max_scaled": "BIGINT", "sum_scaled": "BIGINT",
 }  # fmt: skip
+COLUMNS_OF_FILES = {
+    SAMPLES_FILE: SAMPLE_COLUMNS | SCALED_COLUMNS,
+    HISTOGRAMS_FILE: HISTOGRAM_COLUMNS,
+    AGGREGATES_FILE: AGGREGATE_COLUMNS,
+}
 # Of a window's values, those that follow from others are null in both ways.
 LAST = "coalesce(a.last, a.last_scaled / 10::DOUBLE ** a.scale)"
 FIRST = f"coalesce(a.first, a.first_scaled / 10::DOUBLE ** a.scale, {LAST})"
@@ -83,8 +90,18 @@ LARGEST = f"coalesce(a.max, a.max_scaled / 10::DOUBLE ** a.scale, {LAST})"
 SUM = f"coalesce(a.sum, a.sum_scaled / 10::DOUBLE ** a.scale, {LAST} * a.count)"
 
 
-def connect(listing: Listing, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
-    """A DuckDB that has the views, and nothing of a database itself."""
+def connect(
+    listing: Listing, *, memory_bytes: int, threads: int, attached: Attached | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB that has the views, and nothing of a database itself. attached: where what is not
+    here may be."""
+    connection = open_duckdb(memory_bytes=memory_bytes, threads=threads)
+    create_views(connection, listing, attached)
+    return connection
+
+
+def open_duckdb(*, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
+    """One without any views."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -95,11 +112,15 @@ def connect(listing: Listing, *, memory_bytes: int, threads: int) -> duckdb.Duck
         },
     )
     connection.execute("SET parquet_metadata_cache = true")
-    create_views(connection, listing)
     return connection
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, listing: Listing) -> None:
+def create_views(
+    connection: duckdb.DuckDBPyConnection, listing: Listing, attached: Attached | None = None
+) -> None:
+    """Make the views, or make them anew."""
+    attached = attached or WithoutBucket(listing.data)
+    listing = with_remote(connection, listing, attached, COLUMNS_OF_FILES)
     # Aggregates of other resolutions are no samples.
     raw = [s for s in listing.segments if s.columns["resolution_ms"] == 0]
     create_series(connection, raw)
@@ -111,14 +132,14 @@ def create_views(connection: duckdb.DuckDBPyConnection, listing: Listing) -> Non
     histograms = [s for s in raw if s.columns["histograms"]]
     exemplars = [s for s in raw if s.columns["exemplars"]]
     samples = newest_of(raw, SAMPLES_FILE, SAMPLE_COLUMNS, masked)
-    connection.execute(f"CREATE VIEW samples AS {with_labels(samples, 'p.value')}")
+    connection.execute(f"CREATE OR REPLACE VIEW samples AS {with_labels(samples, 'p.value')}")
     points = newest_of(histograms, HISTOGRAMS_FILE, HISTOGRAM_COLUMNS, masked)
-    connection.execute(f"CREATE VIEW aggregates AS {aggregates_of(coarse, masked)}")
+    connection.execute(f"CREATE OR REPLACE VIEW aggregates AS {aggregates_of(coarse, masked)}")
     own = "p.* EXCLUDE (series_id, ts, start_ts)"
-    connection.execute(f"CREATE VIEW histograms AS {with_labels(points, own)}")
+    connection.execute(f"CREATE OR REPLACE VIEW histograms AS {with_labels(points, own)}")
     found = scan(exemplars, EXEMPLARS_FILE, EXEMPLAR_COLUMNS)
     connection.execute(
-        "CREATE VIEW exemplars AS "
+        "CREATE OR REPLACE VIEW exemplars AS "
         "SELECT s.tenant, s.labels, e.series_id, e.ts, make_timestamp(e.ts * 1000) AS time, "
         "e.value, e.labels AS exemplar_labels "
         f"FROM (SELECT DISTINCT {listed(EXEMPLAR_COLUMNS)} FROM {found}) AS e "
@@ -132,8 +153,8 @@ def create_series(
     """The series of segments, once each: a table, because every view needs it."""
     found = scan(segments, SERIES_FILE, SERIES_COLUMNS)
     connection.execute(
-        f"CREATE TABLE {name} AS SELECT any_value(tenant) AS tenant, any_value(labels) AS labels, "
-        "series_id, min(min_ts) FILTER (samples > 0) AS min_ts, "
+        f"CREATE OR REPLACE TABLE {name} AS SELECT any_value(tenant) AS tenant, "
+        "any_value(labels) AS labels, series_id, min(min_ts) FILTER (samples > 0) AS min_ts, "
         "max(max_ts) FILTER (samples > 0) AS max_ts, sum(samples)::BIGINT AS samples, "
         "arg_max(last_value, max_ts) AS last_value "
         f"FROM {found} GROUP BY series_id ORDER BY series_id"
@@ -143,13 +164,13 @@ def create_series(
 def create_tables(connection: duckdb.DuckDBPyConnection, listing: Listing) -> None:
     """What the catalog itself says."""
     connection.execute(
-        "CREATE TABLE metadata (tenant VARCHAR, family VARCHAR, type VARCHAR, help VARCHAR, "
-        "unit VARCHAR)"
+        "CREATE OR REPLACE TABLE metadata "
+        "(tenant VARCHAR, family VARCHAR, type VARCHAR, help VARCHAR, unit VARCHAR)"
     )
     if listing.metadata:
         connection.executemany("INSERT INTO metadata VALUES (?, ?, ?, ?, ?)", listing.metadata)
     kinds = ", ".join(f"{name} {kind}" for name, kind in SEGMENT_COLUMNS.items())
-    connection.execute(f"CREATE TABLE segments ({kinds})")
+    connection.execute(f"CREATE OR REPLACE TABLE segments ({kinds})")
     names = [RENAMED.get(name, name) for name in SEGMENT_COLUMNS]
     rows = [[segment.columns[name] for name in names] for segment in listing.segments]
     if rows:
@@ -160,7 +181,8 @@ def create_tables(connection: duckdb.DuckDBPyConnection, listing: Listing) -> No
 def create_hidden(connection: duckdb.DuckDBPyConnection, hidden: Sequence[Hidden]) -> None:
     """Which series a deletion hides in which segment, and when."""
     connection.execute(
-        "CREATE TABLE hidden (ulid VARCHAR, series_id BIGINT, start_ms BIGINT, end_ms BIGINT)"
+        "CREATE OR REPLACE TABLE hidden "
+        "(ulid VARCHAR, series_id BIGINT, start_ms BIGINT, end_ms BIGINT)"
     )
     for each in hidden:
         any_set = " OR ".join(
@@ -245,14 +267,20 @@ def scan(segments: Sequence[ListedSegment], file: str, columns: Columns) -> str:
     scaled = SCALED_COLUMNS if file == SAMPLES_FILE else {}
     nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in {**columns, **scaled}.items())
     empty = f"SELECT {nulls}, NULL::VARCHAR AS filename WHERE false"
-    if not segments:
-        return f"({empty})"
-    paths = ", ".join(quoted(file_of(segment, file)) for segment in segments)
-    read = f"read_parquet([{paths}], filename = true, union_by_name = true)"
-    if "start_ts" not in columns:
-        return read
+    local = [quoted(file_of(segment, file)) for segment in segments if file not in segment.tables]
+    parts = [empty]
+    if local:
+        paths = ", ".join(local)
+        parts.append(
+            f"SELECT * FROM read_parquet([{paths}], filename = true, union_by_name = true)"
+        )
+    parts += [
+        f'SELECT *, {quoted(file_of(segment, file))} AS filename FROM "{segment.tables[file]}"'
+        for segment in segments
+        if file in segment.tables
+    ]
     # It may be that no file has start timestamps, or scaled values.
-    found = f"({empty} UNION ALL BY NAME SELECT * FROM {read})"
+    found = f"({' UNION ALL BY NAME '.join(parts)})"
     return f"(SELECT * REPLACE ({SCALED_VALUE} AS value) FROM {found})" if scaled else found
 
 

@@ -19,8 +19,7 @@ from storage.following import FollowedBucket
 from storage.labels.matchers import Matcher
 from storage.metrics import StorageMetrics
 from storage.options import HOUR_MS
-from storage.shard.periods import NO_PERIODS
-from storage.tenants.rules import NO_RULES
+from storage.policy import Policy
 from tests.makers.batches import batch_of
 from tests.makers.buckets.databases import bucket_at, store_at, with_bucket, worker_of
 from tests.makers.compaction import compact
@@ -34,9 +33,7 @@ NOW = 1_800_000_000_000
 def following(place: Path, **changes: Any) -> Iterator[FollowedBucket]:
     bucket = bucket_at(store_at(place / "bucket"), **{"refresh_ms": HOUR_MS} | changes)
     metrics = StorageMetrics(CollectorRegistry())
-    followed = FollowedBucket.open(
-        options(place / "cache"), bucket, metrics, lambda _: NO_RULES, lambda _: NO_PERIODS
-    )
+    followed = FollowedBucket.open(options(place / "cache"), bucket, metrics, Policy())
     try:
         yield followed
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from storage import read_only
+from storage.bucket.attached import Bucket
 from storage.dedup.algorithm import PairRule
 from storage.errors import FormatError, StorageError
 from storage.files import wal_directory
@@ -38,8 +39,10 @@ ANY = Matcher("__name__", "=", "a")
 
 
 @contextmanager
-def looked_at(path: Path, **changes: Any) -> Iterator[ReadOnlyDatabase]:
-    database = ReadOnlyDatabase(options(path, **changes), DECODER.decode)
+def looked_at(
+    path: Path, bucket: Bucket | None = None, **changes: Any
+) -> Iterator[ReadOnlyDatabase]:
+    database = ReadOnlyDatabase(options(path, **changes), DECODER.decode, bucket=bucket)
     try:
         yield database
     finally:

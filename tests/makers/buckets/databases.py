@@ -14,6 +14,7 @@ from storage.bucket.attached import Bucket, WithBucket
 from storage.bucket.metrics import BucketMetrics
 from storage.bucket.worker import BucketWorker
 from storage.database import Database
+from storage.files import REMOTE_MARK
 from storage.objects.config import parse_config
 from storage.objects.metrics import ObjectMetrics
 from storage.objects.options import ObjectOptions
@@ -50,6 +51,19 @@ def with_bucket(
 def worker_of(database: Database) -> BucketWorker:
     assert isinstance(database._bucket, WithBucket)
     return database._bucket.worker
+
+
+NOW = 1_800_000_000_000
+
+
+def evict(place: Path, fill: Callable[[Database], object], **changes: Any) -> str:
+    """Fill place/data, upload it to place/bucket and evict what can be: an objstore.yml of it."""
+    bucket = bucket_at(store_at(place / "bucket"), local_bytes=1)
+    with with_bucket(place / "data", bucket, **changes) as database:
+        fill(database)
+        worker_of(database).round(NOW)
+    assert list((place / "data").glob(f"shards/*/segments/*/{REMOTE_MARK}"))
+    return directory_text(place / "bucket")
 
 
 class DyingStore(ObjectStore):

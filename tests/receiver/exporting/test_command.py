@@ -11,8 +11,10 @@ import snappy
 
 from receiver.cli import main
 from receiver.importing.remote_read import STREAMED
+from storage.tenants.tenant import DEFAULT_TENANT
 from tests.makers.bodies.rich import WireHistogram, WireSeries, body_v1
 from tests.makers.bodies.v1 import HEADERS
+from tests.makers.databases import opened, seal, series, write
 from tests.makers.imports import imported
 from tests.makers.real_api import RealApi, run_real_api
 from tests.receiver.importing.test_remote_read import FRAMES, M, N, server
@@ -113,9 +115,12 @@ def test_what_is_wrong_is_said(
 
 
 def test_a_directory_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from tests.makers.databases import opened
-
-    with opened(tmp_path):
+    """It is only read: what is sealed and what is in the log."""
+    with opened(tmp_path / "data") as database:
+        write(database, [series("a", [(1, 1.0)])], tenant=DEFAULT_TENANT)
+        seal(database)
+        write(database, [series("a", [(2, 2.0)])], tenant=DEFAULT_TENANT)
         flags = ["--match", "{}", "--format", "jsonl", "-o", str(tmp_path / "out")]
-        assert export("--storage.path", str(tmp_path), *flags) == 1
-    assert "is in use by another process" in capsys.readouterr().err
+        kept = ["--storage.path", str(tmp_path / "data"), "--storage.retention", "0"]
+        assert export(*kept, *flags) == 0
+    assert "exported 2 samples" in capsys.readouterr().err

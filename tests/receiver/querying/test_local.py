@@ -11,6 +11,7 @@ import pytest
 
 from api.answers.accept import Form
 from api.answers.chosen import encode_result
+from receiver import looking
 from receiver.querying import local
 from receiver.querying.local import evaluate
 from receiver.querying.question import INSTANT, RANGE, QueryFailed, Question
@@ -140,11 +141,11 @@ def test_segments_that_a_server_replaced_meanwhile(
             shutil.move(aside, segment)
             return False
 
-    monkeypatch.setattr(local, "ReadOnlyDatabase", Racing)
+    monkeypatch.setattr(looking, "ReadOnlyDatabase", Racing)
     (found,) = asked(data, RANGE, query="m", **WHOLE)
     assert len(found["values"]) == 40
     assert len(opens) == 2
-    monkeypatch.setattr(local, "ReadOnlyDatabase", ReadOnlyDatabase)
+    monkeypatch.setattr(looking, "ReadOnlyDatabase", ReadOnlyDatabase)
     shutil.rmtree(segment)
     with pytest.raises(FormatError):
         asked(data, RANGE, query="m", **WHOLE)

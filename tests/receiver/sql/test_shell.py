@@ -10,6 +10,7 @@ import pytest
 
 from receiver.sql import shell
 from receiver.sql.shell import CONTINUED, PROMPT, run_shell, run_statements, statements
+from storage.sql.session import Session
 
 
 def reader(*lines: str | type[BaseException]) -> tuple[Callable[[str], str], list[str]]:
@@ -48,12 +49,19 @@ def test_prompts() -> None:
     assert prompts == [PROMPT, CONTINUED, PROMPT, CONTINUED]
 
 
+def session_of(connection: duckdb.DuckDBPyConnection) -> Session:
+    """One without any views."""
+    session = Session.__new__(Session)
+    session.connection = connection
+    return session
+
+
 def test_an_error_ends_its_statement_only(monkeypatch: pytest.MonkeyPatch) -> None:
     read, _ = reader("SELECT nothing;", "CREATE TABLE a (b INT); SELECT 1 AS x;", "FROM a;")
     monkeypatch.setattr(shell, "prompt_line", read)
     out = io.StringIO()
     with duckdb.connect() as connection:
-        run_shell(connection, "csv", out)
+        run_shell(session_of(connection), "csv", out)
     lines = out.getvalue().splitlines()
     assert "Binder Error" in lines[0]
     assert lines[-3:] == ["x", "1", "b"]
@@ -62,7 +70,7 @@ def test_an_error_ends_its_statement_only(monkeypatch: pytest.MonkeyPatch) -> No
 def test_several_statements_at_once() -> None:
     out = io.StringIO()
     with duckdb.connect() as connection:
-        run_statements(connection, "SELECT 1 AS a; SELECT 2 AS b", "csv", out)
+        run_statements(session_of(connection), "SELECT 1 AS a; SELECT 2 AS b", "csv", out)
         with pytest.raises(duckdb.Error):
-            run_statements(connection, "SELECT", "csv", out)
+            run_statements(session_of(connection), "SELECT", "csv", out)
     assert out.getvalue() == "a\n1\nb\n2\n"
