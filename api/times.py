@@ -149,3 +149,13 @@ def rfc3339(ms: int) -> str:
         return "0001-01-01T00:00:00Z"
     text = (_EPOCH + timedelta(milliseconds=ms)).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{ms % 1000:03d}Z" if ms % 1000 else f"{text}Z"
+
+
+def rfc3339_of_ns(ns: int | None) -> str:
+    """A time as RFC 3339 in UTC, with as many digits as it needs; Go's zero time for None."""
+    if ns is None:
+        return "0001-01-01T00:00:00Z"
+    seconds, rest = divmod(ns, SECOND_NS)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{text}{fraction}Z"

@@ -43,6 +43,7 @@ from receiver.notifying import Notifying, check_alertmanagers
 from receiver.opening import check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
+from receiver.rule_book import RulerBook
 from receiver.settings.addresses import Addresses, parse_addresses
 from receiver.settings.algorithms import pairs_of, tenant_algorithms
 from receiver.settings.bucket import bucket_of
@@ -127,6 +128,7 @@ def build_app(config: Config) -> web.Application:
         limits_of=lambda tenant: query_limits(limits.of(tenant)),
         program=program_facts(config, watched, database),
         ranges=kept_ranges(engine, config.query_cache, registry),
+        rules=RulerBook(lambda tenant: (), notifying.notifier.urls),
     )
     app = web.Application()
     app[DATABASE] = database

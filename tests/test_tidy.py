@@ -30,7 +30,6 @@ TESTED_WITH = {
     "storage/bucket/pieces.py": "test_places.py",
     "storage/bucket/uploading.py": "test_worker.py",
     "api/answers/exposition/warm_up.py": "../../../receiver/test_warm_up.py",
-    "api/endpoints/absent/rules.py": "../../test_contract.py",
     "api/endpoints/absent/targets.py": "../../test_contract.py",
     "api/promql/aggregations/kernels.py": "test_aggregation.py",
     "api/promql/finishing.py": "test_engine.py",

@@ -64,6 +64,18 @@ def format_f(value: float) -> str:
     return f"{sign}{digits[:point]}.{digits[point:]}"
 
 
+def format_e(value: float) -> str:
+    """%e with the shortest digits: always with an exponent."""
+    if not math.isfinite(value):
+        return _format_special(value)
+    if value == 0:
+        return _format_special(value) + "e+00"
+    sign, digits, exponent = _decompose(value)
+    power = len(digits) + exponent - 1
+    mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
+    return f"{sign}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+
+
 def format_open_metrics(value: float) -> str:
     """The OpenMetrics form: as format_g, but with ".0" where nothing else marks a float."""
     text = format_g(value)

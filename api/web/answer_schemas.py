@@ -61,6 +61,14 @@ TABLES = (
     "labelValueCountByLabelName",
 )
 
+GROUP: Schema = {
+    "type": "object",
+    "required": [
+        *("name", "file", "rules", "interval", "limit", "evaluationTime", "lastEvaluation"),
+    ],
+    "properties": {"rules": {"type": "array", "items": {"type": "object", "required": ["type"]}}},
+}
+
 DATA: Mapping[str, Schema] = {
     "query": RESULT,
     "query_range": RESULT,
@@ -85,7 +93,11 @@ DATA: Mapping[str, Schema] = {
     "status/tsdb": lists(*TABLES),
     "status/cardinality": lists(*TABLES),
     "targets": lists("activeTargets", "droppedTargets"),
-    "rules": lists("groups"),
+    "rules": {
+        "type": "object",
+        "required": ["groups"],
+        "properties": {"groups": {"type": "array", "items": GROUP}, "groupNextToken": TEXT},
+    },
     "alerts": lists("alerts"),
     "alertmanagers": lists("activeAlertmanagers", "droppedAlertmanagers"),
     "scrape_pools": lists("scrapePools"),

@@ -12,7 +12,6 @@ from typing import Any
 from aiohttp import web
 
 from api.endpoints.absent.notifications import NotificationHandlers
-from api.endpoints.absent.rules import RuleHandlers
 from api.endpoints.absent.search import SearchHandlers
 from api.endpoints.absent.targets import TargetHandlers
 from api.endpoints.deletions import Deleting, DeletionHandlers
@@ -27,6 +26,7 @@ from api.endpoints.queries import QueryHandlers
 from api.endpoints.rejects import Ledger, RejectHandlers
 from api.endpoints.remote_read import ReadLimits, RemoteReadHandlers
 from api.endpoints.replicas import ReplicaHandlers
+from api.endpoints.rules.listing import RuleHandlers
 from api.endpoints.snapshots import SnapshotHandlers, Snapshotting
 from api.endpoints.status.cardinality import CardinalityHandlers
 from api.endpoints.status.features import FeatureHandlers
@@ -41,6 +41,7 @@ from api.promql.engine import Engine
 from api.sources.program import Program
 from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.sources.query_limits import NO_LIMITS, LimitsSource
+from api.sources.rules import NO_RULES, RuleBook
 from api.sources.running import Running
 from api.sources.store import Store
 from api.web.openapi import describe
@@ -77,9 +78,10 @@ class Api:
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         quick: QuickJobs | None = None,
         ranges: RangeQueries | None = None,
+        rules: RuleBook = NO_RULES,
     ) -> None:
         """quick: the jobs that need no thread; ranges: keeps what range queries gave, by default
-        nothing."""
+        nothing; rules: what there is of them."""
         program = program or Program()
         options = options or ApiOptions()
         source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
@@ -122,7 +124,7 @@ class Api:
         self.cardinality = CardinalityHandlers(source, now_ms=now_ms)
         self.stores = StoreHandlers(program, now_ms=now_ms)
         self.targets = TargetHandlers()
-        self.rules = RuleHandlers()
+        self.rules = RuleHandlers(rules)
         self.notifications = NotificationHandlers()
         self.search = SearchHandlers()
         self.deletions = DeletionHandlers(deleting)
@@ -169,6 +171,9 @@ class Api:
             (POST_PUT, "admin/tsdb/delete_series", self.deletions.delete_series),
             (POST_PUT, "admin/tsdb/clean_tombstones", self.deletions.clean_tombstones),
             (POST_PUT, "admin/tsdb/snapshot", self.snapshots.take),
+            (GET, "rules", self.rules.rules),
+            (GET, "alerts", self.rules.alerts),
+            (GET, "alertmanagers", self.rules.alertmanagers),
             (GET, "openapi.json", self.description.json),
             (GET, "openapi.yaml", self.description.yaml),
             *self.absent_routes(),
@@ -188,9 +193,6 @@ class Api:
             (GET, "targets/relabel_steps", self.targets.relabel_steps),
             (GET, "scrape_pools", self.targets.scrape_pools),
             (GET, "scrape_pools/config", self.targets.scrape_pool_config),
-            (GET, "rules", self.rules.rules),
-            (GET, "alerts", self.rules.alerts),
-            (GET, "alertmanagers", self.rules.alertmanagers),
             (GET, "notifications", self.notifications.notifications),
             (GET, "notifications/live", self.notifications.live),
             (GET_POST, "search/metric_names", self.search.refuse),
@@ -209,7 +211,7 @@ class Api:
 
 
 def styles_of(options: ApiOptions) -> dict[str, Style]:
-    """How endpoints are used that are not used as most are."""
+    """How endpoints are used that are not as most are, by their paths below a prefix."""
     read = Style(takes_body=True, plain_errors=True, concurrency=options.read_concurrency_max)
     return {"federate": Style(plain_errors=True), "read": read}
 

@@ -11,6 +11,7 @@ from api.times import (
     parse_duration_ns,
     parse_resolution_ms,
     parse_time_ms,
+    rfc3339_of_ns,
 )
 from tests.shared import GO_GOLDEN
 
@@ -142,3 +143,18 @@ def test_a_duration_beyond_int64_is_refused() -> None:
         parse_duration_ns("1e10")
     with pytest.raises(ValueError, match='cannot parse "Inf"'):
         parse_duration_ns("Inf")
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (None, "0001-01-01T00:00:00Z"),
+        (0, "1970-01-01T00:00:00Z"),
+        (1_700_000_000_000_000_000, "2023-11-14T22:13:20Z"),
+        (1_700_000_000_050_000_000, "2023-11-14T22:13:20.05Z"),
+        (1_700_000_000_000_000_001, "2023-11-14T22:13:20.000000001Z"),
+        (-1, "1969-12-31T23:59:59.999999999Z"),
+    ],
+)
+def test_times_have_as_many_digits_as_they_need(ns: int | None, text: str) -> None:
+    assert rfc3339_of_ns(ns) == text

@@ -15,6 +15,7 @@ from api.promql.engine import Engine
 from api.promql.options import EngineOptions
 from api.sources.queriers import ReplicaDefaults
 from api.sources.query_limits import NO_LIMITS, LimitsSource
+from api.sources.rules import NO_RULES, RuleBook
 from api.web.options import ApiOptions
 from api.web.quick_jobs import QuickJobs
 from api.web.routes import Api, add_routes
@@ -157,6 +158,7 @@ def run_api(
     limits_of: LimitsSource = lambda tenant: NO_LIMITS,
     handler_cancellation: bool = False,
     quick: QuickJobs | None = None,
+    rules: RuleBook = NO_RULES,
 ) -> None:
     """Run a test against an API over a fresh store."""
 
@@ -177,6 +179,7 @@ def run_api(
             limits_of=limits_of,
             now_ms=lambda: NOW_MS,
             quick=quick,
+            rules=rules,
         )
         app = web.Application()
         add_routes(app, api)

@@ -59,7 +59,7 @@ def abilities(features: Features) -> Mapping[str, Mapping[str, bool]]:
         },
         "promql_operators": dict.fromkeys(OPERATORS - FILLING_OPERATORS, True)
         | {name: experimental or not one.experimental for name, one in AGGREGATORS.items()},
-        "rules": dict.fromkeys(("keep_firing_for", "query_offset"), False),
+        "rules": dict.fromkeys(("keep_firing_for", "query_offset"), True),
         "tsdb": dict.fromkeys(("exemplar_storage", "native_histograms"), True),
     }
     return {category: dict(sorted(names.items())) for category, names in sorted(named.items())}

@@ -43,6 +43,18 @@ def test_two_digits(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1e+00"), (0.0, "0e+00"), (-0.0, "-0e+00"), (12.5, "1.25e+01"), (-0.001, "-1e-03"),
+        (1.353755652e9, "1.353755652e+09"), (5e-324, "5e-324"), (1e100, "1e+100"),
+        (float("nan"), "NaN"), (float("inf"), "+Inf"), (float("-inf"), "-Inf"),
+    ],
+)  # fmt: skip
+def test_always_with_an_exponent(value: float, text: str) -> None:
+    assert go_format.format_e(value) == text
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         ("1_000.5", 1000.5),
