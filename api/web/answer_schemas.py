@@ -48,7 +48,7 @@ EXEMPLARS: Schema = {
 }
 EXPLAINED: Schema = {
     "type": "object",
-    "required": ["name", "type", "start", "valueType", "end", "seconds", "children", "stats"],
+    "required": ["name", "type", "valueType", "start", "end", "seconds", "children", "stats"],
 }
 # Grafana reads the first of each.
 DESCRIPTIONS: Schema = {

@@ -149,8 +149,8 @@ def test_rows_say_what_becomes_of_names_and_histograms(
 
 NAMES = {*FUNCTIONS, *AGGREGATORS}
 # The table itself; and the words that durations share with functions, which are their grammar.
-# Parameters of requests have names of functions, too.
-LISTS = {"signatures.py", "vocabulary.py", "parameters.py"}
+# Parameters of requests and fields of answers have names of functions, too.
+LISTS = {"signatures.py", "vocabulary.py", "parameters.py", "answer_schemas.py"}
 
 
 def lists_of_names(source: str) -> list[list[str]]:
