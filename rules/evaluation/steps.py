@@ -122,7 +122,7 @@ def _written(state: RuleState, rows: list[Row], notices: list[Alert]) -> Step:
 
 def _alerting(group: Group, rule: Rule, before: RuleState, rows: list[Row], moment: Moment) -> Step:
     labels = group.labels_of(rule)
-    texts = _Texts(rule, labels, moment)
+    texts = Texts(rule, labels, moment)
     instances = instances_by_key([texts.instance(row) for row in rows])
     alerts: Alerts = advance(rule, before.alerts, instances, moment.ts_ms)
     try:
@@ -135,8 +135,9 @@ def _alerting(group: Group, rule: Rule, before: RuleState, rows: list[Row], mome
     return _written(after, written, notices)
 
 
-class _Texts:
-    """The labels and annotations of a rule's alerts, expanded row by row."""
+class Texts:
+    """The labels and annotations of a rule's alerts, expanded row by row. labels: of the rule and
+    its group; failed: how many texts could not be expanded."""
 
     def __init__(self, rule: Rule, labels: Labels, moment: Moment) -> None:
         self._rule = rule
@@ -146,21 +147,36 @@ class _Texts:
         self.failed = 0
 
     def instance(self, row: Row) -> Instance:
+        """The row as an alert."""
+        expander = self._expander(row)
+        return Instance(
+            self._named(row, expander), self._expanded(expander, self._rule.annotations), row.value
+        )
+
+    def labels(self, row: Row) -> dict[str, str]:
+        """The labels of the row as an alert."""
+        return self._named(row, self._expander(row))
+
+    def annotations(self, row: Row) -> dict[str, str]:
+        return self._expanded(self._expander(row), self._rule.annotations)
+
+    def _expander(self, row: Row) -> Expander:
         data = Data(
             StringMap(row.labels),
             StringMap(self._moment.external_labels),
             self._moment.external_url,
             value_text(row.value),
         )
-        expander = Expander(self._rule.alert, data, self._around)
+        return Expander(self._rule.alert, data, self._around)
+
+    def _named(self, row: Row, expander: Expander) -> dict[str, str]:
         labels = {name: text for name, text in row.labels.items() if name != METRIC_NAME}
-        labels |= {name: self._text(expander, text) for name, text in self._labels.items()}
+        labels |= self._expanded(expander, self._labels)
         labels[ALERT_NAME] = self._rule.alert
-        annotations = {
-            name: self._text(expander, text) for name, text in self._rule.annotations.items()
-        }
-        named = {name: text for name, text in labels.items() if text}
-        return Instance(named, annotations, row.value)
+        return {name: text for name, text in labels.items() if text}
+
+    def _expanded(self, expander: Expander, texts: Labels) -> dict[str, str]:
+        return {name: self._text(expander, text) for name, text in texts.items()}
 
     def _text(self, expander: Expander, text: str) -> str:
         expanded = expander.expand(text)

@@ -15,10 +15,10 @@ from rules.evaluation.alerts import State
 from rules.evaluation.rows import Labels, Row, RuleError, Value, rows_of, value_text
 from rules.evaluation.steps import Health, Moment, RuleState, Step, evaluate, failed
 from rules.groups import Group, Rule
+from rules.memory import MemoryStore
 from rules.templates.times import format_span
 from rules.templates.values import Duration, QueryResult, Sample, StringMap
 from rules.unit_tests.cases import AlertCase, Case, ExpectedSample, ExpressionCase
-from rules.unit_tests.memory import MemoryStore
 from rules.unit_tests.natives import native_text
 from rules.unit_tests.notation import parse_labels, parse_values
 from rules.unit_tests.reports import (

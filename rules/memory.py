@@ -1,7 +1,7 @@
 """Samples in memory: what a test puts in and what rules write, up to the time that is reached.
 
-A queryable of the engine. Tests have few series, so they are objects here, and become columns when
-they are read.
+A queryable of the engine. What is written one evaluation after the other has few series, so they
+are objects here, and become columns when they are read.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _columns(offsets: Int64s, times: list[int], values: list[Value]) -> Samples:
 
 
 class MemoryStore:
-    """All series of one test; what is later than `until_ms` is not there yet."""
+    """All series there are; what is later than `until_ms` is not there yet."""
 
     counters_differ = False
     has_aggregates = False
@@ -94,7 +94,7 @@ class MemoryStore:
         return MemorySelection(frame, found, start_ms, min(end_ms, self.until_ms))
 
     def put(self, labels: Labels, samples: Sequence[tuple[int, Value]]) -> None:
-        """A series of the test, before anything is evaluated; times ascending."""
+        """A series, before anything is evaluated; times ascending."""
         series = self._of(labels)
         known = dict(zip(series.times, series.values, strict=True)) | dict(samples)
         series.times = sorted(known)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rules.evaluation.rows import label_rows
-from rules.unit_tests.memory import MemoryStore
+from rules.memory import MemoryStore
 from rules.unit_tests.natives import parse_native
 from storage.histograms.columns import HINT_NOT_RESET, HINT_UNKNOWN
 from storage.histograms.histograms import Parts
