@@ -28,7 +28,7 @@ SUBCOMMANDS = {
     "query": "receiver.querying.command",
     "restore": "receiver.restore_command",
     "retention": "receiver.retention",
-    "rules": "rules.command",
+    "rules": "receiver.rules_command",
     "snapshot": "receiver.snapshot_command",
     "sql": "receiver.sql.command",
 }

@@ -1,23 +1,18 @@
-"""`cupola rules`: rule files, checked before a server is given them."""
+"""`cupola rules check` and `test`: rule files, before a server is given them."""
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from api.promql.features import Features
 
-HELP = "check and test files of recording and alerting rules"
-DESCRIPTION = """\
-`cupola rules check` reports what is wrong with files of rules, as promtool does: exit code 0 if
-they can be loaded, 1 if not, and 3 if a lint finds something and --lint-fatal is given.
-`cupola rules test` runs unit tests of rules in promtool's format: exit code 0 if all went well."""
-
 EXIT_USAGE = 2
 
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+def add_verbs(verbs: Verbs) -> None:
     checking = verbs.add_parser(
         "check", help="report what is wrong with files of rules", allow_abbrev=False
     )

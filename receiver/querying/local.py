@@ -12,6 +12,7 @@ from api.errors import classify, invalid_parameter, is_foreseen
 from api.forms import Params
 from api.params import (
     QueryParams,
+    ReplicaParams,
     instant_time_ms,
     query_params,
     range_params,
@@ -64,7 +65,7 @@ def evaluate_with(engine: Engine, config: Config, question: Question) -> tuple[R
     tenants = tenants_of(headers, tenants_max=config.api.federated_tenants_max)
 
     def work(database: ReadOnlyDatabase) -> Result:
-        members = [(name, querier(database, config, name, params)) for name in tenants]
+        members = [(name, querier(database, config, name, params.replicas)) for name in tenants]
         return ask(members[0][1] if len(members) == 1 else FederatedQuerier(members))
 
     return read_directory(config, work), params
@@ -113,10 +114,10 @@ def resolution_of(engine: Engine, given: Params, step_ms: int) -> int:
 
 
 def querier(
-    database: ReadOnlyDatabase, config: Config, tenant: str, params: QueryParams
+    database: ReadOnlyDatabase, config: Config, tenant: str, wishes: ReplicaParams
 ) -> StorageQuerier:
     """A view of one tenant, as the API has it."""
-    wishes, options = params.replicas, config.dedup
+    options = config.dedup
     algorithm = tenant_algorithms(options.tenant_algorithms).get(
         tenant, Algorithm(options.algorithm)
     )

@@ -29,6 +29,7 @@ from receiver.settings.options import (
     WriteOptions,
 )
 from rules.notifying.options import AlertmanagerOptions
+from rules.replay.limits import Limits as ReplayLimits
 from storage.objects.options import ObjectOptions
 from storage.options import StorageOptions
 
@@ -62,6 +63,7 @@ class Config:
     query_cache: CacheOptions = layer("query.cache.", CacheOptions)
     api: ApiOptions = layer("api.", ApiOptions)
     alertmanagers: AlertmanagerOptions = layer("rules.alertmanagers.", AlertmanagerOptions)
+    replay: ReplayLimits = layer("rules.replay.", ReplayLimits)
 
 
 @dataclass(frozen=True, slots=True)

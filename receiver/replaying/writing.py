@@ -1,0 +1,34 @@
+"""What a replay recorded, as requests of remote write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from api.answers.wire.fields import LabelMessages
+from receiver.importing.run import BODY_BYTES_MAX, BODY_SAMPLES_MAX
+from receiver.wire.v1.writer import RequestColumns, requests_of
+from rules.replay.outcome import Outcome, Recorded
+from storage.histograms.histograms import offsets_of
+
+
+def bodies_of(outcome: Outcome, *, with_alerts: bool) -> Iterator[tuple[bytes, int]]:
+    """(body, samples in it) of all that rules recorded, rule by rule, stale markers included.
+    with_alerts: also ALERTS and ALERTS_FOR_STATE."""
+    for rule in outcome.each():
+        if with_alerts or not rule.rule.is_alerting:
+            yield from requests_of(
+                columns_of(rule.recorded),
+                bytes_max=BODY_BYTES_MAX,
+                samples_max=BODY_SAMPLES_MAX,
+            )
+
+
+def columns_of(recorded: Recorded) -> RequestColumns:
+    messages = LabelMessages.of(recorded.labels)
+    used = messages.ids[messages.ids > 0]
+    firsts, lengths = messages.starts[used], np.diff(messages.starts)[used]
+    offsets = offsets_of(lengths)
+    places = np.arange(offsets[-1]) + np.repeat(firsts - offsets[:-1], lengths)
+    return RequestColumns(messages.content[places], offsets_of(messages.sizes), recorded.samples)
