@@ -210,7 +210,7 @@ class SegmentReader:
             if footer is None:
                 wanted, footer = NO_ROWS, NO_FOOTER
             else:
-                wanted = self.layouts.index(segment, footer).find(ids, span)
+                wanted = self.layouts.index(segment, footer).find(ids, span).within(footer, span)
             if len(wanted.items) or segment.histograms:
                 path = self.layouts.samples(segment)
                 is_damaged = bool(self._damages.of(path))

@@ -20,7 +20,7 @@ from storage.segments.access.places import HERE, Places, Wanted
 from storage.segments.damage import UNREADABLE, Damages
 from storage.segments.encoding.footers import IDS, Footer, is_damage
 from storage.segments.encoding.groups import GroupFile
-from storage.segments.runs import find_groups, find_series
+from storage.segments.runs import find_groups, find_series, narrow_runs
 from storage.segments.segment import SegmentMeta
 
 INT64 = np.iinfo(np.int64)
@@ -53,6 +53,14 @@ class RowRuns:
             self.min_ms[chosen],
             self.max_ms[chosen],
         )
+
+    def within(self, footer: Footer, span: tuple[int, int]) -> "RowRuns":
+        """What is left without the row groups at both ends that have no time in the span."""
+        if not len(self.items) or (self.min_ms.min() >= span[0] and self.max_ms.max() <= span[1]):
+            return self
+        found = np.stack([self.items, self.firsts, self.ends, self.min_ms, self.max_ms])
+        bounds = frozen(footer.offsets), frozen(footer.min_ms), frozen(footer.max_ms)
+        return RowRuns(*found[:, : narrow_runs(*bounds, *span, found)])
 
 
 NO_ROWS = RowRuns(*[np.zeros(0, np.int64)] * 5)

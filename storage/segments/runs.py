@@ -112,6 +112,37 @@ def find_groups(firsts: Int64s, ends: Int64s, offsets: Int64s, numbers: Int64s) 
 
 
 @kernel
+def narrow_runs(
+    offsets: Int64s, least: Int64s, greatest: Int64s, start_ms: int, end_ms: int, found: Int64s
+) -> int:
+    """Take those row groups off both ends of runs that have no time in [start_ms, end_ms].
+
+    Group g has the rows offsets[g]:offsets[g + 1], with times from least[g] to greatest[g]. found:
+    int64[5, n], ascending: as find_series() has them. Returns how many runs are left.
+    """
+    count = 0
+    first: Any = 0
+    for r in range(found.shape[1]):
+        if found[3, r] < start_ms or found[4, r] > end_ms:
+            first = end_at_most(offsets, first, len(offsets), found[1, r]) - 1
+            last: Any = end_at_most(offsets, first, len(offsets), found[2, r] - 1) - 1
+            low: Any = first
+            while low <= last and greatest[low] < start_ms:
+                low += 1
+            while low <= last and least[last] > end_ms:
+                last -= 1
+            if low > last:
+                continue
+            found[1, r] = max(found[1, r], offsets[low])
+            found[2, r] = min(found[2, r], offsets[last + 1])
+            found[3, r] = max(found[3, r], least[low])
+            found[4, r] = min(found[4, r], greatest[last])
+        found[:, count] = found[:, r]
+        count += 1
+    return count
+
+
+@kernel
 def copy_runs(
     starts: Int64s,
     lengths: Int64s,

@@ -14,6 +14,7 @@ from storage.segments.runs import (
     find_runs,
     find_series,
     merge_runs,
+    narrow_runs,
     strictly_ascending,
 )
 from tests.twins.storage import segments as naive
@@ -146,3 +147,38 @@ def test_row_groups_with_wanted_rows(sizes: list[int], steps: list[int]) -> None
     numbers = np.empty(len(sizes), np.int64)
     count = find_groups(firsts, ends, offsets, numbers)
     assert numbers[:count].tolist() == naive.find_groups(runs, sizes)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(small, min_size=1, max_size=4), min_size=1, max_size=5),
+    st.lists(st.integers(0, 5), max_size=8),
+    bound,
+    bound,
+)
+def test_runs_lose_row_groups_out_of_the_span(
+    times: list[list[int]], steps: list[int], start: int, end: int
+) -> None:
+    flat = [t for own in times for t in own]
+    sizes = [len(own) for own in times]
+    bounds = [min(int(step), sum(sizes)) for step in np.cumsum(steps)]
+    runs = [run for run in zip(bounds[::2], bounds[1::2], strict=False) if run[0] < run[1]]
+    # Of some runs it is known that all of their times are in the span.
+    wide = [run for run in runs if not all(start <= t <= end for t in flat[run[0] : run[1]])]
+    columns = [[i, a, b, min(flat[a:b]), max(flat[a:b])] for i, (a, b) in enumerate(runs)]
+    found = np.array(columns, np.int64).reshape(-1, 5).T.copy()
+    groups = [
+        np.concatenate([[0], np.cumsum(sizes)]),
+        [min(t) for t in times],
+        [max(t) for t in times],
+    ]
+    count = narrow_runs(*[frozen(np.array(g, np.int64)) for g in groups], start, end, found)
+    expected = [
+        run
+        for each in runs
+        for run in (naive.narrow_runs([each], times, start, end) if each in wide else [each])
+    ]
+    assert list(zip(*found[1:3, :count].tolist(), strict=True)) == expected
+    if flat == sorted(flat):  # as the rows of a series are
+        for low, high, least, greatest in found[1:, :count].T.tolist():
+            assert least <= flat[low] and flat[high - 1] <= greatest

@@ -77,3 +77,22 @@ def find_groups(runs: list[tuple[int, int]], sizes: list[int]) -> list[int]:
             found.append(group)
         row += size
     return found
+
+
+def narrow_runs(
+    runs: list[tuple[int, int]], times: list[list[int]], start: int, end: int
+) -> list[tuple[int, int]]:
+    """The runs without the first row groups that are all before start, and the last ones that are
+    all after end. times: those of each row group."""
+    offsets = [sum(map(len, times[:group])) for group in range(len(times) + 1)]
+    found = []
+    for first, behind in runs:
+        inside = [g for g in range(len(times)) if offsets[g] < behind and offsets[g + 1] > first]
+        while inside and max(times[inside[0]]) < start:
+            inside.pop(0)
+        while inside and min(times[inside[-1]]) > end:
+            inside.pop()
+        if inside:
+            low, high = offsets[inside[0]], offsets[inside[-1] + 1]
+            found.append((max(first, low), min(behind, high)))
+    return found
