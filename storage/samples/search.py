@@ -27,6 +27,22 @@ def first_at_least(column: Int64s, start: int, end: int, bound: int) -> int:
 
 
 @kernel
+def first_near(column: Int64s, start: int, end: int, bound: int, ahead: int) -> int:
+    """What first_at_least() returns, looked for at start + ahead first.
+
+    Where samples and windows come evenly, the next window begins as far ahead as this one did.
+    """
+    at = start + ahead
+    if (
+        start <= at <= end
+        and (at == start or column[at - 1] < bound)
+        and (at == end or column[at] >= bound)
+    ):
+        return at
+    return first_at_least(column, start, end, bound)
+
+
+@kernel
 def end_at_most(column: Int64s, start: int, end: int, bound: int) -> int:
     """The end of the values <= bound in [start, end) of an ascending column."""
     if start < end and column[end - 1] <= bound:

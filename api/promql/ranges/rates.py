@@ -11,7 +11,7 @@ import numpy as np
 
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel, float_kernel_part
-from storage.samples.search import first_at_least
+from storage.samples.search import first_near
 
 
 @float_kernel_part
@@ -92,14 +92,17 @@ def find_changes(
     the values before those in a window are added to its change in time order, as if it had looked
     at each of its samples.
     """
-    low = high = first_reset = 0
+    low = high = first_reset = low_step = high_step = 0
     stop = len(timestamps)
     for k in range(len(ends)):
         end = ends[k]
         start = end - range_ms
         # Windows may be far apart, or long.
-        low = first_at_least(timestamps, low, stop, start + 1)
-        high = first_at_least(timestamps, max(low, high), stop, end + 1)
+        before, low = low, first_near(timestamps, low, stop, start + 1, low_step)
+        low_step = low - before
+        before = max(low, high)
+        high = first_near(timestamps, before, stop, end + 1, high_step)
+        high_step = high - before
         if high - low < 2:
             # Numbers that the arithmetic of absent cells has no trouble with.
             edges[0, k] = edges[1, k] = edges[2, k] = edges[3, k] = 0.0

@@ -12,7 +12,7 @@ from api.promql.ranges.rates import find_resets, stretched
 from api.promql.ranges.reductions import AVG, COUNT, PRESENT, SUM, kahan_add
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import float_kernel, float_kernel_part, kernel_part
-from storage.samples.search import first_at_least
+from storage.samples.search import first_near
 
 # What reduce_totals computes.
 TOTALS = frozenset({SUM, AVG, COUNT, PRESENT})
@@ -26,6 +26,16 @@ def count_until(since: int, time: int, count: int, bound: int) -> int:
     if bound < since or count < 2:
         return 0
     return (bound - since) * (count - 1) // (time - since) + 1
+
+
+@float_kernel_part
+def part_of(
+    since: int, time: int, count: int, value: float, start: int, end: int
+) -> tuple[int, float]:
+    """How many of the samples from `since` to `time` are in (start, end], and their share of
+    value."""
+    inside = count_until(since, time, count, end) - count_until(since, time, count, start)
+    return inside, value if inside == count else value * (inside / max(count, 1))
 
 
 @float_kernel
@@ -42,22 +52,40 @@ def reduce_totals(
     present: Bools,
 ) -> None:
     """Sum, mean, number or presence of the samples that those of each window stand for."""
+    adds = op in (SUM, AVG)
+    until = np.zeros(len(values) + 1, np.int64)
+    until[1:] = np.cumsum(counts)
     for i in range(len(offsets) - 1):
-        low, stop = offsets[i], offsets[i + 1]
+        low = high = offsets[i]
+        stop = offsets[i + 1]
+        low_step = high_step = 0
         for k in range(len(ends)):
             start, end = ends[k] - range_ms, ends[k]
-            low = first_at_least(timestamps, low, stop, start + 1)
+            before, low = low, first_near(timestamps, low, stop, start + 1, low_step)
+            low_step = low - before
+            before = max(low, high)
+            high = first_near(timestamps, before, stop, end + 1, high_step)
+            high_step = high - before
             total, lost, number = 0.0, 0.0, 0
-            for j in range(low, stop):
-                if since[j] > end:
-                    break
-                inside = count_until(since[j], timestamps[j], counts[j], end)
-                inside -= count_until(since[j], timestamps[j], counts[j], start)
-                if inside <= 0:
-                    continue
-                number += inside
-                share = values[j] if inside == counts[j] else values[j] * (inside / counts[j])
-                total, lost = kahan_add(share, total, lost)
+            j = low
+            while j < stop and since[j] <= start:  # cut by the start
+                inside, share = part_of(since[j], timestamps[j], counts[j], values[j], start, end)
+                if inside > 0:
+                    number += inside
+                    total, lost = kahan_add(share, total, lost)
+                j += 1
+            if j < high:
+                number += until[high] - until[j]
+            while j < high:
+                if adds and counts[j] > 0:
+                    total, lost = kahan_add(values[j], total, lost)
+                j += 1
+            while j < stop and since[j] <= end:  # cut by the end
+                inside, share = part_of(since[j], timestamps[j], counts[j], values[j], start, end)
+                if inside > 0:
+                    number += inside
+                    total, lost = kahan_add(share, total, lost)
+                j += 1
             if number == 0:
                 continue
             present[i, k] = True
@@ -105,12 +133,16 @@ def rate_stretches(
     for i in range(len(offsets) - 1):
         low = high = begin = offsets[i]
         stop = offsets[i + 1]
+        low_step = high_step = 0
         found = find_resets(values[begin:stop], resets) if is_counter else 0
         first_reset = 0
         for k in range(len(ends)):
             start, end = ends[k] - range_ms, ends[k]
-            low = first_at_least(timestamps, low, stop, start + 1)
-            high = first_at_least(timestamps, max(low, high), stop, end + 1)
+            before, low = low, first_near(timestamps, low, stop, start + 1, low_step)
+            low_step = low - before
+            before = max(low, high)
+            high = first_near(timestamps, before, stop, end + 1, high_step)
+            high_step = high - before
             cut_start = begin < low < stop and since[low] <= start
             cut_end = begin < high < stop and since[high] <= end and timestamps[high - 1] < end
             if high - low + cut_start + cut_end < 2:

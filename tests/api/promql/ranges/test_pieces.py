@@ -94,3 +94,20 @@ def test_functions_of_queries_are_computed_so(monkeypatch: pytest.MonkeyPatch) -
         over(name, samples_of(3), windows_of(20), [], check=check)
     assert 1 < looked["max_over_time"] <= looked["mad_over_time"] <= STEPS
     assert pieces.PIECE_LOOKS > 8
+
+
+def test_what_looks_at_ends_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rate goes over all samples once, however long windows are; a sum looks at each of them."""
+    ends = np.arange(1_000, 2_000)
+    windows = Windows(ends, ends, 900)
+    samples = Samples(np.array([0, 200]), np.arange(0, 2_000, 10), np.arange(200.0))
+    monkeypatch.setattr("api.promql.ranges.table.PIECE_LOOKS", 1 << 13)
+    checks = dict.fromkeys(("rate", "increase", "sum_over_time"), 0)
+    for func in checks:
+
+        def check(func: str = func) -> None:
+            checks[func] += 1
+
+        over(func, samples, windows, [], check=check)
+    assert (checks["rate"], checks["increase"]) == (0, 0)  # a lone piece is not checked
+    assert checks["sum_over_time"] > 1
