@@ -12,7 +12,7 @@ import math
 import statistics
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bodies import METRIC, SCRAPE_INTERVAL_MS, Corpus, instance_name
@@ -102,10 +102,11 @@ class QueryError(Exception):
 
 
 class Client:
-    """One keep-alive connection that asks queries."""
+    """One keep-alive connection that asks queries. headers: of each request."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, headers: Mapping[str, str] | None = None) -> None:
         self.extra = server.program.query_parameters
+        self.headers = dict(headers or {})
         self.connection = http.client.HTTPConnection(
             "127.0.0.1", server.port, timeout=QUERY_TIMEOUT_S
         )
@@ -117,7 +118,7 @@ class Client:
         """The body of the answer, and the seconds from sending to its last byte."""
         target = f"{path}?{urllib.parse.urlencode(parameters | self.extra)}"
         start = time.perf_counter()
-        self.connection.request("GET", target)
+        self.connection.request("GET", target, headers=self.headers)
         response = self.connection.getresponse()
         body = response.read()
         elapsed_s = time.perf_counter() - start

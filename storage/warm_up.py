@@ -10,17 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from storage.batch import Batch, RawNatives, SymbolSpans
 from storage.dedup.algorithm import SHORT_MS, Algorithm
 from storage.dedup.complete import complete_groups, ranges_of
 from storage.dedup.dedup import dedup
 from storage.dedup.reach import unsettled_groups
-from storage.downsampling.aggregates import RESOLUTION_1H_MS, RESOLUTION_5M_MS
+from storage.downsampling.aggregates import RESOLUTION_1H_MS, RESOLUTION_5M_MS, Aggregates
 from storage.downsampling.combining import combine
 from storage.downsampling.cuts import without_windows
 from storage.downsampling.folding import fold
-from storage.downsampling.points import points_of
+from storage.downsampling.points import PointRoom, count_points, points_of
 from storage.head.head import Head, sealed_samples
 from storage.head.late import FIRST_SLOTS, LateIndex, OutOfOrder
 from storage.histograms.columns import Natives
@@ -40,7 +41,18 @@ from storage.samples.exemplars import Exemplars, RawExemplars
 from storage.samples.hint import Purpose
 from storage.samples.merge import between, merge_all
 from storage.samples.samples import Samples
-from storage.segments.aggregates.columns import table_of
+from storage.segments.aggregates.columns import EVERYTHING
+from storage.segments.aggregates.decoding import (
+    GroupChunks,
+    GroupDecoder,
+    fill,
+    spread,
+    take_scaled,
+)
+from storage.segments.aggregates.groups import WindowGroup
+from storage.segments.aggregates.groups import parse_footer as parse_aggregates
+from storage.segments.aggregates.reader import joined, runs_of
+from storage.segments.aggregates.writer import AggregateWriter
 from storage.segments.comparing import are_marked
 from storage.segments.contradictions import contradictions
 from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
@@ -204,6 +216,7 @@ def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
     decode_column(footer, (0, IDS), file, 0, np.empty(footer.rows, np.int64))
     always = np.zeros(len(ids), np.int64)
     wanted = RowIndex.of(ids, sealed.offsets, always, always).find(ids, (0, 100))
+    wanted.within(footer, (5, 100))
     groups_with(wanted, footer.offsets)
     pairs = np.zeros((2, 2), np.int64)
     for begins, ends in ((footer.begins, footer.ends), (pairs[:, 0], pairs[:, 1])):
@@ -285,7 +298,33 @@ def downsample() -> None:
     )
     histograms = Samples(np.array([0, 2]), times[:2], np.ones(2), None, natives)
     combine(fold(histograms, RESOLUTION_5M_MS), RESOLUTION_1H_MS)
-    table_of(np.zeros(len(windows.rows.count), np.int64), windows.rows)
+    read_windows(windows)
+
+
+def read_windows(windows: Aggregates) -> None:
+    """Write aggregates, and read them back as they lie in the file and as points."""
+    stream = pa.BufferOutputStream()
+    with AggregateWriter(stream) as writer:
+        writer.write(np.zeros(1, np.int64), windows)
+    data = stream.getvalue().to_pybytes()
+    length = int.from_bytes(data[-TAIL_BYTES:-4], "little")
+    parquet = pq.read_metadata(pa.BufferReader(data))
+    footer = parse_aggregates(Path("an example"), parquet, footer_in(data, length))
+    columns = footer.starts[0], footer.sizes[0], footer.codecs[0]
+    content = np.frombuffer(data, np.uint8)
+    decoder = GroupDecoder(GroupChunks(content, *columns, int(footer.rows[0])))
+    group = WindowGroup(decoder.ids(), decoder.rows(EVERYTHING))
+    runs = runs_of(group, np.zeros(1, np.int64), (0, 1 << 40))
+    joined([runs], None, 1)
+    values, numbers, known = np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.bool_)
+    spread(numbers, known, values.view(np.int64))
+    spread(numbers, known, numbers)
+    fill(values, known, values)
+    take_scaled(numbers, known, 1.0, values, known)
+    sizes = np.zeros(1, np.int64)
+    count_points(runs, Purpose.VALUES, sizes)
+    PointRoom.of(sizes).put_windows(runs, Purpose.VALUES)
+    PointRoom.of(np.ones(1, np.int64)).put_samples(Samples(np.arange(2), numbers, values))
 
 
 def note_changes() -> None:

@@ -123,6 +123,27 @@ class Aggregates:
         return len(self.last_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class WindowRuns:
+    """Windows of some series as they lie in one place: run r, of series items[r], is the rows
+    starts[r]:starts[r] + lengths[r], ascending."""
+
+    items: Int64s
+    starts: Int64s
+    lengths: Int64s
+    rows: Rows
+
+    @classmethod
+    def of(cls, aggregates: Aggregates) -> "WindowRuns":
+        """A run for each series."""
+        offsets = aggregates.offsets
+        items = np.arange(aggregates.series_count)
+        return cls(items, offsets[:-1].copy(), np.diff(offsets), aggregates.rows)
+
+    def __len__(self) -> int:
+        return int(self.lengths.sum())
+
+
 assert [field.name for field in fields(Aggregates)][1:-1] == list(Rows._fields)
 
 

@@ -6,13 +6,13 @@ last sample of a counter that was reset in its window stand a rise to `fallen` a
 by which it comes out as risen by what it rose by. What points stand for is in their weights.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from storage.downsampling.aggregates import Aggregates, KeptHistograms, Rows
+from storage.downsampling.aggregates import Aggregates, KeptHistograms, Rows, WindowRuns
 from storage.downsampling.windows import window_ends
-from storage.kernels.arrays import Float64s, Int64s
+from storage.kernels.arrays import Float64s, Int64s, frozen
 from storage.kernels.jit import float_kernel_part, kernel, kernel_part
 from storage.kernels.stale import STALE_NAN_BITS, is_stale
 from storage.samples.hint import Purpose
@@ -30,26 +30,64 @@ KINDS = {
     Purpose.TOTALS: TOTALS,
     Purpose.ALL: VALUES,  # The best there is.
 }
-# Four real samples and a marker, or two, a rise, a fall and a marker.
-WINDOW_POINTS_MAX = 5
 # Next to nothing, so that any number of falls from it makes a counter rise by nothing.
 TINY = 5e-324
+
+
+@dataclass(frozen=True, slots=True)
+class PointRoom:
+    """Room for so many points of series, that come series by series in the order of time.
+
+    following: where the next point of each series goes."""
+
+    offsets: Int64s
+    following: Int64s
+    times: Int64s
+    values: Float64s
+    counts: Int64s
+    since: Int64s
+
+    @classmethod
+    def of(cls, sizes: Int64s) -> "PointRoom":
+        """sizes: how many points each series has."""
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        size = int(offsets[-1])
+        times, counts, since = (np.empty(size, np.int64) for _ in range(3))
+        return cls(offsets, offsets[:-1].copy(), times, np.empty(size), counts, since)
+
+    def put_windows(self, runs: WindowRuns, purpose: Purpose) -> None:
+        """The points of windows."""
+        place_points(
+            KINDS[purpose], runs.items, runs.starts, runs.lengths, runs.rows, self.following,
+            self.times, self.values, self.counts, self.since,
+        )  # fmt: skip
+
+    def put_samples(self, samples: Samples) -> None:
+        """Samples as they came, which stand for themselves."""
+        place_samples(
+            frozen(samples.offsets), frozen(samples.timestamps), frozen(samples.values),
+            self.following, self.times, self.values, self.counts, self.since,
+        )  # fmt: skip
+
+    def filled(self) -> Samples:
+        assert (self.following == self.offsets[1:]).all(), "BUG: points that were not counted"
+        weights = Weights(self.counts, self.since)
+        return Samples(self.offsets, self.times, self.values, weights=weights)
+
+
+def count_points(runs: WindowRuns, purpose: Purpose, sizes: Int64s) -> None:
+    """Add how many points windows become to those of their series."""
+    add_points(KINDS[purpose], runs.items, runs.starts, runs.lengths, runs.rows, sizes)
 
 
 def points_of(aggregates: Aggregates, purpose: Purpose, resolution_ms: int) -> Samples:
     """Samples with weights of the same series, stale markers included. resolution_ms: of the
     windows."""
-    kind, rows = KINDS[purpose], aggregates.rows
-    size = WINDOW_POINTS_MAX * len(aggregates)
-    if kind == RESETS:
-        size += 2 * int(rows.falls.sum())
-    offsets = np.zeros_like(aggregates.offsets)
-    times, values = np.empty(size, np.int64), np.empty(size, np.float64)
-    counts, since = np.empty(size, np.int64), np.empty(size, np.int64)
-    place_points(kind, aggregates.offsets, rows, offsets, times, values, counts, since)
-    end = int(offsets[-1])
-    weights = Weights(counts[:end], since[:end])
-    floats = Samples(offsets, times[:end], values[:end], weights=weights)
+    runs, sizes = WindowRuns.of(aggregates), np.zeros(aggregates.series_count, np.int64)
+    count_points(runs, purpose, sizes)
+    room = PointRoom.of(sizes)
+    room.put_windows(runs, purpose)
+    floats = room.filled()
     if aggregates.histograms is None:
         return floats
     return merged(floats, histogram_points(aggregates.histograms, resolution_ms))
@@ -86,21 +124,45 @@ def merged(floats: Samples, histograms: Samples) -> Samples:
 
 
 @kernel
+def add_points(
+    kind: int, items: Int64s, starts: Int64s, lengths: Int64s, rows: Rows, sizes: Int64s
+) -> None:
+    """Count what place_points() writes."""
+    for r in range(len(items)):
+        total = 0
+        for k in range(starts[r], starts[r] + lengths[r]):
+            total += rows.stale_ms[k] != 0
+            if rows.count[k] < 1:
+                continue
+            if kind == VALUES:
+                total += count_values(rows, k)
+            elif kind in (RISES, RESETS):
+                total += 1 if rows.count[k] == 1 else 2
+                if rows.falls[k] > 0:
+                    total += 2 * falls_placed(rows, k, 1 if kind == RISES else rows.falls[k])
+            else:
+                total += 1
+        sizes[items[r]] += total
+
+
+@kernel
 def place_points(
     kind: int,
-    offsets: Int64s,
+    items: Int64s,
+    starts: Int64s,
+    lengths: Int64s,
     rows: Rows,
-    out_offsets: Int64s,
+    following: Int64s,
     times: Int64s,
     values: Float64s,
     counts: Int64s,
     since: Int64s,
 ) -> None:
-    """Write the points of all windows, and where those of each series end."""
+    """Write the points of runs of windows; following: where those of each series go on."""
     bits = values.view(np.uint64)
-    out = 0
-    for i in range(len(offsets) - 1):
-        for k in range(offsets[i], offsets[i + 1]):
+    for r in range(len(items)):
+        out = following[items[r]]
+        for k in range(starts[r], starts[r] + lengths[r]):
             first = out
             if rows.count[k] > 0:
                 if kind == VALUES:
@@ -118,7 +180,50 @@ def place_points(
                 times[out], bits[out] = rows.stale_ms[k], STALE
                 counts[out], since[out] = 0, rows.stale_ms[k]
                 out += 1
-        out_offsets[i + 1] = out
+        following[items[r]] = out
+
+
+@kernel
+def place_samples(
+    offsets: Int64s,
+    timestamps: Int64s,
+    own_values: Float64s,
+    following: Int64s,
+    times: Int64s,
+    values: Float64s,
+    counts: Int64s,
+    since: Int64s,
+) -> None:
+    """Write samples as they came, series by series."""
+    own_bits, bits = own_values.view(np.uint64), values.view(np.uint64)
+    for i in range(len(offsets) - 1):
+        out = following[i]
+        for k in range(offsets[i], offsets[i + 1]):
+            times[out] = since[out] = timestamps[k]
+            bits[out], counts[out] = own_bits[k], 1
+            out += 1
+        following[i] = out
+
+
+@kernel_part
+def count_values(rows: Rows, k: int) -> int:
+    """How many points place_values() writes."""
+    found, latest = 1, rows.first_ms[k]
+    early, late = min(rows.min_ms[k], rows.max_ms[k]), max(rows.min_ms[k], rows.max_ms[k])
+    for each in (early, late, rows.last_ms[k]):
+        if each > latest:
+            found, latest = found + 1, each
+    return found
+
+
+@kernel_part
+def falls_placed(rows: Rows, k: int, falls: int) -> int:
+    """How many of the falls there is room for between first and last of a window. Of two samples
+    that are all there are, the second one shows the fall itself."""
+    if rows.count[k] < 3:
+        return 0
+    placed: int = max(0, min(falls, (rows.last_ms[k] - rows.first_ms[k] - 1) // 2))
+    return placed
 
 
 @kernel_part
@@ -186,9 +291,8 @@ def place_falls(
     """Put falls between the two points of a counter, that end at `out`. All of them together take
     as much as fell in the window; they stand where a steady rise would bring the first of them."""
     first_ms, last_ms = rows.first_ms[k], rows.last_ms[k]
-    falls = min(falls, (last_ms - first_ms - 1) // 2)
-    # Of two samples that are all there are, the second one shows the fall itself.
-    if rows.count[k] < 3 or falls < 1:
+    falls = falls_placed(rows, k, falls)
+    if falls < 1:
         return out
     last = out - 1
     before, after = rows.fallen[k] - rows.first[k], rows.last[k]

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from prometheus_client import Gauge
 
+from storage.segments.aggregates.groups import AggregateFooter, WindowGroup
 from storage.segments.encoding.footers import Footer
 from storage.segments.encoding.groups import Group
 from storage.segments.histogram_reader import HistogramFooter
@@ -20,6 +21,8 @@ from storage.segments.row_index import RowIndex
 INDEX_BYTES = 96 << 20
 FOOTER_SHARE = 3
 GROUP_BYTES = 256 << 20
+# Of decoded row groups, the share of windows.
+WINDOW_SHARE = 4
 
 # The ULID of a segment, and which part of it.
 Key = tuple[str, int]
@@ -83,23 +86,28 @@ class SegmentCaches:
         *,
         index_bytes: int = INDEX_BYTES,
     ) -> None:
-        """index_bytes: of footers and row indexes together."""
+        """group_bytes: of decoded row groups, of samples and of windows together; index_bytes: of
+        footers and row indexes together."""
         footer_bytes = index_bytes // FOOTER_SHARE
         self.footers: BoundedCache[Footer] = BoundedCache(footer_bytes, lambda f: f.held_bytes)
         self.histogram_footers: BoundedCache[HistogramFooter] = BoundedCache(
             footer_bytes, lambda footer: footer.held_bytes
         )
-        self.aggregate_footers: BoundedCache[HistogramFooter] = BoundedCache(
-            footer_bytes, lambda footer: footer.held_bytes
+        self.aggregate_footers: BoundedCache[AggregateFooter] = BoundedCache(
+            footer_bytes, lambda footer: footer.held_bytes + 3 * footer.starts.nbytes
         )
         self.indexes: BoundedCache[RowIndex] = BoundedCache(
             index_bytes - footer_bytes, lambda index: index.held_bytes
         )
-        self.groups: BoundedCache[Group] = BoundedCache(group_bytes, lambda g: g.held_bytes)
+        window_bytes = group_bytes // WINDOW_SHARE
+        self.windows: BoundedCache[WindowGroup] = BoundedCache(window_bytes, lambda g: g.held_bytes)
+        self.groups: BoundedCache[Group] = BoundedCache(
+            group_bytes - window_bytes, lambda group: group.held_bytes
+        )
 
     def watched_by(self, gauge: Gauge) -> None:
         """Let a gauge with the label `kind` say how many bytes there are."""
-        gauge.labels("rows").set_function(lambda: self.groups.bytes)
+        gauge.labels("rows").set_function(lambda: self.groups.bytes + self.windows.bytes)
         gauge.labels("indexes").set_function(lambda: self.indexes.bytes)
         gauge.labels("footers").set_function(
             lambda: self.footers.bytes + self.histogram_footers.bytes + self.aggregate_footers.bytes
@@ -112,3 +120,4 @@ class SegmentCaches:
         self.aggregate_footers.forget(ulids)
         self.indexes.forget(ulids)
         self.groups.forget(ulids)
+        self.windows.forget(ulids)

@@ -24,8 +24,8 @@ from storage.files import (
 )
 from storage.kernels.arrays import Int64s
 from storage.segments.aggregates.columns import EVERYTHING
+from storage.segments.aggregates.groups import AggregateFile, AggregateFooter
 from storage.segments.aggregates.groups import read_footer as read_aggregate_footer
-from storage.segments.aggregates.groups import read_groups
 from storage.segments.damage import UNREADABLE
 from storage.segments.encoding.footers import Footer, read_footer
 from storage.segments.encoding.groups import GroupFile
@@ -169,13 +169,14 @@ def unsound_groups(path: Path, footer: Footer) -> tuple[int, ...]:
     return tuple(wrong)
 
 
-def are_windows_sound(path: Path, footer: HistogramFooter, number: int) -> bool:
+def are_windows_sound(path: Path, footer: AggregateFooter, number: int) -> bool:
     try:
-        ids, rows = read_groups(path, footer, np.array([number]), EVERYTHING)
+        with AggregateFile(path, footer) as file:
+            found = file.read(number, EVERYTHING)
     except FormatError:
         return False
-    expected = footer.parquet.row_group(number).num_rows
-    return len(ids) == expected and bear_out(ids, rows.last_ms, footer, number)
+    is_whole = len(found.ids) == footer.rows[number]
+    return is_whole and bear_out(found.ids, found.rows.last_ms, footer, number)
 
 
 def are_histograms_sound(path: Path, footer: HistogramFooter, number: int) -> bool:

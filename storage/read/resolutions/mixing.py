@@ -7,22 +7,23 @@ Invariants:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from storage.deletion.masks import Mask, Run
+from storage.downsampling.aggregates import WindowRuns
 from storage.downsampling.cuts import without_windows
-from storage.downsampling.points import points_of
+from storage.downsampling.points import PointRoom, count_points, points_of
 from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame
 from storage.read.resolutions.covering import Piece
 from storage.read.sealed import SampleBudget
 from storage.samples.cuts import Cuts, without
 from storage.samples.hint import Purpose
-from storage.samples.merge import merge_all, stack, take_rows
+from storage.samples.merge import is_plain, merge_all, stack, take_rows
 from storage.samples.samples import Samples, empty_samples
 from storage.segments.aggregates.reader import AggregateReader
 
@@ -53,14 +54,14 @@ class Part(Protocol):
 class AggregatedRows:
     """What aggregates have of a stretch of time.
 
-    ids: the aggregated series of each row, -1: none. runs: the segments of the piece, with what is
-    deleted from the rows. cuts: what is not to be seen of the rows, whatever has it.
+    ids: the aggregated series of each row, -1: none. segment_runs: the segments of the piece, with
+    what is deleted from the rows. cuts: what is not to be seen of the rows, whatever has it.
     """
 
     reader: AggregateReader
     piece: Piece
     ids: Int64s
-    runs: Sequence[Run]
+    segment_runs: Sequence[Run]
     purpose: Purpose
     samples_max: int
     cuts: Cuts | None = None
@@ -77,11 +78,33 @@ class AggregatedRows:
             found += max(0.0, share) * segment.samples / max(1, segment.series)
         return int(found * np.count_nonzero(self.ids >= 0))
 
+    def runs(self, first_row: int, end_row: int) -> list[WindowRuns] | None:
+        """The windows of rows as they lie in the segments; None if that is not all that is to be
+        done: some are cut, or there are histograms."""
+        if self.cuts is not None or any(cuts is not None for _, cuts in self.segment_runs):
+            return None
+        rows = np.flatnonzero(self.ids[first_row:end_row] >= 0)
+        ids = self.ids[first_row:end_row][rows]
+        order = np.argsort(ids, kind="stable")
+        budget, found = SampleBudget(self.samples_max), []
+        for segments, _ in self.segment_runs:
+            runs = self.reader.runs(
+                segments,
+                ids[order],
+                self.piece.span,
+                budget.spend,
+                columns=COLUMNS[self.purpose],
+            )
+            if runs is None:
+                return None
+            found += [replace(each, items=rows[order][each.items]) for each in runs]
+        return found
+
     def read(self, first_row: int, end_row: int) -> Samples:
         rows = first_row + np.flatnonzero(self.ids[first_row:end_row] >= 0)
         rows = rows[np.argsort(self.ids[rows], kind="stable")]
         budget, parts = SampleBudget(self.samples_max), []
-        for segments, cuts in self.runs:
+        for segments, cuts in self.segment_runs:
             found = self.reader.select(
                 segments,
                 self.ids[rows],
@@ -137,7 +160,34 @@ class MixedSelection:
         return sum(part.expected_samples for part in self.parts)
 
     def read(self, first_row: int, end_row: int) -> Samples:
+        placed = self._placed(first_row, end_row)
+        if placed is not None:
+            return placed
         return in_turn([part.read(first_row, end_row) for part in self.parts])
+
+    def _placed(self, first_row: int, end_row: int) -> Samples | None:
+        """The samples of all parts, each put where it belongs; None where some are more than
+        floats, some windows are cut, or there are no windows."""
+        found: list[tuple[list[WindowRuns], Purpose] | Samples] = []
+        sizes = np.zeros(end_row - first_row, np.int64)
+        for part in self.parts:
+            if not isinstance(part, AggregatedRows):
+                samples = part.read(first_row, end_row)
+                if not is_plain(samples):
+                    return None
+                sizes += np.diff(samples.offsets)
+                found.append(samples)
+                continue
+            runs = part.runs(first_row, end_row)
+            if runs is None:
+                return None
+            for each in runs:
+                count_points(each, part.purpose, sizes)
+            found.append((runs, part.purpose))
+        samples_only = [each for each in found if isinstance(each, Samples)]
+        if len(samples_only) == len(found):
+            return in_turn(samples_only)
+        return filled(found, sizes)
 
     def read_origins(self, first_row: int, end_row: int) -> Samples:
         raise AssertionError("BUG: which replicas aggregates were made of is not known")
@@ -156,3 +206,15 @@ def in_turn(parts: Sequence[Samples]) -> Samples:
     found = take_rows(stack(filled), places)
     ends = found.offsets[:: len(filled)].copy()
     return Samples(ends, found.timestamps, found.values, found.starts, found.natives, found.weights)
+
+
+def filled(pieces: Sequence[tuple[list[WindowRuns], Purpose] | Samples], sizes: Int64s) -> Samples:
+    """Windows and samples, in the order of time, as points; sizes: how many each series has."""
+    room = PointRoom.of(sizes)
+    for piece in pieces:
+        if isinstance(piece, Samples):
+            room.put_samples(piece)
+            continue
+        for runs in piece[0]:
+            room.put_windows(runs, piece[1])
+    return room.filled()

@@ -18,20 +18,27 @@ from storage.downsampling.aggregates import (
     Aggregates,
     KeptHistograms,
     Rows,
+    WindowRuns,
     empty_aggregates,
-    take_rows,
+    empty_rows,
 )
 from storage.downsampling.windows import window_ends
 from storage.errors import FormatError
 from storage.files import AGGREGATES_FILE, HISTOGRAMS_FILE
 from storage.histograms.columns import Natives
 from storage.histograms.histograms import take
-from storage.kernels.arrays import Int64s
+from storage.kernels.arrays import Int64s, frozen
+from storage.kernels.jit import kernel
 from storage.samples.merge import stack
 from storage.samples.samples import Samples
 from storage.segments.access.places import HERE, Places
 from storage.segments.aggregates.columns import EVERYTHING
-from storage.segments.aggregates.groups import read_footer, read_groups
+from storage.segments.aggregates.groups import (
+    AggregateFile,
+    AggregateFooter,
+    WindowGroup,
+    read_footer,
+)
 from storage.segments.caches import WHOLE, SegmentCaches
 from storage.segments.comparing import Comparing
 from storage.segments.damage import UNREADABLE, Damages
@@ -40,23 +47,14 @@ from storage.segments.histogram_reader import HistogramFooter, wanted_groups
 from storage.segments.histogram_reader import read_footer as read_histogram_footer
 from storage.segments.histograms import rows_of as histograms_of
 from storage.segments.merging import Spend
+from storage.segments.runs import find_runs
 from storage.segments.segment import SegmentMeta
-
-# Row groups that are decoded at a time.
-GROUPS_AT_ONCE = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one read of row groups has found: items are positions of the ids asked for."""
-
-    items: Int64s
-    rows: Rows
 
 
 @dataclass(frozen=True, slots=True)
 class KeptPart:
-    """The same of kept histograms."""
+    """What one read of a row group has found of kept histograms: items are positions of the ids
+    asked for."""
 
     items: Int64s
     samples: Samples
@@ -99,20 +97,32 @@ class AggregateReader:
         """
         if not len(ids):
             return empty_aggregates(0)
-        parts: list[Part] = []
-        kept: list[KeptPart] = []
-        near = [s for s in segments if s.from_ms < span[1] and s.to_ms >= span[0]]
-        near.sort(key=lambda segment: segment.from_ms)
+        near = near_of(segments, span)
         with self._places.held(near):
-            self._places.bring_ends([self._path(s) for s in near if not self._is_known(s)])
+            parts = self._runs(near, ids, span, spend, columns)
+            kept = []
             for segment in near:
-                for part in self._parts(segment, ids, span, columns):
-                    spend(len(part.items))
-                    parts.append(part)
                 for found in self._kept(segment, ids, span) if segment.histograms else ():
                     spend(len(found.items))
                     kept.append(found)
-        return joined(parts, kept, len(ids))
+        return joined(parts, joined_histograms(kept, len(ids)), len(ids))
+
+    def runs(
+        self,
+        segments: Sequence[SegmentMeta],
+        ids: Int64s,
+        span: tuple[int, int],
+        spend: Spend = lambda rows: None,
+        *,
+        columns: Collection[str] = EVERYTHING,
+    ) -> list[WindowRuns] | None:
+        """What select() returns as it lies in the files, in the order of time; None if there are
+        histograms among it."""
+        near = near_of(segments, span)
+        if any(segment.histograms for segment in near):
+            return None
+        with self._places.held(near):
+            return self._runs(near, ids, span, spend, columns)
 
     def forget(self, ulids: Collection[str]) -> None:
         """Keep nothing of these segments in memory any more."""
@@ -124,9 +134,26 @@ class AggregateReader:
     def _is_known(self, segment: SegmentMeta) -> bool:
         return (segment.ulid, WHOLE) in self._caches.aggregate_footers
 
-    def _parts(
+    def _runs(
+        self,
+        segments: Sequence[SegmentMeta],
+        ids: Int64s,
+        span: tuple[int, int],
+        spend: Spend,
+        columns: Collection[str],
+    ) -> list[WindowRuns]:
+        """The windows of segments in the order of time, without histograms."""
+        found = []
+        self._places.bring_ends([self._path(s) for s in segments if not self._is_known(s)])
+        for segment in segments:
+            for runs in self._of_segment(segment, ids, span, columns):
+                spend(len(runs))
+                found.append(runs)
+        return found
+
+    def _of_segment(
         self, segment: SegmentMeta, ids: Int64s, span: tuple[int, int], columns: Collection[str]
-    ) -> Iterator[Part]:
+    ) -> Iterator[WindowRuns]:
         path = self._path(segment)
         footer = self._footer(path, segment)
         if footer is None:
@@ -134,32 +161,30 @@ class AggregateReader:
         touching = touched(span, segment)
         groups = wanted_groups(footer, ids, touching)
         self._comparing.compare_groups(path, footer.parquet, groups)
-        for some in self._sound(path, groups):
-            for table_ids, rows in self._tables(path, footer, some, columns):
-                part = part_of(table_ids, rows, ids, touching)
-                if len(part.items):
-                    yield part
+        with AggregateFile(path, footer, self._places.place(path)) as file:
+            for number in self._damages.sound(path, groups).tolist():
+                try:
+                    group = self._group(segment, file, number, columns)
+                except FormatError as error:
+                    self._damages.note(path, [number], str(error))
+                    continue
+                runs = runs_of(group, ids, touching)
+                if len(runs.items):
+                    yield runs
 
-    def _sound(self, path: Path, groups: Int64s) -> Iterator[Int64s]:
-        groups = self._damages.sound(path, groups)
-        for start in range(0, len(groups), GROUPS_AT_ONCE):
-            yield groups[start : start + GROUPS_AT_ONCE]
+    def _group(
+        self, segment: SegmentMeta, file: AggregateFile, number: int, columns: Collection[str]
+    ) -> WindowGroup:
+        """A row group, kept decoded: neighbouring blocks of series have some in common."""
+        wanted = sum(1 << place for place, name in enumerate(Rows._fields) if name in columns)
+        key = segment.ulid, number << len(Rows._fields) | wanted
+        group = self._caches.windows.get(key)
+        if group is None:
+            group = file.read(number, columns)
+            self._caches.windows.put(key, group)
+        return group
 
-    def _tables(
-        self, path: Path, footer: HistogramFooter, groups: Int64s, columns: Collection[str]
-    ) -> Iterator[tuple[Int64s, Rows]]:
-        """The rows of all groups at once, or one by one if some cannot be read."""
-        try:
-            yield read_groups(path, footer, groups, columns, self._places.place(path))
-            return
-        except FormatError as error:
-            if len(groups) == 1:
-                self._damages.note(path, groups.tolist(), str(error))
-                return
-        for group in groups:
-            yield from self._tables(path, footer, np.array([group]), columns)
-
-    def _footer(self, path: Path, segment: SegmentMeta) -> HistogramFooter | None:
+    def _footer(self, path: Path, segment: SegmentMeta) -> AggregateFooter | None:
         """None: the file is damaged as a whole. Raises FormatError if it is missing."""
         if self._damages.of(path) is None:
             return None
@@ -207,15 +232,21 @@ def touched(span: tuple[int, int], segment: SegmentMeta) -> tuple[int, int]:
     return first - segment.resolution_ms + 1, last
 
 
-def part_of(table_ids: Int64s, rows: Rows, ids: Int64s, touching: tuple[int, int]) -> Part:
-    """The rows of wanted series and windows. Ids and times of the rows ascend."""
-    items = np.minimum(np.searchsorted(ids, table_ids), len(ids) - 1)
-    wanted = ids[items] == table_ids
-    wanted &= (rows.last_ms >= touching[0]) & (rows.last_ms <= touching[1])
-    if wanted.all():
-        return Part(items, rows)
-    places = np.flatnonzero(wanted)
-    return Part(items[places], take_rows(rows, places))
+def near_of(segments: Sequence[SegmentMeta], span: tuple[int, int]) -> list[SegmentMeta]:
+    """Those that have a moment of the span, in the order of time."""
+    near = (s for s in segments if s.from_ms < span[1] and s.to_ms >= span[0])
+    return sorted(near, key=lambda segment: segment.from_ms)
+
+
+def runs_of(group: WindowGroup, ids: Int64s, touching: tuple[int, int]) -> WindowRuns:
+    """The rows of wanted series and windows. Ids ascend, and times of each series do."""
+    table_ids, rows = group.ids, group.rows
+    first, behind = np.searchsorted(ids, [table_ids[0], table_ids[-1] + 1]).tolist()
+    own = frozen(ids[first:behind])
+    items, starts, lengths = (np.empty(len(own), np.int64) for _ in range(3))
+    columns = frozen(table_ids), frozen(rows.last_ms)
+    count = find_runs(*columns, own, *touching, items, starts, lengths)
+    return WindowRuns(first + items[:count], starts[:count], lengths[:count], rows)
 
 
 def read_kept(
@@ -251,21 +282,31 @@ def read_kept(
     return KeptPart(items[places], found, table["samples"].to_numpy()[places])
 
 
-def joined(parts: Sequence[Part], kept: Sequence[KeptPart], series_count: int) -> Aggregates:
+def joined(
+    parts: Sequence[WindowRuns], histograms: KeptHistograms | None, series_count: int
+) -> Aggregates:
     """All parts, which come in the order of time, as aggregates of series."""
-    histograms = joined_histograms(kept, series_count)
-    if not parts:
-        nothing = empty_aggregates(series_count)
-        return Aggregates.of(nothing.offsets, nothing.rows, histograms)
-    items = np.concatenate([part.items for part in parts])
-    columns = zip(*[part.rows for part in parts], strict=True)
-    rows = Rows._make(np.concatenate(column) for column in columns)
-    offsets = np.searchsorted(items, np.arange(series_count + 1)).astype(np.int64)
-    if (items[1:] < items[:-1]).any():
-        order = np.argsort(items, kind="stable")
-        rows = take_rows(rows, order)
-        offsets = np.searchsorted(items[order], np.arange(series_count + 1)).astype(np.int64)
+    counts = np.zeros(series_count, np.int64)
+    for part in parts:
+        counts[part.items] += part.lengths
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    following, rows = offsets[:-1].copy(), empty_rows(int(offsets[-1]))
+    for part in parts:
+        places = following[part.items]
+        for column, out in zip(part.rows, rows, strict=True):
+            own, room = frozen(column.view(np.int64)), out.view(np.int64)
+            copy_rows(part.starts, part.lengths, places, own, room)
+        following[part.items] += part.lengths
     return Aggregates.of(offsets, rows, histograms)
+
+
+@kernel
+def copy_rows(starts: Int64s, lengths: Int64s, places: Int64s, column: Int64s, out: Int64s) -> None:
+    """Copy runs of rows, run r to places[r]."""
+    for r in range(len(starts)):
+        own, room = column[starts[r] : starts[r] + lengths[r]], out[places[r] :]
+        for k in range(lengths[r]):
+            room[k] = own[k]
 
 
 def joined_histograms(kept: Sequence[KeptPart], series_count: int) -> KeptHistograms | None:

@@ -214,7 +214,7 @@ def test_many_row_groups_of_many_segments(
 def test_what_was_decoded_is_kept_if_it_is_little(tmp_path: Path, duck: Duck) -> None:
     rows = some_rows(range(40), range(100))
     meta = write_rows(duck, tmp_path, rows, groups=RowGroups(sample_rows=200))
-    caches = SegmentCaches(16 * 4000)
+    caches = SegmentCaches(16 * 4000 * 4 // 3)  # a quarter is for windows
     reader = SegmentReader(tmp_path, caches)
     reader.select([meta], np.arange(40), WHOLE)
     assert len(caches.groups) == 0

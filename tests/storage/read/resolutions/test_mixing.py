@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from storage.downsampling.aggregates import RESOLUTION_1H_MS as H1
 from storage.downsampling.aggregates import Rows
 from storage.errors import LimitExceeded
+from storage.kernels.stale import STALE_NAN
 from storage.read.resolutions.covering import Piece
 from storage.read.resolutions.mixing import COLUMNS, AggregatedRows, MixedSelection, in_turn
 from storage.samples.cuts import Cuts
 from storage.samples.hint import Purpose
-from storage.samples.samples import Samples, Weights, empty_samples
+from storage.samples.merge import clip
+from storage.samples.samples import Samples, Weights, empty_samples, weights_of
 from storage.segments.aggregates.reader import AggregateReader
 from storage.segments.caches import SegmentCaches
 from storage.segments.duck import Duck
@@ -73,6 +76,7 @@ def part(
     deleted: Cuts | None = None,
     cuts: Cuts | None = None,
     samples_max: int = 1_000,
+    purpose: Purpose = Purpose.TOTALS,
 ) -> AggregatedRows:
     path, segment = written
     return AggregatedRows(
@@ -80,7 +84,7 @@ def part(
         Piece(span, H1, (segment,)),
         np.array(ids, np.int64),
         [([segment], deleted)],
-        Purpose.TOTALS,
+        purpose,
         samples_max,
         cuts,
     )
@@ -126,6 +130,56 @@ def test_a_mixed_selection_reads_all_its_parts(written: tuple[Path, SegmentMeta]
     selection = MixedSelection(None, [rows, rows], (0, H1))  # type: ignore[arg-type]
     assert selection.expected_samples == 2 * rows.expected_samples == 96
     assert len(part(written, [3, 5]).read(0, 2)) * 2 == len(selection.read(0, 2))
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A part with samples as they came."""
+
+    samples: Samples
+
+    @property
+    def expected_samples(self) -> int:
+        return len(self.samples)
+
+    def read(self, first_row: int, end_row: int) -> Samples:
+        return clip(self.samples, first_row, end_row)
+
+
+@pytest.mark.parametrize("purpose", [p for p in Purpose])
+@pytest.mark.parametrize("rows", [(0, 4), (1, 3), (1, 2)])
+def test_parts_are_put_where_in_turn_puts_them(
+    written: tuple[Path, SegmentMeta], purpose: Purpose, rows: tuple[int, int]
+) -> None:
+    ids = [8, -1, 3, 4]
+    before = samples_of([[(-9, 1.0)], [(-9, STALE_NAN), (-8, 2.0)], [], [(-1, -0.0)]])
+    after = samples_of([[], [(2 * DAY, 1.0)], [(2 * DAY, 5.0)], []])
+    parts = [
+        Raw(before),
+        part(written, ids, span=(1, 9 * H1), purpose=purpose),
+        part(written, ids, span=(9 * H1 + 1, DAY), purpose=purpose),
+        Raw(after),
+    ]
+    selection = MixedSelection(None, parts, (0, H1))  # type: ignore[arg-type]
+    found, expected = selection.read(*rows), in_turn([each.read(*rows) for each in parts])
+    assert found.offsets.tolist() == expected.offsets.tolist()
+    assert found.timestamps.tolist() == expected.timestamps.tolist()
+    assert found.values.tobytes() == expected.values.tobytes()
+    own, other = weights_of(found), weights_of(expected)
+    assert own.counts.tolist() == other.counts.tolist()
+    assert own.since.tolist() == other.since.tolist()
+    # Where nothing is downsampled, nothing has a weight.
+    assert MixedSelection(None, parts[:1], (0,)).read(*rows).weights is None  # type: ignore[arg-type]
+
+
+def test_parts_with_starts_or_cuts_are_read_one_by_one(written: tuple[Path, SegmentMeta]) -> None:
+    started = replace(samples_of([[(-9, 1.0)]]), starts=np.array([-10]))
+    cuts = Cuts.of([(0, 20 * H1)], [np.array([True])])
+    for parts in ([Raw(started), part(written, [3])], [part(written, [3], cuts=cuts)]):
+        selection = MixedSelection(None, parts, (0, H1))  # type: ignore[arg-type]
+        found, expected = selection.read(0, 1), in_turn([each.read(0, 1) for each in parts])
+        assert found.timestamps.tolist() == expected.timestamps.tolist()
+        assert (found.starts is None) == (expected.starts is None)
 
 
 def test_columns_of_purposes_are_columns_of_rows() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from storage.downsampling.windows import window_ends
 from storage.errors import FormatError
 from storage.files import AGGREGATES_FILE
+from storage.segments.aggregates.groups import AggregateFile, WindowGroup
 from storage.segments.aggregates.reader import AggregateReader
 from storage.segments.caches import SegmentCaches
 from storage.segments.damage import Damages
@@ -142,3 +143,28 @@ def test_spending_may_stop_a_read(duck: Duck, tmp_path: Path) -> None:
     )
     assert spent == [3]
     assert window_ends(np.array([5, 25]), FINE).tolist() == [10, 30]
+
+
+def test_row_groups_are_kept_decoded(
+    duck: Duck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment, decoded = meta_of(duck, tmp_path), []
+    read = AggregateFile.read
+
+    def noted(file: AggregateFile, number: int, columns: Collection[str]) -> WindowGroup:
+        decoded.append(number)
+        return read(file, number, columns)
+
+    monkeypatch.setattr(AggregateFile, "read", noted)
+    caches = SegmentCaches()
+    reader = AggregateReader(tmp_path, caches)
+    everything = reader.select([segment], np.array([1, 2]), (1, 9_000), columns=["first"])
+    assert decoded == [0, 1]
+    again = reader.select([segment], np.array([2, 3]), (1, 9_000), columns=["first"])
+    assert decoded == [0, 1, 2]
+    assert again.first[:9_000].tobytes() == everything.first[9_000:].tobytes()
+    reader.select([segment], np.array([2]), (1, 9_000), columns=["last"])
+    assert decoded == [0, 1, 2, 1]
+    caches.forget([segment.ulid])
+    reader.select([segment], np.array([2]), (1, 9_000), columns=["last"])
+    assert decoded == [0, 1, 2, 1, 1]
