@@ -14,11 +14,12 @@ from collections.abc import Callable
 from enum import Enum
 
 from storage.batch import Batch, Outcome
+from storage.catalog.rule_states import RuleStateTable
 from storage.compaction.status import SegmentReport
 from storage.database import Database
 from storage.dedup.algorithm import Algorithm
 from storage.deletion.requests import DeletionRequests
-from storage.errors import Overloaded
+from storage.errors import Overloaded, ReadOnly
 from storage.following import FollowedBucket
 from storage.read.querier import StorageQuerier
 from storage.snapshot import Snapshots
@@ -97,6 +98,14 @@ class LateDatabase:
     def snapshots(self) -> Snapshots:
         """Database.snapshots. Raises NotReady too."""
         return self._ready().snapshots
+
+    @property
+    def rule_states(self) -> RuleStateTable:
+        """Database.rule_states. Raises NotReady too, and ReadOnly if the database is none's own."""
+        database = self._ready()
+        if isinstance(database, FollowedBucket):
+            raise ReadOnly("rules are evaluated by the process that writes")
+        return database.rule_states
 
     def segment_report(self) -> SegmentReport:
         """Database.segment_report. Raises NotReady too."""

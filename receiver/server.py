@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,32 +25,32 @@ from api.frontend.ranges import kept_ranges
 from api.metrics import ApiMetrics
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
-from api.sources.program import Program, Reloaded, Replay
-from api.sources.queriers import ReplicaDefaults
-from api.sources.query_limits import QueryLimits
+from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.web.cors import Cors
 from api.web.routes import Api, add_routes
 from receiver.access.files import AccessFiles
 from receiver.access.guard import GRANT, Guard
 from receiver.access.rules import check_routes
+from receiver.facts import program_facts, query_limits, replica_defaults
 from receiver.late_database import LateDatabase, State
 from receiver.limits.gate import WriteGate
 from receiver.limits.handler import LimitsHandler
-from receiver.limits.limits import LimitsInForce, TenantLimits, read_limits
+from receiver.limits.limits import LimitsInForce, read_limits
 from receiver.metrics import ReceiverMetrics
 from receiver.notifying import Notifying, check_alertmanagers
 from receiver.opening import check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
 from receiver.rule_book import RulerBook
+from receiver.ruling.setup import Around, ruling_of
+from receiver.ruling.terms import external_labels, terms_source
 from receiver.settings.addresses import Addresses, parse_addresses
-from receiver.settings.algorithms import pairs_of, tenant_algorithms
+from receiver.settings.algorithms import pairs_of
 from receiver.settings.bucket import bucket_of
 from receiver.settings.config import Config, ConfigError
-from receiver.settings.effective import document, setting_texts
 from receiver.settings.listen_address import bind, parse_listen_address
-from receiver.settings.options import CERTIFICATE_FIELDS, DedupOptions, TenantOptions
-from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
+from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions
+from receiver.settings.reloading import Reloader, ReloadMetrics, WatchedFile
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
 from receiver.web import misses
@@ -68,7 +67,6 @@ from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
 from storage.batch import Reject
-from storage.dedup.algorithm import Algorithm
 from storage.errors import StoreConfigError
 from storage.kernels.memory import keep_freed_memory
 from storage.policy import Policy
@@ -96,25 +94,23 @@ def build_app(config: Config) -> web.Application:
     decoder = WriteDecoder(replay_limits_of(config.write))
     reload_metrics = ReloadMetrics(registry)
     limits = limits_in_force(config, reload_metrics)
-    replica_labels = WatchedLabels(replicas.labels, replicas.cluster_labels)
     ledger = RejectLedger(config.storage.ledger_entries_max)
-    refused = partial(note_late, ledger)
-    bucket, pairs = bucket_of(config, registry), pairs_of(config.dedup)
-    policy = Policy(
-        replica_labels, limits.rules, limits.periods, refused=refused, pairs=pairs, bucket=bucket
-    )
+    policy = make_policy(config, limits, replicas, ledger, registry)
     database = LateDatabase(opener(config, decoder, registry, policy))
     write_decoder = decoder.with_limits(limits_of(config.write))
-    status = int(config.limits.rate_limit_status)
-    gate = WriteGate(database, limits.of, rate_limit_status=status)
+    gate = WriteGate(database, limits.of, rate_limit_status=int(config.limits.rate_limit_status))
     writes = by_label(config.tenant, gate, write_decoder, metrics)
     write_handler = WriteHandler(
         writes, write_decoder, config.write, metrics, ledger, admit=gate.admit
     )
     engine = Engine(config.query, features)
     files = AccessFiles.open(config, reload_metrics)
-    notifying = Notifying(config, registry, reload_metrics)
-    named = (limits.file, files.web, files.auth, notifying.file)
+    queriers = QuerierSource(database, replicas, lambda tenant: query_limits(limits.of(tenant)))
+    terms_of = terms_source(config.rules, limits.of, url=config.web.external_url)
+    notifying = Notifying(config, registry, reload_metrics, external_labels(terms_of))
+    around = Around(features, queriers, database, decoder, limits.of, registry, reload_metrics)
+    ruling = ruling_of(config, around, terms_of, notifying.notifier)
+    named = (limits.file, files.web, files.auth, notifying.file, *ruling.watched)
     watched = [file for file in named if file is not None]
     api = Api(
         database,
@@ -125,10 +121,10 @@ def build_app(config: Config) -> web.Application:
         deleting=Deleting(lambda: database.deletions, config.web.admin_api, author=author),
         snapshotting=Snapshotting(lambda: database.snapshots, config.web.admin_api, author),
         replicas=replicas,
-        limits_of=lambda tenant: query_limits(limits.of(tenant)),
+        limits_of=queriers.limits_of,
         program=program_facts(config, watched, database),
         ranges=kept_ranges(engine, config.query_cache, registry),
-        rules=RulerBook(lambda tenant: (), notifying.notifier.urls),
+        rules=RulerBook(ruling.groups, notifying.notifier.urls),
     )
     app = web.Application()
     app[DATABASE] = database
@@ -153,6 +149,7 @@ def build_app(config: Config) -> web.Application:
     app.cleanup_ctx.append(lambda _: run_engine(engine))
     app.cleanup_ctx.append(lambda _: run_write_handler(write_handler))
     app.cleanup_ctx.append(lambda _: run_database(database, metrics, shutdown_timeout_s))
+    app.cleanup_ctx.append(lambda _: ruling.run())
     app.cleanup_ctx.append(lambda _: run_warm_up(database, write_handler, metrics))
     return app
 
@@ -165,6 +162,24 @@ def author() -> str:
 def note_late(ledger: RejectLedger, tenant: str, rejects: Sequence[Reject]) -> None:
     """Enter what storage has refused after the answer: who had sent it is not known any more."""
     ledger.note(tenant, rejects, Sender(), now_ms())
+
+
+def make_policy(
+    config: Config,
+    limits: LimitsInForce,
+    replicas: ReplicaDefaults,
+    ledger: RejectLedger,
+    registry: CollectorRegistry,
+) -> Policy:
+    """What storage has to obey. Raises ConfigError."""
+    return Policy(
+        WatchedLabels(replicas.labels, replicas.cluster_labels),
+        limits.rules,
+        limits.periods,
+        refused=partial(note_late, ledger),
+        pairs=pairs_of(config.dedup),
+        bucket=bucket_of(config, registry),
+    )
 
 
 def make_guard(config: Config, files: AccessFiles, registry: CollectorRegistry) -> Guard:
@@ -208,61 +223,12 @@ def check(config: Config) -> Features:
         raise ConfigError(str(error)) from error
 
 
-def replica_defaults(options: DedupOptions) -> ReplicaDefaults:
-    """What the API needs to know of replicas. Raises ConfigError."""
-    tenants = tenant_algorithms(options.tenant_algorithms)
-    return ReplicaDefaults(
-        options.replica_labels, options.cluster_labels, Algorithm(options.algorithm), tenants
-    )
-
-
 def limits_in_force(config: Config, metrics: ReloadMetrics) -> LimitsInForce:
     """The limits of the configured file, if there is one. Raises ConfigError."""
     path = config.limits.file
     if not path:
         return LimitsInForce()
     return LimitsInForce(WatchedFile("limits.file", Path(path), read_limits, metrics))
-
-
-def program_facts(config: Config, watched: Sequence[Reloadable], database: LateDatabase) -> Program:
-    """What the API reports of the program. Times are of now, the program's start."""
-    started_ms = time.time_ns() // 1_000_000
-
-    def reloaded() -> Reloaded:
-        times = [file.read_ms for file in watched]
-        return Reloaded(all(file.is_good for file in watched), max(times, default=started_ms))
-
-    def replay() -> Replay:
-        done = config.storage.shards if database.state is State.OPEN else 0
-        return Replay(0, config.storage.shards, done)
-
-    texts = setting_texts(config)
-    return Program(
-        settings=texts,
-        document=document(config),
-        listens=config.web.listen_address,
-        started_ms=started_ms,
-        retention=texts["storage.retention"],
-        retention_ms=config.storage.retention_ms,
-        reloaded=reloaded,
-        replay=replay,
-    )
-
-
-def query_limits(limits: TenantLimits) -> QueryLimits:
-    """What the API has to obey of a tenant's limits."""
-    return QueryLimits(
-        lookback_ms=limits.max_query_lookback_ms,
-        length_ms=limits.max_total_query_length_ms,
-        expression_bytes=limits.max_query_expression_size_bytes,
-        samples=limits.max_samples_per_query,
-        series=limits.max_series_per_query,
-        steps=limits.max_steps_per_query,
-        timeout_ms=limits.query_timeout_ms,
-        places=limits.max_concurrent_queries,
-        waiting=limits.max_outstanding_requests_per_tenant,
-        answer_bytes=limits.max_query_response_size,
-    )
 
 
 def by_label(

@@ -1,6 +1,9 @@
 """The errors of rules, one tree:
 
 RulesError
++-- RuleError            an evaluation failed (rules.evaluation.rows)
++-- NotAnswered          a query failed (rules.ruler.ports)
++-- NotWritten           nothing of a write was kept (rules.ruler.ports)
 +-- TemplateError        a text of a label or annotation is no template, or cannot be expanded
 |   +-- FunctionError    a function of a template refuses its arguments
 """

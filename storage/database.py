@@ -123,6 +123,7 @@ class Database:
             policy.periods,
         )
         self.snapshots = Snapshots(self._path)
+        self.rule_states = catalog.rule_states
         self._rules_of, self._periods_of = policy.rules, policy.periods
         self._clock, self._refused = policy.clock, policy.refused
         self._pairs = policy.pairs

@@ -27,6 +27,8 @@ def setting(
     metadata = {"key": key, "kind": kind, "help": sentence, "allowed": allowed}
     if isinstance(default, list | tuple):
         return field(default_factory=lambda: tuple(default), metadata=metadata)
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 

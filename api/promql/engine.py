@@ -84,13 +84,14 @@ class Engine:
         features: Features | None = None,
         *,
         blocks: BlockSizes = BLOCK_SIZES,
+        queries_kept: int = PARSED_QUERIES_MAX,
     ) -> None:
         self.options = options
         self.features = features or Features()
         self._blocks = blocks
         self._executor = ThreadPoolExecutor(options.threads, thread_name_prefix="promql")
-        self._parse_cached = lru_cache(PARSED_QUERIES_MAX)(self._parse_text)
-        self._plan_cached = lru_cache(PARSED_QUERIES_MAX)(_movable_plan)
+        self._parse_cached = lru_cache(queries_kept)(self._parse_text)
+        self._plan_cached = lru_cache(queries_kept)(_movable_plan)
 
     def close(self) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -143,9 +144,8 @@ class Engine:
 
     def parse(self, text: str) -> Node:
         """The tree of a query under this engine's features. Raises ParseError."""
-        if len(text) > PARSED_QUERY_CHARS_MAX:
-            return self._parse_text(text)
-        return self._parse_cached(text)
+        is_kept = len(text) <= PARSED_QUERY_CHARS_MAX
+        return self._parse_cached(text) if is_kept else self._parse_text(text)
 
     def _parse_text(self, text: str) -> Node:
         return parse(text, self.features)

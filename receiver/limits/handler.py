@@ -69,7 +69,16 @@ def effective(limits: TenantLimits, config: Config) -> dict[str, object]:
         "creation_grace_period": render("duration", grace_ms),
         "compactor_blocks_retention_period": render("duration", period_of(options, limits.periods)),
         **effective_of_queries(limits, config),
+        **effective_of_rules(limits, config),
     }
+
+
+def effective_of_rules(limits: TenantLimits, config: Config) -> dict[str, object]:
+    """Those of the limits on rules that are in the place of settings."""
+    offset_ms = limits.ruler_query_offset_ms
+    if offset_ms is None:
+        offset_ms = config.rules.query_offset_ms
+    return {"ruler_query_offset": render("duration", offset_ms)}
 
 
 def effective_of_queries(limits: TenantLimits, config: Config) -> dict[str, object]:

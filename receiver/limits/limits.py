@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from receiver.limits.rule_limits import RuleLimits
 from receiver.selector import parse_selector
 from receiver.settings.config import ConfigError, a_map, read_document
 from receiver.settings.kinds import (
@@ -39,11 +40,13 @@ NUMBERS_MAX = 1e15
 # A burst that is not given: how many seconds of the rate may come at once.
 BURST_SECONDS = 20
 PERIOD_RULES_MAX = 100
+LABELS_MAX = 100
 
 
 @dataclass(frozen=True)
-class TenantLimits:
-    """What one tenant may do. 0 stands for no limit of its own, but where it is said."""
+class TenantLimits(RuleLimits):
+    """What one tenant may do, that of its rules first. 0 stands for no limit of its own, but where
+    it is said."""
 
     ingestion_rate: float = setting(
         "ingestion_rate", "number", 0.0, "Samples, histograms and exemplars a second."
@@ -331,6 +334,15 @@ def parse_periods(value: object) -> tuple[PeriodRule, ...]:
     return tuple(rules)
 
 
+def parse_labels(value: object) -> dict[str, str]:
+    """A map of label names and values."""
+    if not isinstance(value, dict) or len(value) > LABELS_MAX:
+        raise ValueError(f"a map of up to {LABELS_MAX} labels")
+    if not all(isinstance(text, str) and text for pair in value.items() for text in pair):
+        raise ValueError("a map of texts that are not empty")
+    return dict(value)
+
+
 PARSERS: dict[str, Callable[[object], Any]] = {
     "number": parse_number,
     "integer": parse_count,
@@ -340,4 +352,5 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "text": parse_text,
     "rules": read_rules,
     "periods": parse_periods,
+    "labels": parse_labels,
 }

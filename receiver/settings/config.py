@@ -30,6 +30,7 @@ from receiver.settings.options import (
 )
 from rules.notifying.options import AlertmanagerOptions
 from rules.replay.limits import Limits as ReplayLimits
+from rules.ruler.options import RulesOptions
 from storage.objects.options import ObjectOptions
 from storage.options import StorageOptions
 
@@ -64,6 +65,7 @@ class Config:
     api: ApiOptions = layer("api.", ApiOptions)
     alertmanagers: AlertmanagerOptions = layer("rules.alertmanagers.", AlertmanagerOptions)
     replay: ReplayLimits = layer("rules.replay.", ReplayLimits)
+    rules: RulesOptions = layer("rules.", RulesOptions)
 
 
 @dataclass(frozen=True, slots=True)

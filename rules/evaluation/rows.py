@@ -6,12 +6,13 @@ are dicts without empty values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from api.promql.native_histograms.values import text_of
 from api.promql.vectors.value import Result, Scalar, Vector
 from rules.errors import RulesError
+from rules.templates.values import QueryResult, Sample, StringMap
 from storage.histograms.histograms import Parts, from_parts, parts_of
 from storage.labels.frames import LabelFrame
 
@@ -72,3 +73,11 @@ def label_rows(frame: LabelFrame) -> list[dict[str, str]]:
             if text:
                 labels[name] = text
     return rows
+
+
+def template_samples(rows: Iterable[Row]) -> QueryResult:
+    """Rows as templates see them; of a histogram they see no value."""
+    return QueryResult(
+        Sample(StringMap(row.labels), row.value if isinstance(row.value, float) else 0.0)
+        for row in rows
+    )

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from api.promql.vectors.value import Result
+from rules.errors import RulesError
 from rules.evaluation.alerts import Alert
 from rules.groups import Group
+from storage.catalog.rule_states import GroupKey, SavedGroup
 from storage.kernels.arrays import Bytes, Int64s
 from storage.samples.samples import Samples
 
@@ -73,7 +75,7 @@ class Refused:
     text: str
 
 
-class NotWritten(Exception):
+class NotWritten(RulesError):
     """Nothing was kept; str() is the text for people."""
 
 
@@ -87,12 +89,22 @@ class Results(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An instant query. tenants: whose data it reads; several are told apart by __tenant_id__."""
+    """An instant query.
+
+    tenants: whose data it reads; several are told apart by __tenant_id__. lookback_ms: how far it
+    looks back, timeout_ms: how long it may take; None: as queries do.
+    """
 
     tenants: tuple[str, ...]
     expression: str
     time_ms: int
+    lookback_ms: int | None = None
+    timeout_ms: int | None = None
     cancelled: Callable[[], bool] = lambda: False
+
+
+class NotAnswered(RulesError):
+    """A query failed; str() is the text for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +120,18 @@ class Asking(Protocol):
     """Answers queries over the view of a tenant in which replicas are one, under its limits."""
 
     def ask(self, question: Question) -> Answer:
-        """Raises api.promql.errors.QueryError, or storage.errors.StorageError."""
+        """Raises NotAnswered."""
         ...
+
+
+class Memory(Protocol):
+    """Keeps what is to survive the process. All raise storage.errors.StorageError."""
+
+    def load(self) -> dict[GroupKey, SavedGroup]: ...
+
+    def save(self, saved: Mapping[GroupKey, SavedGroup]) -> None:
+        """Keep these in place of what was kept of the same groups; durable when it returns. Alerts
+        of rules that are not named stay, and those that are empty go."""
+        ...
+
+    def forget(self, keys: Sequence[GroupKey]) -> None: ...

@@ -12,12 +12,12 @@ from api.promql.go_format import quote
 from api.promql.syntax.durations import format_duration
 from rules.errors import FunctionError, RulesError
 from rules.evaluation.alerts import State
-from rules.evaluation.rows import Labels, Row, RuleError, Value, rows_of, value_text
+from rules.evaluation.rows import Labels, Row, RuleError, Value, rows_of, template_samples
 from rules.evaluation.steps import Health, Moment, RuleState, Step, evaluate, failed
 from rules.groups import Group, Rule
 from rules.memory import MemoryStore
 from rules.templates.times import format_span
-from rules.templates.values import Duration, QueryResult, Sample, StringMap
+from rules.templates.values import Duration, QueryResult
 from rules.unit_tests.cases import AlertCase, Case, ExpectedSample, ExpressionCase
 from rules.unit_tests.natives import native_text
 from rules.unit_tests.notation import parse_labels, parse_values
@@ -146,11 +146,7 @@ class Scene:
             rows = rows_of(self._engine.instant_query(self._store, text, ts_ms))
         except (QueryError, RuleError) as error:
             raise FunctionError(str(error)) from error
-        return QueryResult(
-            Sample(StringMap(row.labels), value if isinstance(value, float) else 0.0)
-            for row in rows
-            for value in [value_text(row.value)]
-        )
+        return template_samples(rows)
 
     # Checks
 

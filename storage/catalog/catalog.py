@@ -35,6 +35,7 @@ from storage.catalog.lateness import has_others, mark_late
 from storage.catalog.metadata import Description, FamilyMetadata
 from storage.catalog.migrating import migrate, newest_version, version_of
 from storage.catalog.registering import exchange, put_aside, register
+from storage.catalog.rule_states import RuleStateTable
 from storage.catalog.schema import (
     DATA_FORMAT_VERSION,
     log_positions,
@@ -86,6 +87,7 @@ class Catalog:
         self.shards = 0
         self.deletions = DeletionTable(self._transaction)
         self.uploads = UploadTable(self._transaction)
+        self.rule_states = RuleStateTable(self._transaction)
 
     @classmethod
     def open(cls, path: Path, *, shards: int) -> "Catalog":

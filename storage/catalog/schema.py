@@ -4,7 +4,17 @@ Times are ms since 1970. Nothing here is particular to SQLite, so that another d
 same tables. A change of this module goes together with a migration; a test compares the two.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 # Version of the layout of the whole data directory, not of these tables: those have migrations.
 DATA_FORMAT_VERSION = 1
@@ -115,6 +125,26 @@ uploads = Table(
     Column("shard", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     Column("since_ms", BigInteger, nullable=False),
+)
+
+# The groups of rules that were evaluated, and the alerts of their rules (rules/ruler/saving.py).
+# slot_ms: the latest time that a group was evaluated for. rule: what identifies a rule of it.
+rule_groups = Table(
+    "rule_groups",
+    metadata,
+    Column("tenant", String(150), primary_key=True),
+    Column("file", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("slot_ms", BigInteger, nullable=False),
+)
+rule_alerts = Table(
+    "rule_alerts",
+    metadata,
+    Column("tenant", String(150), primary_key=True),
+    Column("file", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("rule", String(64), primary_key=True),
+    Column("alerts", LargeBinary, nullable=False),
 )
 
 # first_file: the first log file of the shard whose records are not in segments.

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestClient
 
-from receiver.server import DATABASE, RELOADER, check, replica_defaults
+from receiver.facts import replica_defaults
+from receiver.server import DATABASE, RELOADER, check
 from receiver.settings.config import ConfigError, build
 from receiver.write.handler import WRITTEN_HEADERS
 from storage.dedup.algorithm import Algorithm
@@ -200,7 +201,7 @@ def test_the_program_watches_itself(tmp_path: Path) -> None:
             text = await response.text()
         names = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")}
         assert {"cupola_ready", "cupola_series", "cupola_process_cpu_seconds_total"} <= names
-        own = ("cupola_", "prometheus_notifications_")
+        own = ("cupola_", "prometheus_notifications_", "prometheus_rule_", "prometheus_template_")
         assert not [name for name in names if not name.startswith(own)]
 
     play(tmp_path, scenario)

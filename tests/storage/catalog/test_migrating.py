@@ -49,7 +49,7 @@ def test_an_older_catalog_is_brought_up_to_date(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.executescript(
         "DROP TABLE metric_metadata; DROP TABLE deletions; DROP TABLE pending_deletions;"
-        "DROP TABLE uploads;"
+        "DROP TABLE uploads; DROP TABLE rule_groups; DROP TABLE rule_alerts;"
         "ALTER TABLE segments DROP COLUMN exemplars; ALTER TABLE segments DROP COLUMN histograms;"
         "ALTER TABLE segments DROP COLUMN rank; ALTER TABLE segments DROP COLUMN set_aside;"
         "ALTER TABLE segments DROP COLUMN set_aside_ms; ALTER TABLE segments DROP COLUMN from_ms;"

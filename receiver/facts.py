@@ -1,0 +1,65 @@
+"""What the query side has to know of the program: replicas, limits of tenants, settings, state."""
+
+import time
+from collections.abc import Sequence
+
+from api.sources.program import Program, Reloaded, Replay
+from api.sources.queriers import ReplicaDefaults
+from api.sources.query_limits import QueryLimits
+from receiver.late_database import LateDatabase, State
+from receiver.limits.limits import TenantLimits
+from receiver.settings.algorithms import tenant_algorithms
+from receiver.settings.config import Config
+from receiver.settings.effective import document, setting_texts
+from receiver.settings.options import DedupOptions
+from receiver.settings.reloading import Reloadable
+from storage.dedup.algorithm import Algorithm
+
+
+def replica_defaults(options: DedupOptions) -> ReplicaDefaults:
+    """What the API needs to know of replicas. Raises ConfigError."""
+    tenants = tenant_algorithms(options.tenant_algorithms)
+    return ReplicaDefaults(
+        options.replica_labels, options.cluster_labels, Algorithm(options.algorithm), tenants
+    )
+
+
+def program_facts(config: Config, watched: Sequence[Reloadable], database: LateDatabase) -> Program:
+    """What the API reports of the program. Times are of now, the program's start."""
+    started_ms = time.time_ns() // 1_000_000
+
+    def reloaded() -> Reloaded:
+        times = [file.read_ms for file in watched]
+        return Reloaded(all(file.is_good for file in watched), max(times, default=started_ms))
+
+    def replay() -> Replay:
+        done = config.storage.shards if database.state is State.OPEN else 0
+        return Replay(0, config.storage.shards, done)
+
+    texts = setting_texts(config)
+    return Program(
+        settings=texts,
+        document=document(config),
+        listens=config.web.listen_address,
+        started_ms=started_ms,
+        retention=texts["storage.retention"],
+        retention_ms=config.storage.retention_ms,
+        reloaded=reloaded,
+        replay=replay,
+    )
+
+
+def query_limits(limits: TenantLimits) -> QueryLimits:
+    """What the API has to obey of a tenant's limits."""
+    return QueryLimits(
+        lookback_ms=limits.max_query_lookback_ms,
+        length_ms=limits.max_total_query_length_ms,
+        expression_bytes=limits.max_query_expression_size_bytes,
+        samples=limits.max_samples_per_query,
+        series=limits.max_series_per_query,
+        steps=limits.max_steps_per_query,
+        timeout_ms=limits.query_timeout_ms,
+        places=limits.max_concurrent_queries,
+        waiting=limits.max_outstanding_requests_per_tenant,
+        answer_bytes=limits.max_query_response_size,
+    )

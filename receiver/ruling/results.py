@@ -1,0 +1,100 @@
+"""Results of rules, written as remote write requests are: decoded, logged, synced, visible.
+
+They are made into a request, because that is what the log keeps. Rates and sizes of requests, which
+are about senders, do not count for them; the limits of the tenant's series do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Protocol
+
+import snappy
+
+from receiver.wire.decoder import WriteDecoder
+from receiver.wire.v1.writer import RequestColumns, requests_of
+from rules.ruler.ports import NotWritten, Recorded, Refused
+from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, Batch, Outcome
+from storage.errors import LogFailed, StorageError
+
+# Of one request; what is larger is written as several.
+BODY_BYTES_MAX, BODY_SAMPLES_MAX = 4 << 20, 200_000
+# How long a write may be asked to come again, and how long one may take.
+PATIENCE_S, WAIT_S, WAIT_S_MAX = 30.0, 0.05, 2.0
+WRITE_S_MAX = 120.0
+
+
+class ResultDatabase(Protocol):
+    """Where batches go; belongs to an event loop."""
+
+    def append(self, tenant: str, batch: Batch, arrival_ms: int) -> Awaitable[Outcome]: ...
+
+
+class WrittenResults:
+    """Writes from the threads of the ruler, while the event loop goes on."""
+
+    def __init__(
+        self,
+        database: ResultDatabase,
+        decoder: WriteDecoder,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._decoder = decoder
+        self._loop = loop
+        self._now_ms = now_ms
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Wait no longer for a database that is busy."""
+        self._stopping.set()
+
+    def write(self, tenant: str, recorded: Recorded) -> Sequence[Refused]:
+        """Raises NotWritten."""
+        columns = RequestColumns(recorded.label_bytes, recorded.label_offsets, recorded.samples)
+        refused: list[Refused] = []
+        for body, _ in requests_of(columns, bytes_max=BODY_BYTES_MAX, samples_max=BODY_SAMPLES_MAX):
+            refused += self._take(tenant, bytes(snappy.compress(body)))
+        return refused
+
+    def _take(self, tenant: str, payload: bytes) -> Iterator[Refused]:
+        outcome = self._patiently(tenant, payload)
+        return (Refused(each.reason, each.count, each.message) for each in outcome.rejects)
+
+    def _patiently(self, tenant: str, payload: bytes) -> Outcome:
+        """Come again where that may help."""
+        ends, wait = time.monotonic() + PATIENCE_S, WAIT_S
+        while True:
+            try:
+                return self._append(tenant, payload)
+            except StorageError as error:
+                is_final = not error.retryable or isinstance(error, LogFailed)
+                if is_final or time.monotonic() + wait > ends or self._stopping.wait(wait):
+                    raise NotWritten(str(error)) from error
+            wait = min(2 * wait, WAIT_S_MAX)
+
+    def _append(self, tenant: str, payload: bytes) -> Outcome:
+        batch = self._decoder.decode(KIND_REMOTE_WRITE_1_SNAPPY, payload)
+
+        async def append() -> Outcome:
+            return await self._database.append(tenant, batch, self._now_ms())
+
+        appending = append()
+        try:
+            future = asyncio.run_coroutine_threadsafe(appending, self._loop)
+        except RuntimeError as error:
+            appending.close()
+            batch.release()
+            raise NotWritten("the server is stopping") from error
+        try:
+            return future.result(WRITE_S_MAX)
+        except concurrent.futures.TimeoutError as error:
+            raise NotWritten(f"nothing was written within {WRITE_S_MAX:.0f} s") from error
+        except (concurrent.futures.CancelledError, asyncio.CancelledError) as error:
+            raise NotWritten("the server is stopping") from error
