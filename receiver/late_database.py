@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from storage.batch import Batch, Outcome
+from storage.catalog.configured_rules import ConfiguredRulesTable
 from storage.catalog.rule_states import RuleStateTable
 from storage.compaction.status import SegmentReport
 from storage.database import Database
@@ -106,6 +107,15 @@ class LateDatabase:
         if isinstance(database, FollowedBucket):
             raise ReadOnly("rules are evaluated by the process that writes")
         return database.rule_states
+
+    @property
+    def configured_rules(self) -> ConfiguredRulesTable:
+        """Database.configured_rules. Raises NotReady too, and ReadOnly if another process writes
+        the data."""
+        database = self._ready()
+        if isinstance(database, FollowedBucket):
+            raise ReadOnly("rules are configured in the process that writes")
+        return database.configured_rules
 
     def segment_report(self) -> SegmentReport:
         """Database.segment_report. Raises NotReady too."""

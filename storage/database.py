@@ -124,6 +124,7 @@ class Database:
         )
         self.snapshots = Snapshots(self._path)
         self.rule_states = catalog.rule_states
+        self.configured_rules = catalog.configured_rules
         self._rules_of, self._periods_of = policy.rules, policy.periods
         self._clock, self._refused = policy.clock, policy.refused
         self._pairs = policy.pairs

@@ -73,8 +73,21 @@ def load(
         decoder.check()
     except RulesError as error:
         return Loaded(errors=(str(error),))
-    problems = tuple(problems_of(groups.found, features))
-    return Loaded(tuple(group for group, _ in groups.found), problems, document.is_followed)
+    return groups.loaded(features, is_followed=document.is_followed)
+
+
+def load_group(content: bytes, file: str = "", features: Features = DEFAULT_FEATURES) -> Loaded:
+    """The one group that a text is, with the fields of Mimir's ruler; no group if it is empty."""
+    decoder = Decoder()
+    try:
+        document = parse_document(content)
+        groups = _Groups(decoder, file, is_extended=True)
+        if document.root is not None:
+            groups.read_one(document.root)
+        decoder.check()
+    except RulesError as error:
+        return Loaded(errors=(str(error),))
+    return groups.loaded(features, is_followed=document.is_followed)
 
 
 @dataclass(slots=True)
@@ -88,11 +101,15 @@ class _Groups:
 
     def read(self, root: Node) -> None:
         fields: dict[str, Read] = {
-            "groups": lambda node: self.decoder.items(node, "[]rulefmt.RuleGroup", self._group)
+            "groups": lambda node: self.decoder.items(node, "[]rulefmt.RuleGroup", self.read_one)
         }
         self.decoder.struct(root, "rulefmt.RuleGroups", fields)
 
-    def _group(self, node: Node) -> None:
+    def loaded(self, features: Features, *, is_followed: bool) -> Loaded:
+        problems = tuple(problems_of(self.found, features))
+        return Loaded(tuple(group for group, _ in self.found), problems, is_followed)
+
+    def read_one(self, node: Node) -> None:
         reader = _GroupReader(self.decoder, is_extended=self.is_extended)
         # A null is no group, and what is no mapping was reported.
         if self.decoder.struct(node, "rulefmt.RuleGroup", reader.fields()):

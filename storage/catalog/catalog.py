@@ -24,6 +24,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from storage.catalog.configured_rules import ConfiguredRulesTable
 from storage.catalog.deletions import (
     ULIDS_PER_STATEMENT,
     Applied,
@@ -88,6 +89,7 @@ class Catalog:
         self.deletions = DeletionTable(self._transaction)
         self.uploads = UploadTable(self._transaction)
         self.rule_states = RuleStateTable(self._transaction)
+        self.configured_rules = ConfiguredRulesTable(self._transaction)
 
     @classmethod
     def open(cls, path: Path, *, shards: int) -> "Catalog":

@@ -147,6 +147,36 @@ rule_alerts = Table(
     Column("alerts", LargeBinary, nullable=False),
 )
 
+# Groups of rules that were configured over HTTP, each as a text (rules/configuring/documents.py).
+# change: the number of the change that made it so.
+configured_rules = Table(
+    "configured_rules",
+    metadata,
+    Column("tenant", String(150), primary_key=True),
+    Column("namespace", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("change", Integer, nullable=False),
+)
+
+# Every change of one of them (storage/catalog/configured_rules.py). content: null where it was
+# deleted. batch: the number of the first of those that were made together.
+rule_changes = Table(
+    "rule_changes",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("tenant", String(150), nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("content", Text, nullable=True),
+    Column("author", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("batch", Integer, nullable=False),
+    Column("previous", Integer, nullable=False),
+    Column("undoes", Integer, nullable=False),
+    Index("ix_rule_changes_group", "tenant", "namespace", "name", "number"),
+)
+
 # first_file: the first log file of the shard whose records are not in segments.
 log_positions = Table(
     "log_positions",

@@ -50,6 +50,7 @@ def test_an_older_catalog_is_brought_up_to_date(path: Path) -> None:
     connection.executescript(
         "DROP TABLE metric_metadata; DROP TABLE deletions; DROP TABLE pending_deletions;"
         "DROP TABLE uploads; DROP TABLE rule_groups; DROP TABLE rule_alerts;"
+        "DROP TABLE configured_rules; DROP TABLE rule_changes;"
         "ALTER TABLE segments DROP COLUMN exemplars; ALTER TABLE segments DROP COLUMN histograms;"
         "ALTER TABLE segments DROP COLUMN rank; ALTER TABLE segments DROP COLUMN set_aside;"
         "ALTER TABLE segments DROP COLUMN set_aside_ms; ALTER TABLE segments DROP COLUMN from_ms;"
