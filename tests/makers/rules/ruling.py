@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from rules.unit_tests.memory import MemoryStore
 
 from api.promql.engine import Engine
 from api.promql.errors import QueryError
@@ -16,7 +17,6 @@ from rules.groups import Group
 from rules.ruler.group import RunningGroup
 from rules.ruler.ports import Answer, NotAnswered, Notice, NotWritten, Question, Recorded, Refused
 from rules.ruler.terms import Services, Terms
-from rules.unit_tests.memory import MemoryStore
 from storage.catalog.rule_states import GroupKey, SavedGroup
 from storage.histograms.histograms import parts_of
 from storage.kernels.stale import is_stale
