@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench constraints peers senders clients
+.PHONY: help run demo test check bench constraints page peers senders clients browser page-tools
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -25,7 +25,7 @@ demo: $(INSTALLED) peers
 
 #: make test    check, then all tests, by two workers
 # In the order of their names: the share with real agents, the longest, has to be begun first.
-test: check peers senders clients
+test: check peers senders clients browser page-tools
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 #: make check   style, types and the import law
@@ -46,6 +46,11 @@ constraints:
 	@.venv-newest/bin/pip install --quiet --editable . --group dev
 	@{ sed -n '/^#/p' constraints.txt; .venv-newest/bin/pip freeze --exclude-editable; } >constraints.new
 	@mv constraints.new constraints.txt && rm -rf .venv-newest
+
+#: make page    build the page for people anew: api/page/built from api/page/source
+page: $(INSTALLED) page-tools
+	@cd .venv/page && rm -rf src tests public built && cp -R ../../api/page/source/. . && npm run --silent build
+	@rm -rf api/page/built && cp -R .venv/page/built api/page/built
 
 # Real agents for the demo and the tests. Without them the demo stops and those tests are skipped.
 peers:
@@ -68,6 +73,19 @@ clients: $(INSTALLED)
 	    && cd .venv/javascript && { test -d node_modules/prometheus-query \
 	    || timeout 120 npm ci --silent --no-audit --no-fund --ignore-scripts; } >/dev/null 2>&1 \
 	    || echo "npm or its registry cannot be reached from here: no tests with prometheus-query" >&2
+
+# A browser that the tests of the page drive.
+browser:
+	@command -v chromium >/dev/null || .ci/packages chromium \
+	    || echo "chromium cannot be installed from here: no tests of the page in a browser" >&2
+
+# What the page is built and tested with, in the versions of its lock file. Only developers need it.
+page-tools: $(INSTALLED)
+	@mkdir -p .venv/page && cd .venv/page && { cmp -s package-lock.json ../../api/page/source/package-lock.json \
+	    && test -d node_modules/vite || { cp ../../api/page/source/package*.json ../../api/page/source/.npmrc . \
+	    && timeout 300 npm ci --silent --no-audit --no-fund --ignore-scripts; }; } >/dev/null 2>&1 \
+	    || { rm -f .venv/page/package-lock.json; echo "npm or its registry cannot be reached from here:" \
+	            "the page can be neither built nor tested with Node" >&2; }
 
 # The versions that tests are known to pass with; `make constraints` takes the newest ones there are.
 $(INSTALLED): pyproject.toml constraints.txt

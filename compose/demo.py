@@ -225,7 +225,8 @@ def shown_labels(labels: dict[str, str]) -> str:
 
 
 def wait_for_interrupt(demo: Demo) -> None:
-    say(f"\nEverything runs on; Ctrl-C stops it. Ask more, as tenant {EDGE_TENANT}:")
+    say(f"\nEverything runs on; Ctrl-C stops it. The page: {demo.cupola.url}/?tenant={EDGE_TENANT}")
+    say(f"Ask more, as tenant {EDGE_TENANT}:")
     say(f"  curl -H 'X-Scope-OrgID: {EDGE_TENANT}' '{demo.cupola.url}/api/v1/query?query=up'")
     say(f"Grafana: a Prometheus data source with the URL {demo.cupola.url} and that header.")
     say(f"Logs and data: {demo.cupola.log.parent}")

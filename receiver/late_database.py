@@ -117,6 +117,10 @@ class LateDatabase:
             raise ReadOnly("rules are configured in the process that writes")
         return database.configured_rules
 
+    def tenant_names(self) -> list[str]:
+        """Database.tenant_names. Raises NotReady too."""
+        return self._ready().tenant_names()
+
     def segment_report(self) -> SegmentReport:
         """Database.segment_report. Raises NotReady too."""
         return self._ready().segment_report()

@@ -23,12 +23,14 @@ from api.endpoints.deletions import Deleting
 from api.endpoints.snapshots import Snapshotting
 from api.frontend.ranges import kept_ranges
 from api.metrics import ApiMetrics
+from api.page.routes import Page
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
 from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.web.cors import Cors
 from api.web.routes import Api, add_routes
 from receiver.access.files import AccessFiles
+from receiver.access.grants import READ
 from receiver.access.guard import GRANT, Guard
 from receiver.access.rules import check_routes
 from receiver.facts import program_facts, query_limits, replica_defaults
@@ -51,6 +53,7 @@ from receiver.settings.config import Config, ConfigError
 from receiver.settings.listen_address import bind, parse_listen_address
 from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions
 from receiver.settings.reloading import Reloader, ReloadMetrics, WatchedFile
+from receiver.tenant_header import PREFIXES
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
 from receiver.web import misses
@@ -125,6 +128,7 @@ def build_app(config: Config) -> web.Application:
         program=program_facts(config, watched, database),
         ranges=kept_ranges(engine, config.query_cache, registry),
         rules=RulerBook(ruling.groups, notifying.notifier.urls),
+        may_read=may_read,
     )
     app = web.Application()
     app[DATABASE] = database
@@ -139,6 +143,7 @@ def build_app(config: Config) -> web.Application:
     Probes(registry, database).add_routes(app)
     LimitsHandler(limits.of, config).add_routes(app)
     add_routes(app, api)
+    Page().add_routes(app, PREFIXES)
     check_routes(app)
     serve_under(app, addresses)
     app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
@@ -157,6 +162,12 @@ def build_app(config: Config) -> web.Application:
 def author() -> str:
     """Who sent the request at hand, by name; "" if that is not known."""
     return GRANT.get().name
+
+
+def may_read(tenant: str) -> bool:
+    """Whether who sent the request at hand may read a tenant."""
+    grant = GRANT.get()
+    return READ in grant.rights and grant.allows(tenant)
 
 
 def note_late(ledger: RejectLedger, tenant: str, rejects: Sequence[Reject]) -> None:

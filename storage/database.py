@@ -223,6 +223,9 @@ class Database:
             aggregated=set(labels) == set(pairs.replica_labels),
         )
 
+    def tenant_names(self) -> list[str]:
+        return list(self._tenants)
+
     def segment_report(self) -> SegmentReport:
         """The segments of all shards, and the job of compaction under way. For any thread."""
         at_ms = now_ms()

@@ -131,6 +131,9 @@ class FollowedBucket:
             aggregated=set(labels) == set(self._pairs(tenant).replica_labels),
         )  # fmt: skip
 
+    def tenant_names(self) -> list[str]:
+        return list(self._tenants)
+
     def segment_report(self) -> SegmentReport:
         """The segments that the bucket lists; what comes next is for its writer to say."""
         damaged, at_ms = self._damages.segments(), now_ms()

@@ -107,6 +107,10 @@ class Store(Protocol):
         one, made by the algorithm. A tenant that never wrote has no series."""
         ...
 
+    def tenant_names(self) -> list[str]:
+        """All tenants that have ever written, in any order."""
+        ...
+
     def segment_report(self) -> SegmentReport:
         """The segments of all tenants, and the job of compaction under way."""
         ...

@@ -89,6 +89,7 @@ DATA: Mapping[str, Schema] = {
     "status/slow_queries": lists("queries"),
     "status/deletions": lists("deletions"),
     "status/segments": lists("shards"),
+    "status/tenants": lists("tenants"),
     "status/tsdb/blocks": lists("blocks"),
     "status/tsdb": lists(*TABLES),
     "status/cardinality": lists(*TABLES),

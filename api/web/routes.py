@@ -33,6 +33,7 @@ from api.endpoints.status.features import FeatureHandlers
 from api.endpoints.status.program import ProgramHandlers
 from api.endpoints.status.running import RunningHandlers
 from api.endpoints.status.segments import SegmentHandlers
+from api.endpoints.status.tenants import TenantHandlers
 from api.endpoints.stores import StoreHandlers
 from api.frontend.ranges import RangeQueries, uncached
 from api.metrics import ApiMetrics
@@ -79,9 +80,11 @@ class Api:
         quick: QuickJobs | None = None,
         ranges: RangeQueries | None = None,
         rules: RuleBook = NO_RULES,
+        may_read: Callable[[str], bool] = lambda tenant: True,
     ) -> None:
         """quick: the jobs that need no thread; ranges: keeps what range queries gave, by default
-        nothing; rules: what there is of them."""
+        nothing; rules: what there is of them; may_read: whether the caller of the request at hand
+        may read a tenant."""
         program = program or Program()
         options = options or ApiOptions()
         source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
@@ -104,6 +107,7 @@ class Api:
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)
         self.rejects = RejectHandlers(ledger)
         self.segments = SegmentHandlers(store)
+        self.tenants = TenantHandlers(store, may_read)
         self.remote_read = RemoteReadHandlers(
             source,
             ReadLimits(
@@ -150,6 +154,7 @@ class Api:
             (GET, "status/replicas", self.replicas.report),
             (GET, "status/segments", self.segments.segments),
             (GET, "status/tsdb/blocks", self.segments.blocks),
+            (GET, "status/tenants", self.tenants.tenants),
             (("POST",), "read", self.remote_read.read),
             (GET_POST, "format_query", self.expressions.format_query),
             (GET_POST, "parse_query", self.expressions.parse_query),

@@ -30,9 +30,14 @@ class Need(Enum):
 RULES: dict[str, Need] = {
     "/-/healthy": Need.NOTHING,
     "/-/ready": Need.NOTHING,
-    "/": Need.LOGIN,
-    "/graph": Need.LOGIN,
-    "/query": Need.LOGIN,
+    # The page is the same for everyone; it asks for a credential, and the API for its data.
+    "/": Need.NOTHING,
+    "/graph": Need.NOTHING,
+    "/query": Need.NOTHING,
+    "/ui": Need.NOTHING,
+    "/ui/": Need.NOTHING,
+    "/ui/{page}": Need.NOTHING,
+    "/ui/assets/{file}": Need.NOTHING,
     "/metrics": Need.METRICS,
     "/api/v1/write": Need.WRITE,
     "/api/v1/push": Need.WRITE,
@@ -51,6 +56,8 @@ RULES: dict[str, Need] = {
     "/api/v1/metadata": Need.READ,
     "/api/v1/status/buildinfo": Need.READ,
     "/api/v1/status/replicas": Need.READ,
+    # Names those that the caller may read, whatever tenant the request is for.
+    "/api/v1/status/tenants": Need.LOGIN,
     "/api/v1/status/rejected": Need.READ,
     "/api/v1/status/deletions": Need.READ,
     "/api/v1/user_limits": Need.READ,

@@ -3,7 +3,7 @@
     //api/v1/query, /api/./v1/query     307 to the path without what is superfluous
     /api/v1/query/, /api/v1/Query       301, or 307 if something is posted, to the route meant
     /api/v1                             307 to /api/v1/
-    /, /graph                           302 to the page
+    /, /graph, /query                   302 to the page
 
 The rules are those of Go's router and of the one behind it, with one exception: the prefix of the
 API stays in the target, so that following it leads there. The query string is kept as it is.
@@ -23,24 +23,15 @@ from receiver.settings.addresses import Addresses
 from receiver.tenant_header import PREFIXES
 
 API = "/api/v1"
-PAGE = "/query"
+PAGE = "/ui/ask"
 # What a URL may hold as it is; the rest, a backslash say, browsers read in ways of their own.
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 AT_THE_ROOT = Addresses()
 
-_HTML = """<!DOCTYPE html>
-<html lang="en"><head><title>Cupola</title></head><body>
-<h1>Cupola</h1>
-<p>This server has no pages of its own. Ask its <a href="api/v1/status/buildinfo">API</a>, which is
-that of Prometheus, with a client such as Grafana, and watch it by its
-<a href="/metrics">metrics</a>.</p>
-</body></html>
-"""
-
 
 class Redirects:
-    """A middleware behind the guard, and the routes of the page.
+    """A middleware behind the guard, and the routes that lead to the page.
 
     addresses: what paths begin with here, and what they begin with for clients.
     """
@@ -50,9 +41,8 @@ class Redirects:
 
     def add_routes(self, app: web.Application) -> None:
         for prefix in PREFIXES:
-            app.router.add_get(f"{prefix}/", self.to_page)
-            app.router.add_get(f"{prefix}/graph", self.to_page)
-            app.router.add_get(prefix + PAGE, self.page)
+            for path in ("/", "/graph", "/query", "/ui", "/ui/"):
+                app.router.add_get(prefix + path, self.to_page)
 
     def install(self, app: web.Application) -> None:
         """Redirect whoever asks for a path that is none; after what decides who may ask."""
@@ -65,12 +55,9 @@ class Redirects:
         app.middlewares.append(redirect)
 
     async def to_page(self, request: web.Request) -> web.Response:
-        prefix = request.path.rpartition("/")[0]
-        query = raw_query(request) if request.path.endswith("/graph") else ""
-        return self._to(302, prefix + PAGE, query)
-
-    async def page(self, request: web.Request) -> web.Response:
-        return web.Response(text=_HTML, content_type="text/html")
+        """With the query string, which is that of Prometheus' page: links to it lead here."""
+        prefix = request.path.rpartition("/")[0].removesuffix("/ui")
+        return self._to(302, prefix + PAGE, raw_query(request))
 
     def _target(self, request: web.Request) -> web.Response | None:
         """Where to go instead, if anywhere."""

@@ -106,6 +106,9 @@ class FakeStore:
     def tenant(self, name: str = "default") -> FakeQuerier:
         return self.tenants.setdefault(name, FakeQuerier())
 
+    def tenant_names(self) -> list[str]:
+        return list(self.tenants)
+
     def segment_report(self) -> SegmentReport:
         return self.report
 

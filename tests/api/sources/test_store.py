@@ -26,7 +26,7 @@ def parameters(owner: Any, name: str) -> list[str]:
 
 @pytest.mark.parametrize("store", [Database, LateDatabase, FakeStore])
 def test_stores(store: Any) -> None:
-    assert promised(Store) == ["querier", "segment_report"]
+    assert promised(Store) == ["querier", "segment_report", "tenant_names"]
     for name in promised(Store):
         assert parameters(store, name) == parameters(Store, name)
 

@@ -23,10 +23,10 @@ UNDER_PREFIX = [
 REDIRECTS = [
     ("/", 302, "{}/"),
     ("/in", 307, "{}/"),
-    ("/in/", 302, "{}/query"),
-    ("/in/graph?g0.expr=up", 302, "{}/query?g0.expr=up"),
+    ("/in/", 302, "{}/ui/ask"),
+    ("/in/graph?g0.expr=up", 302, "{}/ui/ask?g0.expr=up"),
     ("/in/prometheus", 307, "{}/prometheus/"),
-    ("/in/prometheus/", 302, "{}/prometheus/query"),
+    ("/in/prometheus/", 302, "{}/prometheus/ui/ask"),
     ("/in/api/v1/query/?query=1", 301, "{}/api/v1/query?query=1"),
     ("/in/api/v1/Label/Job/values", 301, "{}/api/v1/label/Job/values"),
     ("/in//api/v1/labels", 307, "{}/api/v1/labels"),
@@ -65,7 +65,11 @@ def test_writes_and_rights_are_under_the_prefix(tmp_path: Path) -> None:
     body = encode([({"__name__": "up"}, [(1, 1.0)])])
 
     async def refused(client: TestClient[Any, Any]) -> None:
-        for path, status in (("/in/-/healthy", 200), ("/in/api/v1/labels", 401), ("/", 401)):
+        for path, status in (
+            ("/in/-/healthy", 200),
+            ("/in/api/v1/labels", 401),
+            ("/in/ui/ask", 200),
+        ):
             async with client.get(path) as response:
                 assert response.status == status, path
 
@@ -81,7 +85,7 @@ def test_writes_and_rights_are_under_the_prefix(tmp_path: Path) -> None:
 def test_a_proxy_may_take_the_prefix_away(tmp_path: Path) -> None:
     async def check(client: TestClient[Any, Any]) -> None:
         async with client.get("/graph", allow_redirects=False) as response:
-            assert response.headers["Location"] == "/out/query"
+            assert response.headers["Location"] == "/out/ui/ask"
         async with client.get("/api/v1/labels") as response:
             assert response.status == 200
 

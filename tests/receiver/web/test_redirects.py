@@ -54,14 +54,19 @@ CASES: list[tuple[str, str, int, str]] = [
     ("GET", "/api/v1/label/%7Bx%7D/values", 404, ""),
     ("DELETE", "/api/v1/query", 405, ""),
     # The page.
-    ("GET", "/", 302, "/query"),
-    ("GET", "/?a=1", 302, "/query"),
+    ("GET", "/", 302, "/ui/ask"),
+    ("GET", "/?a=1", 302, "/ui/ask?a=1"),
     ("POST", "/", 405, ""),
-    ("GET", "/graph?g0.expr=up", 302, "/query?g0.expr=up"),
-    ("GET", "/query?g0.expr=up", 200, ""),
+    ("GET", "/graph?g0.expr=up&g0.tab=1", 302, "/ui/ask?g0.expr=up&g0.tab=1"),
+    ("GET", "/query?g0.expr=up", 302, "/ui/ask?g0.expr=up"),
+    ("GET", "/ui", 302, "/ui/ask"),
+    ("GET", "/ui/", 302, "/ui/ask"),
+    ("GET", "/ui/ask?g0.expr=up", 200, ""),
+    ("GET", "/ui/ask/", 301, "/ui/ask"),
     ("GET", "/prometheus", 307, "/prometheus/"),
-    ("GET", "/prometheus/", 302, "/prometheus/query"),
-    ("GET", "/prometheus/query", 200, ""),
+    ("GET", "/prometheus/", 302, "/prometheus/ui/ask"),
+    ("GET", "/prometheus/graph?g0.expr=up", 302, "/prometheus/ui/ask?g0.expr=up"),
+    ("GET", "/prometheus/ui/ask", 200, ""),
     # What is right stays.
     ("GET", "/api/v1/query?query=1&x=//../", 200, ""),
     ("GET", "/api/v1/labels?x=/./", 200, ""),
@@ -96,8 +101,11 @@ def test_who_may_not_ask_learns_of_no_path(tmp_path: Path) -> None:
 
     async def scenario(client: TestClient) -> None:
         assert client.port is not None
-        for target in ("/", "//api/v1/query", "/api/v1/query/", "/api/v1/nothing/", "/graph"):
+        for target in ("//api/v1/query", "/api/v1/query/", "/api/v1/nothing/", "/nothing"):
             assert await ask(client.port, "GET", target) == (401, ""), target
+        # The page is not data: it is what asks for the credential.
+        assert await ask(client.port, "GET", "/graph?x=1") == (302, "/ui/ask?x=1")
+        assert await ask(client.port, "GET", "/ui/ask") == (200, "")
 
     run_program({"storage.path": str(tmp_path / "d"), "auth.file": str(file)}, scenario)
 

@@ -1,0 +1,23 @@
+/** The query page: panels, or a welcome where nothing was asked yet. */
+
+import { Icon } from "../app/icons";
+import { PANELS_MAX } from "./address";
+import { PanelView } from "./panel_view";
+import { addPanel, panels } from "./state";
+import { Welcome } from "./welcome";
+
+export function AskPage() {
+  const list = panels.value;
+  const isFirst = list.length === 1 && !list[0].panel.expr;
+  return (
+    <>
+      <h1 class="hidden-text">Query</h1>
+      <div class="panels">
+        {list.map((shown, index) => <PanelView key={shown.id} shown={shown} number={index + 1} isOnly={list.length === 1} />)}
+      </div>
+      {isFirst
+        ? <Welcome />
+        : list.length < PANELS_MAX && <button type="button" class="button add" onClick={() => addPanel()}><Icon name="plus" />Add a query</button>}
+    </>
+  );
+}
