@@ -314,7 +314,9 @@ class Database:
             log_position=position,
             deletions=self._catalog.deletions.pending(number),
         )
-        return Shard(number, self._options, files, self._limits.group)
+        shard = Shard(number, self._options, files, self._limits.group)
+        self._doomed.leavers.append(shard.leavers)
+        return shard
 
     def _set_aside(self, segment: SegmentMeta, reason: str) -> None:
         self._catalog.set_aside(segment.ulid, reason)

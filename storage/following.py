@@ -210,6 +210,7 @@ class FollowedBucket:
             deletions=[d.deletion for d in contents.deletions if self._is_of(d.tenant, number)],
         )
         shard = Shard(number, self._options, files)
+        self._doomed.leavers.append(shard.leavers)
         self._restore(shard, segments)
         return shard
 

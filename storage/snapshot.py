@@ -137,8 +137,10 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def copy_catalog(source: Path, target: Path) -> None:
+    """The copy is one file, and stays one when it is read: it has no log of writes beside it."""
     with reading(source) as connection, closing(sqlite3.connect(target)) as copy:
         connection.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
 
 
 def read_positions(data: Path) -> Positions:

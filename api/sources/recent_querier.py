@@ -12,6 +12,7 @@ from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import METRIC_NAME, Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replicas.report import ReplicaGroup
+from storage.read.usage import Usage
 from storage.revisions.watch import Watch
 from storage.samples.hint import NO_HINT, SelectHint
 
@@ -50,6 +51,9 @@ class RecentQuerier:
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         return self._querier.series(*self._recent(matcher_sets, start_ms, end_ms))
+
+    def usage(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> Usage:
+        return self._querier.usage(*self._recent(matcher_sets, start_ms, end_ms))
 
     def exemplars(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> ExemplarSelection:
         return self._querier.exemplars(*self._recent(matcher_sets, start_ms, end_ms))

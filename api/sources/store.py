@@ -16,6 +16,7 @@ from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replicas.report import ReplicaGroup
+from storage.read.usage import Usage
 from storage.revisions.watch import Watch
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
@@ -48,6 +49,10 @@ class Querier(Queryable, Protocol):
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         """The selected series, each once, in any order."""
+        ...
+
+    def usage(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> Usage:
+        """What the selected series take, as they are stored."""
         ...
 
     def exemplars(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> ExemplarSelection:

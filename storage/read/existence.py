@@ -13,11 +13,24 @@ from storage.deletion.masks import Run
 from storage.kernels.arrays import Bools, Int64s
 from storage.samples.cuts import GONE, STAYS, UNCERTAIN, Cuts, without
 from storage.segments.segment import SegmentMeta
-from storage.shard.shard import ShardFiles
+from storage.series.table import SeriesTable
+from storage.shard.shard import Shard, ShardFiles, ShardView
 
 EXACT_SERIES_MAX = 1_024
 # A series of a segment of days has tens of thousands of samples.
 SERIES_AT_ONCE = 64
+
+
+def are_all_new(
+    shard: Shard, table: SeriesTable, view: ShardView, asked: tuple[Int64s, tuple[int, int]]
+) -> bool:
+    """Whether the newest sample of each series is in the span, which most label queries want to
+    know of series that are all there right now. asked: the series of the table, and the span."""
+    head = view.heads[-1]
+    if head.table is not table:
+        return False
+    with shard.lock:
+        return head.newest_within(*asked)
 
 
 def sealed_series(

@@ -22,6 +22,7 @@ from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.labels.matchers import Matcher, text_test
 from storage.read.exemplars import ExemplarSelection, stack_selections
+from storage.read.usage import Usage, stacked
 from storage.revisions.watch import Watch
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.merge import stack
@@ -67,6 +68,8 @@ class Member(Protocol):
     ) -> MemberSelection: ...
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame: ...
+
+    def usage(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> Usage: ...
 
     def exemplars(
         self, matcher_sets: MatcherSets, start_ms: int, end_ms: int
@@ -160,6 +163,15 @@ class FederatedQuerier:
         starts = np.concatenate([[0], np.cumsum([f.rows for f in frames])]).astype(np.int64)
         labels = stack_frames(self.symbols, frames)
         return FederatedSelection(labels, tuple(part for _, part in parts), starts)
+
+    def usage(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> Usage:
+        """Of the selected series of all tenants."""
+        parts = [
+            (tenant, querier.usage(wanted, start_ms, end_ms))
+            for tenant, querier, wanted in self._chosen_by_any(matcher_sets)
+        ]
+        labels = [self._federated(tenant, part.labels) for tenant, part in parts]
+        return stacked([part for _, part in parts], stack_frames(self.symbols, labels))
 
     def series(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> LabelFrame:
         """The selected series of all tenants, each once."""

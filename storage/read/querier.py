@@ -24,7 +24,7 @@ from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
-from storage.read.existence import aggregated_series, sealed_series
+from storage.read.existence import aggregated_series, are_all_new, sealed_series
 from storage.read.kept import ALL_KEPT, Kept
 from storage.read.replicas.matched import Replicas
 from storage.read.replicas.report import (
@@ -38,6 +38,7 @@ from storage.read.resolutions.found import Found, aggregated_ids, stock_of, touc
 from storage.read.resolutions.mixing import AggregatedSource, MixedSelection
 from storage.read.sealed import StoredRows
 from storage.read.selection import DedupRule, DedupSelection, StoredSelection, widened
+from storage.read.usage import Usage, usage_of
 from storage.revisions.watch import Mark, Watch
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
@@ -289,7 +290,7 @@ class StorageQuerier:
         view, asked = self._shard.view(), (start_ms, end_ms)
         refs, labels = self._match_any(matcher_sets)
         span = self._kept.part_of(asked)
-        if not self._are_all_new(view, refs, span):
+        if not are_all_new(self._shard, self._table, view, (refs, span)):
             has = self._has_samples(view, refs, labels, span)
             if self._aggregated and view.aggregates and not has.all():
                 segments = touching(view.aggregates, asked, self._kept)
@@ -299,6 +300,14 @@ class StorageQuerier:
             if not has.all():
                 labels = labels.take(np.flatnonzero(has))
         return self._numbered(labels)[0] if self._has_replicas(labels) else labels
+
+    def usage(self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> Usage:
+        """What the series as they are stored have of samples in [start_ms, end_ms]."""
+        view, span = self._shard.view(), self._kept.part_of((start_ms, end_ms))
+        refs, labels = self._match_any(matcher_sets)
+        heads = [snapshot.between(*span) for snapshot in self._snapshots(view, refs)]
+        stored = labels, self._table.ids[refs]
+        return usage_of(self._shard.files.series, view.segments, stored, heads, span)
 
     def _has_replicas(self, labels: LabelFrame) -> bool:
         stored = self._table.symbols
@@ -374,15 +383,6 @@ class StorageQuerier:
         past = self._kept.past(self._tenant, segments) if of_rules else ()
         hidden = (*view.deletions, *past)
         return mask_of(hidden, self._tenant, labels, segments, span)
-
-    def _are_all_new(self, view: ShardView, refs: Int64s, span: tuple[int, int]) -> bool:
-        """Whether the newest sample of each series is in the span, which most label queries want to
-        know of series that are all there right now."""
-        head = view.heads[-1]
-        if head.table is not self._table:
-            return False
-        with self._shard.lock:
-            return head.newest_within(refs, span)
 
     def _has_samples(
         self, view: ShardView, refs: Int64s, labels: LabelFrame, span: tuple[int, int]

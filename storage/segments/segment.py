@@ -41,7 +41,7 @@ CHECKSUM_READ_BYTES = 1 << 20
 PIECE_BYTES = 1 << 16
 
 
-class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True):
+class SegmentMeta(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """What the catalog and queries know of a segment.
 
     min_ms, max_ms: times of its first and last sample; bytes: size of its Parquet files.

@@ -7,7 +7,7 @@ through no aggregate: DuckDB's may give another NaN than they got.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -58,6 +58,25 @@ ENDS_SQL = """
     WHERE max_ts >= ? AND min_ts <= ?
     ORDER BY series_id
 """
+
+STOCKS_SQL = """
+    SELECT series_id, min_ts, max_ts, samples, file_index::BIGINT AS segment
+    FROM read_parquet([{files}])
+    SEMI JOIN wanted USING (series_id)
+    WHERE max_ts >= ? AND min_ts <= ?
+    ORDER BY series_id
+"""
+
+
+class Stock(NamedTuple):
+    """What segments have of series, a row for each of both: the id, the times of the first and the
+    last sample, how many there are, and the place of the segment among those asked."""
+
+    ids: Int64s
+    first_ms: Int64s
+    last_ms: Int64s
+    samples: Int64s
+    segments: Int64s
 
 
 class SeriesReader:
@@ -134,6 +153,19 @@ class SeriesReader:
         found = self._query(ENDS_SQL.format(files=self._files(meeting)), *span, wanted=wanted)
         series_ids, firsts, lasts = (np.array(column.to_numpy()) for column in found.columns)
         return series_ids, firsts, lasts
+
+    def stock(self, segments: Sequence[SegmentMeta], ids: Int64s, span: tuple[int, int]) -> Stock:
+        """As ends(), with the numbers of samples in the whole of each segment."""
+        sound = [k for k, s in enumerate(segments) if overlapping([s], *span) and self._is_sound(s)]
+        if not sound or not len(ids):
+            none = np.zeros(0, np.int64)
+            return Stock(none, none, none, none, none)
+        files = self._files([segments[k] for k in sound])
+        wanted = pa.table({"series_id": ids})
+        found = self._query(STOCKS_SQL.format(files=files), *span, wanted=wanted)
+        *columns, places = (np.array(column.to_numpy()) for column in found.columns)
+        own, first_ms, last_ms, samples = columns
+        return Stock(own, first_ms, last_ms, samples, np.array(sound, np.int64)[places])
 
     def note_damaged(self, segments: Sequence[SegmentMeta]) -> list[tuple[SegmentMeta, str]]:
         """Find the segments whose series tables are not as they were written, and why; they are

@@ -19,7 +19,7 @@ Invariants:
 import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from storage.catalog.deletions import Deletion
 from storage.catalog.metadata import MetadataTable
@@ -39,6 +39,7 @@ from storage.series.index import TenantIndex
 from storage.series.matches import Matches
 from storage.series.table import SeriesTable, Succession
 from storage.shard.active_series import ActiveSeries
+from storage.shard.doomed import Leavers
 from storage.shard.elections import Elections
 from storage.tenants.tenant import Tenant
 
@@ -91,7 +92,9 @@ class Shard:
         """group: what its heads have to have room for behind their limits."""
         self.number = number
         self.options = options
-        self.files = files
+        # It refers to no segments itself, so that it is known when nothing else does.
+        self.files = replace(files, segments=())
+        self.leavers = Leavers()
         self.lock = threading.Lock()
         self.changes = threading.Lock()
         self.table = SeriesTable(options)
@@ -177,8 +180,10 @@ class Shard:
         """The frozen head is in these segments now; none if it had no samples."""
         with self.lock:
             self.frozen = None
+            before = self.aggregates
             self.segments = by_rank((*self.segments, *sealed))
             self._mark_late(sealed, now_ms())
+            self.leavers.note(before, self.aggregates)
 
     def replace_segments(
         self,
@@ -200,10 +205,12 @@ class Shard:
             for segment in added:
                 if not segment.is_raw:
                     self.records.note_span(segment.times, "segments")
-            kept = (s for s in (*self.segments, *self.aggregates) if s.ulid not in gone)
+            before = (*self.segments, *self.aggregates)
+            kept = (s for s in before if s.ulid not in gone)
             self.segments, self.aggregates = by_kind((*kept, *added))
             if late_ms:
                 self._mark_late(added, late_ms)
+            self.leavers.note(before, (*self.segments, *self.aggregates))
             moved = [
                 each.moved(gone, () if each.number in applied else successors)
                 for each in self.deletions
@@ -219,6 +226,7 @@ class Shard:
     def show(self, segments: Sequence[SegmentMeta], deletions: Sequence[Deletion]) -> None:
         """Let new queries see these segments and deletions in the place of all that there are."""
         with self.lock:
+            self.leavers.note((*self.segments, *self.aggregates), segments)
             before, after = {*self.segments, *self.aggregates}, {*segments}
             for segment in before ^ after:
                 self.records.note_span(segment.times, "segments")

@@ -26,6 +26,7 @@ from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection
 from storage.read.replicas.report import ReplicaGroup
+from storage.read.usage import Usage, stacked
 from storage.refusals.ledger import RejectLedger
 from storage.revisions.watch import Watch
 from tests.makers.memory_store import LabelSet, MemoryStore
@@ -84,6 +85,10 @@ class FakeQuerier(MemoryStore):
 
     def metadata(self, family: str = "") -> dict[str, tuple[Description, ...]]:
         return {n: d for n, d in self.described.items() if family in ("", n)}
+
+    def usage(self, matcher_sets: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> Usage:
+        """There is none."""
+        return stacked([], self.series(matcher_sets, 1, 0))
 
     def head_chunks(self) -> int:
         """There are none."""

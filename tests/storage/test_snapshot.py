@@ -11,7 +11,7 @@ from storage import snapshot
 from storage.errors import FormatError, Overloaded, StorageError
 from storage.files import snapshots_directory
 from storage.labels.matchers import Matcher
-from storage.snapshot import Snapshots, take_snapshot
+from storage.snapshot import Snapshots, read_positions, take_snapshot
 from tests.makers.databases import Points, key, opened, read, seal, series, write
 
 ANY = Matcher("__name__", "=", "a")
@@ -34,6 +34,18 @@ def test_sealed_and_recent_samples_beside_an_open_database(tmp_path: Path) -> No
         assert read(database, ANY)[key("a")] == [(1, 1.0), (2, 2.0), (3, 3.0)]
         assert points_of(target) == [(1, 1.0), (2, 2.0)]
     assert points_of(data) == [(1, 1.0), (2, 2.0), (3, 3.0)]
+
+
+def test_reading_it_leaves_nothing_beside_its_catalog(tmp_path: Path) -> None:
+    data, target = tmp_path / "data", tmp_path / "snapshot"
+    with opened(data) as database:
+        write(database, [series("a", [(1, 1.0)])])
+        seal(database)
+        take_snapshot(data, target)
+        names = sorted(path.name for path in target.iterdir())
+        assert names == ["catalog.sqlite", "shards"]
+        assert read_positions(target) == read_positions(data)
+        assert sorted(path.name for path in target.iterdir()) == names
 
 
 def test_segments_are_links_and_survive_their_original(tmp_path: Path) -> None:

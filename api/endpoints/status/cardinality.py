@@ -17,6 +17,7 @@ from api.answers.cardinality import (
 )
 from api.answers.encoding import encode_data
 from api.answers.texts import dump
+from api.answers.usage import sample_changes, totals, usage_tables
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.status.counting import MatcherSets, counted, counted_limit
 from api.errors import BadData, invalid_parameter
@@ -60,7 +61,8 @@ class CardinalityHandlers:
         return Job(run)
 
     def cardinality(self, call: Call) -> Job:
-        """The series of a range by metric, label and value, and what a range before had other."""
+        """The series of a range by metric, label and value, what they take, and what a range before
+        had other."""
         wanted = counted(call.params, now_ms=self._now_ms())
         limit = counted_limit(call.params, LIMIT, LIMIT_MAX)
         by = call.params.first("by") or METRIC_NAME
@@ -69,9 +71,15 @@ class CardinalityHandlers:
             querier = self._source.querier(call.tenants, AS_STORED)
             after = querier.series(wanted.matcher_sets, *wanted.span)
             data: dict[str, Any] = {"series": after.rows, **statistics(after, limit=limit)}
+            usage = querier.usage(wanted.matcher_sets, *wanted.span)
+            data["usage"] = usage_tables(usage, limit=limit)
             if wanted.before is not None:
                 before = querier.series(wanted.matcher_sets, *wanted.before)
-                data["compared"] = compared(before, after, by, limit)
+                earlier = querier.usage(wanted.matcher_sets, *wanted.before)
+                data["compared"] = compared(before, after, by, limit) | {
+                    "usage": totals(earlier),
+                    "sampleChanges": sample_changes(earlier, usage, by, limit=limit),
+                }
             yield encode_data(data)
 
         return Job(run)

@@ -4,6 +4,7 @@ series has the samples and exemplars of a plain model, in which what was written
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from storage.compaction.merging import MergeLimits
 from storage.database import Database
+from storage.following import FollowedBucket
 from storage.options import DAY_MS, HOUR_MS
 from tests.makers.bodies.exemplars import batch
 from tests.makers.compaction import compact
@@ -68,7 +70,7 @@ class Model:
             known.setdefault(time, value)
 
 
-def check(database: Database, model: Model) -> None:
+def check(database: Database | FollowedBucket, model: Model) -> None:
     for tenant in TENANTS:
         found = {k: v for k, v in read_mixed(database, tenant=tenant).items() if v}
         expected: dict[Any, list[MixedPoint]] = {
@@ -99,8 +101,11 @@ class History:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.model = Model()
-        self._opened = opened(path)
+        self._opened = self.open()
         self.database = self._opened.__enter__()
+
+    def open(self) -> AbstractContextManager[Database]:
+        return opened(self.path)
 
     def close(self) -> None:
         self._opened.__exit__(None, None, None)
@@ -121,8 +126,8 @@ class History:
         elif kind == "compact":
             compact(self.database)
         else:
-            self.close()
-            self._opened = opened(self.path)
+            self._opened.__exit__(None, None, None)
+            self._opened = self.open()
             self.database = self._opened.__enter__()
 
 

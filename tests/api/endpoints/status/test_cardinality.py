@@ -73,6 +73,8 @@ def test_ranges_are_compared(tmp_path: Path) -> None:
         compare = {"compare_start": early["start"], "compare_end": early["end"]}
         _, data = await api.get("status/cardinality", **compare)
         assert data["series"] == 3
+        usage, changes = data["compared"].pop("usage"), data["compared"].pop("sampleChanges")
+        assert usage["samples"] > 0 and {row["name"] for row in changes} == {"a", "b", "c"}
         assert data["compared"] == {
             "series": 2,
             "gone": 2,
@@ -148,3 +150,40 @@ def test_what_is_refused(path: str, error: str, tmp_path: Path) -> None:
         assert text.startswith(error)
 
     run_real_api(tmp_path, check)
+
+
+def test_samples_and_churn_of_a_range(tmp_path: Path) -> None:
+    async def check(api: RealApi) -> None:
+        end_s = int(time.time()) // 60 * 60
+
+        def minutes(first: int, last: int) -> list[tuple[int, float]]:
+            return [((end_s - 60 * k) * 1000, float(k)) for k in range(first, last - 1, -1)]
+
+        await api.write(
+            ({"__name__": "steady", "job": "x"}, minutes(100, 0)),
+            ({"__name__": "came", "job": "x", "pod": "1"}, minutes(19, 0)),
+            ({"__name__": "came", "job": "y", "pod": "2"}, minutes(29, 20)),
+        )
+        span = {"start": end_s - 50 * 60, "end": end_s}
+        compare = {"compare_start": end_s - 100 * 60, "compare_end": end_s - 51 * 60}
+        _, data = await api.get("status/cardinality", **span, **compare, by="job")
+        usage = data["usage"]
+        assert {k: usage[k] for k in ("samples", "began", "ended")} == {
+            "samples": 51 + 20 + 10, "began": 2, "ended": 1,
+        }  # fmt: skip
+        rows = [[row[k] for k in ROW] for row in usage["byMetricName"]]
+        assert rows == [["steady", 1, 51, 0, 0], ["came", 2, 30, 2, 1]]
+        rows = [[row[k] for k in ROW] for row in usage["byLabelName"]]
+        assert rows == [["__name__", 3, 81, 2, 1], ["job", 3, 81, 2, 1], ["pod", 2, 30, 2, 1]]
+        pairs = {row["name"]: row["samples"] for row in usage["byLabelValuePair"]}
+        assert (pairs["job=x"], pairs["job=y"], pairs["pod=2"]) == (71, 10, 10)
+        assert data["compared"]["usage"] == {"samples": 50, "bytes": 0, "began": 0, "ended": 0}
+        assert data["compared"]["sampleChanges"] == [
+            {"name": "x", "before": 50, "after": 71, "difference": 21},
+            {"name": "y", "before": 0, "after": 10, "difference": 10},
+        ]
+
+    run_real_api(tmp_path, check)
+
+
+ROW = ("name", "series", "samples", "began", "ended")
