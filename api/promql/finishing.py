@@ -35,18 +35,18 @@ def finished(evaluator: Evaluator, context: Context, root: Node) -> Value | Matr
     if not isinstance(value, Vector):
         return value
     # Rows that are never there must not decide the place of those they become equal to.
-    vector = finish_names(context, _without_empty_rows(value))
+    vector = finish_names(context, _without_empty_rows(context, value))
     if not context.is_range:
         return vector
     with context.meter.sorting():
-        return in_order(vector)
+        return in_order(vector, context.check)
 
 
-def _without_empty_rows(vector: Vector) -> Vector:
+def _without_empty_rows(context: Context, vector: Vector) -> Vector:
     if vector.present.all():
         return vector
     used = vector.present.any(axis=1)
-    return vector if used.all() else take_rows(vector, np.flatnonzero(used))
+    return vector if used.all() else take_rows(vector, np.flatnonzero(used), context.check)
 
 
 def _matrix_of_selector(evaluator: Evaluator, context: Context, node: MatrixSelector) -> Matrix:

@@ -25,9 +25,11 @@ from api.promql.go_format import format_f, format_g, quote
 from api.promql.native_histograms.values import text_of
 from api.promql.syntax.literals import is_label_name
 from api.promql.syntax.nodes import Aggregate
+from api.promql.vectors.blocks import blocks, group_blocks
 from api.promql.vectors.groups import rows_by_group
 from api.promql.vectors.names import NAME_LABELS
 from api.promql.vectors.natives import histogram_places, only_floats
+from api.promql.vectors.rows import part_of
 from api.promql.vectors.value import Scalar, String, Vector
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
 from storage.labels.frames import LabelFrame
@@ -197,7 +199,8 @@ def aggregate(
     """The value of an aggregation whose operand and parameter have been evaluated."""
     if node.op in ACCUMULATING:
         accumulator = Accumulator(context, node, vector.labels, vector.drop_name)
-        accumulator.add(0, vector)
+        for rows in blocks(context.check, vector.labels.rows, len(context.steps)):
+            accumulator.add(rows.start, part_of(vector, rows))
         return accumulator.finish()
     if isinstance(param, String):
         return OF_TEXT[node.op](context, node, vector, param.text)
@@ -229,7 +232,11 @@ def _quantile(context: Context, node: Aggregate, vector: Vector, q: Float64s) ->
     marks = _Marks(groups, vector.drop_name)
     marks.add(0, vector.present)
     rows, offsets = rows_by_group(groups.number, groups.count)
-    values, present = group_quantiles(rows, offsets, vector.values, vector.present, q)
+    shape = (groups.count, len(q))
+    values, present = np.zeros(shape), np.zeros(shape, np.bool_)
+    for first, end, step, end_step in group_blocks(context.check, offsets, len(q)):
+        of = (first, end), (step, end_step)
+        group_quantiles(rows, offsets, vector.values, vector.present, q, *of, values, present)
     return Vector(groups.labels, values, present, marks.finish())
 
 
@@ -260,15 +267,16 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
         raise ExecutionError(f"invalid label name {quote(label)}")
     names = [name for name in grouping_names(node, vector.labels) if name != label]
     number, first_row = vector.labels.group(names)
-    # As columns of their own: views with a stride would have the kernels compiled once more.
-    rows, steps = map(np.ascontiguousarray, np.nonzero(vector.present))
+    rows, steps = _present_cells(context, vector.present)
     codes = _value_codes(context, vector)
     if node.without and label in node.grouping:
         codes = np.zeros(len(codes), np.int32)
     words = (number[rows] << 32 | codes).astype(np.uint64)
-    pairs, cell_pair = number_words(words)
+    pairs, cell_pair = number_words(words, context.check)
     context.charge(len(pairs) * len(context.steps))
-    counts = count_cells(cell_pair, steps, len(pairs), len(context.steps))
+    counts = np.zeros((len(pairs), len(context.steps)), np.int64)
+    for part in blocks(context.check, len(cell_pair), 1):
+        count_cells(cell_pair[part], steps[part], counts)
     source = first_row[(pairs >> 32).astype(np.int64)]
     columns = {name: vector.labels.column(name)[source] for name in names}
     columns[label] = (pairs & 0xFFFFFFFF).astype(np.int32)
@@ -277,6 +285,17 @@ def _count_values(context: Context, node: Aggregate, vector: Vector, label: str)
     if vector.drop_name is not None and not {*NAME_LABELS}.isdisjoint(names):
         marks = vector.drop_name[source]
     return Vector(labels, counts.astype(np.float64), counts > 0, marks)
+
+
+def _present_cells(context: Context, present: Bools) -> tuple[Int64s, Int64s]:
+    """(row, step) of each present cell, as columns of their own: kernels would be compiled once
+    more for views with a stride."""
+    rows, steps = [], []
+    for part in blocks(context.check, *present.shape):
+        found = np.nonzero(present[part])
+        rows.append(found[0] + part.start)
+        steps.append(found[1])
+    return np.concatenate(rows), np.concatenate(steps)
 
 
 # The operators whose parameter is a text.
@@ -289,7 +308,8 @@ def _value_codes(context: Context, vector: Vector) -> Int32s:
     Floats are told apart by their bits first: zeros by their sign, NaN by its payload.
     """
     floats = only_floats(vector)
-    distinct, numbers = number_words(vector.values[floats.present].view(np.uint64))
+    words = vector.values[floats.present].view(np.uint64)
+    distinct, numbers = number_words(words, context.check)
     symbols = vector.labels.symbols
     named = np.empty(len(distinct), np.int32)
     for first in range(0, len(distinct), VALUES_AT_ONCE):

@@ -3,17 +3,30 @@
 import numpy as np
 
 from api.promql.aggregations.kernels import UInt64s
+from api.promql.vectors.blocks import Check, blocks
 from storage.kernels.arrays import Int64s
 from storage.kernels.jit import kernel
 
+# Finding a word in a large table takes about as long as other work on so many cells.
+WORD_CELLS = 8
+
+
+def number_words(words: UInt64s, check: Check = lambda: None) -> tuple[UInt64s, Int64s]:
+    """(the distinct words in the order of their first appearance, the number of each word). check:
+    between blocks of words."""
+    numbers, distinct = np.empty(len(words), np.int64), np.empty(len(words), np.uint64)
+    slots, count = np.full(1024, -1, np.int64), 0
+    for part in blocks(check, len(words), WORD_CELLS):
+        slots, count = number_more(words[part], slots, distinct, count, numbers[part])
+    return distinct[:count].copy(), numbers
+
 
 @kernel
-def number_words(words: UInt64s) -> tuple[UInt64s, Int64s]:
-    """(the distinct words in the order of their first appearance, the number of each word)."""
-    numbers = np.empty(len(words), np.int64)
-    distinct = np.empty(len(words), np.uint64)
-    slots = np.full(1024, -1, np.int64)
-    count = 0
+def number_more(
+    words: UInt64s, slots: Int64s, distinct: UInt64s, count: int, numbers: Int64s
+) -> tuple[Int64s, int]:
+    """Number more words, of which `count` are known; returns the table, which may have grown, and
+    how many are known then."""
     for i in range(len(words)):
         if 2 * count >= len(slots):
             slots = np.full(4 * len(slots), -1, np.int64)
@@ -25,7 +38,7 @@ def number_words(words: UInt64s) -> tuple[UInt64s, Int64s]:
             distinct[count] = words[i]
             count += 1
         numbers[i] = slots[slot]
-    return distinct[:count].copy(), numbers
+    return slots, count
 
 
 @kernel
@@ -39,9 +52,7 @@ def find_slot(slots: Int64s, distinct: UInt64s, word: np.uint64) -> int:
 
 
 @kernel
-def count_cells(cell_group: Int64s, cell_step: Int64s, groups: int, steps: int) -> Int64s:
-    """How often each (group, step) occurs."""
-    out = np.zeros((groups, steps), np.int64)
+def count_cells(cell_group: Int64s, cell_step: Int64s, out: Int64s) -> None:
+    """Add how often each (group, step) occurs."""
     for i in range(len(cell_group)):
         out[cell_group[i], cell_step[i]] += 1
-    return out

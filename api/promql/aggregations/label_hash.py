@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from api.promql.vectors.blocks import Check, blocks
 from storage.kernels.arrays import Int64s
 from storage.kernels.jit import kernel
 from storage.labels.frames import LabelFrame, label_sort_key
@@ -25,9 +26,12 @@ PRIME_5 = np.uint64(0x27D4EB2F165667C5)
 START_1 = np.uint64(0x60EA27EEADC0B5D6)  # PRIME_1 + PRIME_2
 START_4 = np.uint64(0x61C8864E7A143579)  # -PRIME_1
 
+# Hashing a label takes about as long as other work on so many cells.
+ROW_CELLS = 16
 
-def hash_rows(labels: LabelFrame) -> UInt64s:
-    """The hash of each row's label set, uint64[rows]."""
+
+def hash_rows(labels: LabelFrame, check: Check = lambda: None) -> UInt64s:
+    """The hash of each row's label set, uint64[rows]. check: between blocks of rows."""
     names = labels.names
     matrix = labels.matrix(names)
     codes, places = np.unique(matrix, return_inverse=True)
@@ -35,9 +39,11 @@ def hash_rows(labels: LabelFrame) -> UInt64s:
     values_of = _pack([_with_length(text) for text in labels.symbols.texts(codes)])
     present = matrix != 0
     longest = int(np.diff(names_of[1]).sum() + len(names) * np.diff(values_of[1]).max(initial=0))
-    return hash_label_rows(
-        places.reshape(matrix.shape).astype(np.int64), present, *names_of, *values_of, longest
-    )
+    numbers = places.reshape(matrix.shape).astype(np.int64)
+    out = np.empty(labels.rows, np.uint64)
+    for rows in blocks(check, labels.rows, ROW_CELLS * len(names)):
+        out[rows] = hash_label_rows(numbers[rows], present[rows], *names_of, *values_of, longest)
+    return out
 
 
 def _with_length(text: str) -> bytes:

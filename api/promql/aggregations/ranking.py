@@ -17,6 +17,7 @@ from api.promql.context import Context
 from api.promql.errors import ExecutionError
 from api.promql.go_format import format_g
 from api.promql.syntax.nodes import Aggregate
+from api.promql.vectors.blocks import blocks, group_blocks
 from api.promql.vectors.groups import rows_by_group
 from api.promql.vectors.rows import take_rows
 from api.promql.vectors.value import Vector
@@ -34,19 +35,25 @@ def rank(context: Context, number: Int64s, vector: Vector, k: Float64s, *, large
     counts = _counts(k, vector.labels.rows)
     sign = 1.0 if largest else -1.0
     rows, offsets = rows_by_group(number, number.max(initial=-1) + 1)
-    chosen = select_largest(rows, offsets, vector.values, vector.present, counts, sign)
+    chosen = np.zeros(vector.present.shape, np.bool_)
+    for first, end, step, end_step in group_blocks(context.check, offsets, len(k)):
+        of = (first, end), (step, end_step)
+        select_largest(rows, offsets, vector.values, vector.present, counts, sign, *of, chosen)
     if not context.is_instant:
         return _keep(vector, chosen)
     with np.errstate(all="ignore"):
         values = sign * vector.values[:, 0]
         order = np.lexsort((-values, np.isnan(values), number))
-    return take_rows(_keep(vector, chosen), order[chosen[order, 0]])
+    return take_rows(_keep(vector, chosen), order[chosen[order, 0]], context.check)
 
 
 def limitk(context: Context, number: Int64s, vector: Vector, k: Float64s) -> Vector:
     """The first k rows of each group that are present."""
     counts = _counts(k, vector.labels.rows)
-    chosen = select_first(number, number.max(initial=-1) + 1, vector.present, counts)
+    taken = np.zeros((int(number.max(initial=-1)) + 1, len(k)), np.int64)
+    chosen = np.zeros(vector.present.shape, np.bool_)
+    for rows in blocks(context.check, vector.labels.rows, len(k)):
+        select_first(number[rows], vector.present[rows], counts, taken, chosen[rows])
     return _in_groups(context, number, _keep(vector, chosen))
 
 
@@ -61,7 +68,7 @@ def limit_ratio(
         raise ExecutionError("Ratio value is NaN")
     _warn_ratios(context, node, ratio)
     ratio = np.clip(ratio, -1.0, 1.0)
-    share = hash_rows(vector.labels).astype(np.float64) / 2.0**64
+    share = hash_rows(vector.labels, context.check).astype(np.float64) / 2.0**64
     positive = share[:, None] < ratio
     chosen = np.where(ratio >= 0, positive, share[:, None] >= 1.0 + ratio)
     return _in_groups(context, number, _keep(vector, chosen))

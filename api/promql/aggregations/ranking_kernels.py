@@ -63,26 +63,32 @@ def quantile_of(values: Float64s, q: float) -> float:
 
 @kernel
 def group_quantiles(
-    rows: Int64s, offsets: Int64s, values: Float64s, present: Bools, q: Float64s
-) -> tuple[Float64s, Bools]:
-    """The q[k]-quantile of every group at every step k; rows and offsets are of rows_by_group."""
-    groups, steps = len(offsets) - 1, values.shape[1]
-    out = np.zeros((groups, steps))
-    out_present = np.zeros((groups, steps), np.bool_)
-    for g in range(groups):
+    rows: Int64s,
+    offsets: Int64s,
+    values: Float64s,
+    present: Bools,
+    q: Float64s,
+    groups: tuple[int, int],
+    steps: tuple[int, int],
+    out: Float64s,
+    out_present: Bools,
+) -> None:
+    """Write the q[k]-quantile of some groups, [first, end), at some steps k; rows and offsets are
+    of rows_by_group."""
+    first, end = steps
+    for g in range(groups[0], groups[1]):
         size = offsets[g + 1] - offsets[g]
-        columns = np.empty((steps, size))
-        counts = np.zeros(steps, np.int64)
+        columns = np.empty((end - first, size))
+        counts = np.zeros(end - first, np.int64)
         for j in range(offsets[g], offsets[g + 1]):
-            for k in range(steps):
+            for k in range(first, end):
                 if present[rows[j], k]:
-                    columns[k, counts[k]] = values[rows[j], k]
-                    counts[k] += 1
-        for k in range(steps):
-            if counts[k] > 0:
-                out[g, k] = quantile_of(columns[k, : counts[k]], q[k])
+                    columns[k - first, counts[k - first]] = values[rows[j], k]
+                    counts[k - first] += 1
+        for k in range(first, end):
+            if counts[k - first] > 0:
+                out[g, k] = quantile_of(columns[k - first, : counts[k - first]], q[k])
                 out_present[g, k] = True
-    return out, out_present
 
 
 @kernel
@@ -122,49 +128,55 @@ def sift_down(heap: Float64s, who: Int64s, size: int) -> None:
 
 @kernel
 def select_largest(
-    rows: Int64s, offsets: Int64s, values: Float64s, present: Bools, k_max: Int64s, sign: float
-) -> Bools:
-    """Where the k_max[k] largest values of each group are (the smallest if sign is -1).
+    rows: Int64s,
+    offsets: Int64s,
+    values: Float64s,
+    present: Bools,
+    k_max: Int64s,
+    sign: float,
+    groups: tuple[int, int],
+    steps: tuple[int, int],
+    out: Bools,
+) -> None:
+    """Mark where the k_max[k] largest values are (the smallest if sign is -1) of some groups,
+    [first, end), at some steps k.
 
     A heap of the kept ones, smallest on top, decides among equal values exactly as Prometheus'
     does: a value replaces the smallest only if it is larger, or a number where that is NaN. There
     is one heap per step, so that values are read in the order in which they lie in memory.
     """
-    steps = values.shape[1]
-    out = np.zeros(values.shape, np.bool_)
-    for g in range(len(offsets) - 1):
-        room = min(offsets[g + 1] - offsets[g], max(1, k_max.max()))
-        heaps = np.empty((steps, room))
-        who = np.empty((steps, room), np.int64)
-        sizes = np.zeros(steps, np.int64)
+    first, end = steps
+    for g in range(groups[0], groups[1]):
+        room = min(offsets[g + 1] - offsets[g], max(1, k_max[first:end].max()))
+        heaps = np.empty((end - first, room))
+        who = np.empty((end - first, room), np.int64)
+        sizes = np.zeros(end - first, np.int64)
         for j in range(offsets[g], offsets[g + 1]):
             row = rows[j]
-            for k in range(steps):
+            for k in range(first, end):
                 if k_max[k] < 1 or not present[row, k]:
                     continue
-                x, n = sign * values[row, k], sizes[k]
+                x, n = sign * values[row, k], sizes[k - first]
+                heap, whose = heaps[k - first], who[k - first]
                 if n < k_max[k]:
-                    heaps[k, n], who[k, n] = x, row
-                    sift_up(heaps[k], who[k], n)
-                    sizes[k] += 1
-                elif sinks_below(heaps[k, 0], x) and not math.isnan(x):
-                    heaps[k, 0], who[k, 0] = x, row
-                    sift_down(heaps[k], who[k], n)
-        for k in range(steps):
-            for n in range(sizes[k]):
-                out[who[k, n], k] = True
-    return out
+                    heap[n], whose[n] = x, row
+                    sift_up(heap, whose, n)
+                    sizes[k - first] += 1
+                elif sinks_below(heap[0], x) and not math.isnan(x):
+                    heap[0], whose[0] = x, row
+                    sift_down(heap, whose, n)
+        for k in range(first, end):
+            for n in range(sizes[k - first]):
+                out[who[k - first, n], k] = True
 
 
 @kernel
-def select_first(group: Int64s, groups: int, present: Bools, k_max: Int64s) -> Bools:
-    """Where the first k_max[k] present rows of each group are."""
-    taken = np.zeros((groups, present.shape[1]), np.int64)
-    out = np.zeros(present.shape, np.bool_)
+def select_first(group: Int64s, present: Bools, k_max: Int64s, taken: Int64s, out: Bools) -> None:
+    """Mark where the first k_max[k] present rows of each group are. taken: how many have been found
+    so far, int64[groups, steps]; rows may come in blocks."""
     for i in range(present.shape[0]):
         g = group[i]
         for k in range(present.shape[1]):
             if present[i, k] and taken[g, k] < k_max[k]:
                 taken[g, k] += 1
                 out[i, k] = True
-    return out

@@ -158,7 +158,7 @@ def _without_clashes(
     of_native, of_classic = number[: natives.labels.rows], number[natives.labels.rows :]
     histogram = np.repeat(np.arange(buckets.labels.rows), np.diff(buckets.offsets))
     classic = present_groups(
-        of_classic[histogram], len(first), buckets.vector.present[buckets.rows]
+        context.check, of_classic[histogram], len(first), buckets.vector.present[buckets.rows]
     )
     clash = natives.present & classic[of_native]
     if not clash.any():
@@ -166,7 +166,7 @@ def _without_clashes(
     clashing_rows = np.flatnonzero(clash.any(axis=1))
     for suffix in metric_suffixes(context, natives.labels, clashing_rows):
         context.warn("vector contains a mix of classic and native histograms" + suffix, place)
-    clashing = present_groups(of_native, len(first), clash)
+    clashing = present_groups(context.check, of_native, len(first), clash)
     present = buckets.vector.present.copy()
     present[buckets.rows] &= ~clashing[of_classic[histogram]]
     kept = replace(natives, present=natives.present & ~clash)

@@ -7,6 +7,7 @@ scalar, and takes away presence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,8 @@ from api.promql.operators.matching import (
 )
 from api.promql.operators.native import TRIM_OPERATORS, NativeOperation, Operand
 from api.promql.syntax.nodes import Binary, Card, VectorMatching
+from api.promql.vectors.blocks import blocks
+from api.promql.vectors.cells import MixedCells
 from api.promql.vectors.groups import Pairing, pair_rows, present_groups
 from api.promql.vectors.names import NAME_LABELS, drop_metric_name, is_constant, merge_equal_rows
 from api.promql.vectors.rows import concat
@@ -89,15 +92,7 @@ def _of_scalars(node: Binary, a: Float64s, b: Float64s) -> Scalar:
 def _with_scalar(
     context: Context, node: Binary, vector: Vector, scalar: Float64s, *, scalar_first: bool
 ) -> Vector:
-    a, b = (scalar, vector.values) if scalar_first else (vector.values, scalar)
-    if node.op in ARITHMETIC:
-        values, holds = compute(node.op, a, b), vector.present
-    elif node.op in TRIM_OPERATORS:
-        values, holds = vector.values, np.zeros_like(vector.present)
-    else:
-        holds = compare(node.op, a, b)
-        values = holds.astype(np.float64) if node.return_bool else vector.values
-        holds = vector.present if node.return_bool else vector.present & holds
+    values, holds = _floats_with_scalar(context, node, vector, scalar, scalar_first=scalar_first)
     result = replace(vector, values=values, present=holds, natives=None)
     if vector.natives is not None or node.op in TRIM_OPERATORS:
         sides = Operand(vector.values, vector.natives), Operand(scalar)
@@ -110,21 +105,43 @@ def _with_scalar(
     return result
 
 
+def _floats_with_scalar(
+    context: Context, node: Binary, vector: Vector, scalar: Float64s, *, scalar_first: bool
+) -> tuple[Float64s, Bools]:
+    """The values as if all cells were floats, and where there is a result, block by block."""
+    if node.op in TRIM_OPERATORS:
+        return vector.values, np.zeros_like(vector.present)
+    filters = node.op in COMPARISONS and not node.return_bool
+    values = vector.values if filters else np.empty_like(vector.values)
+    holds = np.empty_like(vector.present) if filters else vector.present
+    for rows in blocks(context.check, *vector.values.shape):
+        a, b = vector.values[rows], scalar
+        if scalar_first:
+            a, b = b, a
+        if node.op in ARITHMETIC:
+            compute(node.op, a, b, values[rows])
+        elif filters:
+            np.logical_and(vector.present[rows], compare(node.op, a, b), out=holds[rows])
+        else:
+            values[rows] = compare(node.op, a, b)
+    return values, holds
+
+
 def _of_vectors(context: Context, node: Binary, lhs: Vector, rhs: Vector) -> Vector:
     matching = node.matching or VectorMatching()
     if node.op in SET_OPERATORS:
-        return _of_sets(node.op, lhs, rhs, matching)
+        return _of_sets(context, node.op, lhs, rhs, matching)
     swapped = matching.card is Card.ONE_TO_MANY
     many, one = (rhs, lhs) if swapped else (lhs, rhs)
     many_group, one_group, groups = match_groups(many.labels, one.labels, matching)
     many_side, one_side = Side(many, many_group), Side(one, one_group)
-    check_one_side(many, one_side, groups, matching)
+    check_one_side(context.check, many, one_side, groups, matching)
     if not (matching.fill_left is None and matching.fill_right is None):
-        many_side, one_side = add_fillers(many_side, one_side, groups, matching)
+        many_side, one_side = add_fillers(context.check, many_side, one_side, groups, matching)
     if matching.card is Card.ONE_TO_ONE:
-        met = present_groups(one_side.group, groups, one_side.vector.present)
-        check_many_side(many_side, met, groups)
-    one_side = fold_one_side(one_side, matching.include)
+        met = present_groups(context.check, one_side.group, groups, one_side.vector.present)
+        check_many_side(context.check, many_side, met, groups)
+    one_side = fold_one_side(context.check, one_side, matching.include)
     pairing = pair_rows(many_side.group, one_side.group, groups)
     context.check()
     return _combine(context, node, many_side, one_side, pairing)
@@ -134,42 +151,83 @@ def _combine(context: Context, node: Binary, many: Side, one: Side, pairing: Pai
     """Compute the pairs, and join those that have the same labels."""
     matching = node.matching or VectorMatching()
     context.charge(3 * len(pairing.many) * many.vector.values.shape[1])
+    natives = None
+    mixed = many.vector.natives is not None or one.vector.natives is not None
+    if mixed or node.op in TRIM_OPERATORS:
+        present, (values, keep, natives) = _mixed_pairs(context, node, (many, one), pairing)
+    else:
+        values, present, keep = _pairs_of_floats(context, node, (many, one), pairing)
+    labels = _result_labels(context, node, many, one, pairing)
+    marks = None
+    if node.return_bool and context.features.delayed_name_removal:
+        marks = np.ones(labels.rows, np.bool_)
+    result = Vector(labels, values, keep, marks, natives)
+    if _stays_distinct(context, node, many, pairing):
+        return result
+    if matching.card is not Card.ONE_TO_ONE:
+        label_group, _ = labels.group(labels.names)
+        check_unique_results(context.check, many.group[pairing.many], label_group, present)
+    return merge_equal_rows(result, check=context.check)
+
+
+def _pairs_of_floats(
+    context: Context, node: Binary, sides: tuple[Side, Side], pairing: Pairing
+) -> tuple[Float64s, Bools, Bools]:
+    """(values, where both are present, where there is a result) of pairs of floats, block by
+    block."""
+    many, one = (side.vector for side in sides)
+    swapped = node.matching is not None and node.matching.card is Card.ONE_TO_MANY
+    shape = len(pairing.many), many.values.shape[1]
+    values, present = np.empty(shape), np.empty(shape, np.bool_)
+    filters = node.op in COMPARISONS and not node.return_bool
+    keep = np.empty(shape, np.bool_) if filters else present
+    rows_of_many, rows_of_one = _rows_of(pairing.many, many), _rows_of(pairing.one, one)
+    for rows in blocks(context.check, *shape):
+        of_many, of_one = rows_of_many(rows), rows_of_one(rows)
+        np.logical_and(many.present[of_many], one.present[of_one], out=present[rows])
+        a, b = many.values[of_many], one.values[of_one]
+        if swapped:
+            a, b = b, a
+        if node.op in ARITHMETIC:
+            compute(node.op, a, b, values[rows])
+            continue
+        holds = compare(node.op, a, b)
+        values[rows] = a if filters else holds
+        if filters:
+            np.logical_and(present[rows], holds, out=keep[rows])
+    return values, present, keep
+
+
+def _rows_of(rows: Int64s, vector: Vector) -> Callable[[slice], Int64s | slice]:
+    """Which rows of a vector stand in a stretch of pairs: a slice if these are all in order."""
+    if _are_all(rows, len(vector.values)):
+        return lambda part: part
+    return lambda part: rows[part]
+
+
+def _mixed_pairs(
+    context: Context, node: Binary, sides: tuple[Side, Side], pairing: Pairing
+) -> tuple[Bools, MixedCells]:
+    """Where both of a pair are present, and the result, of which some are native histograms."""
+    many, one = sides
     a, there = _gather(many.vector, pairing.many)
     b, there_too = _gather(one.vector, pairing.one)
-    mixed = many.vector.natives is not None or one.vector.natives is not None
-    sides = _operand(a, many, pairing.many), _operand(b, one, pairing.one)
-    # A gathered matrix is used here only; a second one would cost more than the operator.
-    scratch = next(
-        (own for own, side in ((a, many), (b, one)) if own is not side.vector.values), None
-    )
-    if matching.card is Card.ONE_TO_MANY:
+    operands = _operand(a, many, pairing.many), _operand(b, one, pairing.one)
+    if node.matching is not None and node.matching.card is Card.ONE_TO_MANY:
         a, b = b, a
-        sides = sides[::-1]
+        operands = operands[::-1]
     present = there & there_too
     keep = present
     if node.op in ARITHMETIC:
-        values = compute(node.op, a, b, None if mixed else scratch)
+        values = compute(node.op, a, b)
     elif node.op in TRIM_OPERATORS:
         values, keep = a, np.zeros_like(present)
     else:
         holds = compare(node.op, a, b)
         values = holds.astype(np.float64) if node.return_bool else a
         keep = present if node.return_bool else present & holds
-    labels = _result_labels(context, node, many, one, pairing)
-    marks = None
-    if node.return_bool and context.features.delayed_name_removal:
-        marks = np.ones(labels.rows, np.bool_)
-    natives = None
-    if mixed or node.op in TRIM_OPERATORS:
-        operation = NativeOperation(context, node, *sides, present)
-        values, keep, natives = operation.apply(values, keep)
-    result = Vector(labels, values, keep, marks, natives)
-    if _stays_distinct(context, node, many, pairing):
-        return result
-    if matching.card is not Card.ONE_TO_ONE:
-        label_group, first = labels.group(labels.names)
-        check_unique_results(many.group[pairing.many], label_group, len(first), present)
-    return merge_equal_rows(result)
+    operation = NativeOperation(context, node, *operands, present)
+    return present, operation.apply(values, keep)
 
 
 def _gather(vector: Vector, rows: Int64s) -> tuple[Float64s, Bools]:
@@ -232,14 +290,16 @@ def _stays_distinct(context: Context, node: Binary, many: Side, pairing: Pairing
     return all(is_constant(labels.column(name)) for name in told_apart_by)
 
 
-def _of_sets(op: str, lhs: Vector, rhs: Vector, matching: VectorMatching) -> Vector:
+def _of_sets(
+    context: Context, op: str, lhs: Vector, rhs: Vector, matching: VectorMatching
+) -> Vector:
     left_group, right_group, groups = match_groups(lhs.labels, rhs.labels, matching)
     if op == "or":
-        met = present_groups(left_group, groups, lhs.present)[right_group]
+        met = present_groups(context.check, left_group, groups, lhs.present)[right_group]
         others = replace(rhs, present=rhs.present & ~met)
         if not others.present.any():
             return lhs
-        return merge_equal_rows(concat(lhs, others))
-    met = present_groups(right_group, groups, rhs.present)[left_group]
+        return merge_equal_rows(concat(lhs, others), check=context.check)
+    met = present_groups(context.check, right_group, groups, rhs.present)[left_group]
     present = lhs.present & (met if op == "and" else ~met)
     return replace(lhs, present=present)

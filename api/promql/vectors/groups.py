@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from api.promql.vectors.blocks import Check, blocks
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.jit import kernel
 
@@ -51,28 +52,41 @@ def rows_by_group(group: Int64s, groups: int) -> tuple[Int64s, Int64s]:
     return rows, offsets
 
 
-@kernel
-def present_groups(group: Int64s, groups: int, present: Bools) -> Bools:
-    """Where a group has a present row."""
+def present_groups(check: Check, group: Int64s, groups: int, present: Bools) -> Bools:
+    """Where a group has a present row. check: between blocks of rows."""
     out = np.zeros((groups, present.shape[1]), np.bool_)
-    for i in range(present.shape[0]):
-        cells, there = out[group[i]], present[i]
-        for k in range(present.shape[1]):
-            cells[k] |= there[k]
+    for rows in blocks(check, *present.shape):
+        mark_groups_present(group[rows], present[rows], out)
     return out
 
 
 @kernel
+def mark_groups_present(group: Int64s, present: Bools, out: Bools) -> None:
+    for i in range(present.shape[0]):
+        cells, there = out[group[i]], present[i]
+        for k in range(present.shape[1]):
+            cells[k] |= there[k]
+
+
 def join_rows(
-    group: Int64s, groups: int, values: Float64s, present: Bools
+    check: Check, group: Int64s, groups: int, values: Float64s, present: Bools
 ) -> tuple[Float64s, Bools]:
-    """One row per group, with the cells of all its rows; where they overlap, of the last one."""
+    """One row per group, with the cells of all its rows; where they overlap, of the last one.
+    check: between blocks of rows."""
     out = np.zeros((groups, values.shape[1]))
     out_present = np.zeros((groups, values.shape[1]), np.bool_)
+    for rows in blocks(check, *values.shape):
+        join_more(group[rows], values[rows], present[rows], out, out_present)
+    return out, out_present
+
+
+@kernel
+def join_more(
+    group: Int64s, values: Float64s, present: Bools, out: Float64s, out_present: Bools
+) -> None:
     for i in range(values.shape[0]):
         g = group[i]
         for k in range(values.shape[1]):
             if present[i, k]:
                 out[g, k] = values[i, k]
                 out_present[g, k] = True
-    return out, out_present

@@ -14,6 +14,7 @@ import numpy as np
 
 from api.promql.context import Context
 from api.promql.errors import ExecutionError
+from api.promql.vectors.blocks import Check, blocks
 from api.promql.vectors.natives import merged_natives
 from api.promql.vectors.value import Vector
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s
@@ -34,7 +35,7 @@ def drop_metric_name(context: Context, vector: Vector, *, merge: bool = True) ->
         marks = np.ones(vector.labels.rows, np.bool_)
         return replace(vector, drop_name=marks)
     dropped = without_names(vector)
-    merged = merge_equal_rows(dropped, vector.labels)
+    merged = merge_equal_rows(dropped, vector.labels, context.check)
     if not merge and merged.labels.rows < vector.labels.rows:
         context.meter.is_whole = True
         _refuse_merged(dropped)
@@ -47,7 +48,7 @@ def drop_only_name(context: Context, vector: Vector) -> Vector:
     if context.features.delayed_name_removal:
         return drop_metric_name(context, vector)
     dropped = replace(vector, labels=vector.labels.drop((METRIC_NAME,)), drop_name=None)
-    return merge_equal_rows(dropped, vector.labels)
+    return merge_equal_rows(dropped, vector.labels, context.check)
 
 
 def finish_names(context: Context, vector: Vector) -> Vector:
@@ -58,19 +59,21 @@ def finish_names(context: Context, vector: Vector) -> Vector:
     if not marks.any():
         return replace(vector, drop_name=None)
     if marks.all():
-        return merge_equal_rows(without_names(vector), vector.labels)
+        return merge_equal_rows(without_names(vector), vector.labels, context.check)
     labels = vector.labels
     for name in NAME_LABELS:
         codes = labels.column(name)
         labels = labels.with_column(name, np.where(marks, 0, codes).astype(np.int32))
-    return merge_equal_rows(replace(vector, labels=labels, drop_name=None))
+    return merge_equal_rows(replace(vector, labels=labels, drop_name=None), check=context.check)
 
 
 def without_names(vector: Vector) -> Vector:
     return replace(vector, labels=vector.labels.drop(NAME_LABELS), drop_name=None)
 
 
-def merge_equal_rows(vector: Vector, before: LabelFrame | None = None) -> Vector:
+def merge_equal_rows(
+    vector: Vector, before: LabelFrame | None = None, check: Check = lambda: None
+) -> Vector:
     """Join rows with equal labels, in the order of their first row; the mark is that of the row
     that is present at the earliest step.
 
@@ -85,8 +88,10 @@ def merge_equal_rows(vector: Vector, before: LabelFrame | None = None) -> Vector
         return vector
     shape = (len(first), vector.values.shape[1])
     values, present = np.zeros(shape), np.zeros(shape, np.bool_)
-    if not merge_disjoint_rows(group, vector.values, vector.present, values, present):
-        raise ExecutionError(DUPLICATE_LABELSET)
+    for rows in blocks(check, *vector.values.shape):
+        part = group[rows], vector.values[rows], vector.present[rows]
+        if not merge_disjoint_rows(*part, values, present):
+            raise ExecutionError(DUPLICATE_LABELSET)
     marks = None
     if vector.drop_name is not None:
         marks = vector.drop_name[_earliest_rows(group, vector.present)]

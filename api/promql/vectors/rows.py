@@ -6,26 +6,47 @@ from dataclasses import replace
 
 import numpy as np
 
+from api.promql.vectors.blocks import Check, blocks
 from api.promql.vectors.natives import spread_natives, stacked_natives
 from api.promql.vectors.value import Vector
+from storage.histograms.columns import Natives
 from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame
 
 
-def take_rows(vector: Vector, rows: Int64s) -> Vector:
-    """The vector of the given rows, in their order."""
-    return _taken(vector, rows, vector.labels.take(rows))
+def take_rows(vector: Vector, rows: Int64s, check: Check = lambda: None) -> Vector:
+    """The vector of the given rows, in their order. check: between blocks of rows."""
+    return _taken(vector, rows, vector.labels.take(rows), check)
 
 
-def in_order(vector: Vector) -> Vector:
-    """The vector with its rows in the order of their labels."""
-    return _taken(vector, vector.labels.order(), vector.labels.in_order())
+def part_of(vector: Vector, rows: slice) -> Vector:
+    """A stretch of rows for what looks at cells only: its labels are those of the whole vector."""
+    if rows.start == 0 and rows.stop == len(vector.values):
+        return vector
+    natives = vector.natives
+    return Vector(
+        vector.labels,
+        vector.values[rows],
+        vector.present[rows],
+        None if vector.drop_name is None else vector.drop_name[rows],
+        None if natives is None else Natives(natives.histograms, natives.rows[rows]),
+    )
 
 
-def _taken(vector: Vector, rows: Int64s, labels: LabelFrame) -> Vector:
+def in_order(vector: Vector, check: Check = lambda: None) -> Vector:
+    """The vector with its rows in the order of their labels. check: between blocks of rows."""
+    return _taken(vector, vector.labels.order(), vector.labels.in_order(), check)
+
+
+def _taken(vector: Vector, rows: Int64s, labels: LabelFrame, check: Check) -> Vector:
     marks = None if vector.drop_name is None else vector.drop_name[rows]
     natives = None if vector.natives is None else vector.natives.at(rows)
-    return Vector(labels, vector.values[rows], vector.present[rows], marks, natives)
+    shape = len(rows), vector.values.shape[1]
+    values, present = np.empty(shape), np.empty(shape, np.bool_)
+    for part in blocks(check, *shape):
+        np.take(vector.values, rows[part], axis=0, out=values[part], mode="clip")
+        np.take(vector.present, rows[part], axis=0, out=present[part], mode="clip")
+    return Vector(labels, values, present, marks, natives)
 
 
 def concat(a: Vector, b: Vector) -> Vector:

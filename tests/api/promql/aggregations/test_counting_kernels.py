@@ -8,7 +8,8 @@ from api.promql.aggregations.counting_kernels import count_cells, number_words
 
 
 def test_count_cells() -> None:
-    got = count_cells(np.array([0, 1, 1, 0]), np.array([0, 2, 2, 1]), 2, 3)
+    got = np.zeros((2, 3), np.int64)
+    count_cells(np.array([0, 1, 1, 0]), np.array([0, 2, 2, 1]), got)
     assert got.tolist() == [[1, 1, 0], [0, 0, 2]]
 
 

@@ -12,8 +12,12 @@ from tests.makers.promql.grouped_rows import GROUPS, ROWS, columns
 @given(ROWS, st.lists(st.booleans(), min_size=3, max_size=3))
 def test_first_clash(rows: list[tuple[int, list[bool]]], counts: list[bool]) -> None:
     group, present = columns(rows)
-    got = first_clash(group, GROUPS, present, np.array(counts))
+    seen = np.full((2, GROUPS), -1, np.int64)
+    got = first_clash(group, present, np.array(counts), (0, 3), seen)
     assert got == naive_first_clash(rows, counts)
+    seen[:] = -1
+    parts = [first_clash(group, present, np.array(counts), (k, k + 1), seen) for k in range(3)]
+    assert next((pair for pair in parts if pair[0] >= 0), (-1, -1)) == got
 
 
 def naive_first_clash(rows: list[tuple[int, list[bool]]], counts: list[bool]) -> tuple[int, int]:

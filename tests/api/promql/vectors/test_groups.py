@@ -14,7 +14,7 @@ NUMBERS = st.lists(st.integers(0, 4), max_size=8)
 @given(ROWS)
 def test_presence_by_group(rows: list[tuple[int, list[bool]]]) -> None:
     group, present = columns(rows)
-    got = present_groups(group, GROUPS, present)
+    got = present_groups(lambda: None, group, GROUPS, present)
     for g in range(GROUPS):
         for k in range(3):
             assert got[g, k] == any(there[k] for h, there in rows if h == g)
@@ -34,7 +34,7 @@ def test_rows_by_group(groups: list[int]) -> None:
 def test_join_rows(rows: list[tuple[int, list[bool]]]) -> None:
     group, present = columns(rows)
     values = np.arange(len(rows) * 3, dtype=np.float64).reshape(-1, 3)
-    joined, there = join_rows(group, GROUPS, values, present)
+    joined, there = join_rows(lambda: None, group, GROUPS, values, present)
     for g in range(GROUPS):
         for k in range(3):
             own = [values[i, k] for i in range(len(rows)) if group[i] == g and present[i, k]]
