@@ -31,6 +31,7 @@ from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
+from storage.read.existence import are_among
 from storage.read.replicas.health import measure
 from storage.read.replicas.watch import ShardWatch, WatchedLabels
 from storage.refusals.samples import label_text
@@ -71,6 +72,7 @@ from storage.segments.row_index import RowIndex, groups_with
 from storage.segments.runs import place_rows, strictly_ascending
 from storage.series.index import TenantIndex
 from storage.series.table import Registration, SeriesTable
+from storage.series.text_order import TextOrder
 from storage.shard.elections import Elections
 from storage.tenants.rules import HaRules, TenantRules
 
@@ -105,6 +107,7 @@ def write_and_read() -> None:
     head.exemplars.add(refs, example_exemplars(batch), -100, 100)
     read_exemplars_back(head.exemplars.settled())
     table.renewed(np.arange(len(table)))
+    sort_symbols(table)
     index = TenantIndex(table, 1)
     matched = index.match([Matcher("__name__", "=~", "u."), Matcher("r", "!=", "")]).refs
     index.group(matched, ("r",))
@@ -112,6 +115,15 @@ def write_and_read() -> None:
     labels = index.frame(matched, Symbols(table.symbols))
     read_back(head, matched, labels)
     read_sealed(head, table, matched)
+
+
+def sort_symbols(table: SeriesTable) -> None:
+    """What lists of label values do, and those of segments."""
+    symbols, order = table.symbols, TextOrder()
+    for share in (1, len(symbols)):
+        codes = np.arange(0, len(symbols), share, dtype=np.int32)
+        order.of(symbols.arena, symbols.offsets, len(symbols), codes)
+    are_among(table.ids[: len(table)], table.ids[:1])
 
 
 def elect_replicas(table: SeriesTable, batch: Batch) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from api.answers import encoding
 from api.answers.accept import Form
 from api.answers.encoding import Buffer, SampleReplicas
+from api.answers.listing import encode_codes, warm_listing
 from api.answers.tables import arrow, csv_text
 from api.answers.tables.points import table_of
 from api.promql.vectors.value import Result, String, Vector
@@ -48,6 +49,15 @@ def encode_texts(form: Form, name: str, texts: list[str], *, limit: int) -> Iter
     return encode(name, texts, limit=limit)
 
 
+def encode_values(form: Form, labels: LabelFrame, name: str, *, limit: int) -> Iterator[Buffer]:
+    """The answer whose data are the values of one label."""
+    codes = labels.values_in_order(name)
+    if form is Form.JSON:
+        return encode_codes(labels.symbols, codes, limit=limit)
+    wanted = codes[: limit + 1] if limit else codes  # one more shows that there are more
+    return encode_texts(form, "value", labels.symbols.texts(wanted), limit=limit)
+
+
 def warm_tables() -> None:
     """Compile or load the kernels of tables, so that no answer waits for the compiler. Blocks."""
     labels = LabelFrame.from_dicts(Symbols(), [{"a": "b"}, {}])
@@ -58,6 +68,7 @@ def warm_tables() -> None:
     result = Result(vector, np.zeros(1, np.int64), is_range=True)
     origins = SampleReplicas(labels, np.zeros(values.shape, np.int32))
     text = Result(String("a"), np.zeros(1, np.int64), is_range=False)
+    warm_listing()
     for form in (Form.ARROW, Form.CSV):
         for blocks in (
             encode_result(form, result, origins=origins),

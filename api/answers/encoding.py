@@ -83,11 +83,11 @@ def encode_data(data: Any, notes: Notes = Notes()) -> bytes:
     return SUCCESS + dump(data) + notes.encode()
 
 
-def encode_texts(texts: list[str], *, limit: int) -> bytes:
+def encode_texts(texts: list[str], *, limit: int, notes: Notes = Notes()) -> bytes:
     """The answer whose data are label names or values."""
-    truncated = 0 < limit < len(texts)
-    notes = Notes(warnings=(TRUNCATED,)) if truncated else Notes()
-    return encode_data(texts[:limit] if truncated else texts, notes)
+    if 0 < limit < len(texts):
+        texts, notes = texts[:limit], Notes(warnings=(TRUNCATED,))
+    return encode_data(texts, notes)
 
 
 def encode_labelsets(

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from api.answers.accept import Form, choose_form
-from api.answers.chosen import encode_labelsets, encode_texts
+from api.answers.chosen import encode_labelsets, encode_texts, encode_values
 from api.answers.encoding import Buffer, encode_data
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.label_names import unescape_label_name
@@ -97,7 +97,7 @@ def names_answer(form: Form, labels: LabelFrame, *, limit: int) -> Iterator[Buff
 
 
 def values_answer(form: Form, labels: LabelFrame, *, limit: int, name: str) -> Iterator[Buffer]:
-    return encode_texts(form, "value", labels.values_of(name), limit=limit)
+    return encode_values(form, labels, name, limit=limit)
 
 
 def kind_of(asked: Hashable, call: Call, params: SeriesParams) -> int:

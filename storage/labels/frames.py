@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from storage.kernels.arrays import Int32s, Int64s
+from storage.kernels.arrays import Bytes, Int32s, Int64s
 from storage.labels.numbering import distinct_codes, group_rows, number_codes
 from storage.labels.order import order_of
 from storage.labels.pairs import LabelPairs, PickedPairs, scatter_columns
@@ -26,6 +26,8 @@ OVERLAY_CODE_MIN = 1 << 30
 NO_CODE = -1
 # Up to so many names are looked for one by one, without a copy of all labels of the rows.
 FEW_NAMES = 3
+# Up to so many texts are sorted as Python texts.
+FEW_TEXTS = 256
 # What queries ask of a frame that they share is up to them, so what is kept of it is bounded.
 COLUMNS_KEPT_MAX = 64
 DERIVED_KEPT_MAX = 64
@@ -81,6 +83,23 @@ class Symbols:
         if isinstance(codes, np.ndarray):
             codes = codes.tolist()
         return [known(code) or self.text(code) for code in codes]
+
+    def in_order(self, codes: Int32s) -> Int32s:
+        """These codes, each there once, in the byte order of their texts."""
+        if len(codes) > FEW_TEXTS and self.stored(codes) is not None:
+            sort: Callable[[Int32s], Int32s] = self._source.in_order  # type: ignore[attr-defined]
+            return sort(codes)
+        keys = [label_sort_key(text) for text in self.texts(codes)]
+        order = sorted(range(len(codes)), key=keys.__getitem__)
+        return codes[np.array(order, np.int64)]
+
+    def stored(self, codes: Int32s) -> tuple[Bytes, Int64s] | None:
+        """Where the texts of these codes lie as bytes: (arena, offsets by code); None if some of
+        them are the query's own, or lie nowhere together."""
+        if int(codes.max(initial=0)) >= OVERLAY_CODE_MIN:
+            return None
+        arena, offsets = (getattr(self._source, name, None) for name in ("arena", "offsets"))
+        return None if arena is None or offsets is None else (arena, offsets)
 
     def code(self, text: str) -> int:
         """The code of a text, making one up for the query if need be."""
@@ -275,11 +294,16 @@ class LabelFrame:
 
     def values_of(self, name: str) -> list[str]:
         """The distinct values of one label, in byte order, without the empty one."""
+        return self.symbols.texts(self.values_in_order(name))
+
+    def values_in_order(self, name: str) -> Int32s:
+        """The codes of the distinct values of one label, in the byte order of their texts, without
+        the empty one."""
         return self.once(("values", name), lambda: self._find_values(name))
 
-    def _find_values(self, name: str) -> list[str]:
+    def _find_values(self, name: str) -> Int32s:
         codes = distinct_codes(self.column(name))
-        return sorted(self.symbols.texts(codes[codes != 0]), key=label_sort_key)
+        return self.symbols.in_order(codes[codes != 0])
 
     def order(self) -> Int64s:
         """The rows in the order of their label sets: compared pair by pair as bytes, name before

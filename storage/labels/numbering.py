@@ -9,13 +9,22 @@ from storage.kernels.jit import kernel
 
 # Label names of one query that are told apart without sorting.
 DISTINCT_SLOTS = 1 << 12
+# Codes are marked, instead of sorted, if the largest is not this many times their number.
+MARKED_SHARE = 64
 
 
 def distinct_codes(codes: Int32s) -> Int32s:
     """The distinct codes of a column that has few of them, in any order."""
     found = np.empty(DISTINCT_SLOTS // 2, np.int32)
     count = find_distinct(codes, found)
-    return found[:count] if count >= 0 else np.unique(codes)
+    if count >= 0:
+        return found[:count]
+    largest = int(codes.max())
+    if largest > MARKED_SHARE * len(codes):
+        return np.unique(codes)
+    seen = np.zeros(largest + 1, np.bool_)
+    seen[codes] = True
+    return np.flatnonzero(seen).astype(np.int32)
 
 
 @kernel

@@ -11,6 +11,7 @@ import numpy as np
 
 from storage.deletion.masks import Run
 from storage.kernels.arrays import Bools, Int64s
+from storage.kernels.jit import kernel
 from storage.samples.cuts import GONE, STAYS, UNCERTAIN, Cuts, without
 from storage.segments.segment import SegmentMeta
 from storage.series.table import SeriesTable
@@ -33,6 +34,27 @@ def are_all_new(
         return head.newest_within(*asked)
 
 
+def are_among(ids: Int64s, found: Int64s) -> Bools:
+    """Whether each id is one of `found`, which are ascending. Quick where ids ascend, too."""
+    out = np.zeros(len(ids), np.bool_)
+    # Kernels are compiled once more for arrays that are read-only, as those of a file may be.
+    mark_among(ids, found if found.flags.writeable else found.copy(), out)
+    return out
+
+
+@kernel
+def mark_among(ids: Int64s, found: Int64s, out: Bools) -> None:
+    at = 0
+    for i in range(len(ids)):
+        if at + 1 < len(found) and found[at + 1] == ids[i]:
+            at += 1
+        elif at < len(found) and found[at] != ids[i]:
+            at = np.searchsorted(found, ids[i])
+        out[i] = at < len(found) and found[at] == ids[i]
+        if at == len(found):
+            at = 0
+
+
 def sealed_series(
     files: ShardFiles, runs: Iterable[Run], ids: Int64s, span: tuple[int, int]
 ) -> Bools:
@@ -41,11 +63,11 @@ def sealed_series(
     has = np.zeros(len(ids), np.bool_)
     for segments, cuts in runs:
         if cuts is None:
-            has |= np.isin(ids, files.series.in_range(segments, *span))
+            has |= are_among(ids, files.series.in_range(segments, *span))
             continue
         whole = np.flatnonzero(~cuts.rows & ~has)
         if len(whole):
-            has[whole] = np.isin(ids[whole], files.series.in_range(segments, *span))
+            has[whole] = are_among(ids[whole], files.series.in_range(segments, *span))
         has[still_there(files, (segments, cuts), ids, has, span)] = True
     return has
 
@@ -58,7 +80,7 @@ def aggregated_series(
     has = np.zeros(len(ids), np.bool_)
     for segments, cuts in runs:
         if cuts is None:
-            has |= np.isin(ids, files.series.in_range(segments, *span))
+            has |= are_among(ids, files.series.in_range(segments, *span))
             continue
         order = np.argsort(ids, kind="stable")
         found, firsts, lasts = files.series.ends(segments, ids[order], span)

@@ -17,6 +17,7 @@ from storage.kernels.hashing import hash64, random_key
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.memory import reserve
 from storage.kernels.words import Place, load_byte
+from storage.series.text_order import TextOrder
 
 SYMBOLS_MAX = 1 << 28
 FIRST_SLOTS = 1 << 12
@@ -32,6 +33,7 @@ class SymbolTable:
         self._slots: Int32s = np.zeros(FIRST_SLOTS, np.int32)
         self._key = random_key()
         self._state = np.zeros(1, np.int64)  # [number of symbols]
+        self._order = TextOrder()
         self.intern(np.zeros(1, np.uint8), np.zeros(1, np.int64), np.zeros(1, np.int64))
 
     def __len__(self) -> int:
@@ -75,6 +77,10 @@ class SymbolTable:
         return int(
             find_text(raw, len(raw) - 1, self._key, slots, self._hashes, self.arena, self.offsets)
         )
+
+    def in_order(self, codes: Int32s) -> Int32s:
+        """These codes, each there once, in the byte order of their texts."""
+        return self._order.of(self.arena, self.offsets, len(self), codes)
 
     def as_arrow(self) -> pa.Array:
         """All texts as an Arrow array over the arena itself, without a copy."""

@@ -17,6 +17,8 @@ def test_distinct_codes(codes: list[int]) -> None:
 def test_many_distinct_codes() -> None:
     codes = np.arange(100_000, dtype=np.int32)
     assert distinct_codes(codes).tolist() == codes.tolist()
+    sparse = codes[:5_000] * 100_000
+    assert distinct_codes(sparse[::-1].copy()).tolist() == sparse.tolist()
 
 
 @settings(deadline=None)  # the first call may compile

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storage.database import Database
 from storage.labels.matchers import Matcher
@@ -78,3 +81,10 @@ def test_too_many_in_doubt_count_as_there(tmp_path: Path, monkeypatch: pytest.Mo
         assert shown(database, (0, 15)) == []
         monkeypatch.setattr(existence, "EXACT_SERIES_MAX", 2)
         assert shown(database, (0, 15)) == ["1", "2", "3"]
+
+
+@given(st.lists(st.integers(0, 30)), st.lists(st.integers(0, 30), unique=True))
+def test_ids_are_found_in_any_order(ids: list[int], found: list[int]) -> None:
+    wanted, known = np.array(ids, np.int64), np.array(sorted(found), np.int64)
+    for order in (wanted, np.sort(wanted)):
+        assert existence.are_among(order, known).tolist() == np.isin(order, known).tolist()
