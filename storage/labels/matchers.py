@@ -20,15 +20,25 @@ def text_test(matcher: Matcher) -> Callable[[str], bool]:
     return regex if matcher.op == "=~" else lambda text: not regex(text)
 
 
+def anchored(pattern: str) -> str | None:
+    """The pattern of a matcher as RE2 takes it, for whole texts; None if it has bytes that are no
+    UTF-8."""
+    if any("\ud800" <= char <= "\udfff" for char in pattern):
+        return None
+    return f"^(?s:{pattern})$"
+
+
 def regex_test(pattern: str) -> Callable[[str], bool]:
     """Whether a text matches the whole of a valid pattern; the dot matches newlines, too."""
     options = re2.Options()
     options.log_errors = False
-    if any("\ud800" <= char <= "\udfff" for char in pattern):
+    text = anchored(pattern)
+    if text is None:
         # A query may name bytes that are no UTF-8. They match nothing that is stored, but the
         # rest of the pattern may.
         options.encoding = re2.Options.Encoding.LATIN1
-    compiled = re2.compile(f"^(?s:{pattern})$".encode("utf-8", "surrogateescape"), options)
+        text = f"^(?s:{pattern})$"
+    compiled = re2.compile(text.encode("utf-8", "surrogateescape"), options)
     return lambda text: compiled.search(text.encode("utf-8", "surrogateescape")) is not None
 
 

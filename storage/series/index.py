@@ -15,11 +15,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow.compute as pc
 
 from storage.kernels.arrays import Bools, Int32s, Int64s
 from storage.kernels.jit import kernel
 from storage.labels.frames import NO_QUERY, LabelFrame, Symbols
-from storage.labels.matchers import Matcher, text_test
+from storage.labels.matchers import Matcher, anchored, text_test
 from storage.labels.pairs import PickedPairs, pick_column
 from storage.series.matches import Match, Matches
 from storage.series.replica_groups import Grouping, ReplicaGroups
@@ -30,6 +31,8 @@ COLUMNS_KEPT_MAX = 64
 # Sets of replica labels that queries name; nearly always there is one.
 GROUPINGS_KEPT_MAX = 4
 FIRST_ROWS = 64
+# So many texts are tested at once, in compiled code.
+TEXTS_MIN = 1024
 
 
 class GrowingColumn:
@@ -186,9 +189,14 @@ def allowed_codes(table: SeriesTable, matcher: Matcher, codes: Int32s) -> Bools:
     occurs = np.zeros(int(codes.max(initial=0)) + 1, np.bool_)
     mark_codes(codes, occurs)
     distinct = np.flatnonzero(occurs)
+    allowed = np.zeros(len(occurs), np.bool_)
+    pattern = anchored(matcher.value)
+    if len(distinct) > TEXTS_MIN and pattern is not None:
+        found = pc.match_substring_regex(table.symbols.as_arrow().take(distinct), pattern)
+        allowed[distinct] = found.to_numpy(zero_copy_only=False) == (matcher.op == "=~")
+        return allowed
     passes = text_test(matcher)
     text = table.symbols.text
-    allowed = np.zeros(len(occurs), np.bool_)
     allowed[distinct] = [passes(text(code)) for code in distinct.tolist()]
     return allowed
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.labels.frames import Symbols
 from storage.labels.matchers import Matcher
 from storage.options import StorageOptions
-from storage.series.index import TenantIndex
+from storage.series import index as index_module
+from storage.series.index import TenantIndex, allowed_codes
 from storage.series.table import SeriesTable
 from tests.makers.batches import batch_of
 from tests.twins.storage import kernels as naive
@@ -31,10 +34,18 @@ matchers = st.lists(
 )
 
 
+@pytest.mark.parametrize("texts_min", [0, index_module.TEXTS_MIN])
 @given(st.lists(labelsets, min_size=1, max_size=3), matchers)
 def test_matching_does_as_its_twin(
-    rounds: list[list[dict[str, str]]], tests: list[tuple[str, str, str]]
+    texts_min: int, rounds: list[list[dict[str, str]]], tests: list[tuple[str, str, str]]
 ) -> None:
+    """Whether texts are tested one by one or all at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index_module, "TEXTS_MIN", texts_min)
+        match_as_twin(rounds, tests)
+
+
+def match_as_twin(rounds: list[list[dict[str, str]]], tests: list[tuple[str, str, str]]) -> None:
     table = SeriesTable(OPTIONS)
     index = TenantIndex(table, 1)
     asked = [Matcher(name, op, value) for op, name, value in tests]
@@ -55,6 +66,18 @@ def test_matching_does_as_its_twin(
         assert len(found) == len(expected)
         ids = table.ids[refs].tolist()
         assert ids == sorted(ids)
+
+
+@pytest.mark.parametrize("value", [".*é", "b\udcff.*", "a.|x", "(?i)A.", "", "[^a]+"])
+@pytest.mark.parametrize("op", ["=~", "!~"])
+def test_any_bytes_are_tested_alike(op: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a\n", "é", "aé", "b", "x", "aa"]
+    table = SeriesTable(OPTIONS)
+    table.resolve(batch_of([({"__name__": "up", "a": text}, [(1, 1.0)]) for text in texts]), 1)
+    codes = np.arange(len(table.symbols), dtype=np.int32)
+    one_by_one = allowed_codes(table, Matcher("a", op, value), codes)
+    monkeypatch.setattr(index_module, "TEXTS_MIN", 0)
+    assert allowed_codes(table, Matcher("a", op, value), codes).tolist() == one_by_one.tolist()
 
 
 def test_columns_are_dropped_and_made_again() -> None:
