@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from api.endpoints.deletions import Deleting
 from api.endpoints.snapshots import Snapshotting
+from api.frontend.lists import Lists
 from api.frontend.ranges import kept_ranges
 from api.metrics import ApiMetrics
 from api.page.routes import Page
@@ -91,9 +92,7 @@ def build_app(config: Config) -> web.Application:
     features = check(config)
     replicas = replica_defaults(config.dedup)
     registry = CollectorRegistry()
-    metrics = ReceiverMetrics(registry)
-    ProcessCollector(namespace="cupola", registry=registry)
-    metrics.build_info.labels(program_version()).set(1)
+    metrics = program_metrics(registry)
     decoder = WriteDecoder(replay_limits_of(config.write))
     reload_metrics = ReloadMetrics(registry)
     limits = limits_in_force(config, reload_metrics)
@@ -127,6 +126,7 @@ def build_app(config: Config) -> web.Application:
         limits_of=queriers.limits_of,
         program=program_facts(config, watched, database),
         ranges=kept_ranges(engine, config.query_cache, registry),
+        lists=Lists(config.lists_cache, registry),
         rules=RulerBook(ruling.groups, notifying.notifier.urls),
         may_read=may_read,
     )
@@ -157,6 +157,14 @@ def build_app(config: Config) -> web.Application:
     app.cleanup_ctx.append(lambda _: ruling.run())
     app.cleanup_ctx.append(lambda _: run_warm_up(database, write_handler, metrics))
     return app
+
+
+def program_metrics(registry: CollectorRegistry) -> ReceiverMetrics:
+    """The metrics of the receiver and of the process."""
+    metrics = ReceiverMetrics(registry)
+    ProcessCollector(namespace="cupola", registry=registry)
+    metrics.build_info.labels(program_version()).set(1)
+    return metrics
 
 
 def author() -> str:

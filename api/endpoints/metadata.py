@@ -14,6 +14,8 @@ from api.answers.chosen import encode_labelsets, encode_texts, encode_values
 from api.answers.encoding import Buffer, encode_data
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.label_names import unescape_label_name
+from api.endpoints.queries import may_be_kept
+from api.frontend.lists import Lists
 from api.params import (
     MetadataParams,
     ReplicaParams,
@@ -22,6 +24,7 @@ from api.params import (
     series_params,
 )
 from api.sources.queriers import QuerierSource
+from api.sources.store import Querier
 from storage.catalog.metadata import KINDS, Description
 from storage.labels.frames import LabelFrame
 
@@ -38,8 +41,9 @@ NO_REPLICAS = ReplicaParams(False, None)
 class MetadataHandlers:
     """The endpoints over one store that need no engine."""
 
-    def __init__(self, source: QuerierSource) -> None:
+    def __init__(self, source: QuerierSource, lists: Lists) -> None:
         self._source = source
+        self._lists = lists
         own = build_info()
         self._build_info, self._version = encode_data(own), orjson.dumps(own)
 
@@ -80,6 +84,13 @@ class MetadataHandlers:
 
         def run(turn: Slot) -> Iterator[Buffer]:
             querier = self._source.querier(call.tenants, params.replicas)
+            if not may_be_kept(call):
+                return made(querier)
+            key = (asked, form, params)
+            span = params.start_ms, params.end_ms
+            return self._lists.answer(querier, (call.tenants, key), span, partial(made, querier))
+
+        def made(querier: Querier) -> Iterator[Buffer]:
             labels = querier.series(*params.selection)
             if params.limit or labels.rows > KEPT_ROWS_MAX:
                 return answer(form, labels, limit=params.limit)

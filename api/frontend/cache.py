@@ -1,4 +1,4 @@
-"""Where extents are kept: bounded in bytes, entries and age, and fair between tenants.
+"""Where answers are kept: bounded in bytes, entries and age, and fair between tenants.
 
 Where the room is used up, the tenant that has most loses what it did not ask for longest, so that
 no one's dashboards drive out those of others.
@@ -9,32 +9,53 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from prometheus_client import Counter, Gauge
 
 from api.frontend.extent import Extent
-from api.frontend.metrics import FrontendMetrics
 from api.frontend.options import CacheOptions
 
-# An extent may take this share of what its tenant may have.
+
+class Sized(Protocol):
+    """What can be kept."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        ...
+
+
+class CacheMetrics(Protocol):
+    """What a cache reports: what is in it, and what had to go by reason."""
+
+    bytes: Gauge
+    entries: Gauge
+    evictions: Counter
+
+
+T = TypeVar("T", bound=Sized)
+# One thing that is kept may take this share of what its tenant may have.
 SHARE = 4
 NO_LIMIT = 1 << 62
 
 
 @dataclass(slots=True)
-class Kept:
-    """An extent, its bytes, and when it was asked for last."""
+class Kept(Generic[T]):
+    """What is kept, its bytes, and when it was asked for last."""
 
-    extent: Extent
+    what: T
     size: int
     used_s: float
 
 
-class ExtentCache:
-    """Extents by key, of which the first part is whose they are. Thread-safe."""
+class FairCache(Generic[T]):
+    """Answers by key, of which the first part is whose they are. Thread-safe."""
 
     def __init__(
         self,
         options: CacheOptions,
-        metrics: FrontendMetrics,
+        metrics: CacheMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = options
@@ -45,7 +66,7 @@ class ExtentCache:
         self._size = 0
         self._count = 0
         self._sizes: defaultdict[Hashable, int] = defaultdict(int)
-        self._kept: dict[Hashable, OrderedDict[Hashable, Kept]] = {}
+        self._kept: dict[Hashable, OrderedDict[Hashable, Kept[T]]] = {}
 
     @property
     def is_on(self) -> bool:
@@ -59,7 +80,7 @@ class ExtentCache:
     def __contains__(self, key: tuple[Hashable, Hashable]) -> bool:
         return key[0] in self._kept and key[1] in self._kept[key[0]]
 
-    def get(self, key: tuple[Hashable, Hashable]) -> Extent | None:
+    def get(self, key: tuple[Hashable, Hashable]) -> T | None:
         owner, rest = key
         with self._lock:
             kept = self._kept[owner].get(rest) if owner in self._kept else None
@@ -70,22 +91,20 @@ class ExtentCache:
                 return None
             kept.used_s = self._clock()
             self._kept[owner].move_to_end(rest)
-            return kept.extent
+            return kept.what
 
     def fits(self, size: int) -> bool:
-        """Whether an extent is not too large to be kept."""
+        """Whether something is not too large to be kept."""
         return size * SHARE <= min(self._tenant_max, self._options.bytes_max)
 
-    def put(self, key: tuple[Hashable, Hashable], extent: Extent) -> None:
-        """Keep an extent in the place of another one, if there is room for it."""
+    def put(self, key: tuple[Hashable, Hashable], what: T) -> None:
+        """Keep something in the place of what has the key, if there is room for it."""
         owner, rest = key
-        size = extent.size
+        size = what.size
         with self._lock:
             self._drop(owner, rest)
             if self.fits(size):
-                self._kept.setdefault(owner, OrderedDict())[rest] = Kept(
-                    extent, size, self._clock()
-                )
+                self._kept.setdefault(owner, OrderedDict())[rest] = Kept(what, size, self._clock())
                 self._add(owner, size, 1)
             self._make_room(owner)
             self._metrics.bytes.set(self._size)
@@ -105,7 +124,7 @@ class ExtentCache:
         while self._count > self._options.entries_max:
             self._drop_oldest(max(self._kept, key=lambda each: len(self._kept[each])), "entries")
 
-    def _is_too_old(self, kept: Kept) -> bool:
+    def _is_too_old(self, kept: Kept[T]) -> bool:
         age_s = self._options.age_ms / 1000
         return bool(age_s) and self._clock() - kept.used_s > age_s
 
@@ -126,3 +145,7 @@ class ExtentCache:
         self._sizes[owner] += size
         self._size += size
         self._count += count
+
+
+class ExtentCache(FairCache[Extent]):
+    """What is kept of range queries."""

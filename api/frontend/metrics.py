@@ -3,6 +3,32 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
+class ListMetrics:
+    """Of the lists of labels and series that are kept. One instance per server."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "cupola_list_cache_requests_total",
+            "Requests for lists of labels and series, by what was kept of them: hit, stale, miss, "
+            "bypass.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.evictions = Counter(
+            "cupola_list_cache_evictions_total",
+            "Kept lists that had to go, by reason: size, tenant_size, entries, age.",
+            ["reason"],
+            registry=registry,
+        )
+        self.bytes = Gauge(
+            "cupola_list_cache_bytes", "Memory that kept lists take.", registry=registry
+        )
+        self.entries = Gauge(
+            "cupola_list_cache_entries", "Lists of labels and series that are kept.",
+            registry=registry,
+        )  # fmt: skip
+
+
 class FrontendMetrics:
     """One instance per server."""
 

@@ -1,8 +1,10 @@
-"""The start-up settings of what is kept of range queries, under `query.cache.`."""
+"""The start-up settings of what is kept of queries and of lists."""
 
 from dataclasses import dataclass
 
 from storage.options import HOUR_MS, MIB, setting
+
+MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +43,24 @@ class CacheOptions:
         "duration",
         2,
         "What was evaluated in less is not kept.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """Settings under `query.lists-cache.`."""
+
+    bytes_max: int = setting(
+        "max-bytes",
+        "bytes",
+        32 * MIB,
+        "Memory for lists of label names, label values and series. One may take a quarter of it. "
+        "0: none are kept.",
+    )
+    age_ms: int = setting(
+        "max-age",
+        "duration",
+        MINUTE_MS,
+        "How long a list is kept; retention takes effect on it so much later at most.",
+        allowed=(1_000, HOUR_MS),
     )

@@ -35,6 +35,7 @@ from api.endpoints.status.running import RunningHandlers
 from api.endpoints.status.segments import SegmentHandlers
 from api.endpoints.status.tenants import TenantHandlers
 from api.endpoints.stores import StoreHandlers
+from api.frontend.lists import Lists, no_lists
 from api.frontend.ranges import RangeQueries, uncached
 from api.metrics import ApiMetrics
 from api.promql.bounds import Bound
@@ -79,6 +80,7 @@ class Api:
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         quick: QuickJobs | None = None,
         ranges: RangeQueries | None = None,
+        lists: Lists | None = None,
         rules: RuleBook = NO_RULES,
         may_read: Callable[[str], bool] = lambda tenant: True,
     ) -> None:
@@ -103,7 +105,7 @@ class Api:
         self.queries = QueryHandlers(source, engine, ranges or uncached(engine), now_ms=now_ms)
         self.explaining = ExplainHandlers(source, engine, now_ms=now_ms)
         self.exemplars = ExemplarHandlers(source, engine)
-        self.metadata = MetadataHandlers(source)
+        self.metadata = MetadataHandlers(source, lists or no_lists())
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)
         self.rejects = RejectHandlers(ledger)
         self.segments = SegmentHandlers(store)

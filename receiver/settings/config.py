@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from api.frontend.options import CacheOptions
+from api.frontend.options import CacheOptions, ListOptions
 from api.promql.options import EngineOptions
 from api.web.options import ApiOptions
 from receiver.settings.kinds import parse_value
@@ -62,6 +62,7 @@ class Config:
     objstore: ObjectOptions = layer("objstore.", ObjectOptions)
     query: EngineOptions = layer("query.", EngineOptions)
     query_cache: CacheOptions = layer("query.cache.", CacheOptions)
+    lists_cache: ListOptions = layer("query.lists-cache.", ListOptions)
     api: ApiOptions = layer("api.", ApiOptions)
     alertmanagers: AlertmanagerOptions = layer("rules.alertmanagers.", AlertmanagerOptions)
     replay: ReplayLimits = layer("rules.replay.", ReplayLimits)

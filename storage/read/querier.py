@@ -26,6 +26,7 @@ from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
 from storage.read.existence import aggregated_series, are_all_new, sealed_series
 from storage.read.kept import ALL_KEPT, Kept
+from storage.read.matching import match_within
 from storage.read.replicas.matched import Replicas
 from storage.read.replicas.report import (
     REPORT_LIMITS,
@@ -87,6 +88,7 @@ class StorageQuerier:
         self.symbols = Symbols(self._table.symbols)
         self._reaches: list[int] = []  # how far around their spans reads went
         self._is_mixed = False  # whether any read aggregates
+        self._shows_all = True  # whether lists of series had all that matched
 
     @property
     def counters_differ(self) -> bool:
@@ -140,6 +142,7 @@ class StorageQuerier:
                 matched=lambda matchers: len(self._index.match(matchers).refs),
                 reached_ms=self._reached_ms,
                 replicated=bool(labels),
+                shows_all=lambda: self._shows_all,
             ),
         )
 
@@ -298,6 +301,7 @@ class StorageQuerier:
                 runs = mask.runs(segments)
                 has |= aggregated_series(self._shard.files, runs, self._table.ids[refs], asked)
             if not has.all():
+                self._shows_all = False
                 labels = labels.take(np.flatnonzero(has))
         return self._numbered(labels)[0] if self._has_replicas(labels) else labels
 
@@ -332,18 +336,7 @@ class StorageQuerier:
 
     def _match(self, matchers: Sequence[Matcher]) -> Match:
         """What matches. Matchers see replica labels, also those that dedup removes."""
-        match = self._index.match(matchers)
-        allowed, setting = self._options.select_series_max, "storage.select.max-series"
-        if 0 < self._rules.fetched_series_max < allowed:
-            allowed = self._rules.fetched_series_max
-            setting = "max_fetched_series_per_query in limits.file"
-        if len(match.refs) > allowed:
-            text = ", ".join(map(str, matchers))
-            raise LimitExceeded(
-                f"the selector {{{text}}} matches {len(match.refs)} series, at most {allowed} are "
-                f"allowed ({setting})"
-            )
-        return match
+        return match_within(self._index, matchers, self._options, self._rules)
 
     def _snapshots(self, view: ShardView, refs: Int64s) -> list[HeadSnapshot]:
         with self._shard.lock:

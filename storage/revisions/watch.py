@@ -29,7 +29,7 @@ class Watch:
     an answer of another rule is none. generation, series: how often series were forgotten, and how
     many there are since; matched: how many of them pass some matchers. replicated: whether replicas
     become one. reached_ms: how far around a read samples were looked at so
-    far, None: no bound is known.
+    far, None: no bound is known. shows_all: whether lists of series had all that matched.
     """
 
     tenant: int
@@ -43,6 +43,7 @@ class Watch:
     matched: Callable[[Sequence[Matcher]], int]
     reached_ms: Callable[[], int | None]
     replicated: bool = False
+    shows_all: Callable[[], bool] = lambda: False
 
     def changed(self, since: Mark, span: Span) -> tuple[list[Span], str]:
         """The parts of a stretch that may have changed since a mark, and why."""
