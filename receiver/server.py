@@ -127,6 +127,7 @@ def build_app(config: Config) -> web.Application:
         program=program_facts(config, watched, database),
         ranges=kept_ranges(engine, config.query_cache, registry),
         lists=Lists(config.lists_cache, registry),
+        ingestion=gate.ingestion.of,
         rules=RulerBook(ruling.groups, notifying.notifier.urls),
         may_read=may_read,
     )

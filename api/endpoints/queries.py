@@ -12,7 +12,7 @@ from functools import partial
 from api.answers.accept import choose_form
 from api.answers.chosen import encode_result
 from api.answers.encoding import Buffer
-from api.endpoints.answer_guard import guarded
+from api.endpoints.answer_guard import measured
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.query_stats import statistics
 from api.errors import invalid_parameter
@@ -170,10 +170,8 @@ class QueryHandlers:
         encode = partial(
             encode_result, form, result, limit=params.limit, stats=stats, origins=origins
         )
-        if turn.terms.answer.allowed:
-            for _ in guarded(encode(), turn):  # so that one that is too large does not even begin
-                pass
-        return encode()
+        # One that is too large does not even begin.
+        return measured(encode, turn) if turn.terms.answer.allowed else encode()
 
     def _result(
         self,

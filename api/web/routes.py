@@ -28,7 +28,7 @@ from api.endpoints.remote_read import ReadLimits, RemoteReadHandlers
 from api.endpoints.replicas import ReplicaHandlers
 from api.endpoints.rules.listing import RuleHandlers
 from api.endpoints.snapshots import SnapshotHandlers, Snapshotting
-from api.endpoints.status.cardinality import CardinalityHandlers
+from api.endpoints.status.cardinality import CardinalityHandlers, Ingestion
 from api.endpoints.status.features import FeatureHandlers
 from api.endpoints.status.program import ProgramHandlers
 from api.endpoints.status.running import RunningHandlers
@@ -81,6 +81,7 @@ class Api:
         quick: QuickJobs | None = None,
         ranges: RangeQueries | None = None,
         lists: Lists | None = None,
+        ingestion: Ingestion = lambda tenants: (0.0, 0.0),
         rules: RuleBook = NO_RULES,
         may_read: Callable[[str], bool] = lambda tenant: True,
     ) -> None:
@@ -127,7 +128,7 @@ class Api:
         self.expressions = ExpressionHandlers(engine)
         self.program = ProgramHandlers(program, now_ms=now_ms)
         self.features = FeatureHandlers(engine.features)
-        self.cardinality = CardinalityHandlers(source, now_ms=now_ms)
+        self.cardinality = CardinalityHandlers(source, ingestion, now_ms=now_ms)
         self.stores = StoreHandlers(program, now_ms=now_ms)
         self.targets = TargetHandlers()
         self.rules = RuleHandlers(rules)

@@ -11,10 +11,14 @@ from receiver.limits.limits import TenantLimits
 from receiver.limits.rates import Rates
 from receiver.write.handler import WriteDatabase
 from storage.batch import Batch, Outcome
+from storage.tenants.ingestion import IngestionRates
 
 
 class WriteGate:
-    """Admits requests and batches. limits_of: the limits of a tenant, at any time."""
+    """Admits requests and batches. limits_of: the limits of a tenant, at any time.
+
+    ingestion: the rates of what was admitted and written.
+    """
 
     def __init__(
         self,
@@ -28,6 +32,7 @@ class WriteGate:
         self._status = rate_limit_status
         self._requests = Rates()
         self._samples = Rates()
+        self.ingestion = IngestionRates()
 
     def admit(self, tenant: str, body_bytes: int | None) -> None:
         """Count a request whose body was not read yet; body_bytes: its size if it is known.
@@ -52,7 +57,10 @@ class WriteGate:
         except WriteError:
             batch.release()
             raise
-        return await self._database.append(tenant, batch, arrival_ms)
+        count = batch.sample_count
+        outcome = await self._database.append(tenant, batch, arrival_ms)
+        self.ingestion.note(tenant, count)
+        return outcome
 
     def _check(self, tenant: str, batch: Batch) -> None:
         limits = self._limits_of(tenant)

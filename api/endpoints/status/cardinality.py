@@ -4,7 +4,7 @@ Series are those that are stored, each replica's own, that have a sample in a ra
 labels are counted in columns; storage.select.max-series bounds how many may be counted at once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from api.answers.cardinality import (
@@ -28,6 +28,7 @@ from storage.labels.matchers import METRIC_NAME
 from storage.options import HOUR_MS
 from storage.read.federation import stack_frames
 
+Ingestion = Callable[[Sequence[str]], tuple[float, float]]
 AS_STORED = ReplicaParams(False, None)
 # What a head of Prometheus covers.
 HEAD_MS = 2 * HOUR_MS
@@ -36,10 +37,14 @@ MIMIR_LIMIT, MIMIR_LIMIT_MAX = 20, 500
 
 
 class CardinalityHandlers:
-    """The endpoints over one store. now_ms: the clock."""
+    """The endpoints over one store. now_ms: the clock; ingestion: how many samples a second some
+    tenants write together, sent and of rules."""
 
-    def __init__(self, source: QuerierSource, *, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, source: QuerierSource, ingestion: Ingestion, *, now_ms: Callable[[], int]
+    ) -> None:
         self._source = source
+        self._ingestion = ingestion
         self._now_ms = now_ms
 
     def tsdb(self, call: Call) -> Job:
@@ -119,11 +124,16 @@ class CardinalityHandlers:
         return Job(run)
 
     def user_stats(self, call: Call) -> Job:
-        """Mimir's count of series of the last two hours; rates are not known."""
+        """Mimir's count of series of the last two hours, and of samples a second."""
 
         def run(turn: Slot) -> Iterator[bytes]:
             count = self._recent(call, ()).rows
-            rates = dict.fromkeys(("ingestionRate", "APIIngestionRate", "RuleIngestionRate"), 0)
+            sent, of_rules = self._ingestion(call.tenants)
+            rates = {
+                "ingestionRate": sent + of_rules,
+                "APIIngestionRate": sent,
+                "RuleIngestionRate": of_rules,
+            }
             yield dump({**rates, "numSeries": count})
 
         return Job(run)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.endpoints.answer_guard import guarded
+from api.endpoints import answer_guard
+from api.endpoints.answer_guard import guarded, measured
 from api.endpoints.handler import Slot, Terms
 from api.errors import AnswerTooLarge
 from api.promql.bounds import Bound
@@ -44,3 +45,23 @@ def test_nothing_is_handed_on_once_no_one_waits() -> None:
     turn.stop()
     with pytest.raises(QueryCanceled):
         next(answer)
+
+
+@pytest.mark.parametrize(("held_max", "times"), [(6, 1), (5, 2)])
+def test_what_is_measured_is_held_and_made_again_only_if_it_is_large(
+    held_max: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_guard, "HELD_BYTES_MAX", held_max)
+    made = []
+
+    def make() -> Iterator[memoryview]:
+        made.append(1)
+        buffer = bytearray(3)
+        for content in (b"abc", b"def"):
+            buffer[:] = content  # as an encoder may that writes to the same place
+            yield memoryview(buffer)
+
+    assert [bytes(block) for block in measured(make, slot(6))] == [b"abc", b"def"]
+    assert len(made) == times
+    with pytest.raises(AnswerTooLarge):
+        measured(make, slot(5))

@@ -13,6 +13,7 @@ from receiver.limits.gate import WriteGate
 from receiver.limits.limits import TenantLimits
 from receiver.write.handler import failure_response
 from storage.batch import Batch, Outcome
+from storage.tenants.ingestion import TICK_S, IngestionRates
 from tests.makers.batches import batch_of
 
 
@@ -72,3 +73,13 @@ def test_a_request_above_the_size_is_refused_whether_announced_or_not() -> None:
         target.admit("c", 11)
     with pytest.raises(TooLarge, match="max_recv_msg_size"):
         append(target, "c", 100)
+
+
+def test_what_was_written_counts_for_the_rate() -> None:
+    target, now_s = gate(), [0.0]
+    target.ingestion = IngestionRates(lambda: now_s[0])
+    append(target, "a", 5)
+    with pytest.raises(RateLimited):
+        append(target, "a", 5)
+    now_s[0] += TICK_S
+    assert target.ingestion.of(["a"]) == (5 / TICK_S, 0.0)
