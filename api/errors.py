@@ -7,6 +7,8 @@ The API's own operating errors, one tree:
     +-- Unavailable          too many requests, or not ready              unavailable
     +-- Disabled             not offered, however often one asks          unavailable, 500
     +-- NotFound             there is no such thing                       not_found
+    +-- Forbidden            it is not to be changed                      bad_data, 403
+    +-- Conflict             something else has come between              bad_data, 409
     +-- AnswerTooLarge       there is more to say than is allowed         execution
 
 Errors of the engine and of storage are mapped by the table in `classify`. What is not in it is a
@@ -36,9 +38,11 @@ DISABLED_STATUS = 500
 
 
 class ApiError(Exception):
-    """Base of the errors that the API itself raises. `kind` is the errorType."""
+    """Base of the errors that the API itself raises. `kind` is the errorType; `status` that of the
+    answer where it is not the kind's."""
 
     kind = "internal"
+    status = 0
 
 
 class BadData(ApiError):
@@ -57,12 +61,27 @@ class Disabled(ApiError):
     """What was asked for is switched off or not there at all."""
 
     kind = "unavailable"
+    status = DISABLED_STATUS
 
 
 class NotFound(ApiError):
     """The one thing that the request names does not exist."""
 
     kind = "not_found"
+
+
+class Forbidden(ApiError):
+    """What the request would change is protected."""
+
+    kind = "bad_data"
+    status = 403
+
+
+class Conflict(ApiError):
+    """The request does not fit what became of things since."""
+
+    kind = "bad_data"
+    status = 409
 
 
 class AnswerTooLarge(ApiError):
@@ -73,15 +92,15 @@ class AnswerTooLarge(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a client learns of an error. final: asking again is pointless."""
+    """What a client learns of an error. own_status: of the answer, where it is not the kind's."""
 
     kind: str
     text: str
-    final: bool = False
+    own_status: int = 0
 
     @property
     def status(self) -> int:
-        return DISABLED_STATUS if self.final else STATUS_OF_KIND[self.kind]
+        return self.own_status or STATUS_OF_KIND[self.kind]
 
 
 def invalid_parameter(name: str, cause: object) -> BadData:
@@ -101,7 +120,7 @@ def classify(error: Exception) -> Failure:
     """The failure that an exception stands for; `internal` for an unforeseen one."""
     match error:
         case ApiError():
-            return Failure(error.kind, str(error), final=isinstance(error, Disabled))
+            return Failure(error.kind, str(error), error.status)
         case QueryError() if error.kind == "bad_data":
             return Failure("bad_data", str(invalid_parameter("query", error)))
         case QueryError():

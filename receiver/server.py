@@ -14,6 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import uvloop
 from aiohttp import web
@@ -45,6 +46,7 @@ from receiver.opening import check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
 from receiver.rule_book import RulerBook
+from receiver.rule_configuration import configured_rules, offered
 from receiver.ruling.setup import Around, ruling_of
 from receiver.ruling.terms import external_labels, terms_source
 from receiver.settings.addresses import Addresses, parse_addresses
@@ -53,7 +55,7 @@ from receiver.settings.bucket import bucket_of
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.listen_address import bind, parse_listen_address
 from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions
-from receiver.settings.reloading import Reloader, ReloadMetrics, WatchedFile
+from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
 from receiver.tenant_header import PREFIXES
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
@@ -111,9 +113,9 @@ def build_app(config: Config) -> web.Application:
     terms_of = terms_source(config.rules, limits.of, url=config.web.external_url)
     notifying = Notifying(config, registry, reload_metrics, external_labels(terms_of))
     around = Around(features, queriers, database, decoder, limits.of, registry, reload_metrics)
-    ruling = ruling_of(config, around, terms_of, notifying.notifier)
-    named = (limits.file, files.web, files.auth, notifying.file, *ruling.watched)
-    watched = [file for file in named if file is not None]
+    configured = configured_rules(config, around)
+    ruling = ruling_of(config, around, terms_of, notifying.notifier, [configured])
+    watched = present(limits.file, files.web, files.auth, notifying.file, *ruling.watched)
     api = Api(
         database,
         engine,
@@ -130,23 +132,17 @@ def build_app(config: Config) -> web.Application:
         ingestion=gate.ingestion.of,
         rules=RulerBook(ruling.groups, notifying.notifier.urls),
         may_read=may_read,
+        configuring=offered(config, configured, author),
     )
     app = web.Application()
     app[DATABASE] = database
     app[METRICS] = metrics
     app[ACCESS_FILES] = files
     guard = make_guard(config, files, registry)
-    addresses = parse_addresses(config.web.external_url, config.web.route_prefix)
-    install_front(app, guard, api, addresses)
-    write_handler.add_routes(app)
     rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
-    OtlpHandler(write_handler, rules, metrics).add_routes(app)
-    Probes(registry, database).add_routes(app)
-    LimitsHandler(limits.of, config).add_routes(app)
-    add_routes(app, api)
-    Page().add_routes(app, PREFIXES)
-    check_routes(app)
-    serve_under(app, addresses)
+    otlp = OtlpHandler(write_handler, rules, metrics)
+    others = [otlp, Probes(registry, database), LimitsHandler(limits.of, config)]
+    install(app, config, guard, api, [write_handler, *others])
     app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
     shutdown_timeout_s = config.web.shutdown_timeout_ms / 1000
     app.cleanup_ctx.append(lambda app: run_reloader(app[RELOADER]))
@@ -166,6 +162,11 @@ def program_metrics(registry: CollectorRegistry) -> ReceiverMetrics:
     ProcessCollector(namespace="cupola", registry=registry)
     metrics.build_info.labels(program_version()).set(1)
     return metrics
+
+
+def present(*files: Reloadable | None) -> list[Reloadable]:
+    """Those files that are configured."""
+    return [file for file in files if file is not None]
 
 
 def author() -> str:
@@ -210,6 +211,26 @@ def make_guard(config: Config, files: AccessFiles, registry: CollectorRegistry) 
         certificate_field=CERTIFICATE_FIELDS.get(config.tenant.certificate_field, ""),
         cors=Cors(config.api.cors_origin).headers,
     )
+
+
+class Served(Protocol):
+    """A part of the program that has routes."""
+
+    def add_routes(self, app: web.Application) -> None: ...
+
+
+def install(
+    app: web.Application, config: Config, guard: Guard, api: Api, parts: Sequence[Served]
+) -> None:
+    """All routes, and what stands before them."""
+    addresses = parse_addresses(config.web.external_url, config.web.route_prefix)
+    install_front(app, guard, api, addresses)
+    for part in parts:
+        part.add_routes(app)
+    add_routes(app, api)
+    Page().add_routes(app, PREFIXES)
+    check_routes(app)
+    serve_under(app, addresses)
 
 
 def install_front(app: web.Application, guard: Guard, api: Api, addresses: Addresses) -> None:

@@ -88,7 +88,7 @@ class Job:
 
     kind: jobs of the same kind, which is a hash of what is asked, cost about the same; None:
     nothing is known of that. is_empty: whether the answer has no content. headers: of an answer
-    that is not JSON; compact: that it would not become smaller.
+    that is not JSON; compact: that it would not become smaller; status: of one that is whole.
     """
 
     run: Callable[[Slot], Iterator[Buffer]]
@@ -97,6 +97,7 @@ class Job:
     is_empty: bool = False
     headers: Mapping[str, str] = field(default_factory=lambda: JSON)
     compact: bool = False
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -41,10 +42,13 @@ NO_REPLICAS = ReplicaParams(False, None)
 class MetadataHandlers:
     """The endpoints over one store that need no engine."""
 
-    def __init__(self, source: QuerierSource, lists: Lists) -> None:
+    def __init__(
+        self, source: QuerierSource, lists: Lists, abilities: Mapping[str, str] | None = None
+    ) -> None:
+        """abilities: of which Grafana asks before it edits rules; none: it does not."""
         self._source = source
         self._lists = lists
-        own = build_info()
+        own = build_info(abilities or {})
         self._build_info, self._version = encode_data(own), orjson.dumps(own)
 
     def labels(self, call: Call) -> Job:
@@ -134,8 +138,9 @@ def metadata_data(
     }
 
 
-def build_info() -> dict[str, str]:
-    """What status/buildinfo returns. There are no `features`: they would announce a ruler."""
+def build_info(abilities: Mapping[str, str]) -> dict[str, Any]:
+    """What status/buildinfo returns. There are no `features` without abilities: Grafana takes a
+    server for Mimir by them."""
     built = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
     return {
         "version": PROMETHEUS_VERSION,
@@ -144,6 +149,7 @@ def build_info() -> dict[str, str]:
         "buildUser": "",
         "buildDate": built.strftime("%Y%m%d-%H:%M:%S"),
         "goVersion": f"python{platform.python_version()}",
+        **({"application": "Cupola", "features": dict(abilities)} if abilities else {}),
     }
 
 

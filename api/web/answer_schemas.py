@@ -82,7 +82,11 @@ DATA: Mapping[str, Schema] = {
     "format_query": TEXT,
     "parse_query": {"type": "object", "required": ["type"]},
     "features": {"type": "object"},
-    "status/buildinfo": LABELS,
+    "status/buildinfo": {
+        "type": "object",
+        "required": ["version"],
+        "properties": {"version": TEXT, "features": LABELS},
+    },
     "status/flags": LABELS,
     "status/config": {"type": "object", "required": ["yaml"]},
     "status/active_queries": lists("queries"),
@@ -100,6 +104,8 @@ DATA: Mapping[str, Schema] = {
         "properties": {"groups": {"type": "array", "items": GROUP}, "groupNextToken": TEXT},
     },
     "alerts": lists("alerts"),
+    "rules/changes": lists("changes"),
+    "rules/undo": lists("changes"),
     "alertmanagers": lists("activeAlertmanagers", "droppedAlertmanagers"),
     "scrape_pools": lists("scrapePools"),
 }

@@ -23,7 +23,13 @@ PLAIN_JSON = frozenset(
         "compactor/delete_tenant_status",
     }
 )
+# The configuration of rules: read as YAML, and changes are answered as Mimir does, with 202.
+CONFIGURATION = frozenset(
+    {f"config/v1/rules{rest}" for rest in ("", "/{namespace}", "/{namespace}/{group}")}
+)
 OTHER_TYPES = {
+    **dict.fromkeys(CONFIGURATION, "application/yaml"),
+    "ruler/delete_tenant_config": "text/plain",
     "federate": "text/plain",
     "read": "application/x-protobuf",
     "openapi.yaml": "application/yaml",
@@ -34,7 +40,9 @@ DOCUMENTS = frozenset({"application/yaml"})
 # Endpoints whose answers are also tables, if the header Accept wants that.
 TABLES = frozenset({"query", "query_range", "series", "labels", "label/{name}/values"})
 # What the body of a request is where it is no form.
-BODIES = {"read": "application/x-protobuf"}
+BODIES = {"read": "application/x-protobuf", "config/v1/rules/{namespace}": "application/yaml"}
+# Endpoints whose errors are plain text.
+PLAIN_ERRORS = CONFIGURATION | {"read", "federate", "ruler/delete_tenant_config"}
 
 
 def describe(routes: Iterable[tuple[str, Route]], *, version: str) -> dict[str, Any]:
@@ -114,7 +122,7 @@ def responses(path: str) -> dict[str, Any]:
         content[Form.ARROW.value] = {"schema": binary}
         content[Form.CSV.value] = {"schema": {"type": "string"}}
     error: dict[str, Any] = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
-    if path in ("read", "federate"):
+    if path in PLAIN_ERRORS:
         error = {"text/plain": {"schema": {"type": "string"}}}
     refused = {"text/plain": {"schema": {"type": "string"}}}
     found: dict[str, Any] = {
@@ -125,6 +133,11 @@ def responses(path: str) -> dict[str, Any]:
     }
     for status in sorted(set(STATUS_OF_KIND.values())):
         found[str(status)] = {"description": kinds_of(status), "content": error}
+    if path in CONFIGURATION:
+        found["202"] = {"description": "Done.", "content": {JSON: {"schema": {"type": "object"}}}}
+    if path == "rules/undo":
+        found["403"] = {"description": found["403"]["description"], "content": refused | error}
+        found["409"] = {"description": "Something was changed since.", "content": error}
     return found
 
 

@@ -46,6 +46,8 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
         *("type", "rule_name[]", "rule_group[]", "file[]", "match[]", "exclude_alerts"),
         *("group_limit", "group_next_token"),
     ),
+    "rules/changes": ("namespace", "group", "before", "limit"),
+    "rules/undo": ("change", "force"),
     "search/metric_names": SEARCH,
     "search/label_names": SEARCH,
     "search/label_values": (*SEARCH, "label"),
@@ -63,8 +65,9 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "cardinality/label_values": ("label_names[]",),
     "targets/relabel_steps": ("scrapePool", "labels"),
     "scrape_pools/config": ("scrapePool",),
+    "rules/undo": ("change",),
 }
 # What is a number, and what else has a form of its own; the rest are plain texts.
-INTEGERS = frozenset({"limit", "group_limit", "limit_per_metric"})
+INTEGERS = frozenset({"limit", "group_limit", "limit_per_metric", "before", "change"})
 TIMES = frozenset({"time", "start", "end", "compare_start", "compare_end"})
 DURATIONS = frozenset({"step", "timeout", "lookback_delta"})

@@ -26,6 +26,8 @@ from api.endpoints.queries import QueryHandlers
 from api.endpoints.rejects import Ledger, RejectHandlers
 from api.endpoints.remote_read import ReadLimits, RemoteReadHandlers
 from api.endpoints.replicas import ReplicaHandlers
+from api.endpoints.rules.configuration import ConfigurationHandlers, Configuring
+from api.endpoints.rules.history import HistoryHandlers
 from api.endpoints.rules.listing import RuleHandlers
 from api.endpoints.snapshots import SnapshotHandlers, Snapshotting
 from api.endpoints.status.cardinality import CardinalityHandlers, Ingestion
@@ -56,7 +58,10 @@ from api.web.serving import Server
 PREFIXES = ("/api/v1", "/prometheus/api/v1")
 # Of paths that are not versioned.
 BARE_PREFIXES = ("", "/prometheus")
-GET, POST, GET_POST, POST_PUT = ("GET",), ("POST",), ("GET", "POST"), ("POST", "PUT")
+GET, POST, DELETE = ("GET",), ("POST",), ("DELETE",)
+GET_POST, POST_PUT = ("GET", "POST"), ("POST", "PUT")
+# Of the configuration of rules, as in Mimir.
+CONFIG = "config/v1/rules"
 
 Route = tuple[tuple[str, ...], str, Handler]
 
@@ -84,12 +89,13 @@ class Api:
         ingestion: Ingestion = lambda tenants: (0.0, 0.0),
         rules: RuleBook = NO_RULES,
         may_read: Callable[[str], bool] = lambda tenant: True,
+        configuring: Configuring | None = None,
     ) -> None:
         """quick: the jobs that need no thread; ranges: keeps what range queries gave, by default
         nothing; rules: what there is of them; may_read: whether the caller of the request at hand
-        may read a tenant."""
+        may read a tenant; configuring: by default rules cannot be configured."""
         program = program or Program()
-        options = options or ApiOptions()
+        options, configuring = options or ApiOptions(), configuring or Configuring()
         source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
         self.pool = make_pool(engine.options.max_concurrency, options, source, metrics, quick)
         running = Running(options.slow_query_ms / 1000, options.slow_queries_max, now_ms)
@@ -106,20 +112,12 @@ class Api:
         self.queries = QueryHandlers(source, engine, ranges or uncached(engine), now_ms=now_ms)
         self.explaining = ExplainHandlers(source, engine, now_ms=now_ms)
         self.exemplars = ExemplarHandlers(source, engine)
-        self.metadata = MetadataHandlers(source, lists or no_lists())
+        self.metadata = MetadataHandlers(source, lists or no_lists(), configuring.abilities)
         self.replicas = ReplicaHandlers(source, now_ms=now_ms)
         self.rejects = RejectHandlers(ledger)
         self.segments = SegmentHandlers(store)
         self.tenants = TenantHandlers(store, may_read)
-        self.remote_read = RemoteReadHandlers(
-            source,
-            ReadLimits(
-                samples_max=options.read_samples_max,
-                queries_max=options.read_queries_max,
-                frame_bytes_max=options.read_frame_bytes_max,
-                body_bytes_max=options.form_bytes_max,
-            ),
-        )
+        self.remote_read = RemoteReadHandlers(source, read_limits_of(options))
         self.federation = FederationHandlers(
             source, lookback_ms=engine.options.lookback_delta_ms, now_ms=now_ms
         )
@@ -132,6 +130,8 @@ class Api:
         self.stores = StoreHandlers(program, now_ms=now_ms)
         self.targets = TargetHandlers()
         self.rules = RuleHandlers(rules)
+        self.configuration = ConfigurationHandlers(configuring)
+        self.history = HistoryHandlers(configuring)
         self.notifications = NotificationHandlers()
         self.search = SearchHandlers()
         self.deletions = DeletionHandlers(deleting)
@@ -167,7 +167,7 @@ class Api:
             (GET, "status/runtimeinfo", self.program.runtime_info),
             (GET, "status/walreplay", self.program.wal_replay),
             (GET, "status/active_queries", self.running.active),
-            (("DELETE",), "status/active_queries/{id}", self.running.stop),
+            (DELETE, "status/active_queries/{id}", self.running.stop),
             (GET, "status/slow_queries", self.running.slow),
             (GET, "status/tsdb", self.cardinality.tsdb),
             (GET_POST, "status/cardinality", self.cardinality.cardinality),
@@ -182,6 +182,8 @@ class Api:
             (GET, "rules", self.rules.rules),
             (GET, "alerts", self.rules.alerts),
             (GET, "alertmanagers", self.rules.alertmanagers),
+            (GET, "rules/changes", self.history.changes),
+            (POST, "rules/undo", self.history.undo),
             (GET, "openapi.json", self.description.json),
             (GET, "openapi.yaml", self.description.yaml),
             *self.absent_routes(),
@@ -215,13 +217,37 @@ class Api:
             (GET, "version", self.metadata.version),
             (POST, "compactor/delete_tenant", self.deletions.delete_tenant),
             (GET, "compactor/delete_tenant_status", self.deletions.tenant_status),
+            (GET, CONFIG, self.configuration.all),
+            (GET, f"{CONFIG}/{{namespace}}", self.configuration.namespace),
+            (POST, f"{CONFIG}/{{namespace}}", self.configuration.put),
+            (DELETE, f"{CONFIG}/{{namespace}}", self.configuration.delete_namespace),
+            (GET, f"{CONFIG}/{{namespace}}/{{group}}", self.configuration.group),
+            (DELETE, f"{CONFIG}/{{namespace}}/{{group}}", self.configuration.delete_group),
+            (POST, "ruler/delete_tenant_config", self.configuration.delete_all),
         ]
+
+
+def read_limits_of(options: ApiOptions) -> ReadLimits:
+    return ReadLimits(
+        samples_max=options.read_samples_max,
+        queries_max=options.read_queries_max,
+        frame_bytes_max=options.read_frame_bytes_max,
+        body_bytes_max=options.form_bytes_max,
+    )
 
 
 def styles_of(options: ApiOptions) -> dict[str, Style]:
     """How endpoints are used that are not as most are, by their paths below a prefix."""
     read = Style(takes_body=True, plain_errors=True, concurrency=options.read_concurrency_max)
-    return {"federate": Style(plain_errors=True), "read": read}
+    plain = Style(plain_errors=True)
+    return {
+        "federate": plain,
+        "read": read,
+        "ruler/delete_tenant_config": plain,
+        CONFIG: plain,
+        f"{CONFIG}/{{namespace}}": Style(takes_body=True, plain_errors=True),
+        f"{CONFIG}/{{namespace}}/{{group}}": plain,
+    }
 
 
 def make_pool(
@@ -250,6 +276,7 @@ def make_pool(
 
 def add_routes(app: web.Application, api: Api) -> None:
     """Serve the API from `app`; its threads end when the app is cleaned up."""
+    asked_for_options: set[str] = set()
     for prefixes, routes in ((PREFIXES, api.routes()), (BARE_PREFIXES, api.bare_routes())):
         for prefix, (methods, path, handler) in product(prefixes, routes):
             style = api.styles.get(path, PROMETHEUS_STYLE)
@@ -258,7 +285,9 @@ def add_routes(app: web.Application, api: Api) -> None:
                 api.quick_answers.add(prefix, path, handler)
             for method in (*methods, "HEAD") if "GET" in methods else methods:
                 app.router.add_route(method, f"{prefix}/{path}", endpoint)
-            app.router.add_route("OPTIONS", f"{prefix}/{path}", api.server.preflight)
+            if f"{prefix}/{path}" not in asked_for_options:  # a path may have several handlers
+                asked_for_options.add(f"{prefix}/{path}")
+                app.router.add_route("OPTIONS", f"{prefix}/{path}", api.server.preflight)
 
     async def close(_: web.Application) -> None:
         api.pool.close()

@@ -184,7 +184,7 @@ class Server:
                     return await self._stream(request, (parts, part), about, entry)
         if outcome.is_empty:
             return web.Response(status=204, headers=self._headers(request))
-        return self._whole(request, parts, part, outcome.headers)
+        return self._whole(request, parts, part, outcome.headers, outcome.status)
 
     async def _read_params(self, request: web.Request, *, with_form: bool) -> Params:
         query, fields_max = request.rel_url.raw_query_string, self.options.form_fields_max
@@ -223,9 +223,15 @@ class Server:
         return b"".join(parts)
 
     def _whole(
-        self, request: web.Request, body: Body, part: bytes, about: Mapping[str, str]
+        self,
+        request: web.Request,
+        body: Body,
+        part: bytes,
+        about: Mapping[str, str],
+        status: int = 200,
     ) -> web.Response:
-        return web.Response(body=part, headers={**self._headers(request, body.encoding), **about})
+        headers = {**self._headers(request, body.encoding), **about}
+        return web.Response(status=status, body=part, headers=headers)
 
     async def _stream(
         self,

@@ -21,7 +21,9 @@ from storage.errors import TenantError
 from storage.tenants.tenant import parse_tenant
 
 READ, WRITE, METRICS, ADMIN = "read", "write", "metrics", "admin"
-RIGHTS = (READ, WRITE, METRICS, ADMIN)
+# To change the configuration of rules; they are seen by whoever may read.
+CONFIGURE = "rules"
+RIGHTS = (READ, WRITE, METRICS, ADMIN, CONFIGURE)
 ANY = "*"
 TOKENS_MAX = 100_000
 _SHA256 = re.compile("[0-9a-f]{64}")

@@ -26,7 +26,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from receiver.access.grants import EVERYTHING, NOTHING, READ, WRITE, Grant, Grants
 from receiver.access.passwords import Passwords
-from receiver.access.rules import Need, need_of
+from receiver.access.rules import OF_TENANTS, Need, need_of
 from receiver.access.web_config import WebConfig, subject_names
 from receiver.errors import Busy, retry_after_s
 from storage.errors import TenantError
@@ -110,11 +110,11 @@ class Guard:
             grant = await self._grant(request)
             if need is not Need.LOGIN and need.value not in grant.rights:
                 raise Refused(403, f"no right to {need.value}")
-            if need in (Need.READ, Need.WRITE, Need.ADMIN):
+            if need in OF_TENANTS:
                 request = self._with_tenant(request, grant)
         except Refused as refused:
             answer = self._answer(refused)
-            if need in (Need.READ, Need.ADMIN):
+            if need in OF_TENANTS - {Need.WRITE}:
                 answer.headers.update(self._cors(request.headers.get("Origin")))
             return answer
         GRANT.set(grant)  # of this request: aiohttp runs each connection in a task of its own

@@ -9,7 +9,7 @@ from enum import Enum
 
 from aiohttp import web
 
-from receiver.access.grants import ADMIN, METRICS, READ, WRITE
+from receiver.access.grants import ADMIN, CONFIGURE, METRICS, READ, WRITE
 
 # What all paths of an application begin with.
 ROUTE_PREFIX = web.AppKey("route_prefix", str)
@@ -22,9 +22,13 @@ class Need(Enum):
     WRITE = WRITE
     METRICS = METRICS
     ADMIN = ADMIN
+    CONFIGURE = CONFIGURE
     LOGIN = "login"
     NOTHING = "nothing"
 
+
+# Requests that need one of these are for tenants.
+OF_TENANTS = frozenset({Need.READ, Need.WRITE, Need.ADMIN, Need.CONFIGURE})
 
 # By path, the prefix /prometheus aside. Probes must work without a secret and say nothing of data.
 RULES: dict[str, Need] = {
@@ -86,6 +90,12 @@ RULES: dict[str, Need] = {
     "/api/v1/rules": Need.READ,
     "/api/v1/alerts": Need.READ,
     "/api/v1/alertmanagers": Need.READ,
+    "/api/v1/rules/changes": Need.READ,
+    "/api/v1/rules/undo": Need.CONFIGURE,
+    "/config/v1/rules": Need.READ,
+    "/config/v1/rules/{namespace}": Need.READ,
+    "/config/v1/rules/{namespace}/{group}": Need.READ,
+    "/ruler/delete_tenant_config": Need.CONFIGURE,
     "/api/v1/notifications": Need.READ,
     "/api/v1/notifications/live": Need.READ,
     "/api/v1/search/metric_names": Need.READ,
@@ -106,6 +116,13 @@ RULES: dict[str, Need] = {
 }
 
 
+# Of paths that are also written to: what all methods but GET and HEAD need.
+CHANGES: dict[str, Need] = {
+    "/config/v1/rules/{namespace}": Need.CONFIGURE,
+    "/config/v1/rules/{namespace}/{group}": Need.CONFIGURE,
+}
+
+
 def need_of(request: web.Request) -> Need:
     """What a request needs. Preflights carry no credential, and get no data."""
     resource = request.match_info.route.resource
@@ -114,7 +131,14 @@ def need_of(request: web.Request) -> Need:
     if request.method == "OPTIONS":
         return Need.NOTHING
     path = resource.canonical.removeprefix(request.app.get(ROUTE_PREFIX, ""))
-    return RULES.get(rule_name(path), Need.LOGIN)
+    return rule_of(request.method, path) or Need.LOGIN
+
+
+def rule_of(method: str, path: str) -> Need | None:
+    """What a method of a route needs, by the route's path; None without a rule."""
+    name = rule_name(path)
+    is_change = method not in ("GET", "HEAD")
+    return (CHANGES.get(name) if is_change else None) or RULES.get(name)
 
 
 def check_routes(app: web.Application) -> None:

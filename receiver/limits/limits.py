@@ -25,6 +25,7 @@ from receiver.settings.kinds import (
     parse_duration,
     parse_flag,
     parse_integer,
+    parse_list,
     parse_text,
 )
 from receiver.settings.reloading import Reading, WatchedFile
@@ -350,6 +351,7 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "duration": parse_duration,
     "flag": parse_flag,
     "text": parse_text,
+    "list": parse_list,
     "rules": read_rules,
     "periods": parse_periods,
     "labels": parse_labels,

@@ -68,3 +68,9 @@ class RuleLimits:
         "",
         "URL for links in alerts, in the place of rules.external-url.",
     )
+    ruler_protected_namespaces: tuple[str, ...] = setting(
+        "ruler_protected_namespaces",
+        "list",
+        (),
+        "Namespaces of rules that only requests which name them in a header may change.",
+    )

@@ -28,6 +28,7 @@ from receiver.settings.options import (
     WebOptions,
     WriteOptions,
 )
+from rules.configuring.options import RuleApiOptions
 from rules.notifying.options import AlertmanagerOptions
 from rules.replay.limits import Limits as ReplayLimits
 from rules.ruler.options import RulesOptions
@@ -64,6 +65,7 @@ class Config:
     query_cache: CacheOptions = layer("query.cache.", CacheOptions)
     lists_cache: ListOptions = layer("query.lists-cache.", ListOptions)
     api: ApiOptions = layer("api.", ApiOptions)
+    rule_api: RuleApiOptions = layer("rules.api.", RuleApiOptions)
     alertmanagers: AlertmanagerOptions = layer("rules.alertmanagers.", AlertmanagerOptions)
     replay: ReplayLimits = layer("rules.replay.", ReplayLimits)
     rules: RulesOptions = layer("rules.", RulesOptions)

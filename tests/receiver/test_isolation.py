@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from receiver.access.rules import RULES, Need, check_routes, rule_name
+from receiver.access.rules import Need, check_routes, rule_of
 from receiver.server import DATABASE, RELOADER, build_app
 from receiver.settings.config import build
 from tests.makers.bodies.v1 import HEADERS, encode
@@ -29,7 +30,7 @@ from tests.makers.real_api import run_program
 AUTH = """
 users:
   alice: {tenants: [own], rights: [read, write]}
-  root: {tenants: "*", rights: [read, write, metrics, admin]}
+  root: {tenants: "*", rights: [read, write, metrics, admin, rules]}
 tokens:
 """
 TOKENS = {
@@ -38,11 +39,13 @@ TOKENS = {
     "bound": "{tenant: own, rights: [read, write]",
     "watcher": "{tenants: '*', rights: [metrics]",
     "admin": "{tenants: [own], rights: [admin]",
+    "editor": "{tenants: [own], rights: [rules]",
 }
 HASH = bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()
 LOG_IN = "WWW-Authenticate"
-READ_WRITE, ALL = {Need.READ, Need.WRITE}, {Need.READ, Need.WRITE, Need.METRICS, Need.ADMIN}
-OF_TENANTS = {*READ_WRITE, Need.ADMIN}
+READ_WRITE = {Need.READ, Need.WRITE}
+OF_TENANTS = {*READ_WRITE, Need.ADMIN, Need.CONFIGURE}
+ALL = {*OF_TENANTS, Need.METRICS}
 
 
 def basic(user: str, password: str) -> dict[str, str]:
@@ -102,6 +105,7 @@ CALLERS = {
     "bound": Caller(bearer("secret-bound"), READ_WRITE, bound=True),
     "watcher": Caller(bearer("secret-watcher"), {Need.METRICS}, None),
     "admin": Caller(bearer("secret-admin"), {Need.ADMIN}, ("own",)),
+    "editor": Caller(bearer("secret-editor"), {Need.CONFIGURE}, ("own",)),
 }  # fmt: skip
 TENANTS = (None, "own", "other", "nowhere", "own|other", "own|own", "", "a/b", "*")
 
@@ -128,8 +132,10 @@ def routes(app: web.Application) -> Iterator[tuple[str, str, Need]]:
             continue
         assert route.resource is not None
         canonical = route.resource.canonical
-        path = canonical.replace("{name}", "job").replace("{id}", "1")
-        yield route.method, path, RULES[rule_name(canonical)]
+        path = re.sub(r"\{\w+\}", "1", canonical)
+        need = rule_of(route.method, canonical)
+        assert need is not None, canonical
+        yield route.method, path, need
     yield "GET", "/api/v1/nothing", Need.LOGIN
     yield "DELETE", "/api/v1/query", Need.LOGIN
 

@@ -25,7 +25,7 @@ def test_no_files() -> None:
 def test_both_files(tmp_path: Path) -> None:
     (tmp_path / "web.yml").write_text("http_server_config: {headers: {X-Frame-Options: deny}}")
     (tmp_path / "auth.yml").write_text(
-        "users: {root: {tenants: '*', rights: [read, write, metrics, admin]}}"
+        "users: {root: {tenants: '*', rights: [read, write, metrics, admin, rules]}}"
     )
     values = {
         "web.config.file": str(tmp_path / "web.yml"),

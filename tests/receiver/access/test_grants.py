@@ -25,7 +25,7 @@ def test_users_and_tokens(tmp_path: Path) -> None:
         f"""
 users:
   alice: {{tenants: [a, b], rights: [read]}}
-  admin: {{tenants: "*", rights: [read, write, metrics, admin]}}
+  admin: {{tenants: "*", rights: [read, write, metrics, admin, rules]}}
 tokens:
   agent: {{sha256: {DIGEST}, tenant: a, rights: [write]}}
 """,

@@ -22,6 +22,8 @@ from receiver.access.rules import Need, need_of
         ("GET", "/api/v1/write", Need.LOGIN),
         ("GET", "/unknown", Need.LOGIN),
         ("GET", "/without-a-rule", Need.LOGIN),
+        ("GET", "/prometheus/config/v1/rules/ns", Need.READ),
+        ("POST", "/prometheus/config/v1/rules/ns", Need.CONFIGURE),
     ],
 )
 def test_needs(method: str, path: str, need: Need) -> None:
@@ -41,6 +43,8 @@ def test_needs(method: str, path: str, need: Need) -> None:
         app.router.add_get("/without-a-rule", never)
         app.router.add_get("/prometheus/api/v1/query", never)
         app.router.add_post("/api/v1/write", never)
+        app.router.add_get("/prometheus/config/v1/rules/{namespace}", never)
+        app.router.add_post("/prometheus/config/v1/rules/{namespace}", never)
         app.router.add_route("OPTIONS", "/api/v1/write", never)
         async with (
             TestClient(TestServer(app)) as client,
