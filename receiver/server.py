@@ -141,8 +141,8 @@ def build_app(config: Config) -> web.Application:
     guard = make_guard(config, files, registry)
     rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
     otlp = OtlpHandler(write_handler, rules, metrics)
-    others = [otlp, Probes(registry, database), LimitsHandler(limits.of, config)]
-    install(app, config, guard, api, [write_handler, *others])
+    probes, limits_handler = Probes(registry, database), LimitsHandler(limits.of, config)
+    install(app, config, guard, api, [write_handler, otlp, probes, limits_handler])
     app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
     shutdown_timeout_s = config.web.shutdown_timeout_ms / 1000
     app.cleanup_ctx.append(lambda app: run_reloader(app[RELOADER]))
