@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from rules.unit_tests.memory import MemoryStore
 
 from api.promql.engine import Engine
 from api.promql.errors import QueryError
 from api.promql.options import EngineOptions
 from rules.files.loader import load
 from rules.groups import Group
+from rules.memory import MemoryStore
 from rules.ruler.group import RunningGroup
 from rules.ruler.ports import Answer, NotAnswered, Notice, NotWritten, Question, Recorded, Refused
 from rules.ruler.terms import Services, Terms
