@@ -96,6 +96,11 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
         {"query": "up or h", "start": "0", "end": "600", "step": "60"},
         ("start", "end", "step", *OF_QUERY),
     ),
+    "query_explain": ({"query": "up or h", "time": "600"}, ("time", *OF_QUERY)),
+    "query_range_explain": (
+        {"query": "up or h", "start": "0", "end": "600", "step": "60"},
+        ("start", "end", "step", *OF_QUERY),
+    ),
     "query_exemplars": ({"query": "up"}, ("query", "start", "end", *SHARED)),
     "series": ({"match[]": "up"}, SELECTING),
     "labels": ({}, SELECTING),
