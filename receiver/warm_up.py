@@ -24,6 +24,7 @@ from api.promql import warm_up as query_steps
 from receiver.importing import warm_up as import_steps
 from receiver.late_database import LateDatabase
 from receiver.metrics import ReceiverMetrics
+from receiver.ruling.results import warm_results
 from receiver.wire.decoder import warm_decoder
 from receiver.write.handler import WriteHandler
 from storage import warm_up as storage_steps
@@ -53,6 +54,7 @@ def steps() -> Iterator[Step]:
     yield warm_tables
     yield warm_messages
     yield warm_scrapes
+    yield warm_results
 
 
 def all_steps() -> Iterator[Step]:

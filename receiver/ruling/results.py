@@ -13,13 +13,17 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
 import snappy
 
 from receiver.wire.decoder import WriteDecoder
 from receiver.wire.v1.writer import RequestColumns, requests_of
+from rules.ruler.columns import Part, joined, labelsets_of_keys
 from rules.ruler.ports import NotWritten, Recorded, Refused
 from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, Batch, Outcome
 from storage.errors import LogFailed, StorageError
+from storage.histograms.columns import Natives
+from storage.histograms.histograms import Parts, from_parts
 
 # Of one request; what is larger is written as several.
 BODY_BYTES_MAX, BODY_SAMPLES_MAX = 4 << 20, 200_000
@@ -57,10 +61,9 @@ class WrittenResults:
 
     def write(self, tenant: str, recorded: Recorded) -> Sequence[Refused]:
         """Raises NotWritten."""
-        columns = RequestColumns(recorded.label_bytes, recorded.label_offsets, recorded.samples)
         refused: list[Refused] = []
-        for body, _ in requests_of(columns, bytes_max=BODY_BYTES_MAX, samples_max=BODY_SAMPLES_MAX):
-            refused += self._take(tenant, bytes(snappy.compress(body)))
+        for payload in payloads_of(recorded):
+            refused += self._take(tenant, payload)
         return refused
 
     def _take(self, tenant: str, payload: bytes) -> Iterator[Refused]:
@@ -98,3 +101,20 @@ class WrittenResults:
             raise NotWritten(f"nothing was written within {WRITE_S_MAX:.0f} s") from error
         except (concurrent.futures.CancelledError, asyncio.CancelledError) as error:
             raise NotWritten("the server is stopping") from error
+
+
+def warm_results() -> None:
+    """Write a float and a native histogram as requests, and read them. Blocks."""
+    decoder, labelsets = WriteDecoder(), labelsets_of_keys([(("a", "b"),)])
+    histogram = Natives(from_parts([Parts()]), np.zeros(1, np.int32))
+    for natives in (None, histogram):
+        recorded = joined([Part(labelsets, np.zeros(1), natives)], 0)
+        for payload in payloads_of(recorded):
+            decoder.decode(KIND_REMOTE_WRITE_1_SNAPPY, payload).release()
+
+
+def payloads_of(recorded: Recorded) -> Iterator[bytes]:
+    """Requests that hold all samples."""
+    columns = RequestColumns(recorded.label_bytes, recorded.label_offsets, recorded.samples)
+    bodies = requests_of(columns, bytes_max=BODY_BYTES_MAX, samples_max=BODY_SAMPLES_MAX)
+    return (bytes(snappy.compress(body)) for body, _ in bodies)

@@ -28,6 +28,7 @@ REQUESTS = (
     "tests/receiver/test_server.py",
     "tests/receiver/test_compliance.py",
     "tests/receiver/otlp/test_handler.py",
+    "tests/receiver/ruling/test_setup.py",
     "tests/receiver/write/test_handler.py",
     "tests/storage/read",
     "tests/storage/segments",
