@@ -45,8 +45,8 @@ from receiver.notifying import Notifying, check_alertmanagers
 from receiver.opening import check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
-from receiver.rule_book import RulerBook
 from receiver.rule_configuration import configured_rules, offered
+from receiver.ruling.rule_book import RulerBook
 from receiver.ruling.setup import Around, ruling_of
 from receiver.ruling.terms import external_labels, terms_source
 from receiver.settings.addresses import Addresses, parse_addresses

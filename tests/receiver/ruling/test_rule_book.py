@@ -1,7 +1,7 @@
 """What the API is given of the ruler's snapshot."""
 
 from api.sources.rules import AlertFacts
-from receiver.rule_book import RulerBook
+from receiver.ruling.rule_book import RulerBook
 from rules.evaluation.alerts import Alert, State
 from rules.evaluation.steps import Health
 from rules.groups import Rule
