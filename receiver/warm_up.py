@@ -27,6 +27,7 @@ from receiver.metrics import ReceiverMetrics
 from receiver.ruling.results import warm_results
 from receiver.wire.decoder import warm_decoder
 from receiver.write.handler import WriteHandler
+from rules.replay.warm_up import warm_replay
 from storage import warm_up as storage_steps
 from storage.kernels.cache import LOST
 from storage.kernels.memory import forget_file_pages
@@ -55,6 +56,7 @@ def steps() -> Iterator[Step]:
     yield warm_messages
     yield warm_scrapes
     yield warm_results
+    yield warm_replay
 
 
 def all_steps() -> Iterator[Step]:

@@ -97,6 +97,7 @@ DATA: Mapping[str, Schema] = {
     "status/tsdb/blocks": lists("blocks"),
     "status/tsdb": lists(*TABLES),
     "status/cardinality": lists(*TABLES),
+    "rules/replay": lists("groups"),
     "targets": lists("activeTargets", "droppedTargets"),
     "rules": {
         "type": "object",

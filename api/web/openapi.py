@@ -40,7 +40,11 @@ DOCUMENTS = frozenset({"application/yaml"})
 # Endpoints whose answers are also tables, if the header Accept wants that.
 TABLES = frozenset({"query", "query_range", "series", "labels", "label/{name}/values"})
 # What the body of a request is where it is no form.
-BODIES = {"read": "application/x-protobuf", "config/v1/rules/{namespace}": "application/yaml"}
+BODIES = {
+    "read": "application/x-protobuf",
+    "config/v1/rules/{namespace}": "application/yaml",
+    "rules/replay": "application/yaml",
+}
 # Endpoints whose errors are plain text.
 PLAIN_ERRORS = CONFIGURATION | {"read", "federate", "ruler/delete_tenant_config"}
 

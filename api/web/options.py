@@ -70,6 +70,13 @@ class ApiOptions:
         "Queries that one remote read may hold.",
         allowed=(1, 10_000),
     )
+    replay_concurrency_max: int = setting(
+        "replay.max-concurrency",
+        "integer",
+        2,
+        "Replays of rules that run at a time; others wait.",
+        allowed=(1, 10_000),
+    )
     tenant_concurrency_max: int = setting(
         "max-concurrency-per-tenant",
         "integer",

@@ -48,6 +48,10 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     ),
     "rules/changes": ("namespace", "group", "before", "limit"),
     "rules/undo": ("change", "force"),
+    "rules/replay": (
+        *("start", "end", "interval", "query_offset", "phase[]", "external_label[]"),
+        *("external_url", "file", *REPLICAS),
+    ),
     "search/metric_names": SEARCH,
     "search/label_names": SEARCH,
     "search/label_values": (*SEARCH, "label"),
@@ -70,4 +74,4 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 # What is a number, and what else has a form of its own; the rest are plain texts.
 INTEGERS = frozenset({"limit", "group_limit", "limit_per_metric", "before", "change"})
 TIMES = frozenset({"time", "start", "end", "compare_start", "compare_end"})
-DURATIONS = frozenset({"step", "timeout", "lookback_delta"})
+DURATIONS = frozenset({"step", "timeout", "lookback_delta", "interval", "query_offset"})

@@ -29,6 +29,7 @@ from api.endpoints.replicas import ReplicaHandlers
 from api.endpoints.rules.configuration import ConfigurationHandlers, Configuring
 from api.endpoints.rules.history import HistoryHandlers
 from api.endpoints.rules.listing import RuleHandlers
+from api.endpoints.rules.replaying import ReplayHandlers
 from api.endpoints.snapshots import SnapshotHandlers, Snapshotting
 from api.endpoints.status.cardinality import CardinalityHandlers, Ingestion
 from api.endpoints.status.features import FeatureHandlers
@@ -45,6 +46,7 @@ from api.promql.engine import Engine
 from api.sources.program import Program
 from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.sources.query_limits import NO_LIMITS, LimitsSource
+from api.sources.replays import NO_REPLAYS, Replays
 from api.sources.rules import NO_RULES, RuleBook
 from api.sources.running import Running
 from api.sources.store import Store
@@ -90,10 +92,12 @@ class Api:
         rules: RuleBook = NO_RULES,
         may_read: Callable[[str], bool] = lambda tenant: True,
         configuring: Configuring | None = None,
+        replays: Replays = NO_REPLAYS,
     ) -> None:
         """quick: the jobs that need no thread; ranges: keeps what range queries gave, by default
         nothing; rules: what there is of them; may_read: whether the caller of the request at hand
-        may read a tenant; configuring: by default rules cannot be configured."""
+        may read a tenant; configuring: by default rules cannot be configured; replays: what tries
+        others."""
         program = program or Program()
         options, configuring = options or ApiOptions(), configuring or Configuring()
         source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
@@ -132,6 +136,7 @@ class Api:
         self.rules = RuleHandlers(rules)
         self.configuration = ConfigurationHandlers(configuring)
         self.history = HistoryHandlers(configuring)
+        self.replaying = ReplayHandlers(source, replays)
         self.notifications = NotificationHandlers()
         self.search = SearchHandlers()
         self.deletions = DeletionHandlers(deleting)
@@ -180,6 +185,7 @@ class Api:
             (POST_PUT, "admin/tsdb/clean_tombstones", self.deletions.clean_tombstones),
             (POST_PUT, "admin/tsdb/snapshot", self.snapshots.take),
             (GET, "rules", self.rules.rules),
+            (POST, "rules/replay", self.replaying.replay),
             (GET, "alerts", self.rules.alerts),
             (GET, "alertmanagers", self.rules.alertmanagers),
             (GET, "rules/changes", self.history.changes),
@@ -243,6 +249,7 @@ def styles_of(options: ApiOptions) -> dict[str, Style]:
     return {
         "federate": plain,
         "read": read,
+        "rules/replay": Style(takes_body=True, concurrency=options.replay_concurrency_max),
         "ruler/delete_tenant_config": plain,
         CONFIG: plain,
         f"{CONFIG}/{{namespace}}": Style(takes_body=True, plain_errors=True),

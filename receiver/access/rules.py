@@ -88,6 +88,7 @@ RULES: dict[str, Need] = {
     "/api/v1/scrape_pools": Need.READ,
     "/api/v1/scrape_pools/config": Need.READ,
     "/api/v1/rules": Need.READ,
+    "/api/v1/rules/replay": Need.READ,
     "/api/v1/alerts": Need.READ,
     "/api/v1/alertmanagers": Need.READ,
     "/api/v1/rules/changes": Need.READ,

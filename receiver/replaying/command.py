@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from receiver.importing.command import DEFAULT_TENANT_HEADER, parse_header
 from receiver.settings.config import Config, ConfigError, load, settings
 from receiver.settings.flags import add_flag
 from rules.command import Verbs, add_features
@@ -45,6 +47,8 @@ FLAGS = (
     "rules.replay.timeout",
 )
 PROGRESS_SECONDS = 2.0
+# For a server to answer: longer than it takes by itself.
+REMOTE_SECONDS = 3600.0
 
 
 def add_verb(verbs: Verbs) -> None:
@@ -56,6 +60,15 @@ def add_verb(verbs: Verbs) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--url", metavar="URL", help="server that replays them, a file at a time")
+    parser.add_argument(
+        "--url-header", metavar="NAME:VALUE", action="append", default=[],
+        help="header for --url; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tenant-header", metavar="NAME", default=DEFAULT_TENANT_HEADER,
+        help="header that names the tenant to --url. Default: %(default)s.",
+    )  # fmt: skip
     parser.add_argument(
         "--start", default="", metavar="TIME", help="of the first evaluation. Default: a day before"
     )
@@ -98,11 +111,15 @@ def add_verb(verbs: Verbs) -> None:
 def run(options: argparse.Namespace) -> int:
     """Replay, and report; the exit code."""
     from receiver.importing.errors import TargetError
+    from receiver.querying.question import QueryFailed
     from rules.errors import RulesError
     from storage.errors import StorageError
 
     try:
         given = {name: value for name, value in vars(options).items() if name in settings()}
+        if options.url:
+            check_remote(options, given)
+            return replay_remotely(options)
         return replay(options, configured(options, given))
     except (ConfigError, ValueError) as error:
         sys.stderr.write(f"cupola: {error}\n")
@@ -110,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
-    except (RulesError, StorageError, TargetError, OSError) as error:
+    except (RulesError, StorageError, TargetError, QueryFailed, OSError) as error:
         sys.stderr.write(f"cupola: {error}\n")
         return EXIT_FAILURE
 
@@ -147,6 +164,29 @@ def replay(options: argparse.Namespace, config: Config) -> int:
         written, report = write(config, tenants[0], outcome, with_alerts=options.write_alerts)
         sys.stderr.write(f"written: {written:,} samples, stale markers included\n")
         sys.stderr.writelines(f"{line}\n" for line in report.lines("written"))
+    return EXIT_OK
+
+
+def check_remote(options: argparse.Namespace, given: dict[str, object]) -> None:
+    """Raise ValueError if the flags do not go together."""
+    if given or options.config or options.enable_feature or options.ignore_unknown_fields:
+        raise ValueError("--url asks a server, which has settings of its own")
+    if options.write or options.write_alerts:
+        raise ValueError("--write stores in the directory of --storage.path, and not by --url")
+
+
+def replay_remotely(options: argparse.Namespace) -> int:
+    """Raises ValueError, QueryFailed, OSError."""
+    from receiver.replaying.remote import replayed
+
+    headers = dict(parse_header(text, "--url-header") for text in options.url_header)
+    if options.tenant:
+        headers[options.tenant_header] = options.tenant
+    for path in options.files:
+        wishes = replace(wishes_of(options), file=path)
+        content = Path(path).read_bytes()
+        document = replayed(options.url, content, wishes, headers, timeout_s=REMOTE_SECONDS)
+        show(options, document)
     return EXIT_OK
 
 

@@ -17,14 +17,15 @@ TIME_MS_MAX = 1 << 42
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The texts of one replay, "" where nothing was said. phases: GROUP=TIME each;
-    external_labels: NAME=VALUE each."""
+    """The texts of one replay, "" where nothing was said. file: where the rules are
+    from; phases: GROUP=TIME each; external_labels: NAME=VALUE each."""
 
     start: str = ""
     end: str = ""
     interval: str = ""
     query_offset: str = ""
     external_url: str = ""
+    file: str = ""
     phases: Sequence[str] = field(default_factory=tuple)
     external_labels: Sequence[str] = field(default_factory=tuple)
 

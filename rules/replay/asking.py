@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from api.promql.bounds import NO_BOUNDS, QueryBounds
 from api.promql.engine import Engine
 from api.promql.errors import QueryCanceled, QueryError, QueryTimeout
 from api.promql.queryable import Queryable
@@ -50,6 +51,7 @@ class Asking:
     base: Callable[[], Queryable]
     overlay: Overlay
     spending: Spending
+    bounds: QueryBounds = NO_BOUNDS
     symbols: Symbols = field(default_factory=Symbols)
     notes: dict[str, None] = field(default_factory=dict)
 
@@ -83,6 +85,7 @@ class Asking:
                 time_ms,
                 timeout_ms=self.spending.left_ms,
                 cancelled=self.spending.cancelled,
+                bounds=self.bounds,
             )
         except (QueryCanceled, QueryTimeout):
             self.spending.check()
@@ -129,6 +132,7 @@ class Asking:
                 slots.interval_ms,
                 timeout_ms=self.spending.left_ms,
                 cancelled=self.spending.cancelled,
+                bounds=self.bounds,
             )
         except QueryError as error:
             self.spending.check()

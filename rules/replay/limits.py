@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from api.promql.bounds import Bound
 from rules.errors import RulesError
 from storage.options import MINUTE_MS, setting
+
+NO_BOUND = Bound(0, "")
 
 
 class ReplayRefused(RulesError):
@@ -64,11 +67,12 @@ class Limits:
 @dataclass(slots=True)
 class Spending:
     """Counts against the limits. cancelled: whether to stop; report: is given how many of the
-    evaluations of all rules are done."""
+    evaluations of all rules are done; time_bound: of the whole, beside the limits."""
 
     limits: Limits
     cancelled: Callable[[], bool] = lambda: False
     report: Callable[[int], None] = lambda done: None
+    time_bound: Bound = NO_BOUND
     queries: int = 0
     samples: int = 0
     done: int = 0
@@ -78,9 +82,8 @@ class Spending:
         """Raises ReplayStopped, ReplayRefused."""
         if self.cancelled():
             raise ReplayStopped("the replay was stopped, as no one waits for it any more")
-        allowed = self.limits.timeout_ms / 1000
-        if self.seconds > allowed:
-            raise refused("timeout", f"more than {allowed:g} s", allowed)
+        if self.seconds * 1000 > self.time.allowed:
+            raise ReplayRefused(f"the replay takes too long ({self.time})")
 
     @property
     def seconds(self) -> float:
@@ -89,7 +92,13 @@ class Spending:
     @property
     def left_ms(self) -> int:
         """How much time is left."""
-        return max(1, self.limits.timeout_ms - int(self.seconds * 1000))
+        return max(1, self.time.allowed - int(self.seconds * 1000))
+
+    @property
+    def time(self) -> Bound:
+        """How long it may take, in ms."""
+        own = Bound(max(1, self.limits.timeout_ms), "rules.replay.timeout", "ms")
+        return own.or_lower(self.time_bound)
 
     def ask(self) -> None:
         """Count a query. Raises ReplayStopped, ReplayRefused."""

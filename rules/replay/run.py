@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from api.promql.bounds import NO_BOUNDS, QueryBounds
 from api.promql.engine import Engine
 from api.promql.queryable import Queryable
 from rules.groups import Group
@@ -24,12 +25,14 @@ from storage.kernels.stale import is_stale
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is replayed: valid groups, when, and under which limits."""
+    """What is replayed: valid groups, when, and under which limits. bounds: of its queries, and of
+    the time of the whole."""
 
     groups: Sequence[Group]
     period: Period
     around: Surroundings = field(default_factory=Surroundings)
     limits: Limits = field(default_factory=Limits)
+    bounds: QueryBounds = NO_BOUNDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,13 @@ class _Run:
             for group, slots in zip(self._groups, self._slots, strict=True)
         )
         spending = Spending(
-            wanted.limits, watching.cancelled, lambda done: watching.report(done, self._total)
+            wanted.limits,
+            watching.cancelled,
+            lambda done: watching.report(done, self._total),
+            wanted.bounds.time,
         )
-        self._asking = Asking(engine, base, Overlay(self._claims()), spending)
+        overlay = Overlay(self._claims())
+        self._asking = Asking(engine, base, overlay, spending, wanted.bounds)
         self._done: dict[Place, Done] = {}
 
     def run(self) -> Outcome:

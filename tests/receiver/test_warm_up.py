@@ -29,6 +29,7 @@ REQUESTS = (
     "tests/receiver/test_compliance.py",
     "tests/receiver/otlp/test_handler.py",
     "tests/receiver/ruling/test_setup.py",
+    "tests/receiver/replaying/test_serving.py",
     "tests/receiver/write/test_handler.py",
     "tests/storage/read",
     "tests/storage/segments",

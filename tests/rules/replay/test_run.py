@@ -161,7 +161,7 @@ def test_annotations_may_ask_for_what_rules_recorded() -> None:
         (Limits(queries=2), "takes more than 2 queries, at most 2"),
         (Limits(samples=10), "takes 11 samples or more, at most 10"),
         (Limits(changes=1), "takes more than 1 changes of alerts, at most 1"),
-        (Limits(timeout_ms=0), "takes more than 0 s, at most 0 are allowed (rules.replay.timeout)"),
+        (Limits(timeout_ms=0), "takes too long (limit: rules.replay.timeout=1 ms)"),
     ],
 )
 def test_limits(limits: Limits, error: str) -> None:

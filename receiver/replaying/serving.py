@@ -1,0 +1,82 @@
+"""Replays rules for requests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from api.errors import BadData
+from api.forms import Params
+from api.promql.engine import Engine
+from api.promql.errors import ExecutionError, QueryCanceled
+from api.sources.replays import ReplayRequest
+from receiver.replaying.wishes import Wishes
+from rules.files.loader import load
+from rules.groups import Group
+from rules.replay.limits import Limits, ReplayRefused, ReplayStopped
+from rules.replay.outcome import Outcome
+from rules.replay.report import document_of
+from rules.replay.run import Wanted, Watching, replay
+from rules.replay.slots import Period
+from rules.ruler.options import RulesOptions
+
+FILE = "rules.yml"
+
+
+def replay_defaults(options: RulesOptions) -> Period:
+    """Of groups that state no interval and no offset, as the ruler evaluates them."""
+    return Period(0, 0, options.interval_ms, options.query_offset_ms)
+
+
+class EngineReplays:
+    """Replays over an engine. defaults: of groups that state no interval and no offset."""
+
+    def __init__(self, engine: Engine, limits: Limits, defaults: Period) -> None:
+        self._engine = engine
+        self._limits = limits
+        self._defaults = defaults
+
+    def replay(self, request: ReplayRequest) -> Mapping[str, Any]:
+        wanted = self._wanted(request)
+        return document_of(self._replayed(request, wanted))
+
+    def _wanted(self, request: ReplayRequest) -> Wanted:
+        wishes = wishes_of(request.params)
+        now_ms = time.time_ns() // 1_000_000
+        try:
+            period = wishes.period(now_ms, request.tenants[0], self._defaults)
+            around = wishes.around()
+        except ValueError as error:
+            raise BadData(str(error)) from None
+        groups = self._groups(request)
+        return Wanted(groups, period, around, self._limits, request.bounds)
+
+    def _groups(self, request: ReplayRequest) -> tuple[Group, ...]:
+        file = request.params.first("file") or FILE
+        loaded = load(request.content, file, self._engine.features)
+        if loaded.errors:
+            raise BadData("\n".join(loaded.errors))
+        if not loaded.groups:
+            raise BadData("the body has no groups of rules")
+        return loaded.groups
+
+    def _replayed(self, request: ReplayRequest, wanted: Wanted) -> Outcome:
+        try:
+            return replay(self._engine, request.base, wanted, Watching(request.cancelled))
+        except ReplayStopped as error:
+            raise QueryCanceled(str(error)) from error
+        except ReplayRefused as error:
+            raise ExecutionError(str(error)) from error
+
+
+def wishes_of(params: Params) -> Wishes:
+    return Wishes(
+        start=params.first("start"),
+        end=params.first("end"),
+        interval=params.first("interval"),
+        query_offset=params.first("query_offset"),
+        external_url=params.first("external_url"),
+        phases=params.all("phase[]"),
+        external_labels=params.all("external_label[]"),
+    )

@@ -1,0 +1,113 @@
+"""POST /api/v1/rules/replay, on the whole program."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver.cli import main
+from tests.makers.real_api import RealApi, run_real_api
+
+START_S = 1_793_527_200
+POINTS = [((START_S + 15 * k) * 1000, float(k // 40 % 2)) for k in range(240)]
+SERIES = [({"__name__": "up", "job": "a", "replica": replica}, POINTS) for replica in "xy"]
+RULES = """\
+groups:
+- name: g
+  rules:
+  - {record: 'job:up:sum', expr: sum by (job) (up)}
+  - {alert: Up, expr: 'job:up:sum > 0', for: 2m, annotations: {in: '{{ $externalLabels.region }}'}}
+"""
+PERIOD = {"start": str(START_S), "end": str(START_S + 3600), "phase[]": f"g={START_S}"}
+
+
+async def post(api: RealApi, body: str = RULES, *, tenant: str = "t", **params: Any) -> Any:
+    """Status, and the data or the text of the error."""
+    headers = {"X-Scope-OrgID": tenant, "Content-Type": "application/yaml"}
+    url = "/api/v1/rules/replay"
+    async with api.client.post(url, data=body, params=params, headers=headers) as response:
+        answer = await response.json()
+        return response.status, answer.get("data", answer.get("error"))
+
+
+def firing(document: Any) -> Sequence[str]:
+    alerts = [alert for rule in document["groups"][0]["rules"][1:] for alert in rule["alerts"]]
+    changes = [change for alert in alerts for change in alert["changes"]]
+    return [change["time"] for change in changes if change["state"] == "firing"]
+
+
+def test_rules_are_replayed_over_what_a_tenant_has(tmp_path: Path) -> None:
+    async def scenario(api: RealApi) -> None:
+        await api.write(*SERIES)
+        more = {"external_label[]": "region=eu", "file": "a.yml"}
+        status, document = await post(api, **PERIOD, **more)
+        assert status == 200, document
+        assert firing(document) == [f"2026-11-01T10:{at}:00Z" for at in (12, 32, 52)]
+        (group,) = document["groups"]
+        assert (group["file"], group["evaluations"]) == ("a.yml", 61)
+        assert group["rules"][0]["series"] == 1  # the replicas are one
+        change = group["rules"][1]["alerts"][0]["changes"][0]
+        assert change["annotations"] == {"in": "eu"}
+        assert document["summary"]["queries"] == 2
+        apart = await post(api, **PERIOD, dedup="false")
+        assert apart[1]["groups"][0]["rules"][0]["series"] == 1
+        status, document = await post(api, tenant="other", **PERIOD)
+        assert (status, document["summary"]["alerts"]) == (200, 0)
+        # Nothing was stored.
+        assert await api.query("job:up:sum", time=str(START_S + 3600)) == []
+
+    run_real_api(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("body", "params", "status", "error"),
+    [
+        ("groups: 5", {}, 400, "cannot unmarshal"),
+        ("groups: []", {}, 400, "the body has no groups of rules"),
+        ("", {}, 400, "the body has no groups of rules"),
+        (RULES.replace("sum by", "sun by"), {}, 400, "could not parse expression"),
+        (RULES, {"start": "x"}, 400, 'cannot parse "x" to a valid timestamp'),
+        (RULES, {"end": "1"}, 400, "end timestamp must not be before start time"),
+        (RULES, {"phase[]": "g"}, 400, "phase: got 'g'"),
+        (RULES, {"dedup": "maybe"}, 400, "dedup"),
+        (RULES, {"interval": "1ms"}, 422, "rules.replay.max-evaluations"),
+    ],
+)
+def test_what_is_refused(
+    tmp_path: Path, body: str, params: dict[str, str], status: int, error: str
+) -> None:
+    async def scenario(api: RealApi) -> None:
+        got, text = await post(api, body, **(PERIOD | params))
+        assert got == status, text
+        assert error in text
+
+    run_real_api(tmp_path, scenario)
+
+
+def test_the_command_asks_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = tmp_path / "rules.yml"
+    rules.write_text(RULES)
+    flags = [f"--start={START_S}", f"--end={START_S + 3600}", f"--phase=g={START_S}"]
+    flags += ["--tenant=t", "--external-label=region=eu"]
+
+    async def scenario(api: RealApi) -> None:
+        await api.write(*SERIES)
+        where = ["rules", "replay", str(rules), f"--url={api.client.make_url('')}"]
+        assert await asyncio.to_thread(main, [*where, *flags, "--format=json"]) == 0
+        assert await asyncio.to_thread(main, [*where, *flags]) == 0
+        assert await asyncio.to_thread(main, [*where, *flags, "--interval=1ms"]) == 1
+        assert await asyncio.to_thread(main, [*where, "--write"]) == 2
+
+    run_real_api(tmp_path / "data", scenario)
+    captured = capsys.readouterr()
+    document, end = json.JSONDecoder().raw_decode(captured.out)
+    assert document["groups"][0]["file"] == str(rules)
+    assert len(firing(document)) == 3
+    assert "  record job:up:sum: 1 series, 61 samples" in captured.out[end:]
+    assert "cupola: execution: the replay takes" in captured.err
+    assert "--write stores in the directory" in captured.err
