@@ -37,6 +37,7 @@ from storage.read.replicas.watch import ShardWatch, WatchedLabels
 from storage.refusals.samples import label_text
 from storage.revisions.record import Record
 from storage.samples.cuts import Cuts, without
+from storage.samples.edges import EdgeRoom, WindowGrid
 from storage.samples.exemplar_kernels import join_runs as join_labels
 from storage.samples.exemplars import Exemplars, RawExemplars
 from storage.samples.hint import Purpose
@@ -56,13 +57,16 @@ from storage.segments.aggregates.reader import joined, runs_of
 from storage.segments.aggregates.writer import AggregateWriter
 from storage.segments.comparing import are_marked
 from storage.segments.contradictions import contradictions
+from storage.segments.encoding.edging import edge_run
 from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
 from storage.segments.encoding.groups import (
+    Group,
     decode_column,
     decode_group,
     decode_run,
     read_only,
 )
+from storage.segments.encoding.held import HeldGroups
 from storage.segments.encoding.placing import Target, place_run
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
 from storage.segments.exemplars import label_maps, text_column
@@ -252,6 +256,15 @@ def warm_placing(footer: Footer, file: Bytes) -> None:
     times, bits = np.empty(footer.rows, np.int64), np.empty(footer.rows, np.uint64)
     target = Target(firsts, ends, firsts, times, bits)
     place_run(footer, (0, 1), file, 0, target)
+    grid = WindowGrid(np.zeros(1, np.int64), 1, True, (0, 100))
+    runs = np.zeros(1, np.int64), firsts, ends
+    room, groups = EdgeRoom(1, footer.rows, grid), HeldGroups([(0, Group(times, bits))])
+    edge_run(footer, (0, 1), file, 0, runs, room)
+    groups.take(*runs, room)
+    groups.trim(firsts, ends, (0, 100))
+    groups.put(firsts, ends, firsts, times, bits)
+    room.take(Samples(np.array([0, footer.rows]), times, bits.view(np.float64)))
+    room.closed()
 
 
 def read_fractions(ids: Int64s, sealed: Samples) -> None:

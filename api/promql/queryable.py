@@ -4,11 +4,13 @@ One query has one `Queryable`: it fixes the tenants, the replica labels and the 
 implementations exist: the storage's querier, the in-memory one of the tests, later remote ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
+from storage.samples.edges import Edges
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 
@@ -42,6 +44,16 @@ def resolutions_of(selection: Selection) -> tuple[int, ...]:
     they came."""
     found: tuple[int, ...] = getattr(selection, "resolutions", (0,))
     return found
+
+
+def edges_of(
+    selection: Selection, rows: tuple[int, int], windows: tuple[Int64s, int], is_counter: bool
+) -> Edges | None:
+    """The edges of windows of the rows [first, end), if the selection can give them without reading
+    all samples: none of them is a stale marker, a histogram or downsampled. windows: their ends,
+    and the range in ms."""
+    found: Callable[..., Edges | None] | None = getattr(selection, "edges", None)
+    return None if found is None else found(*rows, windows, is_counter)
 
 
 def aggregated_until(queryable: object) -> int:

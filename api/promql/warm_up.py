@@ -18,6 +18,8 @@ from api.promql.features import ALL_FEATURES
 from api.promql.operators.binary import ARITHMETIC, COMPARISONS, SET_OPERATORS
 from api.promql.operators.native import TRIM_OPERATORS
 from api.promql.options import EngineOptions
+from api.promql.ranges.table import FUNCTIONS as RANGE_FUNCTIONS
+from api.promql.ranges.windows import Windows
 from api.promql.syntax.nodes import ValueType
 from api.promql.syntax.signatures import (
     AGGREGATORS,
@@ -29,6 +31,7 @@ from storage.histograms.histograms import Parts, from_parts
 from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
+from storage.samples.edges import Edges
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples, weights_of
 
@@ -157,6 +160,7 @@ def _histograms(count: int) -> Histograms:
 
 def warm_up(texts: Sequence[str], stopped: Callable[[], bool] = lambda: False) -> None:
     """Ask these of queries(); gives up between two of them once `stopped` says so. Blocks."""
+    warm_edges()
     engine = Engine(EngineOptions(), ALL_FEATURES)
     try:
         for text in texts:
@@ -168,3 +172,11 @@ def warm_up(texts: Sequence[str], stopped: Callable[[], bool] = lambda: False) -
                 engine.range_query(_Example(), text, 30_000, 60_000, 10_000)
     finally:
         engine.close()
+
+
+def warm_edges() -> None:
+    """Compute a rate of windows of which only the edges are known."""
+    times, values, ends = np.zeros((1, 1), np.int64), np.zeros((1, 1)), np.zeros(1, np.int64)
+    function = RANGE_FUNCTIONS["rate"].edges
+    assert function is not None, "BUG: a rate is not made of edges"
+    function(Edges(times, times, times, values, values, 0), Windows(ends, ends, 1))

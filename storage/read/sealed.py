@@ -14,7 +14,9 @@ import numpy as np
 from storage.deletion.masks import Run
 from storage.errors import LimitExceeded
 from storage.kernels.arrays import Int64s
+from storage.read.edges import take_sealed
 from storage.samples.cuts import without
+from storage.samples.edges import EdgeRoom
 from storage.samples.merge import clip, is_plain, merge_all, take_rows
 from storage.samples.samples import Samples, empty_samples
 from storage.segments.reader import SegmentReader
@@ -98,6 +100,24 @@ class StoredRows:
                 found = without(found, cuts.take(np.arange(first_row, end_row)))
             sources.append(found)
         return sources[0] if len(sources) == 1 else merge_all(sources, len(ids))
+
+    def take_edges(self, first_row: int, end_row: int, room: EdgeRoom) -> bool:
+        """Have a room take the samples of rows; False, after which it is of no use, if these have
+        to be read."""
+        if (
+            not self._are_sorted
+            or len(self.runs) > 1
+            or any(cuts is not None for _, cuts in self.runs)
+        ):
+            return False
+        keep = self.reader.are_few(self.expected)
+        parts = [plan.part(first_row, end_row) for plan in self.plans]
+        return all(take_sealed(self.reader, plan, room, keep=keep) for plan in parts)
+
+    def rows_of(self, first_row: int, end_row: int) -> int:
+        """At most how many samples rows have, as they lie in segments."""
+        parts = [plan.part(first_row, end_row) for plan in self.plans]
+        return sum(int((runs.ends - runs.firsts).sum()) for plan in parts for runs in plan.runs)
 
     def pick(self, rows: Int64s) -> "StoredRows":
         runs = [

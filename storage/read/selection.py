@@ -25,9 +25,10 @@ from storage.head.head import HeadSamples
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame, one_row
-from storage.read.sealed import LoadedRows, Sealed
+from storage.read.sealed import LoadedRows, SampleBudget, Sealed, StoredRows
 from storage.samples.cuts import Cuts, without
-from storage.samples.merge import merge_all, ranges, stack, take_rows
+from storage.samples.edges import EdgeRoom, Edges, WindowGrid
+from storage.samples.merge import is_plain, merge_all, ranges, stack, take_rows
 from storage.samples.samples import Samples
 
 # Whether it pays to look for complete replicas is tried on so many groups, of which one in
@@ -52,6 +53,28 @@ class StoredSelection:
         for head in self.heads:
             sources += head.sources(first_row, end_row)
         return self._seen(merge_all(sources, end_row - first_row), first_row)
+
+    def edges(
+        self, first_row: int, end_row: int, windows: tuple[Int64s, int], is_counter: bool
+    ) -> Edges | None:
+        """The edges of windows of rows [first_row, end_row), whose samples are looked at where they
+        are; None if they have to be read. windows: their ends, and the range in ms."""
+        if self.cuts is not None or not isinstance(self.sealed, StoredRows):
+            return None
+        recent = []
+        for head in self.heads:
+            recent += head.sources(first_row, end_row)
+        late = merge_all(recent, end_row - first_row)
+        if not is_plain(late):
+            return None
+        rows = self.sealed.rows_of(first_row, end_row) + len(late)
+        grid = WindowGrid(*windows, is_counter, self.sealed.span)
+        room = EdgeRoom(end_row - first_row, rows, grid)
+        if not self.sealed.take_edges(first_row, end_row, room) or not room.take(late):
+            return None
+        edges = room.closed()
+        SampleBudget(self.sealed.samples_max).spend(edges.samples)
+        return edges
 
     def _seen(self, samples: Samples, first_row: int) -> Samples:
         """What is to be seen of the samples of rows from first_row on."""

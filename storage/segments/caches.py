@@ -6,7 +6,7 @@ to make room. Every kind has a bound of its own.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Generic, TypeVar
 
 from prometheus_client import Gauge
@@ -46,6 +46,17 @@ class BoundedCache(Generic[Held]):
             if held is not None:
                 self._held.move_to_end(key)
             return held
+
+    def get_all(self, ulid: str, parts: Sequence[int]) -> list[Held | None]:
+        """Some parts of a segment."""
+        found, keys = [], [(ulid, part) for part in parts]
+        with self._lock:
+            for key in keys:
+                held = self._held.get(key)
+                found.append(held)
+                if held is not None:
+                    self._held.move_to_end(key)
+        return found
 
     def put(self, key: Key, value: Held) -> None:
         """Keep a value that fits at all; what was not used for longest gives way."""

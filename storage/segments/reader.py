@@ -28,6 +28,7 @@ from storage.segments.comparing import Comparing
 from storage.segments.damage import Damages
 from storage.segments.encoding.footers import NO_FOOTER
 from storage.segments.encoding.groups import Group, GroupFile, split
+from storage.segments.encoding.held import HeldGroups
 from storage.segments.encoding.placing import Target
 from storage.segments.histogram_reader import (
     GROUPS_AT_ONCE,
@@ -149,7 +150,7 @@ class SegmentReader:
         sources, ids, span = plan.sources, plan.ids, plan.span
         rows = sum(int((runs.ends - runs.firsts).sum()) for runs in plan.runs)
         keep = keep and self.are_few(rows)
-        self._bring(sources)
+        self.bring(sources)
         if not any(source.has_extras for source in sources) and in_line(plan.runs):
             try:
                 return self._select_in_line(sources, len(ids), span, spend, keep=keep)
@@ -217,7 +218,7 @@ class SegmentReader:
                 found.append(Source(segment, path, footer, wanted, is_damaged))
         return found
 
-    def _bring(self, sources: Sequence[Source]) -> None:
+    def bring(self, sources: Sequence[Source]) -> None:
         """Have all that is to be decoded brought at once, side by side."""
         wanted = []
         for source in sources:
@@ -239,7 +240,15 @@ class SegmentReader:
         keep: bool,
     ) -> Samples:
         """The samples of sources in which the runs of each series follow each other in time."""
-        sources = [self._trimmed(source, span, keep) for source in sources]
+        held: dict[int, HeldGroups] = {}
+        if keep:
+            held = {n: self._held(each) for n, each in enumerate(sources) if each.is_wide(span)}
+            sources = [
+                self._held_part(each, held[n], span) if n in held else each
+                for n, each in enumerate(sources)
+            ]
+        else:
+            sources = [self._trimmed(source, span) for source in sources]
         items, min_ms, counts = joined([source.wanted for source in sources])
         spend(int(counts.sum()))
         order = np.lexsort((min_ms, items))
@@ -249,15 +258,14 @@ class SegmentReader:
         offsets = offsets_of(np.bincount(items, counts, series_count).astype(np.int64))
         timestamps, bits = np.empty(offsets[-1], np.int64), np.empty(offsets[-1], np.uint64)
         first = 0
-        for source in sources:
+        for number, source in enumerate(sources):
             behind = first + len(source.wanted.items)
             runs, own = source.wanted, places[first:behind]
-            target = Target(runs.firsts, runs.ends, own, timestamps, bits)
             if keep:
-                for row, group, (a, b) in self._groups(source, keep):
-                    target.put(row, group.timestamps, group.bits, slice(a, b))
+                groups = held[number] if number in held else self._held(source)
+                groups.put(runs.firsts, runs.ends, own, timestamps, bits)
             else:
-                self._place(source, target)
+                self._place(source, Target(runs.firsts, runs.ends, own, timestamps, bits))
             first = behind
         if any(self._damages.of(source.path) for source in sources):
             raise DamageFound
@@ -265,10 +273,10 @@ class SegmentReader:
 
     def _place(self, source: Source, target: Target) -> None:
         """Decode the wanted rows to where they belong, and keep nothing."""
-        numbers, offsets = self._wanted_groups(source), source.footer.offsets
+        numbers, offsets = self.wanted_groups(source), source.footer.offsets
         if not len(numbers):
             return
-        with self._opened(source, numbers) as file:
+        with self.opened(source, numbers) as file:
             for run in file.neighbours(numbers, PLACED_ROWS):
                 try:
                     file.place(run, target)
@@ -276,17 +284,28 @@ class SegmentReader:
                     for first, _, group in self._readable(file, run):
                         target.put(int(offsets[first]), group.timestamps, group.bits)
 
-    def _trimmed(self, source: Source, span: tuple[int, int], keep: bool) -> Source:
+    def _held(self, source: Source) -> HeldGroups:
+        """The row groups with wanted rows, kept decoded from now on."""
+        numbers, offsets = self.wanted_groups(source), source.footer.offsets
+        found = self.kept_groups(source, numbers)
+        return HeldGroups([(int(offsets[first]), group) for first, _, group in found])
+
+    def _held_part(self, source: Source, groups: HeldGroups, span: tuple[int, int]) -> Source:
+        """Only the rows with times in the span."""
+        runs = source.wanted
+        firsts, ends = groups.trim(runs.firsts, runs.ends, span)
+        return replace(source, wanted=replace(runs, firsts=firsts, ends=ends))
+
+    def _trimmed(self, source: Source, span: tuple[int, int]) -> Source:
         """Only the rows with times in the span: where a run reaches out of it, times are read."""
         runs = source.wanted
-        wide = (runs.min_ms < span[0]) | (runs.max_ms > span[1])
-        if not wide.any():
+        if not source.is_wide(span):
             return source
-        some = np.flatnonzero(wide)
+        some = np.flatnonzero((runs.min_ms < span[0]) | (runs.max_ms > span[1]))
         firsts, ends = runs.firsts.copy(), runs.ends.copy()
         part = replace(source, wanted=runs.take(some))
         low, high = ends[some], firsts[some]
-        for row, group, (a, b) in self._groups(part, keep):
+        for row, group, (a, b) in self._groups(part, keep=False):
             starts, lengths = cut(row, group, part.wanted.take(slice(a, b)), span)
             has = lengths > 0
             low[a:b] = np.where(has, np.minimum(low[a:b], starts + row), low[a:b])
@@ -294,15 +313,17 @@ class SegmentReader:
         firsts[some], ends[some] = np.minimum(low, high), high
         return replace(source, wanted=replace(runs, firsts=firsts, ends=ends))
 
-    def _groups(self, source: Source, keep: bool) -> Iterator[tuple[int, Group, tuple[int, int]]]:
+    def _groups(
+        self, source: Source, *, keep: bool
+    ) -> Iterator[tuple[int, Group, tuple[int, int]]]:
         """The row groups with wanted rows: first row, contents, and which runs have some there.
 
         keep: whether those that are decoded are to be kept.
         """
-        numbers = self._wanted_groups(source)
+        numbers = self.wanted_groups(source)
         if not len(numbers):
             return
-        found = self._kept_groups(source, numbers) if keep else self._stretches(source, numbers)
+        found = self.kept_groups(source, numbers) if keep else self._stretches(source, numbers)
         runs, offsets = source.wanted, source.footer.offsets
         for first, behind, group in found:
             row = int(offsets[first])
@@ -310,17 +331,17 @@ class SegmentReader:
             high = int(np.searchsorted(runs.firsts, offsets[behind], side="left"))
             yield row, group, (low, high)
 
-    def _wanted_groups(self, source: Source) -> Int64s:
+    def wanted_groups(self, source: Source) -> Int64s:
         """The row groups with wanted rows that may be decoded, compared with their checksums."""
         path, footer = source.path, source.footer
         numbers = groups_with(source.wanted, footer.offsets)
         self._comparing.compare(path, footer.begins[numbers], footer.ends[numbers])
         return self._damages.sound(path, numbers)
 
-    def _kept_groups(self, source: Source, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
+    def kept_groups(self, source: Source, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
         """Row groups one by one, those that are decoded are kept."""
         cache, ulid = self._caches.groups, source.segment.ulid
-        held: dict[int, Group | None] = {n: cache.get((ulid, n)) for n in numbers.tolist()}
+        held = dict(zip(numbers.tolist(), cache.get_all(ulid, numbers.tolist()), strict=True))
         missing = [number for number, group in held.items() if group is None]
         for first, _, rows in self._stretches(source, np.array(missing, np.int64)):
             for number, group in split(source.footer, first, rows):
@@ -334,7 +355,7 @@ class SegmentReader:
         """Neighbouring row groups at once, decoded."""
         if not len(numbers):
             return
-        with self._opened(source, numbers) as file:
+        with self.opened(source, numbers) as file:
             for run in file.neighbours(numbers):
                 try:
                     found = list(file.stretches(run))
@@ -342,7 +363,7 @@ class SegmentReader:
                     found = list(self._readable(file, run))
                 yield from found
 
-    def _opened(self, source: Source, numbers: Int64s) -> GroupFile:
+    def opened(self, source: Source, numbers: Int64s) -> GroupFile:
         """The file, with these row groups to be read. Raises FormatError."""
         path, footer = source.path, source.footer
         self.places.bring([Wanted(path, footer.begins[numbers], footer.ends[numbers])])
@@ -360,7 +381,7 @@ class SegmentReader:
         self, source: Source, ids: Int64s, span: tuple[int, int], spend: Spend, *, keep: bool
     ) -> Iterator[Runs]:
         """The wanted samples of one source, in any case."""
-        for row, group, (a, b) in self._groups(source, keep):
+        for row, group, (a, b) in self._groups(source, keep=keep):
             yield cut_runs((row, group), source.wanted.take(slice(a, b)), span, spend)
         segment = source.segment
         if not segment.histograms:

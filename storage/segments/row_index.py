@@ -109,6 +109,11 @@ class Source:
         """Whether it has more than floats without start timestamps, or less than it should."""
         return bool(self.segment.histograms) or self.footer.has_starts or self.is_damaged
 
+    def is_wide(self, span: tuple[int, int]) -> bool:
+        """Whether some runs reach out of the span, so that their times have to be read."""
+        runs = self.wanted
+        return bool(((runs.min_ms < span[0]) | (runs.max_ms > span[1])).any())
+
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:

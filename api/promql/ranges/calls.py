@@ -13,12 +13,13 @@ from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.go_format import format_g, quote
 from api.promql.pipeline import Block
-from api.promql.queryable import Selection
+from api.promql.queryable import Selection, edges_of, expected_samples
 from api.promql.ranges.coarse import warn_of_histograms, warn_of_range
 from api.promql.ranges.extended import Extension
 from api.promql.ranges.floats import out_of_quantile_range
 from api.promql.ranges.mixed import Mixed
 from api.promql.ranges.notes import report_notes
+from api.promql.ranges.table import FUNCTIONS as RANGE_FUNCTIONS
 from api.promql.ranges.table import over
 from api.promql.ranges.windows import Windows
 from api.promql.syntax.nodes import Call
@@ -32,6 +33,8 @@ from storage.labels.frames import LabelFrame
 from storage.labels.matchers import METRIC_NAME
 from storage.samples.samples import Samples
 
+# Samples to each step from which on edges are less to handle than samples.
+EDGES_SAMPLES_MIN = 4
 TYPE_LABEL = "__type__"
 COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
 COUNTER_TYPES = ("counter", "histogram")
@@ -59,10 +62,13 @@ class RangeCall:
         self, selection: Selection, first_row: int, end_row: int, extension: Extension | None
     ) -> Block:
         """extension: of an anchored or smoothed range."""
+        if extension is None:
+            block = self._of_edges(selection, first_row, end_row)
+            if block is not None:
+                return block
         samples = selection.read(first_row, end_row)
         size = len(samples) + natives_cost(samples.natives)
-        uses_starts = self.context.features.use_start_timestamps and self._facts.sees_resets
-        if not uses_starts or extension is not None or samples.weights is not None:
+        if not self._uses_starts or extension is not None or samples.weights is not None:
             samples = without_starts(samples)
         extended = extension is not None
         warn_of_range(self.context, self.node, selection, self.windows.range_ms, extended=extended)
@@ -70,6 +76,26 @@ class RangeCall:
         rows = np.arange(first_row, end_row)
         cells = self._over(fresh_samples(samples), selection.labels, rows, extension)
         return Block(cells.values, cells.present, size, cells.natives)
+
+    @property
+    def _uses_starts(self) -> bool:
+        return self.context.features.use_start_timestamps and self._facts.sees_resets
+
+    def _of_edges(self, selection: Selection, first_row: int, end_row: int) -> Block | None:
+        """The cells of a function that needs no more than the edges of windows, if the selection
+        can give those without reading all samples, and windows have several."""
+        function = RANGE_FUNCTIONS[self.node.func].edges
+        cells = selection.labels.rows * len(self.windows.ends)
+        if function is None or self._uses_starts:
+            return None
+        if expected_samples(selection) < EDGES_SAMPLES_MIN * cells:
+            return None
+        windows = self.windows.ends, self.windows.range_ms
+        edges = edges_of(selection, (first_row, end_row), windows, function.is_counter)
+        if edges is None:
+            return None
+        found = function(edges, self.windows)
+        return Block(found.values, found.present, edges.samples)
 
     def of_subquery(self, inner: Vector, grid: Int64s) -> Vector:
         """inner: the subquery's expression at the times of the grid; its marks are kept."""

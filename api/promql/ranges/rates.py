@@ -161,3 +161,36 @@ def rate_windows(
             if is_rate:
                 factor = factor / seconds
             cells[k] = change[k] * factor
+
+
+@float_kernel
+def rates_of_edges(
+    is_counter: bool,
+    is_rate: bool,
+    counts: Int64s,
+    first_ms: Int64s,
+    last_ms: Int64s,
+    first: Float64s,
+    change: Float64s,
+    ends: Int64s,
+    range_ms: int,
+    out: Float64s,
+    present: Bools,
+) -> None:
+    """As rate_windows, of what is known of windows, [series, steps]."""
+    seconds = range_ms // 1000 + (range_ms % 1000) * 1_000_000 / 1e9
+    length_ms = float(range_ms)
+    for i in range(counts.shape[0]):
+        for k in range(len(ends)):
+            if counts[i, k] < 2:
+                continue
+            before = float(first_ms[i, k] - (ends[k] - range_ms))
+            after = float(ends[k] - last_ms[i, k])
+            factor = stretched(
+                is_counter, first[i, k], change[i, k], before, length_ms - before - after, after,
+                float(counts[i, k] - 1),
+            )  # fmt: skip
+            if is_rate:
+                factor = factor / seconds
+            out[i, k] = change[i, k] * factor
+            present[i, k] = True

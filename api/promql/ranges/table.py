@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from api.promql.native_histograms import arithmetic as native
 from api.promql.ranges import extended, floats, mixed, reductions
@@ -14,14 +15,39 @@ from api.promql.ranges.extended import ExtendedFunction, Extension
 from api.promql.ranges.floats import FloatFunction, reduction
 from api.promql.ranges.mixed import Mixed, MixedFunction
 from api.promql.ranges.pieces import PIECE_LOOKS, in_pieces
+from api.promql.ranges.rates import rates_of_edges
 from api.promql.ranges.windows import Windows
 from api.promql.syntax.signatures import FUNCTIONS as FACTS
 from api.promql.syntax.signatures import HistogramUse
+from api.promql.vectors.cells import empty_cells
 from storage.kernels.arrays import Float64s
+from storage.samples.edges import Edges
 from storage.samples.samples import Samples
 
 # Counters fall so seldom that a window is looked at by its ends, or nearly.
 ENDS_LOOKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeFunction:
+    """A rate of windows, given their edges."""
+
+    is_counter: bool
+    is_rate: bool
+
+    def __call__(self, edges: Edges, windows: Windows) -> Mixed:
+        out, present = empty_cells(*edges.counts.shape)
+        columns: tuple[Any, ...] = (
+            edges.counts,
+            edges.first_ms,
+            edges.last_ms,
+            edges.first,
+            edges.change,
+        )
+        kind = self.is_counter, self.is_rate
+        places: tuple[Any, ...] = windows.ends, windows.range_ms, out, present
+        rates_of_edges(*kind, *columns, *places)
+        return Mixed(out, present)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +58,7 @@ class RangeFunction:
     samples that have histograms among them, or know their start. extended: of anchored and smoothed
     ranges. check: raises ExecutionError for scalar arguments that are not allowed. weight: how
     much longer it looks at a sample than others. of_ends: if it looks at the ends of windows, and
-    not at each of their samples.
+    not at each of their samples. edges: of windows of which only the edges are known.
     """
 
     floats: FloatFunction
@@ -41,6 +67,7 @@ class RangeFunction:
     check: Callable[[Samples, Windows, list[Float64s]], None] | None = None
     weight: int = 1
     of_ends: bool = False
+    edges: EdgeFunction | None = None
 
     @property
     def looks(self) -> int:
@@ -55,6 +82,7 @@ def _rate(*, is_counter: bool, is_rate: bool) -> RangeFunction:
         mixed.rates(is_counter=is_counter, is_rate=is_rate),
         extended.rates(is_counter=is_counter, is_rate=is_rate),
         of_ends=True,
+        edges=EdgeFunction(is_counter=is_counter, is_rate=is_rate),
     )
 
 

@@ -49,11 +49,18 @@ CODECS = {ZSTD: pa.Codec("zstd"), LZ4: pa.Codec("lz4_raw")}
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The rows of a row group. starts: None if none is known."""
+    """The rows of a row group. starts: None if none is known. at: the addresses of times and bits,
+    where they are known already."""
 
     timestamps: Int64s
     bits: UInt64s
     starts: Int64s | None = None
+    at: tuple[int, int] | None = None
+
+    @property
+    def addresses(self) -> tuple[int, int]:
+        """Of times and bits; asking an array for it takes longer than a kernel with a few rows."""
+        return self.at or (self.timestamps.ctypes.data, self.bits.ctypes.data)
 
     @property
     def held_bytes(self) -> int:
@@ -107,7 +114,7 @@ class GroupFile:
         for run in self.neighbours(numbers):
             first, end = int(run[0]), int(run[-1]) + 1
             start = int(self.footer.begins[first])
-            data = self._read(start, int(self.footer.ends[end - 1]) - start)
+            data = self.read(start, int(self.footer.ends[end - 1]) - start)
             while first < end:
                 behind, group = self._stretch(first, end, data, start)
                 yield first, behind, read_only(group)
@@ -118,7 +125,7 @@ class GroupFile:
         them in place."""
         first, end = int(run[0]), int(run[-1]) + 1
         start = int(self.footer.begins[first])
-        data = self._read(start, int(self.footer.ends[end - 1]) - start)
+        data = self.read(start, int(self.footer.ends[end - 1]) - start)
         while first < end:
             placed = place_run(self.footer, (first, end), data, start, target)
             if placed == 0:
@@ -158,7 +165,7 @@ class GroupFile:
         try:
             if self.footer.has_nulls[number]:
                 raise UnknownPage
-            decode_column(self.footer, (number, IDS), self._read(start, size), start, ids)
+            decode_column(self.footer, (number, IDS), self.read(start, size), start, ids)
         except UnknownPage:
             column = self._with_arrow(number, ["series_id"])["series_id"]
             if column.null_count:
@@ -181,7 +188,8 @@ class GroupFile:
             yield numbers[first:behind]
             first = behind
 
-    def _read(self, start: int, size: int) -> Bytes:
+    def read(self, start: int, size: int) -> Bytes:
+        """The bytes of the file from `start` on. Raises FormatError."""
         data = np.empty(size, np.uint8)
         try:
             read = os.preadv(self._descriptor, [data.data], start)
@@ -225,11 +233,12 @@ class GroupFile:
 def split(footer: Footer, first: int, rows: Group) -> Iterator[tuple[int, Group]]:
     """Neighbouring row groups one by one: their numbers, from `first` on, and rows."""
     offsets = footer.offsets - footer.offsets[first]
-    number = first
+    number, (times_at, bits_at) = first, rows.addresses
     while number < len(footer.first_ids) and offsets[number] < len(rows.timestamps):
         part = slice(int(offsets[number]), int(offsets[number + 1]))
         starts = None if rows.starts is None else rows.starts[part]
-        yield number, Group(rows.timestamps[part], rows.bits[part], starts)
+        at = times_at + 8 * part.start, bits_at + 8 * part.start
+        yield number, Group(rows.timestamps[part], rows.bits[part], starts, at)
         number += 1
 
 

@@ -48,21 +48,33 @@ def place_run(footer: Footer, run: tuple[int, int], data: Bytes, start: int, tar
 
     data: bytes of the file, of which the first lies at `start`.
     """
-    groups, columns = slice(*run), [TIMES, SCALED]
-    if footer.scales[run[0]] < 0 or footer.has_nulls[groups].any():
+    if not are_integers(footer, run):
         return 0
+    return int(
+        place_groups(
+            *stored_groups(footer, run, data, start), target.firsts, target.ends,
+            target.places, target.timestamps, target.bits.view(np.float64),
+        )
+    )  # fmt: skip
+
+
+def are_integers(footer: Footer, run: tuple[int, int]) -> bool:
+    """Whether the first of these row groups is scaled integers, and none has nulls."""
+    return bool(footer.scales[run[0]] >= 0 and not footer.has_nulls[slice(*run)].any())
+
+
+def stored_groups(
+    footer: Footer, run: tuple[int, int], data: Bytes, start: int
+) -> tuple[Bytes, Int64s, Int64s, Float64s, Bools, Int64s]:
+    """What kernels need to decode row groups: data, chunks, scales, powers, optional, offsets."""
+    groups, columns = slice(*run), [TIMES, SCALED]
     begins = footer.starts[groups][:, columns] - start
     bounds = np.stack([begins, begins + footer.sizes[groups][:, columns]], 2)
     codecs = footer.codecs[groups][:, columns]
     chunks = np.concatenate([bounds.reshape(len(begins), 4), codecs], 1)
     optional = np.array([footer.optional[column] for column in columns])
-    return int(
-        place_groups(
-            frozen(data), chunks, frozen(footer.scales[groups]), POWERS, optional,
-            frozen(footer.offsets[run[0] : run[1] + 1]), target.firsts, target.ends,
-            target.places, target.timestamps, target.bits.view(np.float64),
-        )
-    )  # fmt: skip
+    offsets = frozen(footer.offsets[run[0] : run[1] + 1])
+    return frozen(data), chunks, frozen(footer.scales[groups]), POWERS, optional, offsets
 
 
 @kernel
@@ -90,6 +102,62 @@ def slot_of(
 
 
 @kernel
+def wanted_rows(firsts: Int64s, ends: Int64s, run: int, first: int, end: int) -> tuple[Any, Any]:
+    """The number of the first rows of [first, end) that runs from `run` on reach to, and the first
+    run that begins behind them."""
+    wanted: Any = 0
+    behind: Any = run
+    while behind < len(firsts) and firsts[behind] < end:
+        if ends[behind] > firsts[behind]:
+            wanted = min(ends[behind], end) - first
+        behind += 1
+    return wanted, behind
+
+
+@kernel
+def decode_held(
+    data: Bytes,
+    chunks: Int64s,
+    optional: Bools,
+    offsets: Int64s,
+    group: int,
+    wanted: int,
+    held: Int64s,
+    held_rows: Int64s,
+    times: Int64s,
+    integers: Int64s,
+    scratch: UInt64s,
+) -> Any:
+    """Decode the first `wanted` rows of a row group; returns the slot of `times` that has theirs,
+    HELD_TIMES if the group is damaged. held[HELD_TIMES]: the slot that is given up next."""
+    rows = offsets[group + 1] - offsets[group]
+    slot: Any = slot_of(data, chunks, offsets, group, wanted, held, held_rows)
+    if slot == HELD_TIMES:
+        slot = held[HELD_TIMES]
+        held[HELD_TIMES] = (slot + 1) % HELD_TIMES
+        held[slot], held_rows[slot] = group, wanted
+        if not decode_chunk(
+            data, chunks[group, 0], chunks[group, 1], chunks[group, 4], optional[0], scratch, rows,
+            times[slot, :wanted],
+        ):  # fmt: skip
+            return HELD_TIMES
+    if not decode_chunk(
+        data, chunks[group, 2], chunks[group, 3], chunks[group, 5], optional[1], scratch, rows,
+        integers[:wanted],
+    ):  # fmt: skip
+        return HELD_TIMES
+    return slot
+
+
+@kernel
+def longest_group(offsets: Int64s) -> int:
+    longest = 0
+    for g in range(len(offsets) - 1):
+        longest = max(longest, offsets[g + 1] - offsets[g])
+    return longest
+
+
+@kernel
 def place_groups(
     data: Bytes,
     chunks: Int64s,
@@ -112,42 +180,25 @@ def place_groups(
     decoded. Groups of series that are scraped together often have the same times: those are decoded
     once, also where a series has several groups.
     """
-    longest = 0
-    for g in range(len(scales)):
-        longest = max(longest, offsets[g + 1] - offsets[g])
+    longest = longest_group(offsets)
     times, integers = np.empty((HELD_TIMES, longest), np.int64), np.empty(longest, np.int64)
     scratch = np.empty(longest * 2 + SCRATCH_WORDS, np.uint64)
     # The groups whose times are there, and how many of them.
-    held, held_rows = np.full(HELD_TIMES, -1), np.zeros(HELD_TIMES, np.int64)
-    run = oldest = 0
+    held, held_rows = np.full(HELD_TIMES + 1, 0), np.zeros(HELD_TIMES, np.int64)
+    run: Any = 0
     for g in range(len(scales)):
         first, end, scale = offsets[g], offsets[g + 1], scales[g]
-        rows = end - first
         if scale < 0 or scale >= len(powers):
             return g
         while run < len(firsts) and ends[run] <= first:
             run += 1
-        wanted = 0
-        behind = run
-        while behind < len(firsts) and firsts[behind] < end:
-            if ends[behind] > firsts[behind]:
-                wanted = min(ends[behind], end) - first
-            behind += 1
+        wanted, behind = wanted_rows(firsts, ends, run, first, end)
         if wanted == 0:
             continue
-        slot: Any = slot_of(data, chunks, offsets, g, wanted, held, held_rows)
+        slot = decode_held(
+            data, chunks, optional, offsets, g, wanted, held, held_rows, times, integers, scratch
+        )
         if slot == HELD_TIMES:
-            slot, oldest = oldest, (oldest + 1) % HELD_TIMES
-            held[slot], held_rows[slot] = g, wanted
-            if not decode_chunk(
-                data, chunks[g, 0], chunks[g, 1], chunks[g, 4], optional[0], scratch, rows,
-                times[slot, :wanted],
-            ):  # fmt: skip
-                return g
-        if not decode_chunk(
-            data, chunks[g, 2], chunks[g, 3], chunks[g, 5], optional[1], scratch, rows,
-            integers[:wanted],
-        ):  # fmt: skip
             return g
         for r in range(run, behind):
             low, high = max(firsts[r], first) - first, min(ends[r], end) - first

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.promql.ranges.rates import find_resets, rate_windows, stretched
+from api.promql.ranges.rates import find_resets, rate_windows, rates_of_edges, stretched
+from storage.samples.edges import EdgeRoom, WindowGrid
+from storage.samples.samples import Samples
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,28 @@ def test_windows_without_two_samples_are_absent() -> None:
     assert present.tolist() == [[False] * 5, [False, False, True, True, False]]
     # 1 in 10 ms, stretched to both edges: the counter would have been zero 10 ms before.
     assert out[1, 2] == pytest.approx(1 * 2.0 / 0.02)
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.integers(0, 200), st.sampled_from([0.0, 1.0, 2.5, -1.0, float("nan")])),
+    st.integers(1, 90),
+    st.booleans(),
+    st.booleans(),
+)
+def test_rates_of_edges_are_those_of_samples(
+    points: dict[int, float], range_ms: int, is_counter: bool, is_rate: bool
+) -> None:
+    ends = np.arange(0, 260, 20)
+    times = np.array(sorted(points), np.int64)
+    values = np.array([points[t] for t in sorted(points)], float)
+    samples = Samples(np.array([0, len(times)]), times, values)
+    room = EdgeRoom(1, len(times), WindowGrid(ends, range_ms, is_counter, (-99, 999)))
+    assert room.take(samples)
+    edges, kinds, window = room.closed(), (is_counter, is_rate), (ends, range_ms)
+    found, expected = ((np.zeros((1, 13)), np.zeros((1, 13), np.bool_)) for _ in range(2))
+    columns = edges.counts, edges.first_ms, edges.last_ms, edges.first, edges.change
+    rates_of_edges(*kinds, *columns, *window, *found)
+    rate_windows(*kinds, samples.offsets, times, values, *window, *expected)
+    assert found[1].tolist() == expected[1].tolist()
+    assert found[0][found[1]].tobytes() == expected[0][expected[1]].tobytes()
