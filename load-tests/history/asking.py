@@ -121,8 +121,8 @@ def tables(found: Mapping[str, Held]) -> list[str]:
     for kind in ("first", "warm"):
         header += [f"{TITLES[name]} {kind}" for name in names]
         header += [f"ratio {kind}"]
-    header += [f"{TITLES[name]} first CPU" for name in names]
-    header += [f"{TITLES[name]} CPU" for name in names]
+    header += [*(f"{TITLES[name]} first CPU" for name in names), "ratio first CPU"]
+    header += [*(f"{TITLES[name]} CPU" for name in names), "ratio CPU"]
     header += [f"{TITLES[name]} MiB" for name in names]
     rows = []
     for i, query in enumerate(long_queries()):
@@ -132,8 +132,11 @@ def tables(found: Mapping[str, Held]) -> list[str]:
         for times in (firsts, medians):
             cells += [number(value * 1000) for value in times.values()]
             cells += [ratio(times.get(OURS), times.get(VICTORIA))]
-        cells += [number(held.timings[i].first_cpu_s * 1000) for held in found.values()]
-        cells += [number(held.timings[i].cpu_s * 1000) for held in found.values()]
+        first_cpu = {name: held.timings[i].first_cpu_s for name, held in found.items()}
+        cpu = {name: held.timings[i].cpu_s for name, held in found.items()}
+        for seconds in (first_cpu, cpu):
+            cells += [number(value * 1000) for value in seconds.values()]
+            cells += [ratio(seconds.get(OURS), seconds.get(VICTORIA))]
         cells += [number(held.timings[i].rss_peak_bytes / MIB) for held in found.values()]
         rows.append(cells)
     return [*table(header, rows), *store_table(found)]
