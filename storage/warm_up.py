@@ -349,6 +349,7 @@ def read_windows(windows: Aggregates) -> None:
     sizes = np.zeros(1, np.int64)
     count_points(runs, Purpose.VALUES, sizes)
     PointRoom.of(sizes).put_windows(runs, Purpose.VALUES)
+    PointRoom.of(sizes).put_windows(runs, Purpose.TOTALS)
     PointRoom.of(np.ones(1, np.int64)).put_samples(Samples(np.arange(2), numbers, values))
 
 

@@ -36,7 +36,7 @@ from storage.segments.writer import (
     write_series,
 )
 
-GROUP_ROWS = 16_384
+GROUP_ROWS = 32_768
 
 # Series ids, strictly ascending, and all windows they have.
 AggregateBlock = tuple[Int64s, Aggregates]

@@ -84,9 +84,9 @@ def test_windows_that_touch_a_span(
 def many_rows(duck: Duck, directory: Path) -> str:
     """Several row groups, whose values do not compress."""
     random = np.random.default_rng(3)
-    points = [(int(t), int(b)) for t, b in enumerate(random.integers(1, 1 << 62, 9_000), 1)]
+    points = [(int(t), int(b)) for t, b in enumerate(random.integers(1, 1 << 62, 17_000), 1)]
     blocks = [folded({i: (points, [])}, 1) for i in (1, 2, 3, 4)]
-    return write_windows(duck, directory, blocks, resolution=1, cover=(0, 9_000)).ulid
+    return write_windows(duck, directory, blocks, resolution=1, cover=(0, 17_000)).ulid
 
 
 def meta_of(duck: Duck, directory: Path):
@@ -109,8 +109,8 @@ def test_a_damaged_row_group_costs_its_own_windows(
     assert wrong.groups == (0,)
     damages = Damages()
     reader = AggregateReader(tmp_path, SegmentCaches(), damages)
-    found = reader.select([segment], np.array([1, 2, 3, 4]), (1, 9_000))
-    assert np.diff(found.offsets).tolist() == [0, 9_000, 9_000, 9_000]
+    found = reader.select([segment], np.array([1, 2, 3, 4]), (1, 17_000))
+    assert np.diff(found.offsets).tolist() == [0, 17_000, 17_000, 17_000]
     assert damages.segments() == {segment.ulid}
 
 
@@ -122,7 +122,7 @@ def test_a_damaged_footer_costs_the_file(duck: Duck, tmp_path: Path) -> None:
     assert wrong.groups is None
     damages = Damages()
     found = AggregateReader(tmp_path, SegmentCaches(), damages).select(
-        [segment], np.array([1]), (1, 9_000)
+        [segment], np.array([1]), (1, 17_000)
     )
     assert (len(found), damages.of(path)) == (0, None)
 
@@ -131,7 +131,7 @@ def test_a_missing_segment_is_an_error(duck: Duck, tmp_path: Path) -> None:
     segment = meta_of(duck, tmp_path)
     (tmp_path / segment.ulid / AGGREGATES_FILE).unlink()
     with pytest.raises(FormatError, match="cannot read"):
-        AggregateReader(tmp_path, SegmentCaches()).select([segment], np.array([1]), (1, 9_000))
+        AggregateReader(tmp_path, SegmentCaches()).select([segment], np.array([1]), (1, 17_000))
 
 
 def test_spending_may_stop_a_read(duck: Duck, tmp_path: Path) -> None:
@@ -158,13 +158,13 @@ def test_row_groups_are_kept_decoded(
     monkeypatch.setattr(AggregateFile, "read", noted)
     caches = SegmentCaches()
     reader = AggregateReader(tmp_path, caches)
-    everything = reader.select([segment], np.array([1, 2]), (1, 9_000), columns=["first"])
+    everything = reader.select([segment], np.array([1, 2]), (1, 17_000), columns=["first"])
     assert decoded == [0, 1]
-    again = reader.select([segment], np.array([2, 3]), (1, 9_000), columns=["first"])
+    again = reader.select([segment], np.array([2, 3]), (1, 17_000), columns=["first"])
     assert decoded == [0, 1, 2]
-    assert again.first[:9_000].tobytes() == everything.first[9_000:].tobytes()
-    reader.select([segment], np.array([2]), (1, 9_000), columns=["last"])
+    assert again.first[:17_000].tobytes() == everything.first[17_000:].tobytes()
+    reader.select([segment], np.array([2]), (1, 17_000), columns=["last"])
     assert decoded == [0, 1, 2, 1]
     caches.forget([segment.ulid])
-    reader.select([segment], np.array([2]), (1, 9_000), columns=["last"])
+    reader.select([segment], np.array([2]), (1, 17_000), columns=["last"])
     assert decoded == [0, 1, 2, 1, 1]
