@@ -313,6 +313,7 @@ class Database:
             segments=segments,
             log_position=position,
             deletions=self._catalog.deletions.pending(number),
+            damages=self._damages,
         )
         shard = Shard(number, self._options, files, self._limits.group)
         self._doomed.leavers.append(shard.leavers)

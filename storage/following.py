@@ -208,6 +208,7 @@ class FollowedBucket:
             segments=segments,
             log_position=1,
             deletions=[d.deletion for d in contents.deletions if self._is_of(d.tenant, number)],
+            damages=self._damages,
         )
         shard = Shard(number, self._options, files)
         self._doomed.leavers.append(shard.leavers)

@@ -201,6 +201,7 @@ class ReadOnlyDatabase:
             segments=state.segments,
             log_position=state.log_position,
             deletions=state.deletions,
+            damages=self._damages,
         )
         shard = ReadOnlyShard(number, self._options, files)
         # Without its series, a segment's ids may be given to new ones.

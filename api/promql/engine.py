@@ -34,7 +34,7 @@ from api.promql.meter import Meter
 from api.promql.options import EngineOptions
 from api.promql.pipeline import BLOCK_SIZES, BlockSizes
 from api.promql.plan import Plan, Times, make_plan
-from api.promql.queryable import Queryable, Selection, aggregated_until
+from api.promql.queryable import Queryable, Selection, aggregated_until, losses_of
 from api.promql.syntax.nodes import Node, ValueType
 from api.promql.syntax.parser import parse
 from api.promql.vectors.value import Result
@@ -202,9 +202,8 @@ class Engine:
         meter.evaluator, meter.context = evaluator, context
         meter.runs.append((evaluator, context))
         annotations = context.annotations
-        return Result(
-            value, context.steps, query.is_range, annotations.warnings(), annotations.infos()
-        )
+        warnings = (*annotations.warnings(), *losses_of(queryable))
+        return Result(value, context.steps, query.is_range, warnings, annotations.infos())
 
     def _plan(
         self,

@@ -62,6 +62,12 @@ def aggregated_until(queryable: object) -> int:
     return int(getattr(queryable, "aggregated_until_ms", MAX_MS))
 
 
+def losses_of(queryable: object) -> tuple[str, ...]:
+    """What may be missing of what was selected, because it is damaged, if the queryable says so."""
+    found: tuple[str, ...] = getattr(queryable, "losses", ())
+    return found
+
+
 class Queryable(Protocol):
     """The series and samples one query may see."""
 

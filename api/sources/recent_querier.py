@@ -43,6 +43,10 @@ class RecentQuerier:
     def aggregated_until_ms(self) -> int:
         return self._querier.aggregated_until_ms
 
+    @property
+    def losses(self) -> tuple[str, ...]:
+        return self._querier.losses
+
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> SourcedSelection:

@@ -76,6 +76,10 @@ class TenantQuerier(Querier, Protocol):
     """What one request may see of one tenant."""
 
     @property
+    def losses(self) -> tuple[str, ...]:
+        """What may be missing of what was selected, in words."""
+
+    @property
     def aggregated_until_ms(self) -> int:
         """The last time that downsampled data has something of."""
         ...

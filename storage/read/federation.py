@@ -63,6 +63,9 @@ class Member(Protocol):
     @property
     def aggregated_until_ms(self) -> int: ...
 
+    @property
+    def losses(self) -> tuple[str, ...]: ...
+
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> MemberSelection: ...
@@ -163,6 +166,11 @@ class FederatedQuerier:
         starts = np.concatenate([[0], np.cumsum([f.rows for f in frames])]).astype(np.int64)
         labels = stack_frames(self.symbols, frames)
         return FederatedSelection(labels, tuple(part for _, part in parts), starts)
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What may be missing, by tenant."""
+        return tuple(f"tenant {t}: {text}" for t, own in self._members for text in own.losses)
 
     def usage(self, matcher_sets: MatcherSets, start_ms: int, end_ms: int) -> Usage:
         """Of the selected series of all tenants."""

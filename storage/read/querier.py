@@ -26,6 +26,7 @@ from storage.options import StorageOptions
 from storage.read.exemplars import ExemplarBudget, ExemplarSelection, ExemplarSources, select_rows
 from storage.read.existence import aggregated_series, are_all_new, sealed_series
 from storage.read.kept import ALL_KEPT, Kept
+from storage.read.losses import losses_in
 from storage.read.matching import match_within
 from storage.read.replicas.matched import Replicas
 from storage.read.replicas.report import (
@@ -40,7 +41,8 @@ from storage.read.resolutions.mixing import AggregatedSource, MixedSelection
 from storage.read.sealed import StoredRows
 from storage.read.selection import DedupRule, DedupSelection, StoredSelection, widened
 from storage.read.usage import Usage, usage_of
-from storage.revisions.watch import Mark, Watch
+from storage.read.watching import watch_of
+from storage.revisions.watch import Watch
 from storage.samples.hint import NO_HINT, SelectHint
 from storage.samples.samples import Samples
 from storage.segments.segment import SegmentMeta, overlapping
@@ -89,6 +91,7 @@ class StorageQuerier:
         self._reaches: list[int] = []  # how far around their spans reads went
         self._is_mixed = False  # whether any read aggregates
         self._shows_all = True  # whether lists of series had all that matched
+        self._spans: list[tuple[int, int]] = []  # of times that were asked for
 
     @property
     def counters_differ(self) -> bool:
@@ -108,6 +111,7 @@ class StorageQuerier:
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
     ) -> Selected:
         """Raises LimitExceeded if more series or samples match than storage.select.max-* allow."""
+        self._spans.append((start_ms, end_ms))
         match = self._match(matchers)
         labels = match.labels.in_query(self.symbols)
         found = self._found(self._shard.view(), match.refs, labels)
@@ -122,29 +126,20 @@ class StorageQuerier:
     def watches(self) -> tuple[Watch, ...]:
         """How what is read from here on can be told from what is there later; empty for a tenant
         that has not written yet, or where series were forgotten since this querier was made."""
-        shard, labels, now_ms = self._shard, self._replica_labels, self._kept.now_ms
-        with shard.lock:
-            if not self._tenant or shard.table is not self._table:
-                return ()
-            record = shard.records.of(self._tenant, now_ms)
-            mark = Mark(record, record.revision)
-        described = shard.metadata.revision if labels else 0
-        return (
-            Watch(
-                self._tenant,
-                shard.records,
-                shard.lock,
-                mark,
-                oldest_ms=self._kept.whole_ms,
-                rule=(labels, self._algorithm, described, shard.files.samples.damage_revision),
-                generation=self._table.generation,
-                series=self._table.registered(self._tenant),
-                matched=lambda matchers: len(self._index.match(matchers).refs),
-                reached_ms=self._reached_ms,
-                replicated=bool(labels),
-                shows_all=lambda: self._shows_all,
-            ),
+        return watch_of(
+            self._shard,
+            self._index,
+            self._tenant,
+            self._kept,
+            rule=(self._replica_labels, self._algorithm),
+            reached_ms=self._reached_ms,
+            shows_all=lambda: self._shows_all,
         )
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What may be missing of what was selected, because it is damaged: a sentence."""
+        return losses_in(self._shard, self._spans)
 
     def _reached_ms(self) -> int | None:
         """None: what was read may change with what happens at any other time. What stands where of

@@ -7,7 +7,7 @@ goes on. It is found again after a restart.
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 # What Arrow raises for a file that it cannot read; a ValueError is text that is no UTF-8.
 UNREADABLE = (OSError, ValueError, pa.ArrowException)
 NO_GROUPS: frozenset[int] = frozenset()
+NO_SEGMENTS: frozenset[str] = frozenset()
 # Takes the file and how many of its row groups were found.
 DamageNoted = Callable[[Path, int], None]
 
@@ -68,10 +69,13 @@ class Damages:
             found = self._groups.get(path, set())
             return None if found is None else frozenset(found)
 
-    def segments(self) -> frozenset[str]:
-        """The ULIDs of segments with damage."""
+    def segments(self, files: Collection[str] | None = None) -> frozenset[str]:
+        """The ULIDs of segments with damage; files: in which of their files, None: in any."""
+        if not self._groups:
+            return NO_SEGMENTS
         with self._lock:
-            return frozenset(path.parent.name for path in self._groups)
+            paths = [path for path in self._groups if files is None or path.name in files]
+        return frozenset(path.parent.name for path in paths)
 
     def forget(self, directory: Path) -> None:
         """A segment is not read any more."""

@@ -19,7 +19,7 @@ Invariants:
 import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from storage.catalog.deletions import Deletion
 from storage.catalog.metadata import MetadataTable
@@ -31,6 +31,7 @@ from storage.metrics import StorageMetrics
 from storage.options import StorageOptions
 from storage.revisions.records import Records
 from storage.segments.aggregates.reader import AggregateReader
+from storage.segments.damage import Damages
 from storage.segments.exemplars import ExemplarReader
 from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta, by_rank, marked_late
@@ -50,7 +51,7 @@ SEAL_FULLNESS = 0.5
 class ShardFiles:
     """What a shard has on disk. wal: None where it is only read; segments: those of the catalog at
     start, by rank; log_position: the first log file whose records are not all in segments;
-    deletions: those that are pending."""
+    deletions: those that are pending; damages: what of them is passed over."""
 
     wal: Wal | None
     samples: SegmentReader
@@ -60,6 +61,7 @@ class ShardFiles:
     segments: Sequence[SegmentMeta]
     log_position: int
     deletions: Sequence[Deletion] = ()
+    damages: Damages = field(default_factory=Damages)
 
 
 @dataclass(frozen=True, slots=True)

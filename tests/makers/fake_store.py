@@ -50,6 +50,7 @@ class FakeQuerier(MemoryStore):
 
     asked_exemplars: Any = None
     groups: Sequence[ReplicaGroup] = ()
+    losses: tuple[str, ...] = ()
     reported: Any = None
 
     def series(

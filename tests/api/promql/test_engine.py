@@ -72,6 +72,11 @@ def test_an_instant_vector_keeps_the_order_of_the_storage(
     ]
 
 
+def test_what_the_store_lacks_is_warned_of(engine: Engine, store: MemoryStore) -> None:
+    store.losses = ("damaged",)  # type: ignore[attr-defined]
+    assert engine.instant_query(store, "x", 0).warnings == ("damaged",)
+
+
 def test_a_range_result_is_sorted_by_labels(engine: Engine, store: MemoryStore) -> None:
     result = engine.range_query(store, '{__name__=~"x|y"}', 4 * MINUTE, 6 * MINUTE, MINUTE)
     assert result.is_range
