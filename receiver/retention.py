@@ -27,11 +27,13 @@ With --dry-run, this command shows what that would be now, and changes nothing."
 
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 LATEST_S = 253_402_300_799  # the end of the year 9999
+NAMES = {0: "raw", 300_000: "5m", 3_600_000: "1h"}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What would go: of a tenant, "" for all; why: age, size or a selector; size: in bytes."""
+    """What would go: of a tenant, "" for all; why: age, size or a selector; size: in bytes.
+    resolution_ms: 0 of samples as they came."""
 
     why: str
     tenant: str
@@ -39,6 +41,7 @@ class Line:
     until_ms: int
     samples: int
     size: int
+    resolution_ms: int = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,13 +88,16 @@ def lines_of(config: Config, now_ms: int) -> Iterator[Line]:
             del left[segment.ulid]
             yield whole("age", segment)
         kept = [segment for segment in own if segment.ulid in left]
-        yield from parts_of(kept, options, (tenants, periods), now_ms)
+        for resolution_ms in sorted({segment.resolution_ms for segment in kept}):
+            same = [segment for segment in kept if segment.resolution_ms == resolution_ms]
+            yield from parts_of(same, options, (tenants, periods), now_ms)
     for segment in too_large(left.values(), options.retention_bytes):
         yield whole("size", segment)
 
 
 def whole(why: str, segment: "SegmentMeta") -> Line:
-    return Line(why, "", segment.ulid, segment.max_ms, segment.samples, segment.bytes)
+    s = segment
+    return Line(why, "", s.ulid, s.max_ms, s.samples, s.bytes, s.resolution_ms)
 
 
 def parts_of(
@@ -100,31 +106,38 @@ def parts_of(
     of_tenants: "tuple[list[Tenant], dict[str, TenantPeriods]]",
     now_ms: int,
 ) -> Iterator[Line]:
-    """What would be taken out of segments of one shard."""
+    """What would be taken out of segments of one shard and resolution. Windows of a part of the
+    series stay in their segment, but are not shown any more."""
     from storage.deletion.expiry import SHARE, samples_of, wishes_of
     from storage.files import SERIES_FILE, segments_directory
 
     tenants, periods = of_tenants
-    for wish in wishes_of(tenants, options, periods.__getitem__, now_ms):
+    resolution_ms = segments[0].resolution_ms
+    wishes = wishes_of(tenants, options, periods.__getitem__, now_ms, resolution_ms=resolution_ms)
+    for wish in wishes:
         why = " or ".join("{" + ", ".join(map(str, sets)) + "}" for sets in wish.matcher_sets)
+        why += " (hidden only)" if resolution_ms else ""
         for segment in segments:
-            if segment.max_ms > wish.end_ms or segment.resolution_ms:
+            if segment.max_ms > wish.end_ms:
                 continue
             directory = segments_directory(Path(options.path), segment.shard) / segment.ulid
             count = samples_of(directory / SERIES_FILE, wish)
-            if count and count * SHARE >= segment.samples:
-                size = segment.bytes * count // segment.samples
-                yield Line(why, wish.tenant.name, segment.ulid, segment.max_ms, count, size)
+            if count and (resolution_ms or count * SHARE >= segment.samples):
+                size = 0 if resolution_ms else segment.bytes * count // segment.samples
+                name, until_ms = wish.tenant.name, segment.max_ms
+                yield Line(why, name, segment.ulid, until_ms, count, size, resolution_ms)
 
 
 def table(lines: list[Line]) -> Iterator[str]:
     """The lines as text, and their sum."""
-    yield f"{'SEGMENT':26}  {'UNTIL':20}  {'SAMPLES':>12}  {'BYTES':>14}  TENANT  WHY"
+    head = f"{'SEGMENT':26}  {'OF':3}  {'UNTIL':20}  {'SAMPLES':>12}  {'BYTES':>14}  TENANT  WHY"
+    yield head
     for line in lines:
         seconds = min(max(line.until_ms // 1000, 0), LATEST_S)
         until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
         yield (
-            f"{line.segment}  {until}  {line.samples:12d}  {line.size:14d}  "
+            f"{line.segment}  {NAMES.get(line.resolution_ms, '?'):3}  {until}  "
+            f"{line.samples:12d}  {line.size:14d}  "
             f"{line.tenant or '(all)'}  {line.why}"
         )
     total = sum(line.size for line in lines)

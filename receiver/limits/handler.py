@@ -7,7 +7,7 @@ from dataclasses import fields
 import msgspec
 from aiohttp import web
 
-from receiver.limits.limits import TenantLimits
+from receiver.limits.limits import RESOLUTIONS, TenantLimits
 from receiver.settings.config import Config
 from receiver.settings.kinds import render
 from receiver.tenant_header import PREFIXES, tenant_of
@@ -68,6 +68,8 @@ def effective(limits: TenantLimits, config: Config) -> dict[str, object]:
         "out_of_order_time_window": render("duration", window_ms),
         "creation_grace_period": render("duration", grace_ms),
         "compactor_blocks_retention_period": render("duration", period_of(options, limits.periods)),
+        "retention_5m": render("duration", period_of(options, limits.periods, RESOLUTIONS["5m"])),
+        "retention_1h": render("duration", period_of(options, limits.periods, RESOLUTIONS["1h"])),
         **effective_of_queries(limits, config),
         **effective_of_rules(limits, config),
     }
@@ -103,7 +105,11 @@ def effective_of_queries(limits: TenantLimits, config: Config) -> dict[str, obje
 
 def period_rule_data(rule: PeriodRule) -> dict[str, str]:
     """A rule as the limits file has it."""
-    return {"match": selector_text(rule.matchers), "period": render("duration", rule.period_ms)}
+    data = {"match": selector_text(rule.matchers), "period": render("duration", rule.period_ms)}
+    names = {resolution_ms: name for name, resolution_ms in RESOLUTIONS.items()}
+    if rule.resolution_ms is not None:
+        data["resolution"] = names[rule.resolution_ms]
+    return data
 
 
 def selector_text(matchers: Sequence[Matcher]) -> str:

@@ -105,6 +105,18 @@ class TenantLimits(RuleLimits):
         0,
         "How long samples are kept; 0 is as long as storage.retention says.",
     )
+    retention_5m_ms: int = setting(
+        "retention_5m",
+        "duration",
+        0,
+        "How long windows of 5 minutes are kept; 0 is as long as storage.retention-5m says.",
+    )
+    retention_1h_ms: int = setting(
+        "retention_1h",
+        "duration",
+        0,
+        "How long windows of an hour are kept; 0 is as long as storage.retention-1h says.",
+    )
     retention_rules: tuple[PeriodRule, ...] = setting(
         "retention_rules", "periods", (), "Series that are kept for a shorter time; see below."
     )
@@ -195,7 +207,10 @@ class TenantLimits(RuleLimits):
     def periods(self) -> TenantPeriods:
         """How long storage keeps samples."""
         return TenantPeriods(
-            self.compactor_blocks_retention_period_ms or None, self.retention_rules
+            self.compactor_blocks_retention_period_ms or None,
+            self.retention_rules,
+            self.retention_5m_ms or None,
+            self.retention_1h_ms or None,
         )
 
     @property
@@ -318,20 +333,37 @@ def parse_count(value: object) -> int:
     return count
 
 
+RESOLUTIONS = {"raw": 0, "5m": 300_000, "1h": 3_600_000}
+
+
+def parse_resolution(entry: Mapping[str, object]) -> int | None:
+    """Of which data a rule is, in ms; None: of all."""
+    if "resolution" not in entry:
+        return None
+    name = entry["resolution"]
+    if name not in RESOLUTIONS:
+        raise ValueError(f"the resolution must be one of {', '.join(RESOLUTIONS)}")
+    return RESOLUTIONS[str(name)]
+
+
 def parse_periods(value: object) -> tuple[PeriodRule, ...]:
-    """A list of {match, period}: selectors, and for how long what they select is kept."""
+    """A list of {match, period, resolution}: selectors, for how long what they select is kept, and
+    of which data that is said: raw, 5m or 1h; without it, of all."""
     if not isinstance(value, list) or len(value) > PERIOD_RULES_MAX:
         raise ValueError(f"a list of up to {PERIOD_RULES_MAX} rules")
     rules = []
     for position, given in enumerate(value, 1):
         try:
-            entry = a_map(f"rule {position}", given, ("match", "period"))
+            entry = a_map(f"rule {position}", given, ("match", "period", "resolution"))
             period_ms = parse_duration(entry.get("period"))
             if period_ms <= 0:
                 raise ValueError("the period must be longer than 0")
-            rules.append(PeriodRule(parse_selector(str(entry.get("match", ""))), period_ms))
+            matchers = parse_selector(str(entry.get("match", "")))
+            rules.append(PeriodRule(matchers, period_ms, parse_resolution(entry)))
         except ValueError as error:
-            raise ValueError(f"rules with match, period; rule {position}: {error}") from error
+            raise ValueError(
+                f"rules with match, period, resolution; rule {position}: {error}"
+            ) from error
     return tuple(rules)
 
 

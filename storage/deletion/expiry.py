@@ -139,15 +139,20 @@ class Expiry:
 
 
 def wishes_of(
-    tenants: Iterable[Tenant], options: StorageOptions, periods_of: PeriodsSource, now_ms: int
+    tenants: Iterable[Tenant],
+    options: StorageOptions,
+    periods_of: PeriodsSource,
+    now_ms: int,
+    *,
+    resolution_ms: int = 0,
 ) -> Iterator[Wish]:
-    """What tenants and rules keep for a time of their own."""
+    """What tenants and rules keep of a resolution for a time of their own."""
     for tenant in tenants:
         periods = periods_of(tenant.name)
-        period_ms = period_of(options, periods)
-        if period_ms and periods.period_ms is not None:
+        period_ms = period_of(options, periods, resolution_ms)
+        if period_ms and periods.own_of(resolution_ms) is not None:
             yield Wish(tenant, EVERYTHING, oldest_ms(period_ms, now_ms) - 1)
-        for rule in periods.shorter_rules(period_ms):
+        for rule in periods.shorter_rules(period_ms, resolution_ms):
             yield Wish(tenant, (rule.matchers,), now_ms - rule.period_ms - 1)
 
 

@@ -27,25 +27,26 @@ NO_TIME = (int(np.iinfo(np.int64).max), int(np.iinfo(np.int64).max))
 @dataclass(frozen=True, slots=True)
 class Kept:
     """The oldest time that one query sees of samples as they came, and rules that take away more of
-    some series. options: by which downsampled ones are kept; None: for ever."""
+    some series. options, periods: by which downsampled ones are kept; None: for ever."""
 
     oldest_ms: int = NEVER_MS
     rules: Sequence[PeriodRule] = ()
     now_ms: int = 0
     options: StorageOptions | None = None
+    periods: TenantPeriods = NO_PERIODS
 
     @classmethod
     def of(cls, options: StorageOptions, periods: TenantPeriods, now_ms: int) -> "Kept":
         """What is kept of a tenant's samples."""
         period_ms = period_of(options, periods)
         rules = periods.shorter_rules(period_ms)
-        return cls(oldest_ms(period_ms, now_ms), rules, now_ms, options)
+        return cls(oldest_ms(period_ms, now_ms), rules, now_ms, options, periods)
 
     def of_resolution(self, resolution_ms: int) -> int:
         """The oldest time that is kept of what was downsampled."""
         if self.options is None:
             return NEVER_MS
-        return oldest_ms(period_of(self.options, NO_PERIODS, resolution_ms), self.now_ms)
+        return oldest_ms(period_of(self.options, self.periods, resolution_ms), self.now_ms)
 
     @property
     def whole_ms(self) -> int:
@@ -62,11 +63,15 @@ class Kept:
         """What rules take away from segments."""
         return past_of(tenant, self.rules, segments, self.now_ms)
 
-    def cuts(self, labels: LabelFrame) -> Cuts | None:
-        """What rules take away from rows; None: nothing."""
-        if not self.rules:
+    def cuts(self, labels: LabelFrame, resolution_ms: int = 0) -> Cuts | None:
+        """What rules take away from rows of a resolution; None: nothing."""
+        rules = self.rules
+        if resolution_ms and self.options is not None:
+            period_ms = period_of(self.options, self.periods, resolution_ms)
+            rules = self.periods.shorter_rules(period_ms, resolution_ms)
+        if not rules:
             return None
-        oldest = oldest_of_rows(self.rules, labels, self.now_ms)
+        oldest = oldest_of_rows(rules, labels, self.now_ms)
         return None if oldest is None else expired_cuts(oldest)
 
 

@@ -10,6 +10,7 @@ Invariants:
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -234,7 +235,7 @@ class StorageQuerier:
             mask,
             hint.purpose,
             self._options.select_samples_max,
-            self._kept.cuts(labels),
+            partial(self._kept.cuts, labels),
         )
         parts = [
             source.rows(p) if p.resolution_ms else self._raw(found, p.span, hint.counter)

@@ -6,7 +6,7 @@ Invariants:
   its replicas is of the same row as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -130,20 +130,21 @@ class AggregatedRows:
 @dataclass(frozen=True, slots=True)
 class AggregatedSource:
     """Where the rows of one select are read from aggregates, as AggregatedRows has it. mask: what
-    is deleted from the segments."""
+    is deleted from the segments; cuts: what is not to be seen of a resolution."""
 
     reader: AggregateReader
     ids: Int64s
     mask: Mask
     purpose: Purpose
     samples_max: int
-    cuts: Cuts | None = None
+    cuts: Callable[[int], Cuts | None]
 
     def rows(self, piece: Piece) -> AggregatedRows:
         """Those of one piece."""
         runs = tuple(self.mask.runs(piece.segments))
+        cuts = self.cuts(piece.resolution_ms)
         return AggregatedRows(
-            self.reader, piece, self.ids, runs, self.purpose, self.samples_max, self.cuts
+            self.reader, piece, self.ids, runs, self.purpose, self.samples_max, cuts
         )
 
 

@@ -59,11 +59,14 @@ CONFIG = replace(
         (
             TenantLimits(
                 compactor_blocks_retention_period_ms=2 * DAY_MS,
-                retention_rules=(PeriodRule((Matcher("a", "=~", 'x"'),), DAY_MS),),
+                retention_5m_ms=3 * DAY_MS,
+                retention_rules=(PeriodRule((Matcher("a", "=~", 'x"'),), DAY_MS, 300_000),),
             ),
             {
                 "compactor_blocks_retention_period": "2d",
-                "retention_rules": [{"match": '{a=~"x\\""}', "period": "1d"}],
+                "retention_5m": "3d",
+                "retention_1h": "90d",
+                "retention_rules": [{"match": '{a=~"x\\""}', "period": "1d", "resolution": "5m"}],
             },
         ),
         (

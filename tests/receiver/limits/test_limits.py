@@ -142,9 +142,31 @@ overrides:
     assert NO_LIMITS.periods == TenantPeriods()
 
 
+def test_retention_by_resolution(tmp_path: Path) -> None:
+    limits = read(
+        tmp_path,
+        """
+limits:
+  retention_5m: 20d
+  retention_1h: 40d
+  retention_rules:
+    - {match: up, period: 3d, resolution: 5m}
+    - {match: up, period: 2d, resolution: raw}
+""",
+    )
+    up = (Matcher("__name__", "=", "up"),)
+    assert limits.of("a").periods == TenantPeriods(
+        None,
+        (PeriodRule(up, 3 * DAY_MS, 300_000), PeriodRule(up, 2 * DAY_MS, 0)),
+        20 * DAY_MS,
+        40 * DAY_MS,
+    )
+
+
 @pytest.mark.parametrize(
     ("rules", "error"),
     [
+        ("[{match: up, period: 1d, resolution: 2h}]", "the resolution must be one of raw, 5m, 1h"),
         ("7", "a list of up to 100 rules"),
         ("[{match: up}]", "rule 1: "),
         ("[{match: up, period: 0}]", "rule 1: the period must be longer than 0"),

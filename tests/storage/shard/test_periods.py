@@ -50,6 +50,17 @@ def test_rules_that_take_nothing_away_do_not_count() -> None:
     assert periods.shorter_rules(0) == rules
 
 
+def test_rules_and_periods_of_a_resolution() -> None:
+    rules = tuple(PeriodRule((), 5, resolution) for resolution in (None, 0, 300_000, 3_600_000))
+    periods = TenantPeriods(1, rules, 2, 3)
+    for number, resolution_ms in enumerate((0, 300_000, 3_600_000), 1):
+        assert period_of(OPTIONS, periods, resolution_ms) == number
+        assert periods.shorter_rules(9, resolution_ms) == [rules[0], rules[number]]
+    # A rule about windows takes nothing of the samples that they are made of.
+    assert complete_since(OPTIONS, [TenantPeriods(rules=rules[2:])], 0, 1000) == 990
+    assert complete_since(OPTIONS, [TenantPeriods(rules=rules[1:])], 0, 1000) == 995
+
+
 @pytest.mark.parametrize(
     ("changes", "tenants", "resolution_ms", "expected"),
     [
