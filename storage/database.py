@@ -117,6 +117,7 @@ class Database:
                 doom=self._retention.doom,
                 save_metadata=self._save_metadata,
                 whole=self._bucket.whole,
+                pairs=policy.pairs,
             ),
             self._shards,
             self._writers,

@@ -86,7 +86,26 @@ class DeletionRequests:
             [list(map(str, matchers)) for matchers in matcher_sets],
             start_ms, end_ms, deletion.series, len(deletion.pending),
         )  # fmt: skip
+        self._warn_of_pairs(shard, wish)
         return deletion
+
+    def _warn_of_pairs(self, shard: Shard, wish: Deletion) -> None:
+        """Say so if a deletion names replicas of pairs that were made one: windows are not
+        theirs."""
+        tenant = self._tools.names()[wish.tenant]
+        labels = set(self._tools.pairs(tenant).replica_labels)
+        named = labels & {matcher.name for own in wish.matcher_sets for matcher in own}
+        touched = [
+            segment
+            for segment in shard.view().aggregates
+            if segment.from_ms < wish.end_ms and segment.to_ms >= wish.start_ms
+        ]
+        if named and touched:
+            logger.warning(
+                "one replica was deleted, what was downsampled of both stays; delete the pair "
+                "without naming %s to have it gone tenant=%s segments=%d",
+                ", ".join(sorted(named)), tenant, len(touched),
+            )  # fmt: skip
 
     def delete_tenant(self, tenant: str, *, author: str = "") -> None:
         """Delete all that a tenant has written up to now. Raises as delete_series()."""

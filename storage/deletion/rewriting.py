@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from storage.catalog.catalog import Catalog
 from storage.catalog.deletions import Applied, Deletion
+from storage.dedup.algorithm import NO_PAIRS, PairsSource
 from storage.deletion.masks import may_hide, selected_rows
 from storage.downsampling.cuts import without_windows
 from storage.errors import StorageError
@@ -55,7 +56,7 @@ class DeletionTools:
     directory, segment_writer: of a shard by its number; tenants: those that are known, by name;
     doom: deletes the files of a shard's segments when that may be done; save_metadata: brings what
     is new of a shard's metric families to the catalog; whole: keeps all files of segments here
-    meanwhile.
+    meanwhile; pairs: how those of a tenant became one before they were downsampled.
     """
 
     catalog: Catalog
@@ -65,6 +66,7 @@ class DeletionTools:
     doom: Callable[[int, Sequence[str], int], None]
     save_metadata: Callable[[int], None]
     whole: Callable[[Sequence[SegmentMeta]], AbstractContextManager[None]] = HERE.held
+    pairs: PairsSource = lambda tenant: NO_PAIRS
 
     def names(self) -> dict[int, str]:
         """The names of tenants by number."""

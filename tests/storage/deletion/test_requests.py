@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from storage.catalog.metadata import Description
+from storage.dedup.algorithm import Algorithm, PairRule
 from storage.deletion.requests import REWRITE_AFTER_MS
 from storage.errors import FormatError, QueryStopped
 from storage.files import SERIES_FILE, segments_directory
 from storage.labels.matchers import Matcher
+from storage.policy import Policy
 from storage.shard.shard import now_ms
 from tests.makers.bodies.exemplars import batch
 from tests.makers.databases import WHOLE, append, key, opened, read, seal, series, write
+from tests.makers.downsampling.databases import downsample
 
 UP = Matcher("__name__", "=", "up")
 
@@ -101,3 +104,19 @@ def test_cleaning_goes_on_behind_a_segment_that_cannot_be_rewritten(tmp_path: Pa
             database.deletions.clean("t")
         (receipt,) = database.deletions.receipts("t")
         assert (receipt.segments, receipt.segments_pending) == (2, 1)
+
+
+@pytest.mark.parametrize(("name", "warned"), [("replica", True), ("job", False)])
+def test_windows_of_a_pair_outlive_one_of_it(
+    name: str, warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = Policy(pairs=lambda tenant: PairRule(("replica",), Algorithm.AUTO))
+    points = [(60_000 * k, float(k)) for k in range(1, 600)]
+    with opened(tmp_path, policy=policy) as database:
+        write(database, [series("up", points, replica=r, job="a") for r in "ab"])
+        seal(database)
+        downsample(database)
+        matchers = ((Matcher(name, "=", "a"),),)
+        assert database.deletions.delete_series("t", matchers, *WHOLE) is not None
+    said = [record.message for record in caplog.records if "what was downsampled" in record.message]
+    assert bool(said) == warned
