@@ -3,8 +3,9 @@
 One server at a time, each with a fresh data directory on the same disk: all bodies through 4 and
 then 8 connections, after the last of these a few more series and the queries, and for Cupola the
 size of sealed real scrapes and what else it holds (capacity.py), then two of them at a time for
-large answers. Prints Markdown tables. The exit code is 0 if every server took everything and the
-answers agree, whether or not the targets were reached.
+large answers, dashboards and lists of label values, and what a refreshed panel costs. Prints
+Markdown tables. The exit code is 0 if every server took everything and the answers agree, whether
+or not the targets were reached.
 
     python load-tests/bench.py [--quick] [--servers LIST] [--output FILE]
 """
@@ -26,11 +27,13 @@ sys.path += [str(Path(__file__).with_name(room)) for room in ("answers", "histor
 
 import asking
 import capacity
+import dashboards
 import disk
 import disk_peers
 import large_answers
 import pairs
 import queries
+import refreshed_panel
 import report
 import small_queries
 from bodies import Corpus, Shape, build_corpus
@@ -248,6 +251,8 @@ def compare(arguments: argparse.Namespace, programs: list[Program]) -> tuple[lis
     lines = report_lines(results, use, found, data.counters, held, peers=peers)
     if report.OURS in results:
         lines += measure_large(programs, work)
+        lines += measure_dashboards(programs, work, quick=quick)
+        lines += refreshed_panel.report_lines(quick=quick)
     return lines, bool(report.disagreements(results, queries.query_set()) or held.error)
 
 
@@ -258,6 +263,16 @@ def measure_large(programs: Sequence[Program], work: Path) -> list[str]:
         return large_answers.report_lines(*large_answers.measure(chosen, work))
     except (ServerError, queries.QueryError, OSError, subprocess.TimeoutExpired) as error:
         say(f"large answers: {type(error).__name__}: {error}")
+        return []
+
+
+def measure_dashboards(programs: Sequence[Program], work: Path, *, quick: bool) -> list[str]:
+    """What is reported of dashboards and lists of label values; nothing if that failed."""
+    chosen = [p for p in programs if p.name in (report.OURS, report.VICTORIA)]
+    try:
+        return dashboards.report_lines(dashboards.measure(chosen, work, quick=quick))
+    except (ServerError, queries.QueryError, OSError, subprocess.TimeoutExpired) as error:
+        say(f"dashboards: {type(error).__name__}: {error}")
         return []
 
 

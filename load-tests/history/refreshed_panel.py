@@ -13,7 +13,7 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # the modules of all 
 
 from bodies import sample_rows, series_labels, series_prefix
 from prometheus_client import CollectorRegistry
+from report import number, table, target, target_table
 
 from api.answers.encoding import encode_result
 from api.frontend.options import CacheOptions
@@ -120,39 +121,49 @@ def encoded(result: Result) -> tuple[float, bytes]:
     return time.process_time() - started, text
 
 
-def measure(scene: Scene, engine: Engine, text: str, options: argparse.Namespace) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Processor seconds of one query: a refresh computed anew and out of what is kept, and writing
+    the answer of that many bytes."""
+
+    text: str
+    anew: float
+    kept: float
+    writing: float
+    size: int
+
+    @property
+    def share(self) -> float:
+        return self.kept / self.anew
+
+
+def measure(scene: Scene, engine: Engine, text: str, options: argparse.Namespace) -> Cost:
     panel = Panel(scene, engine, text, options.step * 1000)
     for may_keep in (False, True):
         panel.refresh(may_keep=may_keep)
     kept: list[float] = []
     anew: list[float] = []
-    sending: list[float] = []
+    writing: list[float] = []
     size = 0
-    for number in range(options.refreshes):
+    for refresh in range(options.refreshes):
         scene.go_on(scene.now_ms + REFRESH_MS)
         took, result = seconds(lambda: panel.refresh(may_keep=True))
         kept.append(took)
-        if number % COMPARED_EVERY:
+        if refresh % COMPARED_EVERY:
             continue
         took, wanted = seconds(lambda: panel.refresh(may_keep=False))
         anew.append(took)
         took, body = encoded(result)
-        sending.append(took)
+        writing.append(took)
         size = len(body)
         if body != encoded(wanted)[1]:
             raise SystemExit(f"{text}: answers differ")
-    mean, whole = float(np.mean(kept)), float(np.mean(anew))
-    yield text
-    yield f"  anew {whole * 1e3:8.2f} ms a refresh, kept {mean * 1e3:7.2f} ms: {mean / whole:.1%}"
-    yield f"  and {np.mean(sending) * 1e3:.2f} ms to write {size / 1e6:.2f} MB of JSON, both ways"
+    means = [float(np.mean(each)) for each in (anew, kept, writing)]
+    return Cost(text, *means, size)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--series", type=int, default=1_000)
-    parser.add_argument("--refreshes", type=int, default=360)
-    parser.add_argument("--step", type=int, default=60, help="seconds")
-    options = parser.parse_args()
+def measure_all(options: argparse.Namespace) -> list[Cost]:
+    """The costs of each query, over a database of their own."""
     decoder = WriteDecoder()
     with tempfile.TemporaryDirectory() as directory:
         storage = replace(
@@ -169,13 +180,50 @@ def main() -> None:
         writer.seal().result()
         scene.go_on(START_MS + DAY_MS)
         engine = Engine(EngineOptions())
-        sys.stdout.write(f"{options.series} series, {DAY_MS // INTERVAL_MS} scrapes\n")
-        for text in QUERIES:
-            for line in measure(scene, engine, text, options):
-                sys.stdout.write(line + "\n")
-        sys.stdout.write(f"target: at most {TARGET:.0%} of computing it anew\n")
-        engine.close()
-        database.close()
+        try:
+            return [measure(scene, engine, text, options) for text in QUERIES]
+        finally:
+            engine.close()
+            database.close()
+
+
+def lines_of(costs: Sequence[Cost], series: int) -> list[str]:
+    rows = [
+        [
+            f"`{cost.text}`",
+            number(cost.anew * 1000),
+            number(cost.kept * 1000),
+            f"{cost.share:.1%}",
+            number(cost.writing * 1000),
+        ]
+        for cost in costs
+    ]
+    header = [f"a day of {series} series, refreshed every 10 s", "anew ms", "kept ms", "share"]
+    wanted = target("refreshed panel against one computed anew", worst(costs), TARGET, unit="x")
+    return [*table([*header, "JSON ms, both"], rows), *target_table([wanted])]
+
+
+def worst(costs: Sequence[Cost]) -> float | None:
+    return max((cost.share for cost in costs), default=None)
+
+
+def report_lines(*, quick: bool) -> list[str]:
+    """What the benchmark says of it."""
+    options = parser().parse_args(["--series=200", "--refreshes=40"] if quick else [])
+    return lines_of(measure_all(options), options.series)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    made.add_argument("--series", type=int, default=1_000)
+    made.add_argument("--refreshes", type=int, default=360)
+    made.add_argument("--step", type=int, default=60, help="seconds")
+    return made
+
+
+def main() -> None:
+    options = parser().parse_args()
+    sys.stdout.write("\n".join(lines_of(measure_all(options), options.series)) + "\n")
 
 
 if __name__ == "__main__":
