@@ -31,7 +31,11 @@ CASES: list[tuple[str, int, Any]] = [
     ("targets/metadata", 200, []),
     ("targets/metadata?match_target={job='x'}&metric=up&limit=3", 200, []),
     ("targets/metadata?limit=x", 400, (BAD, "limit must be a number")),
-    ("targets/metadata?match_target={", 400, (BAD, "1:2: parse error: ")),
+    (
+        "targets/metadata?match_target={",
+        400,
+        (BAD, 'invalid parameter "match_target": 1:2: parse error: '),
+    ),
     ("targets/relabel_steps", 400, (BAD, "no scrapePool parameter provided")),
     ("targets/relabel_steps?scrapePool=a", 400, (BAD, "no labels parameter provided")),
     ("targets/relabel_steps?scrapePool=a&labels=[", 400, (BAD, "error parsing labels: ")),

@@ -4,7 +4,7 @@ import msgspec
 
 from api.answers.encoding import encode_data
 from api.endpoints.handler import Call
-from api.errors import BadData
+from api.errors import BadData, invalid_parameter
 from api.params import limit_number, selector_of
 from api.promql.go_format import quote
 
@@ -22,7 +22,10 @@ class TargetHandlers:
     def metadata(self, call: Call) -> bytes:
         limit_number(call.params, "limit")
         if call.params.first("match_target"):
-            selector_of(call.params.first("match_target"))
+            try:
+                selector_of(call.params.first("match_target"))
+            except BadData as error:
+                raise invalid_parameter("match_target", error) from None
         return encode_data([])
 
     def relabel_steps(self, call: Call) -> bytes:
