@@ -48,7 +48,7 @@ from receiver.otlp.translation import Rules
 from receiver.replaying.serving import EngineReplays, replay_defaults
 from receiver.rule_configuration import configured_rules, offered
 from receiver.ruling.rule_book import RulerBook
-from receiver.ruling.setup import Around, ruling_of
+from receiver.ruling.setup import Around, check_rules, ruling_of
 from receiver.ruling.terms import external_labels, terms_source
 from receiver.settings.addresses import Addresses, parse_addresses
 from receiver.settings.algorithms import pairs_of
@@ -261,7 +261,9 @@ def check(config: Config) -> Features:
             read_limits(Path(config.limits.file))
         AccessFiles.check(config)
         check_alertmanagers(config.alertmanagers)
-        return parse_features(config.program.features)
+        features = parse_features(config.program.features)
+        check_rules(config, features)
+        return features
     except (ValueError, StoreConfigError) as error:
         raise ConfigError(str(error)) from error
 

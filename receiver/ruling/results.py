@@ -79,7 +79,7 @@ class WrittenResults:
             except StorageError as error:
                 is_final = not error.retryable or isinstance(error, LogFailed)
                 if is_final or time.monotonic() + wait > ends or self._stopping.wait(wait):
-                    raise NotWritten(str(error)) from error
+                    raise NotWritten(str(error), may_help=not is_final) from error
             wait = min(2 * wait, WAIT_S_MAX)
 
     def _append(self, tenant: str, payload: bytes) -> Outcome:
@@ -94,13 +94,14 @@ class WrittenResults:
         except RuntimeError as error:
             appending.close()
             batch.release()
-            raise NotWritten("the server is stopping") from error
+            raise NotWritten("the server is stopping", may_help=True) from error
         try:
             return future.result(WRITE_S_MAX)
         except concurrent.futures.TimeoutError as error:
-            raise NotWritten(f"nothing was written within {WRITE_S_MAX:.0f} s") from error
+            text = f"nothing was written within {WRITE_S_MAX:.0f} s"
+            raise NotWritten(text, may_help=True) from error
         except (concurrent.futures.CancelledError, asyncio.CancelledError) as error:
-            raise NotWritten("the server is stopping") from error
+            raise NotWritten("the server is stopping", may_help=True) from error
 
 
 def warm_results() -> None:

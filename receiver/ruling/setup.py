@@ -14,15 +14,16 @@ from api.promql.engine import Engine
 from api.promql.features import Features
 from api.sources.queriers import QuerierSource
 from receiver.late_database import LateDatabase
-from receiver.limits.limits import TenantLimits
+from receiver.limits.limits import NO_LIMITS, TenantLimits
 from receiver.ruling.asking import EngineAsking
 from receiver.ruling.files import WatchedRules
 from receiver.ruling.results import WrittenResults
-from receiver.ruling.terms import TermsOf
+from receiver.ruling.terms import TermsOf, terms_source
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.reloading import Reloadable, ReloadMetrics
 from receiver.wire.decoder import WriteDecoder
 from rules.errors import RulesError
+from rules.ruler.file_sets import read
 from rules.ruler.keeping import Keeper
 from rules.ruler.metrics import RulerMetrics
 from rules.ruler.ports import Notifier, RuleSource
@@ -50,6 +51,16 @@ class Around:
     limits_of: Callable[[str], TenantLimits]
     registry: CollectorRegistry
     reload_metrics: ReloadMetrics
+
+
+def check_rules(config: Config, features: Features) -> None:
+    """Raise ConfigError where the ruler would."""
+    options = config.rules
+    terms_source(options, lambda _: NO_LIMITS, url="")
+    try:
+        read(options.files, options.tenant, features)
+    except RulesError as error:
+        raise ConfigError(str(error)) from error
 
 
 def ruling_of(

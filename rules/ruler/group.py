@@ -182,6 +182,10 @@ class RunningGroup:
         self.counts.missed += 1
         self._iterate(slot_ms, terms, records=True, alerts=False)
 
+    def pause(self) -> None:
+        """Do nothing for an interval; what is due meanwhile is made up for."""
+        self._hold_until_ms = self._services.now_ms() + self.interval_ms
+
     def mind_the_clock(self) -> None:
         """Where the clock was set back, go on from now instead of waiting until it is there again.
         For a group that is not being run."""
@@ -225,6 +229,9 @@ class RunningGroup:
         if alerts:
             self._alerts_ms = slot_ms
             self._restore(scope)
+        if iteration.tally.is_to_repeat:
+            self.pause()
+            done_ms = self.done_ms
         self.done_ms = done_ms
         seconds = time.monotonic() - started
         self.counts.add(iteration.tally, started_ms, seconds)

@@ -26,13 +26,15 @@ from storage.catalog.rule_states import GroupKey
 
 @dataclass(slots=True)
 class Tally:
-    """What an iteration came to. written: the series of all rules so far."""
+    """What an iteration came to. written: the series of all rules so far. is_to_repeat: whether
+    samples were not written that may be later."""
 
     evaluations: int = 0
     failures: int = 0
     failed_texts: int = 0
     samples: int = 0
     rules_seconds: float = 0.0
+    is_to_repeat: bool = False
     written: list[Labelsets] = field(default_factory=list)
 
 
@@ -96,6 +98,7 @@ class Iteration:
         try:
             refused = self._write([*given, *map(stale_part, filter(len, ended))])
         except NotWritten as error:
+            self.tally.is_to_repeat |= error.may_help
             for rule, evaluated in pairs:
                 self._not_written(rule, evaluated, str(error))
             return

@@ -76,7 +76,12 @@ class Refused:
 
 
 class NotWritten(RulesError):
-    """Nothing was kept; str() is the text for people."""
+    """Nothing was kept; str() is the text for people. may_help: whether the same may be written
+    later."""
+
+    def __init__(self, text: str, *, may_help: bool = False) -> None:
+        self.may_help = may_help
+        super().__init__(text)
 
 
 class Results(Protocol):

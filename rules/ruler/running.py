@@ -211,6 +211,9 @@ class Ruler:
                 entry.group.run()
             elif self._bid_farewell(entry):
                 return
+        except Exception:  # a bug, which is not to be met again and again
+            logger.exception("group of rules failed group=%s", entry.group.key)
+            entry.group.pause()
         finally:
             with self._wake:
                 entry.is_busy = False

@@ -124,6 +124,7 @@ class World:
         self.events: list[str] = []
         self.fails: dict[str, str] = {}
         self.refuses_all = ""
+        self.may_help = False
 
     def store(self, tenant: str) -> MemoryStore:
         store = self.stores.setdefault(tenant, MemoryStore())
@@ -165,7 +166,7 @@ class World:
     def write(self, tenant: str, recorded: Recorded) -> Sequence[Refused]:
         self.events.append("write")
         if self.refuses_all:
-            raise NotWritten(self.refuses_all)
+            raise NotWritten(self.refuses_all, may_help=self.may_help)
         self.written.append((tenant, recorded))
         refused = []
         for labels, time_ms, value in samples_of(recorded):

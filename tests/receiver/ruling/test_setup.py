@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from receiver.server import build_app
+from receiver.server import check
 from receiver.settings.config import ConfigError, build
 from tests.makers.real_api import RealApi, run_real_api
 
@@ -113,5 +113,6 @@ def test_settings_that_cannot_be_used(tmp_path: Path, settings: dict[str, str], 
     put(tmp_path / "bad.yml", "groups: 1")
     put(tmp_path / "good.yml", RULES)
     given = {name: text.format(path=tmp_path) for name, text in settings.items()}
+    config = build({"storage.path": str(tmp_path / "data"), **given})
     with pytest.raises(ConfigError, match=error):
-        build_app(build({"storage.path": str(tmp_path / "data"), **given}))
+        check(config)

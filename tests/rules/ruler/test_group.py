@@ -285,3 +285,24 @@ def test_after_a_restart_nothing_is_sent_twice() -> None:
     # firing for two more, and its end is sent for a quarter of an hour.
     assert sent() == [(at, at < 13) for at in range(1, 28, 2)]
     assert {notice.alert.fired_ms for _, notice in world.notices} == {START + MINUTE}
+
+
+def test_what_could_not_be_written_is_made_up_for() -> None:
+    world = World()
+    world.put({"__name__": "m"}, every(MINUTE, 30 * MINUTE, 2.0))
+    group = world.group(ALERT)
+    run_at(world, group, 1)
+    world.refuses_all, world.may_help = "the head is full", True
+    run_at(world, group, 2)
+    assert group.status().rules[0].last_error == "the head is full"
+    assert group.due_ms == START + 3 * MINUTE  # and not again at once
+    run_at(world, group, 2.5, 3)
+    world.refuses_all = ""
+    run_at(world, group, 4, 4, 4, 4)
+    assert [at // MINUTE for at, _ in world.values("seen")] == [1, 2, 3, 4]
+    (alert,) = group.status().rules[1].alerts
+    assert alert.active_ms == START + MINUTE
+    world.refuses_all, world.may_help = "too many series", False
+    run_at(world, group, 5)
+    assert group.due_ms == START + 6 * MINUTE
+    assert group.done_ms == START + 5 * MINUTE

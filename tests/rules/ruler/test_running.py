@@ -177,6 +177,22 @@ def test_a_clock_that_is_set_back() -> None:
     assert [at for at, _ in scene.seen("a")][-2:] == [3, 4]
 
 
+def test_a_bug_in_a_group_does_not_stop_the_ruler(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(Source(a=named("a"), b=named("b", name="h")))
+    broken, good = scene.ruler.running()
+    calls: list[int] = []
+
+    def run() -> None:
+        calls.append(scene.world.now_ms)
+        raise ValueError("BUG")
+
+    monkeypatch.setattr(broken, "run", run)
+    scene.at(1, 1.5, 2)
+    assert calls == [START + MINUTE, START + 2 * MINUTE]
+    assert len(scene.seen("b")) == 2
+    assert good.counts.iterations == 2
+
+
 @pytest.mark.parametrize(
     ("terms", "more", "problem"),
     [
