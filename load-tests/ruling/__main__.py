@@ -1,6 +1,6 @@
 """Rules at work: 10,000 of them over 100 tenants, and the processor time that each takes.
 
-    python load-tests/ruling.py
+    python load-tests/ruling
 
 fills a database with the series of a few hundred scraped targets, then evaluates all groups of all
 tenants minute by minute, as the server does: by the threads of its turns, with its engine, its
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import resource
+import sys
 import tempfile
 import threading
 import time
@@ -21,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from api.promql.engine import Engine
 from api.promql.options import EngineOptions
@@ -133,7 +136,7 @@ def measure(arguments: argparse.Namespace, path: Path, loop: asyncio.AbstractEve
         for number in range(jobs)
     ]
     rules = len(groups) * arguments.rules
-    print(f"{rules} rules, {len(groups)} groups, {len(tenants)} tenants")
+    sys.stdout.write(f"{rules} rules, {len(groups)} groups, {len(tenants)} tenants\n")
     for minute in range(HISTORY, HISTORY + arguments.minutes):
         for tenant in tenants:
             fill(database, decoder, tenant, jobs, minute)
@@ -151,10 +154,10 @@ def measure(arguments: argparse.Namespace, path: Path, loop: asyncio.AbstractEve
         used = processor_s() - before
         failures = sum(group.counts.failures for group in groups)
         samples = sum(group.counts.samples for group in groups)
-        print(
+        sys.stdout.write(
             f"minute {minute - HISTORY + 1}: {1000 * used / rules:.2f} ms of processor time "
             f"a rule, {used:.1f} s in all, {time.monotonic() - started:.1f} s by the clock, "
-            f"{samples} samples, {failures} failures"
+            f"{samples} samples, {failures} failures\n"
         )
     turns.stop()
     keeper.stop()
