@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,44 +14,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from compose.processes import Server, free_ports
-from compose.scene import ALERTMANAGER_PROGRAM, alertmanager_server
+from compose.scene import alertmanager_server
 from rules.notifying.alertmanagers import of_urls
 from rules.notifying.metrics import NotifyMetrics
 from rules.notifying.notifier import AlertNotifier
 from rules.notifying.options import AlertmanagerOptions
+from tests.agents.webhook import Webhook, need_alertmanager, until
 from tests.makers.rules.alertmanager import firing, resolved
 
-PATIENCE_S = 120.0
 MINUTE_MS = 60_000
-
-
-@dataclass
-class Webhook:
-    """What people would get: (status, alert's name) of each notification, in order."""
-
-    port: int
-    got: list[tuple[str, str]] = field(default_factory=list)
-
-    def __enter__(self) -> Webhook:
-        got = self.got
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                got.extend((each["status"], each["labels"]["alertname"]) for each in body["alerts"])
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """The default would write to stderr."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @dataclass(frozen=True)
@@ -73,8 +41,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    if shutil.which(ALERTMANAGER_PROGRAM) is None:
-        pytest.skip("Debian's package prometheus-alertmanager is not installed")
+    need_alertmanager()
     port, webhook_port = free_ports(0, 0)
     server = alertmanager_server(tmp_path, webhook=f"http://127.0.0.1:{webhook_port}/", port=port)
     options = AlertmanagerOptions(backoff_ms_max=100, drain_ms=0)
@@ -88,13 +55,6 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         notifier.close()
         if server.running:
             server.stop()
-
-
-def until(is_true: Callable[[], bool], shown: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_true():
-        assert time.monotonic() < deadline, shown()
-        time.sleep(0.05)
 
 
 def now_ms() -> int:
