@@ -49,7 +49,7 @@ class Notifying:
     async def run(self) -> AsyncIterator[None]:
         self.notifier.start()
         yield
-        await asyncio.to_thread(self.notifier.close)
+        await asyncio.to_thread(self.notifier.drain)
 
 
 def check_alertmanagers(options: AlertmanagerOptions) -> None:

@@ -68,8 +68,9 @@ class AlertNotifier:
         self._thread.start()
         self._running.wait()
 
-    def close(self) -> None:
-        """Send what waits for at most the configured time, and end. Blocks."""
+    def drain(self) -> None:
+        """Send what waits for at most the configured time, and end; what is sent later is not
+        delivered any more. Blocks."""
         with self._lock:
             loop, self._loop = self._loop, None
         if loop is not None:

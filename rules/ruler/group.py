@@ -144,6 +144,22 @@ class RunningGroup:
         if parts:
             self._services.results.write(self.tenant, joined(parts, at_ms))
 
+    def leave(self) -> None:
+        """Keep that alerts are to be sent again at once whose latest notice was not delivered. For
+        a group that runs no more in this process."""
+        waiting = self._services.notifier.undelivered(self.tenant)
+        changed = {}
+        for rule in self.rules:
+            alerts = rule.latest.state.alerts
+            if waiting.intersection(alerts):
+                unsent = {
+                    key: replace(alert, last_sent_ms=None) if key in waiting else alert
+                    for key, alert in alerts.items()
+                }
+                changed[rule.fingerprint] = encode(unsent)
+        if changed:
+            self._services.keeper.put(self.key, self.done_ms, changed)
+
     def status(self) -> GroupStatus:
         """For any thread."""
         counts, terms = self.counts, self._services.terms_of(self.tenant)

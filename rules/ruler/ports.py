@@ -13,6 +13,7 @@ from typing import Protocol
 from api.promql.vectors.value import Result
 from rules.errors import RulesError
 from rules.evaluation.alerts import Alert
+from rules.evaluation.rows import Key
 from rules.groups import Group
 from storage.catalog.rule_states import GroupKey, SavedGroup
 from storage.kernels.arrays import Bytes, Int64s
@@ -53,6 +54,14 @@ class Notifier(Protocol):
 
     def send(self, tenant: str, notices: Sequence[Notice]) -> None:
         """Queue alerts; never blocks, never raises. What there is no room for is counted."""
+        ...
+
+    def drain(self) -> None:
+        """The last alerts were queued: give those that wait some time to be delivered. Blocks."""
+        ...
+
+    def undelivered(self, tenant: str) -> frozenset[Key]:
+        """The alerts, by what identifies them, whose latest notice no Alertmanager has yet."""
         ...
 
 

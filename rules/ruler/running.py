@@ -74,13 +74,16 @@ class Ruler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Wait for what runs, and keep how far it came."""
+        """Wait for what runs and for notices to be delivered, and keep how far it came."""
         with self._wake:
             self._is_stopping = True
             self._wake.notify_all()
         if self._thread.is_alive():
             self._thread.join()
         self._turns.stop()
+        self._services.notifier.drain()
+        for group in self.running():
+            group.leave()
         self._services.keeper.stop()
 
     def groups(self, tenant: str) -> list[GroupStatus]:

@@ -63,15 +63,20 @@ class Writer(threading.Thread):
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything, started."""
+    """Everything."""
 
     cupola: Server
+    alertmanager: Server
     webhook: Webhook
     writer: Writer
 
     @property
     def client(self) -> Client:
         return Client(self.cupola.url, TENANT)
+
+    def configure(self) -> None:
+        url = f"{self.cupola.url}/prometheus/config/v1/rules/team"
+        request(url, GROUP.encode(), {"Content-Type": "application/yaml"})
 
     def rule(self) -> dict[str, Any]:
         """The alerting rule as the API shows it."""
@@ -85,26 +90,40 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
+    """All but the Alertmanager is started. What was sent is not sent again for an hour."""
     need_alertmanager()
     port, manager_port, webhook_port = free_ports(0, 0, 0)
     webhook_url = f"http://127.0.0.1:{webhook_port}/"
     manager = alertmanager_server(tmp_path, webhook=webhook_url, port=manager_port)
-    flag = f"--rules.alertmanagers.urls={manager.url}"
-    cupola = cupola_server(tmp_path, flag, port=port)
+    flags = (f"--rules.alertmanagers.urls={manager.url}", "--rules.alert.resend-delay=1h")
+    cupola = cupola_server(tmp_path, *flags, "--rules.alertmanagers.drain-timeout=0", port=port)
     writer = Writer(cupola.url)
-    with manager.start(), cupola.start(), Webhook(webhook_port) as webhook:
-        manager.wait_ready()
+    with manager, cupola.start(), Webhook(webhook_port) as webhook:
         cupola.wait_ready()
         writer.start()
         try:
-            yield Scene(cupola, webhook, writer)
+            yield Scene(cupola, manager, webhook, writer)
         finally:
             writer.stop()
 
 
+def test_an_alert_that_was_not_delivered_is_sent_after_a_restart(scene: Scene) -> None:
+    scene.writer.value = 0.0
+    scene.configure()
+    until(lambda: scene.state() == "firing", scene.cupola.log_tail)
+    (before,) = scene.rule()["alerts"]
+    assert scene.cupola.stop(120) == 0
+    assert scene.webhook.got == []
+    scene.alertmanager.start().wait_ready()
+    scene.cupola.start().wait_ready()
+    until(lambda: scene.webhook.got == [("firing", "Unhealthy")], scene.cupola.log_tail)
+    (after,) = scene.rule()["alerts"]
+    assert after["activeAt"] == before["activeAt"]
+
+
 def test_an_alert_that_fires_is_notified_once_also_over_a_kill(scene: Scene) -> None:
-    url = f"{scene.cupola.url}/prometheus/config/v1/rules/team"
-    request(url, GROUP.encode(), {"Content-Type": "application/yaml"})
+    scene.alertmanager.start().wait_ready()
+    scene.configure()
     until(lambda: scene.state() == "inactive", scene.cupola.log_tail)
     assert scene.webhook.got == []
     scene.writer.value = 0.0

@@ -52,7 +52,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         with Webhook(webhook_port) as webhook:
             yield Scene(notifier, server, webhook)
     finally:
-        notifier.close()
+        notifier.drain()
         if server.running:
             server.stop()
 

@@ -57,7 +57,7 @@ def test_a_file_is_followed_and_the_urls_of_the_settings_stay(tmp_path: Path) ->
     notifying.file.refresh()
     write(token, "another secret", 5)
     assert notifying.file.refresh(), "the files that it names are followed"
-    notifying.notifier.close()
+    notifying.notifier.drain()
 
 
 def test_without_a_file_there_are_those_of_the_settings() -> None:
@@ -65,7 +65,7 @@ def test_without_a_file_there_are_those_of_the_settings() -> None:
     notifying = Notifying(build({}), registry, ReloadMetrics(registry))
     assert notifying.file is None
     assert notifying.notifier.urls("a") == ([], [])
-    notifying.notifier.close()
+    notifying.notifier.drain()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 from api.promql.engine import Engine
 from api.promql.errors import QueryError
 from api.promql.options import EngineOptions
+from rules.evaluation.rows import Key
 from rules.files.loader import load
 from rules.groups import Group
 from rules.memory import MemoryStore
@@ -125,6 +126,7 @@ class World:
         self.fails: dict[str, str] = {}
         self.refuses_all = ""
         self.may_help = False
+        self.waiting: frozenset[Key] = frozenset()
 
     def store(self, tenant: str) -> MemoryStore:
         store = self.stores.setdefault(tenant, MemoryStore())
@@ -181,6 +183,12 @@ class World:
     def send(self, tenant: str, notices: Sequence[Notice]) -> None:
         self.events.append(f"send with {len(self.memory.kept)} kept")
         self.notices += [(tenant, notice) for notice in notices]
+
+    def drain(self) -> None:
+        self.events.append("drain")
+
+    def undelivered(self, tenant: str) -> frozenset[Key]:
+        return self.waiting
 
     def group(self, text: str, tenant: str = "t", **more: object) -> RunningGroup:
         return RunningGroup(tenant, group_of(text), self.services(), **more)  # type: ignore[arg-type]

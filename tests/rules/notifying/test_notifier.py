@@ -45,7 +45,7 @@ def running(scene: Scene) -> Iterator[AlertNotifier]:
     try:
         yield scene.notifier
     finally:
-        scene.notifier.close()
+        scene.notifier.drain()
 
 
 def of(*managers: ScriptedAlertmanager) -> Alerting:
@@ -258,7 +258,7 @@ def test_alerts_sent_before_the_start_and_at_the_end_are_delivered(managers: Man
     scene.notifier.configure(of(manager))
     scene.notifier.send("t", [firing("A")])
     scene.notifier.start()
-    scene.notifier.close()
+    scene.notifier.drain()
     assert manager.taken == ["A"]
 
 
@@ -268,7 +268,7 @@ def test_the_end_does_not_wait_for_one_that_is_away() -> None:
     scene.notifier.configure(of(away))
     scene.notifier.start()
     scene.notifier.send("t", [firing("A")])
-    scene.notifier.close()
+    scene.notifier.drain()
     away.close()
     assert scene.notifier.undelivered("t") == {key_of({"alertname": "A"})}
     assert scene.metric("dropped_total", away.url) == 0
@@ -289,7 +289,7 @@ def test_nothing_is_raised_for_alerts_that_cannot_be_sent(caplog: pytest.LogCapt
     scene.notifier.configure(of_urls(["http://127.0.0.1:9"], 1_000))
     broken: Any = object()
     scene.notifier.send("t", [broken])
-    scene.notifier.close()
+    scene.notifier.drain()
     assert "alerts not queued tenant=t alerts=1" in caplog.text
 
 

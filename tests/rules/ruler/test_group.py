@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rules.evaluation.alerts import State
+from rules.evaluation.rows import key_of
 from rules.evaluation.steps import Health
 from rules.ruler.group import RunningGroup
 from rules.ruler.saving import encode
@@ -306,3 +307,20 @@ def test_what_could_not_be_written_is_made_up_for() -> None:
     run_at(world, group, 5)
     assert group.due_ms == START + 6 * MINUTE
     assert group.done_ms == START + 5 * MINUTE
+
+
+@pytest.mark.parametrize("is_delivered", [True, False])
+def test_what_was_not_delivered_is_sent_at_once_after_a_restart(is_delivered: bool) -> None:
+    world = World()
+    world.put({"__name__": "m"}, every(MINUTE, 9 * MINUTE, 2.0))
+    text = ALERT.replace("    for: 3m\n", "")
+    group = world.group(text)
+    run_at(world, group, 1)
+    ((_, notice),) = world.notices
+    world.waiting = frozenset() if is_delivered else frozenset([key_of(notice.alert.labels)])
+    group.leave()
+    (saved,) = world.memory.load().values()
+    run_at(world, world.group(text, saved=saved), 2)
+    assert len(world.notices) == (1 if is_delivered else 2)
+    run_at(world, world.group(text, saved=saved), 2, 3)
+    assert {notice.alert.fired_ms for _, notice in world.notices} == {START + MINUTE}

@@ -265,3 +265,9 @@ def test_twenty_tenants_and_a_bad_one() -> None:
     let_go.set()
     ruler.stop()
     assert all(world.memory.kept[tenant, "f.yml", "g"].slot_ms > 0 for tenant in tenants)
+
+
+def test_notices_are_delivered_before_the_end_is_kept() -> None:
+    scene = Scene(Source(one=ONE))
+    scene.ruler.stop()
+    assert scene.world.events == ["drain"]
