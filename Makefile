@@ -19,7 +19,7 @@ help:
 run: $(INSTALLED)
 	exec $(BIN)/cupola serve $(ARGS)
 
-#: make demo    Cupola and three real agents; prints queries, runs till Ctrl-C (ONCE=1: one round)
+#: make demo    Cupola, real agents, an alert; prints queries, runs till Ctrl-C (ONCE=1: one round)
 demo: $(INSTALLED) peers
 	$(BIN)/python -m compose.demo $(if $(ONCE),--once)
 

@@ -1,4 +1,5 @@
-"""The demo: Cupola, an HA pair of real agents of one tenant, a third agent of another, and answers.
+"""The demo: Cupola, an HA pair of real agents of one tenant, a third agent of another, and answers;
+rules that record and alert, and an Alertmanager that gets the alert.
 
 Run it with `make demo`. Everything is a child process on 127.0.0.1 with its files under .demo/. The
 answers are checked: with --once the exit code is 0 only if all of them were right.
@@ -7,10 +8,12 @@ answers are checked: with --once the exit code is 0 only if all of them were rig
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import signal
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,12 +23,14 @@ from typing import Any
 from compose.gateway import Gateway
 from compose.processes import ROOT, Server, ServerError, free_ports
 from compose.scene import (
+    ALERTMANAGER_PROGRAM,
     NODE_PROGRAM,
     REPLICA_LABEL,
     Agent,
     Client,
     QueryFailed,
     agent_server,
+    alertmanager_server,
     cupola_server,
     missing_programs,
     node_exporter_server,
@@ -37,6 +42,8 @@ EDGE_CLUSTER = "edge-1"
 INTERVAL_S = 2
 DATA_TIMEOUT_S = 120
 ROWS_SHOWN_MAX = 8
+RULES = ROOT / "compose" / "rules"
+ALERT = "DemoIsRunning"
 
 Rows = list[dict[str, Any]]
 
@@ -54,9 +61,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The running servers and what the agents scrape."""
+    """The running servers and what the agents scrape. alertmanager: None if none is installed."""
 
     cupola: Server
+    alertmanager: Server | None
     gateway: Gateway
     servers: list[Server]
     edge_targets: dict[str, list[str]]
@@ -69,17 +77,22 @@ class Demo:
 
 def build(directory: Path) -> Demo:
     """All servers of the demo, not started yet. Usual ports are taken where they are free."""
-    names = ("cupola", "edge-a", "edge-b", "lab", "node", "gateway")
-    ports = dict(zip(names, free_ports(9009, 9091, 9092, 9093, 9100, 0), strict=True))
+    names = ("cupola", "edge-a", "edge-b", "lab", "node", "alertmanager", "gateway")
+    ports = dict(zip(names, free_ports(9009, 9091, 9092, 9094, 9100, 9093, 0), strict=True))
     address = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
-    cupola = cupola_server(directory, port=ports["cupola"])
+    alertmanager = None
+    flags = [f"--rules.files={RULES}/*.yml", f"--rules.tenant={EDGE_TENANT}"]
+    if shutil.which(ALERTMANAGER_PROGRAM):
+        alertmanager = alertmanager_server(directory, port=ports["alertmanager"])
+        flags.append(f"--rules.alertmanagers.urls={alertmanager.url}")
+    cupola = cupola_server(directory, *flags, port=ports["cupola"])
     gateway = Gateway(ports["gateway"], cupola.url)
     edge_targets = {
         "cupola": [address["cupola"]],
         "prometheus": [address["edge-a"], address["edge-b"]],
     }
     lab_targets = {"prometheus": [address["lab"]]}
-    servers = [cupola]
+    servers = [cupola] if alertmanager is None else [cupola, alertmanager]
     if shutil.which(NODE_PROGRAM):
         edge_targets["node"] = [address["node"]]
         servers.append(node_exporter_server(directory, port=ports["node"]))
@@ -94,7 +107,7 @@ def build(directory: Path) -> Demo:
         labels = {"cluster": EDGE_CLUSTER, REPLICA_LABEL: replica}
         agent(f"edge-{replica}", EDGE_TENANT, labels, edge_targets)
     agent("lab", LAB_TENANT, {"cluster": "lab-1", REPLICA_LABEL: "a"}, lab_targets)
-    return Demo(cupola, gateway, servers, edge_targets, lab_targets)
+    return Demo(cupola, alertmanager, gateway, servers, edge_targets, lab_targets)
 
 
 def questions(demo: Demo) -> list[Question]:
@@ -144,6 +157,18 @@ def questions(demo: Demo) -> list[Question]:
             EDGE_TENANT,
             "sum by (tenant) (rate(cupola_ingested_samples_total[20s]))",
             lambda rows: wrong_count(rows, 2) or wrong_positive(rows),
+        ),
+        Question(
+            "What a rule records: targets that are up, by job",
+            EDGE_TENANT,
+            "job:up:sum",
+            lambda rows: wrong_count(rows, len(demo.edge_targets)) or wrong_positive(rows),
+        ),
+        Question(
+            "An alert that fires while the demo runs",
+            EDGE_TENANT,
+            f'ALERTS{{alertname="{ALERT}",alertstate="firing"}}',
+            lambda rows: wrong_count(rows, 1),
         ),
     ]
     if "node" in demo.edge_targets:
@@ -219,6 +244,22 @@ def tell(demo: Demo, asked: list[Question]) -> int:
     return wrong_count
 
 
+def tell_notified(alertmanager: Server) -> int:
+    """Show what an Alertmanager has of the demo's alert; 1 if that is nothing in time, else 0."""
+    say(f"\nThe alert arrives at the Alertmanager on {alertmanager.url}.")
+    deadline = time.monotonic() + DATA_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{alertmanager.url}/api/v2/alerts", timeout=30) as response:
+            found = [a for a in json.load(response) if a["labels"]["alertname"] == ALERT]
+        for alert in found:
+            say(f"    {shown_labels(alert['labels'])}  {alert['annotations']['summary']}")
+        if found:
+            return 0
+        time.sleep(1)
+    say("  WRONG: it did not")
+    return 1
+
+
 def shown_labels(labels: dict[str, str]) -> str:
     pairs = ", ".join(f'{k}="{v}"' for k, v in sorted(labels.items()) if k != "__name__")
     return f"{labels.get('__name__', '')}{{{pairs}}}"
@@ -277,6 +318,8 @@ def run(directory: Path, *, once: bool) -> int:
         asked = questions(demo)
         wait_for_data(demo, asked)
         wrong = tell(demo, asked)
+        if demo.alertmanager is not None:
+            wrong += tell_notified(demo.alertmanager)
         if not once:
             wait_for_interrupt(demo)
         failed = stop(demo)
