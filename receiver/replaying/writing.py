@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from api.answers.wire.fields import LabelMessages
 from receiver.importing.run import BODY_BYTES_MAX, BODY_SAMPLES_MAX
 from receiver.wire.v1.writer import RequestColumns, requests_of
 from rules.replay.outcome import Outcome, Recorded
-from storage.histograms.histograms import offsets_of
+from storage.labels.fields import label_fields
 
 
 def bodies_of(outcome: Outcome, *, with_alerts: bool) -> Iterator[tuple[bytes, int]]:
@@ -26,9 +23,4 @@ def bodies_of(outcome: Outcome, *, with_alerts: bool) -> Iterator[tuple[bytes, i
 
 
 def columns_of(recorded: Recorded) -> RequestColumns:
-    messages = LabelMessages.of(recorded.labels)
-    used = messages.ids[messages.ids > 0]
-    firsts, lengths = messages.starts[used], np.diff(messages.starts)[used]
-    offsets = offsets_of(lengths)
-    places = np.arange(offsets[-1]) + np.repeat(firsts - offsets[:-1], lengths)
-    return RequestColumns(messages.content[places], offsets_of(messages.sizes), recorded.samples)
+    return RequestColumns(*label_fields(recorded.labels), recorded.samples)

@@ -27,13 +27,13 @@ from api.promql.syntax.nodes import (
 )
 from api.promql.vectors.value import Result, Scalar, Vector
 from rules.errors import FunctionError
-from rules.evaluation.rows import RuleError, rows_of, value_text
+from rules.evaluation.rows import RuleError, rows_of, template_samples
 from rules.replay.limits import Spending
 from rules.replay.order import nodes_of
 from rules.replay.overlay import Overlay
 from rules.replay.slots import Slots
 from rules.replay.tracks import Piece, Track, track_of
-from rules.templates.values import QueryResult, Sample, StringMap
+from rules.templates.values import QueryResult
 from storage.labels.frames import Symbols, one_row
 
 # Of a range query: enough for what a query costs to be little beside it.
@@ -99,11 +99,7 @@ class Asking:
             rows = rows_of(self.instant(text, time_ms))
         except (QueryError, RuleError) as error:
             raise FunctionError(str(error)) from error
-        return QueryResult(
-            Sample(StringMap(row.labels), value if isinstance(value, float) else 0.0)
-            for row in rows
-            for value in [value_text(row.value)]
-        )
+        return template_samples(rows)
 
     def take_notes(self) -> list[str]:
         """The warnings since they were last taken."""

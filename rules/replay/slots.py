@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import xxhash
 
 from rules.groups import Group
+from rules.ruler import slots as ruler
 from storage.kernels.arrays import Int64s
 from storage.options import MINUTE_MS
 from storage.tenants.tenant import DEFAULT_TENANT
@@ -62,16 +62,11 @@ class Slots:
 def slots_of(group: Group, period: Period) -> Slots:
     """Those within the period."""
     interval_ms = group.interval_ms or period.interval_ms
-    phase_ms = period.phases.get(group.name, phase_of(period.tenant, group, interval_ms))
+    own = ruler.slots_of(period.tenant, group, interval_ms)
+    phase_ms = period.phases.get(group.name, own.offset_ms)
     first_ms = period.start_ms + (phase_ms - period.start_ms) % interval_ms
     count = max(0, (period.end_ms - first_ms) // interval_ms + 1)
     offset_ms = group.query_offset_ms
     return Slots(
         first_ms, interval_ms, count, period.query_offset_ms if offset_ms is None else offset_ms
     )
-
-
-def phase_of(tenant: str, group: Group, interval_ms: int) -> int:
-    """A time at which a group is evaluated; spreads groups over their interval."""
-    key = "\0".join((tenant, group.file, group.name)).encode("utf-8", "surrogateescape")
-    return int(xxhash.xxh3_64_intdigest(key)) % interval_ms

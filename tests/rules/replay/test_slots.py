@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from rules.groups import Group
-from rules.replay.slots import Period, Slots, phase_of, slots_of
+from rules.replay.slots import Period, Slots, slots_of
+from rules.ruler import slots as ruler
 
 MINUTE = 60_000
 
@@ -43,9 +44,9 @@ def test_numbers_and_times() -> None:
     assert slots.number_of(np.array([57_000, -3_000])).tolist() == [1, 0]
 
 
-def test_groups_are_spread_and_stay_where_they_are() -> None:
-    phases = {phase_of("t", Group(f"g{k}", "f"), MINUTE) for k in range(50)}
-    assert len(phases) > 40
-    assert all(0 <= phase < MINUTE for phase in phases)
-    assert phase_of("t", Group("g", "f"), MINUTE) == phase_of("t", Group("g", "f"), MINUTE)
-    assert phase_of("t", Group("g", "f"), MINUTE) != phase_of("u", Group("g", "f"), MINUTE)
+def test_groups_are_evaluated_when_a_server_does() -> None:
+    group = Group("g", "f")
+    slots = slots_of(group, Period(0, 10 * MINUTE, tenant="t"))
+    assert slots.first_ms == ruler.slots_of("t", group, MINUTE).after(-1)
+    aligned = Group("g", "f", is_aligned=True)
+    assert slots_of(aligned, Period(1, 10 * MINUTE)).first_ms == MINUTE
