@@ -8,9 +8,11 @@ hostile   texts that look like markup, point the wrong way, or are far too long
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator, Mapping
 
+from tests.makers.bodies.rich import body_v1, compress, metadata_v1
 from tests.makers.bodies.v1 import HEADERS, encode
 from tests.makers.real_api import RealApi, Series
 
@@ -19,12 +21,24 @@ SETTINGS: Mapping[str, object] = {
     "storage.retention": "0",
     "dedup.replica-labels": "prometheus_replica",
     "dedup.cluster-labels": "cluster",
+    # Half of it is what is sealed to segments at once.
+    "storage.head.max-samples": "40000",
+    "api.slow-query-threshold": "1ms",
 }
 MINUTE_MS = 60_000
 INTERVAL_MS = 15_000
 SILENT_MS = 20 * MINUTE_MS
 AWAY_MS = (44 * MINUTE_MS, 38 * MINUTE_MS)
 LONG_MS = 60 * MINUTE_MS
+HISTORY_MS = 30 * 60 * MINUTE_MS
+TRIES_MAX = 3_000
+# Name, type as a number of the protocol, help text.
+FAMILIES = (
+    ("http_requests_total", 1, "Requests that were answered, by handler and code."),
+    ("http_request_duration_seconds", 3, "How long requests took."),
+    ("node_temperature_celsius", 2, "Temperature of the machine."),
+    ("stock_moves_total", 1, "Parcels that were put on a shelf or taken from it."),
+)
 HANDLERS = ("/", "/cart", "/checkout", "/search")
 HOSTILE = (
     '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>',
@@ -79,6 +93,8 @@ def of_targets(
 
 async def fill(api: RealApi, now_ms: int) -> None:
     """Write all of it."""
+    await fill_history(api, now_ms)
+    await describe(api)
     a = {"cluster": "edge-1", "prometheus_replica": "a"}
     b = {"cluster": "edge-1", "prometheus_replica": "b"}
     await api.write(*targets(now_ms, a, now_ms, rate=40), tenant="edge")
@@ -87,6 +103,44 @@ async def fill(api: RealApi, now_ms: int) -> None:
     await api.write(*targets(now_ms, lab, now_ms, rate=20), tenant="lab")
     await refuse(api, now_ms)
     await api.write(*hostile(now_ms), tenant="hostile")
+
+
+async def describe(api: RealApi) -> None:
+    """Send types and help texts of the pair's metrics."""
+    families = [metadata_v1(name, kind, text) for name, kind, text in FAMILIES]
+    body = compress(body_v1([], families))
+    headers = HEADERS | {"X-Scope-OrgID": "edge"}
+    async with api.client.post("/api/v1/write", data=body, headers=headers) as response:
+        assert response.status == 204, await response.text()
+
+
+async def fill_history(api: RealApi, now_ms: int) -> None:
+    """More than a day of a few series of the pair, enough to be sealed, and return when it is."""
+    external = {"cluster": "edge-1", "prometheus_replica": "a"}
+    for shelf in range(6):
+        start_ms = now_ms - HISTORY_MS
+        points = samples(start_ms, now_ms - LONG_MS, offset_ms=0, rate=3 + shelf)
+        labels = {"__name__": "stock_moves_total", "job": "web", "shelf": str(shelf), **external}
+        await write_when_there_is_room(api, (labels, points))
+    for _ in range(TRIES_MAX):
+        _, report = await api.get("status/segments")
+        if report["shards"]:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("no segment was made")
+
+
+async def write_when_there_is_room(api: RealApi, series: Series) -> None:
+    """A full head is answered 503 until it is sealed."""
+    headers = HEADERS | {"X-Scope-OrgID": "edge"}
+    for _ in range(TRIES_MAX):
+        body = encode([series])
+        async with api.client.post("/api/v1/write", data=body, headers=headers) as response:
+            if response.status == 204:
+                return
+            assert response.status == 503, await response.text()
+        await asyncio.sleep(0.1)
+    raise AssertionError("the head stayed full")
 
 
 def hostile(now_ms: int) -> Iterator[Series]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.makers.page_scene import SETTINGS, fill
 from tests.makers.real_api import ServedProgram
 
 WAIT_MS = 60_000
+WARM_S_MAX = 1_200
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # The last of these: without them it looks for hosts on the Internet at every start.
 FLAGS = (
@@ -86,7 +88,18 @@ def now_ms() -> int:
 def program(tmp_path_factory: pytest.TempPathFactory, now_ms: int) -> Iterator[ServedProgram]:
     path = {"storage.path": str(tmp_path_factory.mktemp("page"))}
     with ServedProgram(SETTINGS | path, lambda api: fill(api, now_ms)) as served:
+        wait_until_warm(served.url)
         yield served
+
+
+def wait_until_warm(url: str) -> None:
+    """Kernels that are compiled for the first time would use up the limits of all waits."""
+    for _ in range(WARM_S_MAX):
+        with urllib.request.urlopen(f"{url}/metrics", timeout=WARM_S_MAX) as response:
+            if "\ncupola_kernels_warm 1" in response.read().decode():
+                return
+        time.sleep(1)
+    raise AssertionError(f"kernels are not warm after {WARM_S_MAX} s")
 
 
 @pytest.fixture

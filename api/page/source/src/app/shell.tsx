@@ -10,7 +10,28 @@ import { TenantPicker } from "./tenant_picker";
 import { nextTheme, theme } from "./theme";
 
 /** By group: the name in the address, which is that of the icon, and the title. */
-const PAGES: [string, [string, string, string][]][] = [["Ask", [["ask", "query", "Query"]]]];
+const PAGES: [string, [string, string, string][]][] = [
+  ["Ask", [["ask", "query", "Query"], ["metrics", "metrics", "Metrics"]]],
+  [
+    "Watch",
+    [
+      ["tenants", "tenants", "Tenants"],
+      ["replicas", "replicas", "Replicas"],
+      ["refused", "refused", "Refused samples"],
+      ["rules", "rules", "Rules"],
+      ["alerts", "alerts", "Alerts"],
+      ["queries", "queries", "Running queries"],
+    ],
+  ],
+  [
+    "Store",
+    [
+      ["segments", "segments", "Segments"],
+      ["head", "head", "Head and log"],
+      ["cardinality", "cardinality", "Cardinality"],
+    ],
+  ],
+];
 
 export function titleOf(name: string): string {
   for (const [, pages] of PAGES) for (const [at, , title] of pages) if (at === name) return title;

@@ -22,6 +22,7 @@ export function drawHeat(heat: Heat, matrix: Matrix, frame: Frame, host: HTMLEle
     },
     host,
   );
+  for (const axis of options.axes ?? []) axis.grid = { show: false };
   options.series.push({ show: true, paths: () => null, points: { show: false } });
   const box = element("div", "tooltip");
   box.hidden = true;
@@ -55,13 +56,13 @@ function cells(u: uPlot, heat: Heat, matrix: Matrix, step: number, host: Element
   for (let shade = 1; shade <= SHADES; shade += 1) {
     ctx.globalAlpha = 0.08 + (0.92 * shade) / SHADES;
     heat.cells.forEach((counts, row) => {
-      const top = u.valToPos(row + 1, "y", true);
-      const height = Math.max(1, u.valToPos(row, "y", true) - top - 0.5);
+      const top = Math.round(u.valToPos(row + 1, "y", true));
+      const height = Math.max(1, Math.round(u.valToPos(row, "y", true)) - top - 1);
       for (let at = 0; at < counts.length; at += 1) {
         if (shadeOf(counts[at], heat.most) !== shade) continue;
-        const left = u.valToPos(matrix.times[at] - step, "x", true);
-        const right = u.valToPos(matrix.times[at], "x", true);
-        ctx.fillRect(left, top, Math.max(1, right - left - 0.5), height);
+        const left = Math.round(u.valToPos(matrix.times[at] - step, "x", true));
+        const right = Math.round(u.valToPos(matrix.times[at], "x", true));
+        ctx.fillRect(left, top, Math.max(1, right - left), height);
       }
     });
   }

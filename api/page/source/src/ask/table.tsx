@@ -3,6 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { Icon } from "../app/icons";
 import { Detail } from "../parts/detail";
+import { leastWidth } from "../parts/grid";
 import { Virtual } from "../parts/virtual";
 import { namesOf, shared, shown, visible, type Labels } from "../words/labels";
 import { count, sampleValue } from "../words/numbers";
@@ -49,7 +50,8 @@ function Rows({ rows }: { rows: Row[] }) {
   const columns = names.slice(0, COLUMNS_MAX);
   const more = names.slice(COLUMNS_MAX);
   const sorted = useMemo(() => inOrder(rows.slice(0, ROWS_MAX), order), [rows, order]);
-  const template = `${columns.map(() => "minmax(96px, 1fr)").join(" ")} ${more.length ? "minmax(120px, 1.4fr)" : ""} minmax(132px, max-content)`;
+  const widths = [...columns.map(() => "minmax(96px, 1fr)"), ...(more.length ? ["minmax(120px, 1.4fr)"] : []), "minmax(150px, 0.8fr)"];
+  const template = widths.join(" ");
   const head = (by: string, label: string, name = "") => (
     <span role="columnheader" class={name} key={by} aria-sort={order?.by === by ? (order.down ? "descending" : "ascending") : "none"}>
       <button type="button" onClick={() => setOrder(next(order, by))}>
@@ -76,7 +78,7 @@ function Rows({ rows }: { rows: Row[] }) {
     <div class="result">
       {Object.keys(common).length > 0 && <p class="common"><span class="quiet">All have</span> <bdi class="mono">{shown(common)}</bdi></p>}
       <div class="grid" role="table" aria-label="Result" aria-rowcount={sorted.length + 1}>
-        <div class="sheet">
+        <div class="sheet" style={{ minWidth: leastWidth(widths) }}>
           <div role="rowgroup">
             <div role="row" class="line heads" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
               {columns.map((name) => head(name, name === METRIC ? "metric" : visible(name, 80)))}

@@ -1,0 +1,3 @@
+var e=/^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/,t=/([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g,n={"\\n":`
+`,'\\"':`"`,"\\\\":`\\`};function r(r,i){let a=[];for(let o of r.split(`
+`)){if(!o.startsWith(i))continue;let r=e.exec(o);if(!r||r[1]!==i)continue;let s=[...(r[2]??``).matchAll(t)].map(([,e,t])=>[e,t.replace(/\\[n"\\]/g,e=>n[e])]);a.push({labels:Object.fromEntries(s),value:Number(r[3])})}return a}function i(e,t){return r(e,t)[0]?.value??null}export{i as n,r as t};
