@@ -150,7 +150,7 @@ def test_another_tenant(watched: Any, program: ServedProgram, now_ms: int) -> No
     query = "sum(rate(http_requests_total[5m]))"
     page = watched.open(link(query, tab="table", moment_input=utc(now_ms)))
     first = values(page)
-    page.get_by_role("button", name="Tenant: edge").click()
+    page.get_by_role("button", name="Tenant edge").click()
     page.get_by_role("button", name="lab").click()
     expect(page).to_have_url(re.compile("tenant=lab"))
     (row,) = ask(program, query, "lab", time=str(now_ms / 1000))

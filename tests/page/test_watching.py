@@ -79,7 +79,7 @@ def test_tenants(watched: Any) -> None:
     expect(rows.nth(1)).to_contain_text(re.compile("^edge"))
     expect(rows.nth(3)).to_contain_text(re.compile("^lab30"))
     rows.nth(3).get_by_role("link").click()
-    expect(page.get_by_role("button", name="Tenant: lab")).to_be_visible()
+    expect(page.get_by_role("button", name="Tenant lab")).to_be_visible()
 
 
 def test_slow_queries(watched: Any) -> None:

@@ -12,7 +12,7 @@ export function TenantPicker() {
   const chosen = tenant.value ? tenant.value.split("|") : [DEFAULT];
   const text = chosen.length > 2 ? `${chosen.length} tenants` : chosen.join(" + ");
   return (
-    <Menu label={`Tenant: ${chosen.join(", ")}`} align="left" buttonClass="picker" button={<><span class="quiet">Tenant</span><bdi class="clip">{text}</bdi></>}>
+    <Menu label={`Tenant: ${chosen.join(", ")}`} align="left" isNamed buttonClass="picker" button={<><span class="quiet">Tenant </span><bdi class="clip">{text}</bdi></>}>
       {(close) => <Choices chosen={chosen} close={close} />}
     </Menu>
   );

@@ -33,7 +33,7 @@ export function Explain({ expr, time }: { expr: string; time: number }) {
   if (!asked.value) return <Loading />;
   const total = asked.value.seconds ?? 0;
   return (
-    <div class="tree" role="tree" aria-label="Steps of the expression">
+    <div class="tree" role="list" aria-label="Steps of the expression">
       <Branch step={asked.value} total={total} depth={0} />
       {asked.value.seconds === undefined && <p class="note">This server gives the tree, but not what its steps took.</p>}
     </div>
@@ -53,9 +53,9 @@ function Branch({ step, total, depth }: { step: Step; total: number; depth: numb
   const [isOpen, setOpen] = useState(depth < 8);
   const share = total > 0 && step.ownSeconds !== undefined ? step.ownSeconds / total : 0;
   return (
-    <div class="branch" role="treeitem" aria-expanded={step.children.length ? isOpen : undefined} aria-label={visible(step.text, 200)}>
+    <div class="branch" role="listitem">
       <div class="step">
-        <button type="button" class="twist" aria-label={isOpen ? "Fold" : "Unfold"} disabled={!step.children.length} onClick={() => setOpen(!isOpen)}>{step.children.length ? (isOpen ? "▾" : "▸") : "·"}</button>
+        <button type="button" class="twist" aria-label={isOpen ? "Fold" : "Unfold"} aria-expanded={step.children.length ? isOpen : undefined} disabled={!step.children.length} onClick={() => setOpen(!isOpen)}>{step.children.length ? (isOpen ? "▾" : "▸") : "·"}</button>
         <div class="step-what">
           <code class="step-text">{visible(step.text, 2000)}</code>
           <p class="quiet small">
@@ -74,7 +74,7 @@ function Branch({ step, total, depth }: { step: Step; total: number; depth: numb
       </div>
       {!!step.labels?.length && step.children.length === 0 && <Labels labels={step.labels} />}
       {isOpen && step.children.length > 0 && (
-        <div class="below" role="group">{step.children.map((child, index) => <Branch key={index} step={child} total={total} depth={depth + 1} />)}</div>
+        <div class="below" role="list">{step.children.map((child, index) => <Branch key={index} step={child} total={total} depth={depth + 1} />)}</div>
       )}
     </div>
   );

@@ -10,9 +10,11 @@ export interface MenuProps {
   children: (close: () => void) => ComponentChildren;
   align?: "left" | "right";
   title?: string;
+  /** Whether the button says by itself what it is. */
+  isNamed?: boolean;
 }
 
-export function Menu({ label, button, buttonClass = "button bare", children, align = "right", title }: MenuProps) {
+export function Menu({ label, button, buttonClass = "button bare", children, align = "right", title, isNamed }: MenuProps) {
   const [isOpen, setOpen] = useState(false);
   const host = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
@@ -40,7 +42,7 @@ export function Menu({ label, button, buttonClass = "button bare", children, ali
   };
   return (
     <div class="menu" ref={host} onKeyDown={onKey}>
-      <button ref={opener} type="button" class={buttonClass} aria-label={label} title={title ?? label} aria-expanded={isOpen}
+      <button ref={opener} type="button" class={buttonClass} aria-label={isNamed ? undefined : label} title={title ?? label} aria-expanded={isOpen}
         aria-controls={isOpen ? id : undefined} onClick={() => setOpen(!isOpen)}>
         {button}
       </button>
