@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.makers.page_scene import SETTINGS, fill
+from tests.makers.page.scene import SETTINGS, fill
 from tests.makers.real_api import ServedProgram
 
 WAIT_MS = 60_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.makers.page_scene import SETTINGS
+from tests.makers.page.scene import SETTINGS
 from tests.makers.real_api import RealApi, ServedProgram
 
 AXE = Path(__file__).resolve().parents[2] / ".venv/page/node_modules/axe-core/axe.min.js"
@@ -128,11 +127,8 @@ def test_a_token_gets_in_and_a_wrong_one_does_not(browser: Any, tmp_path: Path) 
 
 
 def test_behind_a_prefix(browser: Any, tmp_path: Path) -> None:
-    async def write(api: RealApi) -> None:
-        pass
-
     settings = {"storage.path": str(tmp_path), "web.route-prefix": "/in"}
-    with ServedProgram(settings, write) as served:
+    with ServedProgram(settings, nothing) as served:
         page = browser.new_page()
         page.goto(f"{served.url}/in/graph?g0.expr=vector(7)&g0.tab=1")
         expect(page.get_by_role("cell").last).to_have_text("7")
@@ -155,35 +151,3 @@ def test_times_are_local_if_wanted(browser: Any, program: ServedProgram) -> None
     expect(moment).to_have_value("2026-11-30 17:30:00")
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     context.close()
-
-
-@pytest.mark.parametrize("points", [50])
-def test_frames_with_many_points_and_rows(points: int, watched: Any) -> None:
-    """What moving over a large graph and scrolling a long table took, in the log of the test."""
-    page = watched.open(
-        "/ui/ask?tenant=edge&g0.tab=graph&g0.range_input=11000s&g0.res_type=fixed&g0.res_step=1"
-        "&g0.expr=label_replace(vector(time()),%22n%22,%220%22,%22%22,%22%22)"
-        + "".join(
-            f"%20or%20label_replace(vector(time())%2B{n},%22n%22,%22{n}%22,%22%22,%22%22)"
-            for n in range(1, points)
-        )
-    )
-    over = page.locator(".plot .u-over")
-    expect(over).to_be_visible()
-    page.evaluate(FRAMES)
-    box = over.bounding_box()
-    for step in range(40):
-        page.mouse.move(box["x"] + box["width"] * step / 40, box["y"] + 100)
-    sys.stdout.write(f"graph: {page.evaluate('window.framesSeen()')}\n")
-
-
-FRAMES = """() => {
-    const seen = []; let last = performance.now();
-    const look = (now) => { seen.push(now - last); last = now; requestAnimationFrame(look); };
-    requestAnimationFrame(look);
-    window.framesSeen = () => {
-        const sorted = [...seen].sort((a, b) => a - b);
-        const at = (share) => sorted[Math.floor(share * (sorted.length - 1))].toFixed(1);
-        return `${sorted.length} frames, median ${at(0.5)} ms, longest ${at(1)} ms`;
-    };
-}"""

@@ -1,6 +1,6 @@
 """Pictures of every page, in light and dark, on a wide screen and on a phone.
 
-    python load-tests/page_pictures.py [--output=.pictures] [--docs] [--only=replicas]
+    python load-tests/page/pictures.py [--output=.pictures] [--docs] [--only=replicas]
 
 A program with a pair of replicas, one of which is silent, is served and looked at with Debian's
 chromium. With --docs the pictures that docs/web.md shows are written to docs/pictures.
@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from playwright.sync_api import sync_playwright
 
-from tests.makers.page_scene import SETTINGS, fill
+from tests.makers.page.scene import SETTINGS, fill
 from tests.makers.real_api import ServedProgram
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = {1400: 900, 390: 844}
 THEMES = ("light", "dark")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
