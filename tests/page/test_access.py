@@ -13,6 +13,8 @@ from playwright.sync_api import expect
 from tests.makers.page.scene import SETTINGS
 from tests.makers.real_api import RealApi, ServedProgram
 
+WAIT_MS = 300_000
+
 AXE = Path(__file__).resolve().parents[2] / ".venv/page/node_modules/axe-core/axe.min.js"
 SERIOUS = ("serious", "critical")
 ADDRESSES = {
@@ -43,6 +45,7 @@ def test_axe_finds_nothing_serious(
     address, wanted = ADDRESSES[name]
     context = browser.new_context(bypass_csp=True, color_scheme=scheme, reduced_motion="reduce")
     page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
     page.goto(program.url + address)
     expect(page.locator(wanted).first).to_be_visible()
     page.add_script_tag(path=AXE)
@@ -79,6 +82,7 @@ def test_the_keyboard_alone_is_enough(watched: Any) -> None:
 def test_a_phone_has_all_pages_behind_a_button(browser: Any, program: ServedProgram) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
     page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
     page.goto(f"{program.url}/ui/ask?tenant=edge&g0.expr=up&g0.tab=graph")
     expect(page.locator(".plot canvas")).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth")
@@ -97,6 +101,7 @@ async def nothing(api: RealApi) -> None:
 def test_an_empty_database_says_how_to_send(browser: Any, tmp_path: Path) -> None:
     with ServedProgram({"storage.path": str(tmp_path)}, nothing) as served:
         page = browser.new_page()
+        page.set_default_timeout(WAIT_MS)
         page.goto(served.url)
         expect(page.get_by_role("heading", name="Nothing has been sent yet.")).to_be_visible()
         expect(page.locator(".code")).to_contain_text(f"url: {served.url}/api/v1/write")
@@ -113,6 +118,7 @@ def test_a_token_gets_in_and_a_wrong_one_does_not(browser: Any, tmp_path: Path) 
     }
     with ServedProgram(settings, nothing) as served:
         page = browser.new_page()
+        page.set_default_timeout(WAIT_MS)
         page.goto(served.url)
         form = page.get_by_role("heading", name="Who are you?")
         for token in ("wrong", "right"):
@@ -130,6 +136,7 @@ def test_behind_a_prefix(browser: Any, tmp_path: Path) -> None:
     settings = {"storage.path": str(tmp_path), "web.route-prefix": "/in"}
     with ServedProgram(settings, nothing) as served:
         page = browser.new_page()
+        page.set_default_timeout(WAIT_MS)
         page.goto(f"{served.url}/in/graph?g0.expr=vector(7)&g0.tab=1")
         expect(page.get_by_role("cell").last).to_have_text("7")
         assert page.url.startswith(f"{served.url}/in/ui/ask?")
@@ -141,6 +148,7 @@ def test_behind_a_prefix(browser: Any, tmp_path: Path) -> None:
 def test_times_are_local_if_wanted(browser: Any, program: ServedProgram) -> None:
     context = browser.new_context(timezone_id="Asia/Kolkata")
     page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
     page.goto(f"{program.url}/ui/ask?g0.expr=vector(1)&g0.moment_input=2026-11-30%2012:00:00")
     moment = page.get_by_role("textbox", name=re.compile("^Time "))
     expect(moment).to_have_value("2026-11-30 12:00:00")

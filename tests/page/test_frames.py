@@ -52,7 +52,7 @@ def test_frames(browser: Any, tmp_path: Path) -> None:
     settings = {"storage.path": str(tmp_path), "storage.retention": "0"}
     with ServedProgram(settings, fill) as served:
         page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(300_000)
         page.add_init_script(f"({FRAMES})()")
         page.goto(
             f"{served.url}/ui/ask?g0.expr=lines&g0.tab=graph&g0.range_input={STEPS - 1}s"
