@@ -45,7 +45,7 @@ from receiver.notifying import Notifying, check_alertmanagers
 from receiver.opening import check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
-from receiver.replaying.serving import EngineReplays, replay_defaults
+from receiver.replaying.serving import EngineReplays
 from receiver.rule_configuration import configured_rules, offered
 from receiver.ruling.rule_book import RulerBook
 from receiver.ruling.setup import Around, check_rules, ruling_of
@@ -134,7 +134,7 @@ def build_app(config: Config) -> web.Application:
         rules=RulerBook(ruling.groups, notifying.notifier.urls),
         may_read=may_read,
         configuring=offered(config, configured, author),
-        replays=EngineReplays(engine, config.replay, replay_defaults(config.rules)),
+        replays=EngineReplays(engine, config.replay, terms_of),
     )
     app = web.Application()
     app[DATABASE] = database

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from api.errors import BadData
@@ -14,28 +14,24 @@ from api.sources.replays import ReplayRequest
 from receiver.replaying.wishes import Wishes
 from rules.files.loader import load
 from rules.groups import Group
+from rules.replay.alerting import Surroundings
 from rules.replay.limits import Limits, ReplayRefused, ReplayStopped
 from rules.replay.outcome import Outcome
 from rules.replay.report import document_of
 from rules.replay.run import Wanted, Watching, replay
 from rules.replay.slots import Period
-from rules.ruler.options import RulesOptions
+from rules.ruler.terms import Terms
 
 FILE = "rules.yml"
 
 
-def replay_defaults(options: RulesOptions) -> Period:
-    """Of groups that state no interval and no offset, as the ruler evaluates them."""
-    return Period(0, 0, options.interval_ms, options.query_offset_ms)
-
-
 class EngineReplays:
-    """Replays over an engine. defaults: of groups that state no interval and no offset."""
+    """Replays over an engine. terms_of: what holds for the rules of a tenant."""
 
-    def __init__(self, engine: Engine, limits: Limits, defaults: Period) -> None:
+    def __init__(self, engine: Engine, limits: Limits, terms_of: Callable[[str], Terms]) -> None:
         self._engine = engine
         self._limits = limits
-        self._defaults = defaults
+        self._terms_of = terms_of
 
     def replay(self, request: ReplayRequest) -> Mapping[str, Any]:
         wanted = self._wanted(request)
@@ -43,10 +39,13 @@ class EngineReplays:
 
     def _wanted(self, request: ReplayRequest) -> Wanted:
         wishes = wishes_of(request.params)
-        now_ms = time.time_ns() // 1_000_000
+        tenant, now_ms = request.tenants[0], time.time_ns() // 1_000_000
+        terms = self._terms_of(tenant)
+        usual = Surroundings(terms.external_labels, terms.external_url, terms.resend_ms)
         try:
-            period = wishes.period(now_ms, request.tenants[0], self._defaults)
-            around = wishes.around()
+            defaults = Period(0, 0, terms.interval_ms, terms.query_offset_ms)
+            period = wishes.period(now_ms, tenant, defaults)
+            around = wishes.around(usual)
         except ValueError as error:
             raise BadData(str(error)) from None
         groups = self._groups(request)

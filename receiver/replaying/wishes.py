@@ -9,8 +9,9 @@ from api.promql.syntax.durations import parse_duration
 from api.times import parse_time_ms
 from rules.replay.alerting import Surroundings
 from rules.replay.slots import Period
-from storage.options import DAY_MS, MINUTE_MS
+from storage.options import DAY_MS
 
+NOTHING_AROUND = Surroundings()
 # Some 140 years, as elsewhere.
 TIME_MS_MAX = 1 << 42
 
@@ -48,10 +49,10 @@ class Wishes:
         phases = {name: parse_time_ms(text) for name, text in pairs("phase", self.phases).items()}
         return Period(start_ms, end_ms, interval_ms, offset_ms, phases, tenant)
 
-    def around(self, resend_ms: int = MINUTE_MS) -> Surroundings:
-        """Raises ValueError."""
-        labels = pairs("external label", self.external_labels)
-        return Surroundings(labels, self.external_url, resend_ms)
+    def around(self, usual: Surroundings = NOTHING_AROUND) -> Surroundings:
+        """What templates see: what is usual, unless it was said. Raises ValueError."""
+        labels = pairs("external label", self.external_labels) or usual.external_labels
+        return Surroundings(labels, self.external_url or usual.external_url, usual.resend_ms)
 
 
 def pairs(what: str, texts: Sequence[str]) -> Mapping[str, str]:

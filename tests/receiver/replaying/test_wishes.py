@@ -3,6 +3,7 @@
 import pytest
 
 from receiver.replaying.wishes import Wishes
+from rules.replay.alerting import Surroundings
 from rules.replay.slots import Period
 
 DAY_MS = 86_400_000
@@ -17,13 +18,13 @@ def test_the_last_day_is_what_is_replayed() -> None:
 
 def test_all_of_it() -> None:
     wishes = Wishes(
-        "2026-11-01T10:00:00Z", "1793530800", "30s", "1m", "http://x",
+        "2026-11-01T10:00:00Z", "1793530800", "30s", "1m", "http://x", "",
         ["a=b=1.5", "g=1793527200"], ["region=eu=1", "empty="],
     )  # fmt: skip
     phases = {"a=b": 1_500, "g": 1_793_527_200_000}
     expected = Period(1_793_527_200_000, 1_793_530_800_000, 30_000, 60_000, phases, "t")
     assert wishes.period(NOW_MS, "t", DEFAULTS) == expected
-    around = wishes.around(7)
+    around = wishes.around(Surroundings({"usual": "x"}, "http://y", 7))
     assert around.external_labels == {"region": "eu=1", "empty": ""}
     assert (around.external_url, around.resend_ms) == ("http://x", 7)
 
