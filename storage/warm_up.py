@@ -259,7 +259,7 @@ def warm_placing(footer: Footer, file: Bytes) -> None:
     grid = WindowGrid(np.zeros(1, np.int64), 1, True, (0, 100))
     runs = np.zeros(1, np.int64), firsts, ends
     room, groups = EdgeRoom(1, footer.rows, grid), HeldGroups([(0, Group(times, bits))])
-    edge_run(footer, (0, 1), file, 0, runs, room)
+    edge_run(footer, (0, 1), file, 0, room, wanted=runs)
     groups.take(*runs, room)
     groups.trim(firsts, ends, (0, 100))
     groups.put(firsts, ends, firsts, times, bits)

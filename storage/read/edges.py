@@ -52,7 +52,7 @@ def _take_stored(file: GroupFile, source: Source, run: Int64s, room: EdgeRoom) -
     begin = int(footer.begins[first])
     data = file.read(begin, int(footer.ends[end - 1]) - begin)
     wanted = runs.items, runs.firsts, runs.ends
-    return edge_run(footer, (first, end), data, begin, wanted, room)
+    return edge_run(footer, (first, end), data, begin, room, wanted=wanted)
 
 
 def _take_decoded(file: GroupFile, source: Source, run: Int64s, room: EdgeRoom) -> bool:

@@ -98,6 +98,33 @@ class EdgeRoom:
 
 
 @float_kernel
+def note_falls(
+    series: int,
+    values: Any,
+    power: float,
+    seen: int,
+    latest: float,
+    falls: Int64s,
+    before: Float64s,
+    count: Int64s,
+) -> None:
+    """Note the falls of a piece behind so many samples, the newest of which is `latest`."""
+    if seen > 0 and values[0] / power < latest:
+        falls[0, count[0]], falls[1, count[0]], before[count[0]] = series, seen, latest
+        count[0] += 1
+    fallen = 0
+    for j in range(1, len(values)):
+        fallen += 1 if values[j] < values[j - 1] else 0
+    if fallen == 0:
+        return
+    for j in range(1, len(values)):
+        if values[j] < values[j - 1]:
+            falls[0, count[0]], falls[1, count[0]] = series, seen + j
+            before[count[0]] = values[j - 1] / power
+            count[0] += 1
+
+
+@float_kernel
 def take_edges(
     series: int,
     times: Int64s,
@@ -135,20 +162,9 @@ def take_edges(
     seen = state[2, series] - begin  # the number of a sample is this and its place
     newest = times[end - 1]
     if is_counter:
-        if state[2, series] > 0 and values[begin] / power < latest[series]:
-            falls[0, count[0]], falls[1, count[0]] = series, state[2, series]
-            before[count[0]] = latest[series]
-            count[0] += 1
-        own = values[begin:end]
-        fallen = 0
-        for j in range(1, len(own)):
-            fallen += 1 if own[j] < own[j - 1] else 0
-        if fallen:
-            for j in range(begin + 1, end):
-                if values[j] < values[j - 1]:
-                    falls[0, count[0]], falls[1, count[0]] = series, seen + j
-                    before[count[0]] = values[j - 1] / power
-                    count[0] += 1
+        note_falls(
+            series, values[begin:end], power, state[2, series], latest[series], falls, before, count
+        )
     k: Any = state[0, series]
     at, step = begin, 0
     while k < len(ends) and ends[k] - range_ms < newest:

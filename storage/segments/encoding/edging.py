@@ -28,8 +28,9 @@ def edge_run(
     run: tuple[int, int],
     data: Bytes,
     start: int,
-    wanted: tuple[Int64s, Int64s, Int64s],
     room: EdgeRoom,
+    *,
+    wanted: tuple[Int64s, Int64s, Int64s],
 ) -> bool:
     """Take the wanted rows of row groups [run[0], run[1]). False if some are no scaled integers,
     are damaged, or do not come in order.

@@ -50,7 +50,7 @@ def taken(path: Path, footer: Footer, runs: list[tuple[int, int]], room: EdgeRoo
     with GroupFile(path, footer) as file:
         data = file.read(int(footer.begins[0]), int(footer.ends[-1] - footer.begins[0]))
     groups = (0, len(footer.scales))
-    return edge_run(footer, groups, data, int(footer.begins[0]), wanted, room)
+    return edge_run(footer, groups, data, int(footer.begins[0]), room, wanted=wanted)
 
 
 @settings(deadline=None, max_examples=30)
