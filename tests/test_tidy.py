@@ -29,6 +29,7 @@ TESTED_WITH = {
     "storage/bucket/attached.py": "test_places.py",
     "storage/bucket/pieces.py": "test_places.py",
     "storage/bucket/uploading.py": "test_worker.py",
+    "api/answers/exposition/classic_messages.py": "test_families.py",
     "api/answers/exposition/warm_up.py": "../../../receiver/test_warm_up.py",
     "api/endpoints/absent/targets.py": "../../test_contract.py",
     "api/promql/aggregations/kernels.py": "test_aggregation.py",

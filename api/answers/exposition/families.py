@@ -3,13 +3,14 @@
     MetricFamily   name=1, type=3 (3 untyped, 4 histogram, 5 gauge histogram), metric=4 Metric
     Metric         label=1 {name=1 value=2}, untyped=5 {value=1}, timestamp_ms=6, histogram=7
 
-Histograms with custom buckets are no native ones here, and are left out.
+Histograms with custom buckets are classic ones here, in families of their own.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
+from api.answers.exposition.classic_messages import classic_messages
 from api.answers.exposition.scrape import Scrape
 from api.answers.exposition.text import INSTANCE, plain_label, plain_name
 from api.answers.wire.fields import (
@@ -32,6 +33,7 @@ from api.answers.wire.fields import (
 )
 from api.answers.wire.histograms import CLIENT_FIELDS, HistogramMessages
 from storage.histograms.columns import HINT_GAUGE, NO_HISTOGRAM
+from storage.histograms.histograms import take
 from storage.kernels.arrays import Bytes, Float64s, Int32s, Int64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.words import Place
@@ -97,8 +99,6 @@ def write_metrics(
 
 def encode_families(scrape: Scrape, *, any_names: bool = False) -> Iterator[bytes]:
     """The messages of all families; the rows are in families."""
-    if scrape.natives is not None:
-        scrape = scrape.take(np.flatnonzero(~scrape.are_custom))
     bounds = [*scrape.family_starts().tolist(), len(scrape)]
     for first, end in zip(bounds[:-1], bounds[1:], strict=True):
         yield family_of(scrape.take(np.arange(first, end)), any_names=any_names)
@@ -117,7 +117,11 @@ def family_of(part: Scrape, *, any_names: bool) -> bytes:
     messages = HistogramMessages(np.zeros(1, np.int64), room_for(0))
     if part.natives is not None and part.natives.mask.any():
         rows = part.natives.rows.astype(np.int64)
-        messages = HistogramMessages.of(part.natives.histograms, rows, CLIENT_FIELDS)
+        histograms = part.natives.histograms
+        if part.are_custom.all():
+            messages = classic_messages(take(histograms, rows))
+        else:
+            messages = HistogramMessages.of(histograms, rows, CLIENT_FIELDS)
         natives = np.arange(len(part), dtype=np.int32)
         is_gauge = part.natives.histograms.hints[rows[0]] == HINT_GAUGE
         kind = GAUGE_HISTOGRAM_KIND if is_gauge else HISTOGRAM_KIND

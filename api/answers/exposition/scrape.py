@@ -1,6 +1,7 @@
 """The newest samples of series as columns, and what they are written under: families by name.
 
-A family has one metric name and either floats or histograms; where a name has both it comes twice.
+A family has one metric name and either floats, or native histograms, or such with custom buckets;
+where a name has several of these it comes again.
 """
 
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Scrape:
         codes, natives = self.labels.column(METRIC_NAME), self.are_native
         changes = np.ones(len(self), np.bool_)
         changes[1:] = (codes[1:] != codes[:-1]) | (natives[1:] != natives[:-1])
+        custom = self.are_custom
+        changes[1:] |= custom[1:] != custom[:-1]
         return np.flatnonzero(changes)
 
 

@@ -1,5 +1,6 @@
 """Families as protobuf, taken apart by hand."""
 
+import math
 import struct
 
 import numpy as np
@@ -66,12 +67,41 @@ def test_floats_and_histograms() -> None:
     assert struct.unpack("<d", gauge[4]) == (1.5,)  # type: ignore[arg-type]
 
 
-def test_custom_buckets_are_left_out() -> None:
-    parts = [Parts(-53, 1, 1, positive=[(0, 1)], bounds=[1.0])]
-    natives = Natives(from_parts(parts), np.zeros(1, np.int32))
-    labels = LabelFrame.from_dicts(Symbols(), [{"__name__": "a"}])
-    scrape = Scrape(labels, np.zeros(1, np.int64), np.ones(1), natives)
-    assert list(encode_families(scrape.in_families())) == []
+def number(data: object) -> float:
+    return struct.unpack("<d", data)[0]  # type: ignore
+
+
+def classic(data: bytes) -> tuple[float, float, list[tuple[float, float]]]:
+    """(sum, count, (upper bound, cumulative count) of the buckets) of a classic histogram."""
+    fields = list(fields_of(data))
+    buckets = [dict(fields_of(value)) for field, value in fields if field == 3]  # type: ignore
+
+    def count(message: dict[int, object]) -> float:
+        return float(message[1]) if 1 in message else number(message[4])  # type: ignore
+
+    own = dict(fields)
+    return number(own[2]), count(own), [(number(each[2]), count(each)) for each in buckets]
+
+
+def test_custom_buckets_are_classic_ones() -> None:
+    parts = [
+        Parts(-53, 9, 7.5, positive=[(0, 2), (2, 300), (3, 1)], bounds=[0.5, 1.0, 2.0]),
+        Parts(-53, 1.5, 1.0, positive=[(1, 1.5)], bounds=[1.0]),
+        Parts(0, 1.5, 1),
+    ]
+    names = [{"__name__": "a", "j": str(row)} for row in range(3)]
+    natives = Natives(from_parts(parts), np.arange(3, dtype=np.int32))
+    labels = LabelFrame.from_dicts(Symbols(), names)
+    scrape = Scrape(labels, np.zeros(3, np.int64), np.ones(3), natives)
+    found = families(b"".join(encode_families(scrape.in_families())))
+    assert [(name, kind, len(metrics)) for name, kind, metrics in found] == [
+        ("a", 4, 2),
+        ("a", 4, 1),
+    ]
+    first, second = (metric(each)[1][7] for each in found[0][2])
+    assert classic(first) == (7.5, 9, [(0.5, 2), (1.0, 2), (2.0, 302), (math.inf, 9)])  # type: ignore
+    assert classic(second) == (1.0, 1.5, [(1.0, 0), (math.inf, 1.5)])  # type: ignore
+    assert 1 in dict(fields_of(first)) and 4 in dict(fields_of(second))  # type: ignore
 
 
 def test_names_are_made_plain_unless_any_will_do() -> None:
