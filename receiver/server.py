@@ -46,7 +46,7 @@ from receiver.opening import check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
 from receiver.replaying.serving import EngineReplays
-from receiver.rule_configuration import configured_rules, offered
+from receiver.ruling.configuration import configured_rules, offered
 from receiver.ruling.rule_book import RulerBook
 from receiver.ruling.setup import Around, check_rules, ruling_of
 from receiver.ruling.terms import external_labels, terms_source

@@ -164,19 +164,11 @@ class Database:
 
         Raises Overloaded, LogFailed (nothing was kept), CorruptBatch, LimitExceeded or TenantError.
         """
-        allowed = self._limits.group
-        if batch.sample_count > allowed.samples:
+        try:
+            self._limits.group.check(batch)
+        except LimitExceeded:
             batch.release()
-            raise LimitExceeded(
-                f"{batch.sample_count} samples in one request, at most {allowed.samples} are "
-                "allowed (GROUP_SAMPLES_MAX)"
-            )
-        if batch.bucket_count > allowed.buckets:
-            batch.release()
-            raise LimitExceeded(
-                f"{batch.bucket_count} histogram buckets in one request, at most "
-                f"{allowed.buckets} are allowed (GROUP_BUCKETS_MAX)"
-            )
+            raise
         if batch.is_empty:
             batch.release()
             return Outcome(0)

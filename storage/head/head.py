@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from storage.batch import Batch
+from storage.errors import LimitExceeded
 from storage.head.exemplars import ExemplarPool
 from storage.head.extras import (
     ExtrasView,
@@ -48,6 +49,19 @@ class GroupLimits:
 
     samples: int = GROUP_SAMPLES_MAX
     buckets: int = GROUP_BUCKETS_MAX  # and custom bounds
+
+    def check(self, batch: Batch) -> None:
+        """Raises LimitExceeded if a request alone has more than that."""
+        if batch.sample_count > self.samples:
+            raise LimitExceeded(
+                f"{batch.sample_count} samples in one request, at most {self.samples} are "
+                "allowed (GROUP_SAMPLES_MAX)"
+            )
+        if batch.bucket_count > self.buckets:
+            raise LimitExceeded(
+                f"{batch.bucket_count} histogram buckets in one request, at most "
+                f"{self.buckets} are allowed (GROUP_BUCKETS_MAX)"
+            )
 
 
 GROUP_LIMITS = GroupLimits()
