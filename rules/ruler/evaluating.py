@@ -17,7 +17,7 @@ from api.promql.features import Features
 from api.promql.syntax.parser import parse
 from api.promql.syntax.printer import to_string
 from rules.errors import FunctionError
-from rules.evaluation.alerts import Alert
+from rules.evaluation.alerts import Alert, series_of
 from rules.evaluation.rows import RuleError, rows_of, template_samples
 from rules.evaluation.steps import Health, Moment, RuleState, evaluate, failed
 from rules.groups import Group, Rule
@@ -121,6 +121,19 @@ class RunningRule:
             latest.series,
             latest.samples,
         )
+
+    def recall(self, scope: Scope) -> None:
+        """Find out which series an earlier process wrote at a time, by evaluating it once more; so
+        those that are not there any more end."""
+        if self.rule.is_alerting:
+            part = part_of_rows(series_of(self.latest.state.alerts, self.labels))
+        else:
+            try:
+                answer = scope.ask(self.rule.expr, scope.at_ms)
+                part = recorded(answer.result, self.rule.record, self.labels, scope.group.limit)
+            except (NotAnswered, RuleError):
+                return  # it wrote nothing then either, as far as is known
+        self.latest = replace(self.latest, written=part.labelsets)
 
     def evaluate(self, scope: Scope) -> Evaluated:
         """One evaluation; never raises."""

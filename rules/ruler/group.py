@@ -98,7 +98,7 @@ class RunningGroup:
         self._to_restore: set[str] = set()
         self._changed: dict[str, bytes] = {}
         self._evaluations = 0
-        self._is_known = saved is not None
+        self._is_known = self._is_to_recall = saved is not None
         if saved is not None:
             self._load(saved)
 
@@ -183,6 +183,10 @@ class RunningGroup:
         if now_ms < self.due_ms:
             return
         latest_ms = self._slots.latest(now_ms)
+        if self._is_to_recall and self.done_ms >= now_ms - terms.catch_up_ms:
+            for rule in self.rules:
+                rule.recall(self._scope(self.done_ms, terms))
+        self._is_to_recall = False
         self._skip(latest_ms, self._slots.after(now_ms - terms.catch_up_ms - 1))
         slot_ms = self._slots.after(self.done_ms)
         if slot_ms == latest_ms:
@@ -221,17 +225,7 @@ class RunningGroup:
             self.done_ms = first_ms + (count - 1) * self.interval_ms
 
     def _iterate(self, slot_ms: int, terms: Terms, *, records: bool, alerts: bool) -> None:
-        started_ms, started = self._services.now_ms(), time.monotonic()
-        scope = Scope(
-            self.tenant,
-            self._limited(terms),
-            slot_ms,
-            slot_ms - self._offset_ms(terms),
-            started_ms,
-            self.interval_ms,
-            terms,
-            self._services.asking,
-        )
+        started, scope = time.monotonic(), self._scope(slot_ms, terms)
         done_ms = slot_ms if records else self.done_ms
         iteration = Iteration(self._services, scope, self.key, self.done_ms)
         if alerts:
@@ -250,10 +244,22 @@ class RunningGroup:
             done_ms = self.done_ms
         self.done_ms = done_ms
         seconds = time.monotonic() - started
-        self.counts.add(iteration.tally, started_ms, seconds)
+        self.counts.add(iteration.tally, scope.started_ms, seconds)
         self._services.observe_group(seconds)
         changed, self._changed = self._changed, {}
         self._services.keeper.put(self.key, done_ms, changed)
+
+    def _scope(self, slot_ms: int, terms: Terms) -> Scope:
+        return Scope(
+            self.tenant,
+            self._limited(terms),
+            slot_ms,
+            slot_ms - self._offset_ms(terms),
+            self._services.now_ms(),
+            self.interval_ms,
+            terms,
+            self._services.asking,
+        )
 
     def _wanted(self, *, records: bool, alerts: bool) -> list[list[RunningRule]]:
         """The rules in batches, those of one kind only if need be."""

@@ -324,3 +324,28 @@ def test_what_was_not_delivered_is_sent_at_once_after_a_restart(is_delivered: bo
     assert len(world.notices) == (1 if is_delivered else 2)
     run_at(world, world.group(text, saved=saved), 2, 3)
     assert {notice.alert.fired_ms for _, notice in world.notices} == {START + MINUTE}
+
+
+def test_series_that_vanished_while_no_process_ran_end() -> None:
+    world = World()
+    world.put({"__name__": "m", "job": "x"}, [(0, 2.0), (MINUTE, 2.0), (2 * MINUTE, 2.0)])
+    world.put({"__name__": "m", "job": "y"}, every(MINUTE, 9 * MINUTE, 2.0))
+    text = ALERT.replace("    for: 3m\n", "").replace("m > 1", "last_over_time(m[1m]) > 1")
+    text = text.replace("expr: m\n", "expr: last_over_time(m[1m])\n")
+    run_at(world, world.group(text), 1, 2)
+    (saved,) = world.memory.load().values()
+    world.now_ms += 2 * MINUTE
+    again = world.group(text, saved=saved)
+    run_at(world, again, 4, 4)
+    assert world.values("seen")[4:] == [
+        (3 * MINUTE, 2.0), (3 * MINUTE, STALE), (4 * MINUTE, 2.0)
+    ]  # fmt: skip
+    assert world.values("ALERTS")[4:] == [(4 * MINUTE, 1.0), (4 * MINUTE, STALE)]
+    # What failed is not known to have written anything, and what is too old has faded.
+    for terms in ({"catch_up_ms": MINUTE}, {}):
+        other = World(**terms)
+        other.stores, other.now_ms = world.stores, world.now_ms
+        if not terms:
+            other.fails["last_over_time(m[1m])"] = "too much"
+        run_at(other, other.group(text, saved=saved), 4)
+        assert STALE not in [value for _, value in other.values("seen")]
