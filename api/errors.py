@@ -7,7 +7,7 @@ The API's own operating errors, one tree:
     +-- Unavailable          too many requests, or not ready              unavailable
     +-- Disabled             not offered, however often one asks          unavailable, 500
     +-- NotFound             there is no such thing                       not_found
-    +-- Forbidden            it is not to be changed                      bad_data, 403
+    +-- Forbidden            it is not to be changed, or not by this one  bad_data, 403
     +-- Conflict             something else has come between              bad_data, 409
     +-- AnswerTooLarge       there is more to say than is allowed         execution
 
@@ -71,7 +71,7 @@ class NotFound(ApiError):
 
 
 class Forbidden(ApiError):
-    """What the request would change is protected."""
+    """What the request would change is protected, or whoever asks has no right to change it."""
 
     kind = "bad_data"
     status = 403

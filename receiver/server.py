@@ -55,7 +55,7 @@ from receiver.settings.algorithms import pairs_of
 from receiver.settings.bucket import bucket_of
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.listen_address import bind, parse_listen_address
-from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions
+from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions, WebOptions
 from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
 from receiver.tenant_header import PREFIXES
 from receiver.version import program_version
@@ -117,6 +117,7 @@ def build_app(config: Config) -> web.Application:
     configured = configured_rules(config, around)
     ruling = ruling_of(config, around, terms_of, notifying.notifier, [configured])
     watched = present(limits.file, files.web, files.auth, notifying.file, *ruling.watched)
+    replays = EngineReplays(engine, config.replay, terms_of)
     api = Api(
         database,
         engine,
@@ -134,7 +135,7 @@ def build_app(config: Config) -> web.Application:
         rules=RulerBook(ruling.groups, notifying.notifier.urls),
         may_read=may_read,
         configuring=offered(config, configured, author),
-        replays=EngineReplays(engine, config.replay, terms_of),
+        replays=replays,
     )
     app = web.Application()
     app[DATABASE] = database
@@ -146,14 +147,14 @@ def build_app(config: Config) -> web.Application:
     probes, limits_handler = Probes(registry, database), LimitsHandler(limits.of, config)
     install(app, config, guard, api, [write_handler, otlp, probes, limits_handler])
     app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
-    shutdown_timeout_s = config.web.shutdown_timeout_ms / 1000
     app.cleanup_ctx.append(lambda app: run_reloader(app[RELOADER]))
     app.cleanup_ctx.append(lambda _: notifying.run())
     app.cleanup_ctx.append(lambda _: run_guard(guard))
     app.cleanup_ctx.append(lambda _: run_engine(engine))
     app.cleanup_ctx.append(lambda _: run_write_handler(write_handler))
-    app.cleanup_ctx.append(lambda _: run_database(database, metrics, shutdown_timeout_s))
+    app.cleanup_ctx.append(lambda _: run_database(database, metrics, config.web))
     app.cleanup_ctx.append(lambda _: ruling.run())
+    app.cleanup_ctx.append(lambda _: replays.run(database, decoder))
     app.cleanup_ctx.append(lambda _: run_warm_up(database, write_handler, metrics))
     return app
 
@@ -316,8 +317,9 @@ async def run_write_handler(handler: WriteHandler) -> AsyncIterator[None]:
 
 
 async def run_database(
-    database: LateDatabase, metrics: ReceiverMetrics, shutdown_timeout_s: float
+    database: LateDatabase, metrics: ReceiverMetrics, options: WebOptions
 ) -> AsyncIterator[None]:
+    shutdown_timeout_s = options.shutdown_timeout_ms / 1000
     metrics.ready.set_function(lambda: database.state is State.OPEN)
     database.start()
     yield

@@ -19,7 +19,7 @@ from api.promql.queryable import Queryable
 class ReplayRequest:
     """content: a file of rules; tenants: at least one; base: a view of what they have, for one
     query. timeout_ms: what is left of the time, bounds: what the queries are held to, and what the
-    time comes from."""
+    time comes from. may_write: whether whoever asks has the right to write."""
 
     content: bytes
     params: Params
@@ -28,19 +28,28 @@ class ReplayRequest:
     timeout_ms: int
     cancelled: Callable[[], bool]
     bounds: QueryBounds
+    may_write: bool = False
 
 
 class Replays(Protocol):
     """What replays rules."""
 
+    def may_write(self) -> bool:
+        """Whether whoever sent the request at hand may write; asked while it is being read."""
+        ...
+
     def replay(self, request: ReplayRequest) -> Mapping[str, Any]:
         """What came of it, as answers state it. Raises BadData for what is wrong with parameters or
-        rules, and QueryError above a limit, or where no one waits for it any more."""
+        rules, Forbidden, Unavailable if what was recorded cannot be written, and QueryError
+        above a limit, or where no one waits for it any more."""
         ...
 
 
 class NoReplays:
     """Of a program that cannot."""
+
+    def may_write(self) -> bool:
+        return False
 
     def replay(self, request: ReplayRequest) -> Mapping[str, Any]:
         raise Disabled("rules are not replayed here")

@@ -139,8 +139,9 @@ def responses(path: str) -> dict[str, Any]:
         found[str(status)] = {"description": kinds_of(status), "content": error}
     if path in CONFIGURATION:
         found["202"] = {"description": "Done.", "content": {JSON: {"schema": {"type": "object"}}}}
-    if path == "rules/undo":
+    if path in ("rules/undo", "rules/replay"):
         found["403"] = {"description": found["403"]["description"], "content": refused | error}
+    if path == "rules/undo":
         found["409"] = {"description": "Something was changed since.", "content": error}
     return found
 

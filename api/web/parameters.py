@@ -50,7 +50,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "rules/undo": ("change", "force"),
     "rules/replay": (
         *("start", "end", "interval", "query_offset", "phase[]", "external_label[]"),
-        *("external_url", "file", *REPLICAS),
+        *("external_url", "file", "write", "write_alerts", *REPLICAS),
     ),
     "search/metric_names": SEARCH,
     "search/label_names": SEARCH,

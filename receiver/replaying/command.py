@@ -91,7 +91,7 @@ def add_verb(verbs: Verbs) -> None:
     parser.add_argument("--external-url", default="", metavar="URL", help="for templates")
     parser.add_argument(
         "--write", action="store_true",
-        help="store what was recorded; no server may run on the data directory",
+        help="store what was recorded; without --url no server may run on the data directory",
     )  # fmt: skip
     parser.add_argument(
         "--write-alerts", action="store_true", help="store ALERTS and ALERTS_FOR_STATE, too"
@@ -171,8 +171,6 @@ def check_remote(options: argparse.Namespace, given: dict[str, object]) -> None:
     """Raise ValueError if the flags do not go together."""
     if given or options.config or options.enable_feature or options.ignore_unknown_fields:
         raise ValueError("--url asks a server, which has settings of its own")
-    if options.write or options.write_alerts:
-        raise ValueError("--write stores in the directory of --storage.path, and not by --url")
 
 
 def replay_remotely(options: argparse.Namespace) -> int:
@@ -187,6 +185,8 @@ def replay_remotely(options: argparse.Namespace) -> int:
         content = Path(path).read_bytes()
         document = replayed(options.url, content, wishes, headers, timeout_s=REMOTE_SECONDS)
         show(options, document)
+        if "written" in document:
+            show_written(document["written"])
     return EXIT_OK
 
 
@@ -234,6 +234,8 @@ def wishes_of(options: argparse.Namespace) -> Wishes:
         external_url=options.external_url,
         phases=options.phase,
         external_labels=options.external_label,
+        write=options.write,
+        write_alerts=options.write_alerts,
     )
 
 
@@ -250,6 +252,13 @@ def watching() -> Watching:
             sys.stderr.write(f"replayed {done:,} of {total:,} evaluations\n")
 
     return Watching(report=report)
+
+
+def show_written(written: dict[str, Any]) -> None:
+    """What a server says of it."""
+    sys.stderr.write(f"written: {written['samples']:,} samples, stale markers included\n")
+    for refused in written["refused"]:
+        sys.stderr.write(f"not written: {refused['samples']} samples, {refused['error']}\n")
 
 
 def show(options: argparse.Namespace, document: dict[str, Any]) -> None:

@@ -47,5 +47,7 @@ def parameters(wishes: Wishes) -> dict[str, Any]:
         "phase[]": list(wishes.phases),
         "external_label[]": list(wishes.external_labels),
         "file": wishes.file,
+        "write": "true" if wishes.write else "",
+        "write_alerts": "true" if wishes.write_alerts else "",
     }
     return {name: value for name, value in given.items() if value}

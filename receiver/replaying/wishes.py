@@ -26,9 +26,11 @@ class Wishes:
     interval: str = ""
     query_offset: str = ""
     external_url: str = ""
-    file: str = ""
     phases: Sequence[str] = field(default_factory=tuple)
     external_labels: Sequence[str] = field(default_factory=tuple)
+    file: str = ""
+    write: bool = False
+    write_alerts: bool = False
 
     def period(self, now_ms: int, tenant: str, defaults: Period) -> Period:
         """When rules are replayed: by default the last day. defaults: of groups that say nothing.

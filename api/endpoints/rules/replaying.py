@@ -24,6 +24,7 @@ class ReplayHandlers:
         check_form(call.params)
         wishes = replica_params(call.params)
         limits = self._source.limits(call.tenants)
+        may_write = self._replays.may_write()
 
         def base() -> Queryable:
             return self._source.querier(call.tenants, wishes)
@@ -37,6 +38,7 @@ class ReplayHandlers:
                 turn.timeout_ms,
                 turn.cancelled,
                 limits.bounds(turn.terms.time),
+                may_write,
             )
             yield encode_data(self._replays.replay(request))
 

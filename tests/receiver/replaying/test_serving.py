@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,10 @@ def test_the_command_asks_a_server(tmp_path: Path, capsys: pytest.CaptureFixture
         assert await asyncio.to_thread(main, [*where, *flags, "--format=json"]) == 0
         assert await asyncio.to_thread(main, [*where, *flags]) == 0
         assert await asyncio.to_thread(main, [*where, *flags, "--interval=1ms"]) == 1
-        assert await asyncio.to_thread(main, [*where, "--write"]) == 2
+        assert await asyncio.to_thread(main, [*where, "--config=x"]) == 2
+        assert await asyncio.to_thread(main, [*where, *flags, "--write"]) == 0
+        (found,) = await api.query("count_over_time(job:up:sum[2h])", time=str(START_S + 3600))
+        assert found["value"][1] == "61"
 
     run_real_api(tmp_path / "data", scenario)
     captured = capsys.readouterr()
@@ -110,4 +114,45 @@ def test_the_command_asks_a_server(tmp_path: Path, capsys: pytest.CaptureFixture
     assert len(firing(document)) == 3
     assert "  record job:up:sum: 1 series, 61 samples" in captured.out[end:]
     assert "cupola: execution: the replay takes" in captured.err
-    assert "--write stores in the directory" in captured.err
+    assert "--url asks a server, which has settings of its own" in captured.err
+    assert "written: 61 samples" in captured.err
+
+
+def test_what_was_recorded_is_stored_where_that_is_asked_for(tmp_path: Path) -> None:
+    end = str(START_S + 3600)
+
+    async def scenario(api: RealApi) -> None:
+        await api.write(*SERIES)
+        for _ in range(2):  # again gives the same
+            status, document = await post(api, **PERIOD, write="true")
+            assert (status, document["written"]) == (200, {"samples": 61, "refused": []})
+            assert await api.query("count_over_time(job:up:sum[2h])", time=end) == [
+                {"metric": {"job": "a"}, "value": [START_S + 3600, "61"]}
+            ]
+            assert await api.query("ALERTS", time=end) == []
+        status, document = await post(api, **PERIOD, write_alerts="1")
+        assert status == 200
+        (found,) = await api.query("ALERTS", time=end)
+        assert found["metric"]["alertstate"] == "firing"
+        assert (await post(api, **PERIOD, write="maybe"))[0] == 400
+        status, text = await post(api, tenant="t|u", **PERIOD, write="true")
+        assert (status, "several were named" in text) == (400, True)
+
+    run_real_api(tmp_path, scenario)
+
+
+def test_writing_needs_the_right_to(tmp_path: Path) -> None:
+    auth = tmp_path / "auth.yml"
+    token = "secret"
+    digest = sha256(token.encode()).hexdigest()
+    auth.write_text(f"tokens: {{r: {{sha256: {digest}, tenant: t, rights: [read]}}}}\n")
+
+    async def scenario(api: RealApi) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        for params, expected in [({}, 200), ({"write": "true"}, 403), ({"write_alerts": "t"}, 403)]:
+            async with api.client.post(
+                "/api/v1/rules/replay", data=RULES, params=PERIOD | params, headers=headers
+            ) as response:
+                assert response.status == expected, await response.text()
+
+    run_real_api(tmp_path / "data", scenario, auth__file=str(auth))

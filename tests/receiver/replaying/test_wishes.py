@@ -18,7 +18,7 @@ def test_the_last_day_is_what_is_replayed() -> None:
 
 def test_all_of_it() -> None:
     wishes = Wishes(
-        "2026-11-01T10:00:00Z", "1793530800", "30s", "1m", "http://x", "",
+        "2026-11-01T10:00:00Z", "1793530800", "30s", "1m", "http://x",
         ["a=b=1.5", "g=1793527200"], ["region=eu=1", "empty="],
     )  # fmt: skip
     phases = {"a=b": 1_500, "g": 1_793_527_200_000}
