@@ -212,3 +212,15 @@ def test_the_welcome_shows_the_pair_and_asks(watched: Any) -> None:
     page.get_by_role("button", name=re.compile("What is up")).click()
     expect(page).to_have_url(re.compile(r"g0\.expr=up"))
     expect(page.get_by_role("table", name="Result")).to_be_visible()
+
+
+def test_the_steps_of_an_expression(watched: Any, now_ms: int) -> None:
+    query = "sum by (handler) (rate(http_requests_total[5m]))"
+    page = watched.open(link(query, tab="explain", moment_input=utc(now_ms)))
+    steps = page.locator(".step")
+    expect(steps).to_have_count(3)
+    expect(steps.nth(0)).to_contain_text("4 series")
+    expect(steps.nth(2)).to_contain_text("http_requests_total[5m]")
+    expect(steps.nth(2)).to_contain_text("samples read")
+    steps.nth(0).get_by_role("button", name="Fold").click()
+    expect(steps).to_have_count(1)
