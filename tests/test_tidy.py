@@ -26,6 +26,7 @@ PARAMETERS_MAX = 5
 
 # Modules without a test module of their own name, and the one beside it that tests them instead.
 TESTED_WITH = {
+    "receiver/replaying/writing.py": "test_serving.py",
     "storage/bucket/attached.py": "test_places.py",
     "storage/bucket/pieces.py": "test_places.py",
     "storage/bucket/uploading.py": "test_worker.py",

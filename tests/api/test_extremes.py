@@ -111,6 +111,7 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "status/rejected": ({}, ("reason", "match[]", "limit")),
     "status/replicas": ({}, SELECTING),
     "status/tsdb": ({}, ("limit",)),
+    "status/tenants": ({}, ("limit",)),
     "status/active_queries": ({}, ("limit",)),
     "status/slow_queries": ({}, ("limit",)),
     "status/cardinality": ({}, (*SELECTING[:4], "compare_start", "compare_end", "by")),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from api.endpoints.handler import Call, Job, Slot
 from api.errors import BadData, NotFound
+from api.promql.go_format import quote
 from api.sources.rule_configuration import RuleConfiguration, Wish
 
 YAML = "application/yaml"
@@ -56,6 +57,18 @@ class Configuring:
         return Wish(self.author(), frozenset(name.strip() for name in named if name.strip()))
 
 
+def check_name(what: str, text: str) -> str:
+    """The name of a namespace or a group. Raises BadData if it is no text."""
+    if not text.isascii() and text.encode("utf-8", "replace").decode() != text:
+        raise BadData(f"{what}: got {quote(text)}; allowed is valid UTF-8")
+    return text
+
+
+def names_in(call: Call, *parts: str) -> list[str]:
+    """What the path of a request names. Raises BadData."""
+    return [check_name(part, call.path[part]) for part in parts]
+
+
 class ConfigurationHandlers:
     """The endpoints over a configuration."""
 
@@ -68,12 +81,13 @@ class ConfigurationHandlers:
 
     def namespace(self, call: Call) -> Job:
         """The configured groups of a namespace, as YAML."""
-        return self._document(call, call.path["namespace"])
+        (namespace,) = names_in(call, "namespace")
+        return self._document(call, namespace)
 
     def group(self, call: Call) -> Job:
         """A configured group, as YAML."""
         configuration, tenant = self._configuring.admitted(call)
-        namespace, name = call.path["namespace"], call.path["group"]
+        namespace, name = names_in(call, "namespace", "group")
         return reading(
             lambda: configuration.group(tenant, namespace, name), configuration.protected(tenant)
         )
@@ -81,21 +95,19 @@ class ConfigurationHandlers:
     def put(self, call: Call) -> Job:
         """Create or replace a group of a namespace."""
         configuration, tenant = self._configuring.admitted(call)
-        wish, namespace = self._configuring.wish(call), call.path["namespace"]
+        wish, (namespace,) = self._configuring.wish(call), names_in(call, "namespace")
         return changing(lambda: configuration.put(tenant, namespace, call.body, wish))
 
     def delete_group(self, call: Call) -> Job:
         """Delete a configured group."""
         configuration, tenant = self._configuring.admitted(call)
-        wish, namespace, name = (
-            self._configuring.wish(call), call.path["namespace"], call.path["group"],
-        )  # fmt: skip
+        wish, (namespace, name) = self._configuring.wish(call), names_in(call, "namespace", "group")
         return changing(lambda: configuration.delete_group(tenant, namespace, name, wish))
 
     def delete_namespace(self, call: Call) -> Job:
         """Delete all configured groups of a namespace."""
         configuration, tenant = self._configuring.admitted(call)
-        wish, namespace = self._configuring.wish(call), call.path["namespace"]
+        wish, (namespace,) = self._configuring.wish(call), names_in(call, "namespace")
         return changing(lambda: configuration.delete_namespace(tenant, namespace, wish))
 
     def delete_all(self, call: Call) -> Job:

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.answers.encoding import encode_data
 from api.endpoints.handler import Call, Job, Slot
-from api.endpoints.rules.configuration import Configuring
+from api.endpoints.rules.configuration import Configuring, check_name
 from api.errors import BadData, invalid_parameter
 from api.params import boolean, check_form
 from api.promql.go_format import quote
@@ -31,8 +31,8 @@ class HistoryHandlers:
         check_form(params)
         limit = number_of(call, "limit", CHANGES, CHANGES_MAX)
         asked = ChangesAsked(
-            params.first("namespace"),
-            params.first("group"),
+            check_name("namespace", params.first("namespace")),
+            check_name("group", params.first("group")),
             number_of(call, "before", 0, NUMBER_MAX),
             limit,
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from yarl import URL
 
 from tests.makers.real_api import RealApi, run_real_api
 from tests.makers.rules.mimirtool import Mimirtool, ToolFailed
@@ -195,5 +196,20 @@ def test_mimirtool_loads_compares_and_syncs(tmp_path: Path) -> None:
         assert await tool.list() == {}
         with pytest.raises(ToolFailed, match="404: group namespace does not exist"):
             await tool.delete_namespace("ns")
+
+    run_real_api(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_names_that_are_no_text_are_refused(tmp_path: Path, method: str) -> None:
+    async def scenario(api: RealApi) -> None:
+        for path in ("%FF", "a%C3"):
+            url = URL(str(api.client.make_url(RULES)) + f"/{path}", encoded=True)
+            own = {"X-Scope-OrgID": "t"}
+            async with api.client.session.request(
+                method, url, data=yaml_of(GROUP), headers=own
+            ) as response:
+                answer = response.status, await response.text()
+            assert answer[0] in {400, 404}, answer
 
     run_real_api(tmp_path, scenario)
