@@ -336,15 +336,12 @@ class Writer:
     # Sealing: it is begun between two groups, and goes on in a thread of its own.
 
     def _seal_as_asked(self) -> None:
-        """Seal for all who wait for it, if there is anything to be sealed."""
+        """Seal for all who wait for it, also where the head is empty: the log may have samples that
+        were refused, and that a replay would take once what they contradict is deleted."""
         self._land()
         with self._wake:
             asked, self._seals_asked = self._seals_asked, []
-        if self.shard.active.is_empty:
-            for done in asked:
-                done.set_result(None)
-        else:
-            self._start_seal(asked)
+        self._start_seal(asked)
 
     def _start_seal(self, asked: Sequence[Future[None]] = (), *, may_renew: bool = True) -> None:
         """asked: answered once the seal has ended. may_renew: no refs are held anywhere here."""

@@ -185,3 +185,16 @@ def test_pending_deletions_are_limited_for_each_tenant(tmp_path: Path) -> None:
         database.deletions.delete_series("other", (ONE,), *WHOLE)
         database.deletions.clean("t")
         database.deletions.delete_series("t", (ONE,), *WHOLE)
+
+
+def test_what_was_refused_stays_away_when_what_it_contradicts_is_deleted(tmp_path: Path) -> None:
+    """The log has it, and a replay would find nothing any more that it contradicts."""
+    up = Matcher("__name__", "=", "up")
+    with opened(tmp_path) as database:
+        write(database, [series("up", [(2, 0.0)])])
+        seal(database)
+        assert write(database, [series("up", [(2, 8.0)])]).accepted == 0
+        database.deletions.delete_series("t", ((up,),), 0, 9)
+        assert read(database, up) in ({}, {key("up"): []})
+    with opened(tmp_path) as database:
+        assert read(database, up) in ({}, {key("up"): []})
