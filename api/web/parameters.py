@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 REPLICAS = ("dedup", "replicaLabels[]")
 SERIES = ("match[]", "start", "end", "limit", *REPLICAS)
-QUERY = ("query", "timeout", "limit", "lookback_delta", "stats", "provenance", "engine", *REPLICAS)
-EXPLAIN = ("query", "timeout", "lookback_delta", "engine", *REPLICAS)
+SOURCE = ("engine", "max_source_resolution", *REPLICAS)
+QUERY = ("query", "timeout", "limit", "lookback_delta", "stats", "provenance", *SOURCE)
+EXPLAIN = ("query", "timeout", "lookback_delta", *SOURCE)
 SEARCH = ("match[]", "start", "end", "limit")
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
