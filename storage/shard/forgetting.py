@@ -4,15 +4,14 @@
     renew    when a head is frozen next: a table of the series that are left, and of nothing else
 
 A series is left if a segment, one that is being written, the head that is frozen or an election has
-it. A survey counts as
-long as there are no segments but those it looked at; what came since is in the head.
+it. Segments that came since the survey, which merges and seals bring all the time, are looked at
+when it is used, if they have not too many series; otherwise the next head forgets.
 
 The head that follows is of the new table, so nothing that samples lie in has to be changed. Queries
 go on with the table that they began with (storage/series/refs.py), and it goes when they end.
 """
 
 import logging
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +26,9 @@ SURVEY_EVERY_MS = 600_000
 # It pays to forget this share of the series, or so many.
 SHARE = 8
 MANY = 100_000
+# Of segments that came since the survey: looking at so many takes a tenth of a second, in which
+# nothing is written.
+LATE_SERIES_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,16 @@ class Forgetting:
     """Surveys one shard and renews its table. survey() is for one thread, renewed() for the shard's
     writer."""
 
-    def __init__(self, shard: Shard, *, share: int = SHARE, many: int = MANY) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        *,
+        share: int = SHARE,
+        many: int = MANY,
+        late_max: int = LATE_SERIES_MAX,
+    ) -> None:
         self._shard = shard
+        self._late_max = late_max
         self._share = share
         self._many = many
         self._survey: Survey | None = None
@@ -61,10 +71,10 @@ class Forgetting:
     def renewed(self) -> Succession | None:
         """The table that is to take the place of the shard's; None if there is little to forget, or
         it is not known what. Nothing may be in flight."""
-        shard, survey = self._shard, self._survey
-        if survey is None or not covers(survey, shard):
+        shard, ids = self._shard, self._surveyed()
+        if ids is None:
             return None
-        left = self._left(survey)
+        left = self._left(ids)
         gone = len(left) - int(np.count_nonzero(left))
         if not gone or (gone * self._share < len(left) and gone < self._many):
             return None
@@ -74,21 +84,27 @@ class Forgetting:
         )
         return succession
 
-    def _left(self, survey: Survey) -> Bools:
-        """Whether each series of the table is held by something."""
+    def _surveyed(self) -> Int64s | None:
+        """The ids, ascending, of all series that a segment may have; None if they are not known."""
+        survey = self._survey
+        if survey is None:
+            return None
+        late = [s for s in self._shard.view().every_segment if s.ulid not in survey.segments]
+        if not late:
+            return survey.ids
+        if sum(segment.series for segment in late) > self._late_max:
+            return None
+        return np.union1d(survey.ids, self._shard.files.series.ids(late))
+
+    def _left(self, ids: Int64s) -> Bools:
+        """Whether each series of the table is held by something. ids: those of segments."""
         shard = self._shard
         count = len(shard.table)
-        left = is_among(shard.table.ids[:count], survey.ids)
+        left = is_among(shard.table.ids[:count], ids)
         left[shard.active.refs_held(shard.table)] = True
         left |= is_among(shard.table.ids[:count], shard.held)
         left |= shard.elections.alive(count, now_ms())
         return left
-
-
-def covers(survey: Survey, shard: Shard) -> bool:
-    """Whether a survey has looked at all segments that there are."""
-    segments: Collection[str] = {segment.ulid for segment in shard.view().every_segment}
-    return survey.segments.issuperset(segments)
 
 
 def is_among(ids: Int64s, known: Int64s) -> Bools:

@@ -231,15 +231,34 @@ def test_little_is_left_alone_and_surveys_are_seldom(
         seal(database)
         forgetting.survey(SURVEY_EVERY_MS - 1)
         assert reads == [1, 1], "too early"
-        assert forgetting.renewed() is None, "there is a segment that it does not know"
+        assert forgetting.renewed() is None, "two of twenty are not many"
+        assert reads == [1, 1, 1], "the segment that came since"
         forgetting.survey(SURVEY_EVERY_MS)
-        assert reads == [1, 1, 2]
+        assert reads == [1, 1, 1, 2]
         forgetting = Forgetting(shard, many=2)
         assert forgetting.renewed() is None, "without a survey nothing is known"
         forgetting.survey(0)
         renewed = forgetting.renewed()
         assert renewed is not None
         assert len(renewed.table) == 18
+
+
+@pytest.mark.parametrize(("late_max", "left"), [(2, 3), (1, None)])
+def test_segments_that_came_since_the_survey_are_looked_at(
+    tmp_path: Path, late_max: int, left: int | None
+) -> None:
+    """As merges and seals bring them all the time; large ones are left to the next head."""
+    with opened(tmp_path) as database:
+        write(database, [series("up", [(1, 1.0)], i=str(i)) for i in range(4)])
+        seal(database)
+        database.deletions.delete_series("t", ((Matcher("i", "=~", "1|2"),),), *WHOLE)
+        database.deletions.clean("t")
+        forgetting = Forgetting(database._shards[0], many=1, late_max=late_max)
+        forgetting.survey(0)
+        write(database, [series("up", [(5, 1.0)], i="0"), series("new", [(5, 1.0)])])
+        seal(database)
+        renewed = forgetting.renewed()
+        assert (renewed and len(renewed.table)) == left
 
 
 def test_a_failure_costs_nothing_but_memory(
