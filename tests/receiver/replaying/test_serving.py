@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -12,8 +14,12 @@ from typing import Any
 import pytest
 
 from receiver.cli import main
+from rules.replay.limits import ReplayStopped
+from rules.replay.outcome import Outcome
+from rules.replay.run import Watching, replay
 from tests.makers.real_api import RealApi, run_real_api
 
+LIMIT_S = 120.0
 START_S = 1_793_527_200
 POINTS = [((START_S + 15 * k) * 1000, float(k // 40 % 2)) for k in range(240)]
 SERIES = [({"__name__": "up", "job": "a", "replica": replica}, POINTS) for replica in "xy"]
@@ -156,3 +162,34 @@ def test_writing_needs_the_right_to(tmp_path: Path) -> None:
                 assert response.status == expected, await response.text()
 
     run_real_api(tmp_path / "data", scenario, auth__file=str(auth))
+
+
+def test_a_replay_ends_once_its_client_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def held(engine: Any, base: Any, wanted: Any, watching: Watching) -> Outcome:
+        """Replays once it is known that the client has left."""
+        begun.set()
+        ends = time.monotonic() + LIMIT_S
+        while not watching.cancelled():
+            assert time.monotonic() < ends, "it was not cancelled"
+            time.sleep(0.01)
+        try:
+            return replay(engine, base, wanted, watching)
+        except ReplayStopped:
+            ended.set()
+            raise
+
+    monkeypatch.setattr("receiver.replaying.serving.replay", held)
+
+    async def scenario(api: RealApi) -> None:
+        await api.write(*SERIES)
+        asking = asyncio.create_task(post(api, **PERIOD))
+        assert await asyncio.to_thread(begun.wait, LIMIT_S)
+        asking.cancel()  # which closes the connection
+        await asyncio.wait([asking])
+        assert await asyncio.to_thread(ended.wait, LIMIT_S)
+
+    run_real_api(tmp_path, scenario)
