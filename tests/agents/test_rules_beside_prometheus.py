@@ -74,8 +74,9 @@ class Evaluated:
     outcome: Outcome
 
 
-def groups_of() -> tuple[Group, ...]:
-    loaded = load(FILE.read_bytes(), "mixins.yml")
+def groups_of(file: str = "mixins.yml") -> tuple[Group, ...]:
+    """file: the name that they are of."""
+    loaded = load(FILE.read_bytes(), file)
     assert loaded.errors == ()
     return loaded.groups
 
@@ -197,19 +198,22 @@ def test_a_replay_gives_what_prometheus_recorded(
     evaluated: Evaluated, place: tuple[str, int]
 ) -> None:
     check_times(evaluated, place[0])
-    number, group = next(
-        (k, found) for k, found in enumerate(groups_of()) if found.name == place[0]
-    )
     times = set(evaluated.times[place[0]][UNSETTLED : settled(evaluated)])
-    written = writes_of(group, place[1])
+    theirs, ours = both(evaluated.stored, evaluated.outcome, place)
+    assert shown(ours, times) == approximately(shown(theirs, times))
+
+
+def both(stored: Series, outcome: Outcome, place: tuple[str, int]) -> tuple[Series, Series]:
+    """What a rule gave: as it is stored, and by a replay."""
+    found = next(own for own in outcome.groups if own.group.name == place[0])
+    written = writes_of(found.group, place[1])
     theirs = {
         key: samples
-        for key, samples in evaluated.stored.items()
+        for key, samples in stored.items()
         if dict(key)["__name__"] in written.names
         and all(dict(key).get(name, "") == text for name, text in written.labels.items())
     }
-    ours = series_of(evaluated.outcome.groups[number].rules[place[1]].recorded)
-    assert shown(ours, times) == approximately(shown(theirs, times))
+    return theirs, series_of(found.rules[place[1]].recorded)
 
 
 def settled(evaluated: Evaluated) -> int:
@@ -252,14 +256,14 @@ def approximately(samples: dict[tuple[Key, int], float | str]) -> Any:
 
 
 def test_alerts_came_and_went(evaluated: Evaluated) -> None:
+    check_variety(evaluated.outcome)
+
+
+def check_variety(outcome: Outcome) -> None:
     """What was compared was worth it: all kinds of changes, and evaluations that failed."""
-    became = {change.became for alert in evaluated.outcome.alerts() for change in alert.changes}
+    became = {change.became for alert in outcome.alerts() for change in alert.changes}
     assert became >= {Became.PENDING, Became.FIRING, Became.RESOLVED, Became.INACTIVE}
-    failed = {rule.rule.name for rule in evaluated.outcome.each() if rule.failed}
+    failed = {rule.rule.name for rule in outcome.each() if rule.failed}
     assert failed >= {"limited:depth", "Limited", "limited:matched"}
-    fired = {
-        alert.labels["alertname"]
-        for alert in evaluated.outcome.alerts()
-        if alert.times(Became.FIRING)
-    }
+    fired = {alert.labels["alertname"] for alert in outcome.alerts() if alert.times(Became.FIRING)}
     assert fired >= {"ErrorBudgetBurn", "TargetGone", "Flapping", "QueueFull", "NeverThere"}
