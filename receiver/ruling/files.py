@@ -17,7 +17,7 @@ SETTING = "rules.files"
 
 
 class WatchedRules:
-    """The groups of some files; those that could be read last, where a file cannot be used.
+    """The groups of some files; of a tenant with one that cannot be used, those read last.
 
     The first reading raises FileSetError.
     """
@@ -49,10 +49,10 @@ class WatchedRules:
             self._successful.set(0)
             self.is_good = False
             logger.error(
-                "rules not reloaded, the old ones stay in force setting=%s error=%r",
-                SETTING, str(error),
+                "rules not reloaded, the old ones stay in force setting=%s tenants=%s error=%r",
+                SETTING, ",".join(sorted(error.spoiled)), str(error),
             )  # fmt: skip
-            return False
+            return self._take_good(error)
         self._successful.set(1)
         self.is_good, self.read_ms = True, time.time_ns() // 1_000_000
         self._set = RuleSet(self._set.version + 1, found.groups)
@@ -61,6 +61,18 @@ class WatchedRules:
 
     def tell(self) -> None:
         """The ruler looks by itself."""
+
+    def _take_good(self, error: FileSetError) -> bool:
+        """Take over the groups of tenants all of whose files can be used, if they changed."""
+        if error.good is None:
+            return False
+        old = self._set.groups
+        kept = {tenant: old[tenant] for tenant in error.spoiled if tenant in old}
+        groups = {**error.good, **kept}
+        if groups == old:
+            return False
+        self._set = RuleSet(self._set.version + 1, groups)
+        return True
 
     def _seen(self) -> tuple[object, ...]:
         files = matched(self._patterns)

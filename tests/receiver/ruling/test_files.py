@@ -62,6 +62,35 @@ def test_the_last_good_files_count(tmp_path: Path) -> None:
     assert watched.refresh(forced=True)
 
 
+def test_a_bad_file_of_one_tenant_holds_back_no_other(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    put(tmp_path / "t" / "one.yml", recording(("a", "m")))
+    put(tmp_path / "u" / "one.yml", recording(("b", "m")))
+    put(tmp_path / "v" / "one.yml", recording(("c", "m")))
+    watched = WatchedRules([f"{tmp_path}/*/*.yml"], "", DEFAULT_FEATURES, ReloadMetrics(registry))
+
+    def names() -> dict[str, list[str]]:
+        groups = watched.current().groups
+        return {tenant: [group.rules[0].record for group in groups[tenant]] for tenant in groups}
+
+    put(tmp_path / "t" / "one.yml", recording(("d", "m")))
+    put(tmp_path / "t" / "two.yml", recording(("e", "m +")))
+    put(tmp_path / "u" / "one.yml", recording(("f", "m")))
+    (tmp_path / "v" / "one.yml").unlink()
+    put(tmp_path / "w" / "one.yml", "groups: 1")
+    put(tmp_path / "no+tenant" / "one.yml", recording(("g", "m")))
+    assert watched.refresh()
+    assert names() == {"t": ["a"], "u": ["f"]}
+    assert not watched.is_good
+    assert registry.get_sample_value("cupola_reload_successful", SETTING) == 0
+    version = watched.current().version
+    assert not watched.refresh(forced=True)
+    assert watched.current().version == version
+    put(tmp_path / "t" / "two.yml", recording(("h", "m")))
+    assert watched.refresh()
+    assert names() == {"t": ["d", "h"], "u": ["f"]}
+
+
 def test_files_that_are_bad_at_the_start(tmp_path: Path) -> None:
     put(tmp_path / "t" / "one.yml", "groups: 1")
     with pytest.raises(FileSetError):
