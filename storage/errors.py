@@ -77,6 +77,10 @@ class StoreFailed(StorageError):
     retryable = True
 
 
+class MustFetch(StoreFailed):
+    """What was asked for lies in the bucket, and the calling thread must not wait for it."""
+
+
 class ObjectMissing(StoreFailed):
     """There is no object of that name."""
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from api.endpoints.handler import Slot, Terms
@@ -23,6 +24,8 @@ from api.promql.bounds import Bound
 from api.promql.errors import QueryCanceled, QueryTimeout
 from api.web.quick_jobs import QuickJobs
 from api.web.turns import Turns
+from storage.bucket.pieces import without_fetching
+from storage.errors import MustFetch
 
 QUEUE_TIMEOUT = "query timed out in query queue"
 # How many times as long as a quick job.
@@ -109,11 +112,11 @@ class QueryPool:
 
     def run_here(self, kind: int, function: Callable[[], T], turn: Slot) -> T:
         """Call a function of a kind that is known to be quick in the event loop. Raises
-        QueryCanceled if it has kept the loop for too long."""
+        QueryCanceled if it has kept the loop for too long, or would wait for the bucket."""
         self._round_is_taken = True
         asyncio.get_running_loop().call_soon(self._begin_round)
         with turn.hurrying(PATIENCE * self._quick.quick_s):
-            return self._quick.run(kind, function)
+            return self._quick.run(kind, partial(unfetched, function))
 
     def _begin_round(self) -> None:
         self._round_is_taken = False
@@ -170,3 +173,12 @@ class QueryPool:
             )
         self._metrics.rejected_total.inc()
         raise Unavailable(f"too many requests: {waits}")
+
+
+def unfetched(function: Callable[[], T]) -> T:
+    """What a function gives; QueryCanceled if it would have to wait for the bucket."""
+    try:
+        with without_fetching():
+            return function()
+    except MustFetch as error:
+        raise QueryCanceled(str(error)) from error

@@ -12,6 +12,7 @@ what is held stays.
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import numpy as np
 import xxhash
 
 from storage.bucket.metrics import BucketMetrics
-from storage.errors import StoreFailed
+from storage.errors import MustFetch, StoreFailed
 from storage.kernels.arrays import Bools, Int64s, UInt64s
 from storage.objects.store import ObjectStore, Range
 from storage.segments.comparing import covered
@@ -57,6 +58,21 @@ class PieceFile:
 
 # A file, and the first of its pieces that are to be fetched and the one behind the last.
 Run = tuple[PieceFile, int, int]
+
+
+# Of each thread: whether it must not wait for the bucket.
+_calling = threading.local()
+
+
+@contextmanager
+def without_fetching() -> Iterator[None]:
+    """For a while in which the calling thread must not wait for the bucket: MustFetch is raised in
+    place of that."""
+    _calling.must_not_wait = True
+    try:
+        yield
+    finally:
+        _calling.must_not_wait = False
 
 
 class Pieces:
@@ -102,7 +118,8 @@ class Pieces:
         return file
 
     def bring(self, wanted: Sequence[tuple[PieceFile, Int64s, Int64s]]) -> None:
-        """Have the bytes begins[i] up to ends[i] of files there. Raises StoreFailed."""
+        """Have the bytes begins[i] up to ends[i] of files there. Raises StoreFailed, and MustFetch
+        within without_fetching()."""
         runs: list[Run] = []
         found = missing = 0
         for file, begins, ends in wanted:
@@ -114,6 +131,8 @@ class Pieces:
         self._metrics.cache_pieces.labels("fetched").inc(missing)
         if not runs:
             return
+        if getattr(_calling, "must_not_wait", False):
+            raise MustFetch(f"{runs[0][0].name} is in the bucket only")
         self.make_room(sum(behind - first for _, first, behind in runs) * PIECE_BYTES)
         contents = self._store.get_ranges([file.range_of(*run) for file, *run in runs])
         for (file, first, behind), content in zip(runs, contents, strict=True):

@@ -4,7 +4,9 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -15,6 +17,10 @@ from api.promql.bounds import Bound
 from api.promql.errors import QueryCanceled, QueryTimeout
 from api.web.query_pool import QueryPool, Share
 from api.web.quick_jobs import QuickJobs
+from storage.bucket.metrics import BucketMetrics
+from storage.bucket.pieces import Pieces
+from storage.segments.segment import file_sum
+from tests.makers.buckets.databases import store_at
 
 
 class Bench:
@@ -293,6 +299,39 @@ def test_what_was_quick_and_is_not_is_begun_anew_in_a_thread() -> None:
         assert (await bench.pool.run(job, 1, turn)).startswith("api")
 
     run(check)
+
+
+def test_the_loop_does_not_wait_for_the_bucket(tmp_path: Path) -> None:
+    """What has to be fetched is fetched in a thread."""
+    content = b"x" * 1_000
+    (tmp_path / "file").write_bytes(content)
+    (tmp_path / "cache").mkdir()
+    store = store_at(tmp_path / "bucket")
+    store.put("a", content)
+    metrics = BucketMetrics(CollectorRegistry())
+    pieces = Pieces(store, tmp_path / "cache", 1 << 20, lambda ulid: True, metrics)
+    file = pieces.file("U", "a", file_sum(tmp_path / "file"))
+    is_wanted = False
+
+    def job() -> str:
+        if is_wanted:
+            pieces.bring([(file, np.array([0]), np.array([len(content)]))])
+        return current_thread()
+
+    async def check(bench: Bench) -> None:
+        nonlocal is_wanted
+        loop = threading.current_thread().name
+        await bench.pool.run(job, 1, slot())
+        await settle()
+        assert await bench.pool.run(job, 1, slot()) == loop
+        await settle()
+        is_wanted = True
+        assert (await bench.pool.run(job, 1, slot())).startswith("api")
+        await settle()
+        assert await bench.pool.run(job, 1, slot()) == loop  # it is there now
+
+    run(check)
+    store.close()
 
 
 def test_what_no_one_waits_for_is_not_begun_anew() -> None:
