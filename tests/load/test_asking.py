@@ -23,7 +23,7 @@ def test_every_query_has_a_line_and_its_ratios() -> None:
         (line,) = [line for line in lines if line.startswith(f"| {query.title} ")]
         cells = [cell.strip() for cell in line.split("|")[2:-1]]
         assert cells[:6] == ["200", "100", "2.00x", "100", "400", "0.25x"]
-        assert cells[6:10] == ["500", "500", "250", "250"]
+        assert cells[6:12] == ["500", "500", "1.00x", "250", "250", "1.00x"]
     assert [line.split()[1:4] for line in lines if "3.00" in line] == [
         ["Cupola", "|", "3.00"],
         ["VictoriaMetrics", "|", "3.00"],

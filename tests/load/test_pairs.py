@@ -17,7 +17,7 @@ def test_requests_end_after_the_last_scrape(steps: int, start: str) -> None:
 
 
 def test_one_replica_is_asked_without_dedup() -> None:
-    assert raw(PROGRAMS[0]).query_parameters == {"dedup": "false"}
+    assert raw(PROGRAMS[0]).query_parameters == {"nocache": "1", "dedup": "false"}
 
 
 def test_rows() -> None:
