@@ -215,7 +215,9 @@ def groups_of(options: argparse.Namespace, features: Features) -> list[Group]:
     groups: list[Group] = []
     errors: list[str] = []
     for path in options.files:
-        loaded = load_file(Path(path), features, ignores_unknown=options.ignore_unknown_fields)
+        loaded = load_file(
+            Path(path), features, ignores_unknown=options.ignore_unknown_fields, is_extended=True
+        )
         groups += loaded.groups
         errors += loaded.errors
     if errors:

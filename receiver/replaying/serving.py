@@ -98,7 +98,7 @@ class EngineReplays:
 
     def _groups(self, request: ReplayRequest) -> tuple[Group, ...]:
         file = request.params.first("file") or FILE
-        loaded = load(request.content, file, self._engine.features)
+        loaded = load(request.content, file, self._engine.features, is_extended=True)
         if loaded.errors:
             raise BadData("\n".join(loaded.errors))
         if not loaded.groups:

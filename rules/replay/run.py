@@ -13,7 +13,7 @@ from rules.groups import Group
 from rules.replay.alerting import RuleReplay, Surroundings, alerts_of
 from rules.replay.asking import Asking
 from rules.replay.histories import Histories
-from rules.replay.limits import Limits, Spending, refused
+from rules.replay.limits import Limits, ReplayRefused, Spending, refused
 from rules.replay.order import Place, Turn, turns_of, writes_of
 from rules.replay.outcome import GroupOutcome, Outcome, Recorded, RuleOutcome, failures_of
 from rules.replay.overlay import Claim, Overlay, RecordedSource
@@ -112,6 +112,12 @@ class _Run:
     def _check(self) -> None:
         """Raises ReplayRefused."""
         limits = self._wanted.limits
+        for group in self._groups:
+            if group.source_tenants:
+                raise ReplayRefused(
+                    f'group "{group.name}" has source_tenants; a replay reads the tenants that it '
+                    "is asked for"
+                )
         count = sum(len(group.rules) for group in self._groups)
         if count > limits.rules:
             raise refused("max-rules", f"{count} rules", limits.rules)

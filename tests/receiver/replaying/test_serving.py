@@ -48,6 +48,23 @@ def firing(document: Any) -> Sequence[str]:
     return [change["time"] for change in changes if change["state"] == "firing"]
 
 
+def test_groups_may_have_the_fields_that_the_ruler_takes(tmp_path: Path) -> None:
+    async def scenario(api: RealApi) -> None:
+        await api.write(*SERIES)
+        aligned = RULES.replace(
+            "- name: g\n", "- name: g\n  align_evaluation_time_on_interval: true\n"
+        )
+        period = {"start": str(START_S), "end": str(START_S + 600)}
+        status, document = await post(api, aligned, **period)
+        assert status == 200, document
+        assert document["groups"][0]["evaluations"] == 11
+        federated = RULES.replace("- name: g\n", "- name: g\n  source_tenants: [a]\n")
+        status, error = await post(api, federated, **period)
+        assert (status, "has source_tenants" in error) == (422, True), (status, error)
+
+    run_real_api(tmp_path, scenario)
+
+
 def test_rules_are_replayed_over_what_a_tenant_has(tmp_path: Path) -> None:
     async def scenario(api: RealApi) -> None:
         await api.write(*SERIES)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -168,6 +169,12 @@ def test_limits(limits: Limits, error: str) -> None:
     with pytest.raises(ReplayRefused) as refused:
         replayed(group_of(*CHAIN), {'m{job="a"}': "1+1x10"}, limits=limits)
     assert error in str(refused.value)
+
+
+def test_federated_groups_are_refused() -> None:
+    (group,) = group_of(*CHAIN)
+    with pytest.raises(ReplayRefused, match='group "g" has source_tenants'):
+        replayed([replace(group, source_tenants=("a",))], {})
 
 
 def test_a_replay_that_no_one_waits_for_stops() -> None:
