@@ -77,10 +77,10 @@ def test_held_series_are_not_forgotten(tmp_path: Path) -> None:
         shard, writer = database._shards[0], database._writers[0]
         groups = grouped(database)
         writer.forgetting.survey(1 << 50)
-        left = writer.forgetting._left(writer.forgetting._survey)
+        left = writer.forgetting._left(writer.forgetting._surveyed())
         assert left.all()
         shard.held = shard.held[:0]
-        left = writer.forgetting._left(writer.forgetting._survey)
+        left = writer.forgetting._left(writer.forgetting._surveyed())
         gone = shard.table.ids[: len(shard.table)][~left]
         assert gone.tolist() == groups.targets.tolist()
 
