@@ -10,7 +10,7 @@ from api.answers.encoding import SUCCESS
 from api.answers.encoding import Notes as Annotations
 from api.answers.explained import encode_explained
 from api.endpoints.handler import Call, Job, Slot
-from api.endpoints.queries import resolution_of
+from api.endpoints.queries import Evaluate, at_one_time, resolution_of
 from api.endpoints.query_stats import timings
 from api.params import QueryParams, instant_time_ms, query_params, range_params
 from api.promql.bounds import Bound
@@ -19,8 +19,6 @@ from api.promql.explaining import Notes, explaining
 from api.promql.queryable import Queryable
 from api.promql.vectors.value import Result
 from api.sources.queriers import QuerierSource
-
-Evaluate = Callable[[Queryable, Slot, Measured], Result]
 
 
 class ExplainHandlers:
@@ -37,20 +35,7 @@ class ExplainHandlers:
         time_ms = instant_time_ms(call.params, now_ms=self._now_ms())
         params = query_params(call.params)
         resolution_ms = resolution_of(self._engine, call.params, 0)
-
-        def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
-            return self._engine.instant_query(
-                querier,
-                params.text,
-                time_ms,
-                lookback_ms=params.lookback_ms,
-                timeout_ms=turn.timeout_ms,
-                cancelled=turn.cancelled,
-                meter=meter,
-                resolution_ms=resolution_ms,
-                bounds=limits.bounds(turn.terms.time),
-            )
-
+        evaluate = at_one_time(self._engine, params, time_ms, resolution_ms, limits)
         return self._job(call, params, evaluate)
 
     def query_range(self, call: Call) -> Job:

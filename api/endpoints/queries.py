@@ -36,6 +36,7 @@ from api.promql.queryable import Queryable
 from api.promql.vectors.value import Result
 from api.sources.provenance import check_plain, with_origins
 from api.sources.queriers import QuerierSource
+from api.sources.query_limits import QueryLimits
 from api.times import AUTO, parse_resolution_ms
 
 # Evaluates a query over a querier.
@@ -64,20 +65,7 @@ class QueryHandlers:
         time_ms = instant_time_ms(call.params, now_ms=self._now_ms())
         params = query_params(call.params)
         resolution_ms = resolution_of(self._engine, call.params, 0)
-
-        def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
-            return self._engine.instant_query(
-                querier,
-                params.text,
-                time_ms,
-                lookback_ms=params.lookback_ms,
-                timeout_ms=turn.timeout_ms,
-                cancelled=turn.cancelled,
-                meter=meter,
-                resolution_ms=resolution_ms,
-                bounds=limits.bounds(turn.terms.time),
-            )
-
+        evaluate = at_one_time(self._engine, params, time_ms, resolution_ms, limits)
         kind = ("query", bool(resolution_ms))
         return self._job(call, params, evaluate, kind, ("query", time_ms, resolution_ms))
 
@@ -197,6 +185,27 @@ class QueryHandlers:
             return compute(Flight())
         key = (exactly, call.tenants, replace(params, limit=0, timeout_ms=None))
         return self._ranges.flights.run(key, compute, patience)
+
+
+def at_one_time(
+    engine: Engine, params: QueryParams, time_ms: int, resolution_ms: int, limits: QueryLimits
+) -> Evaluate:
+    """What evaluates an instant query."""
+
+    def evaluate(querier: Queryable, turn: Slot, meter: Measured) -> Result:
+        return engine.instant_query(
+            querier,
+            params.text,
+            time_ms,
+            lookback_ms=params.lookback_ms,
+            timeout_ms=turn.timeout_ms,
+            cancelled=turn.cancelled,
+            meter=meter,
+            resolution_ms=resolution_ms,
+            bounds=limits.bounds(turn.terms.time),
+        )
+
+    return evaluate
 
 
 def resolution_of(engine: Engine, params: Params, step_ms: int) -> int:
