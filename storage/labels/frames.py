@@ -70,12 +70,14 @@ class Symbols:
         self._texts: dict[int, str] = {0: ""}
         self._codes: dict[str, int] = {"": 0}
         self._overlay_count = 0
+        self._size_seen = -1  # of the source, when twins were looked for
+        self._has_twins = False
 
     def text(self, code: int) -> str:
         text = self._texts.get(code)
         if text is None:
             text = self._texts[code] = self._source.text(code)
-            self._codes[text] = code
+            self._codes.setdefault(text, code)
         return text
 
     def texts(self, codes: Iterable[int]) -> list[str]:
@@ -113,6 +115,16 @@ class Symbols:
             self._texts[code] = text
         self._codes[text] = code
         return code
+
+    def have_twins(self) -> bool:
+        """Whether a text that the query made a code for was stored since, and so may have two."""
+        size: int = getattr(self._source, "__len__", int)()
+        if size != self._size_seen and not self._has_twins:
+            self._size_seen = size
+            codes = list(self._codes.items())
+            own = (text for text, code in codes if code >= OVERLAY_CODE_MIN)
+            self._has_twins = any(self._source.find(text) >= 0 for text in own)
+        return self._has_twins
 
     def known(self, text: str) -> int:
         """The code of a text that the query has come across, else NO_CODE."""

@@ -274,7 +274,8 @@ def stack_frames(symbols: Symbols, frames: Sequence[LabelFrame]) -> LabelFrame:
     """The rows of all frames under each other, in codes of `symbols`."""
     if not frames:
         return empty_frame(symbols)
-    frames = [f if f.symbols is symbols else recode(f, symbols) for f in frames]
+    twins = symbols.have_twins()
+    frames = [f if f.symbols is symbols and not twins else recode(f, symbols) for f in frames]
     names = dict.fromkeys(name for frame in frames for name in frame.names)
     columns = {name: np.concatenate([f.column(name) for f in frames]) for name in names}
     return LabelFrame(symbols, sum(frame.rows for frame in frames), columns)

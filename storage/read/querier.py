@@ -41,6 +41,7 @@ from storage.read.resolutions.found import Found, aggregated_ids, stock_of, touc
 from storage.read.resolutions.mixing import AggregatedSource, MixedSelection
 from storage.read.sealed import StoredRows
 from storage.read.selection import DedupRule, DedupSelection, StoredSelection, widened
+from storage.read.stored import StoredSeries
 from storage.read.usage import Usage, usage_of
 from storage.read.watching import watch_of
 from storage.revisions.watch import Watch
@@ -124,6 +125,19 @@ class StorageQuerier:
                 return self._mixed(found, touched, (start_ms, end_ms), hint)
         return self._raw(found, (start_ms, end_ms), hint.counter)
 
+    def stored(self, matchers: Sequence[Matcher], span: tuple[int, int]) -> StoredSeries:
+        """The series that pass all matchers, as they are stored; span: that of a query. Raises
+        LimitExceeded."""
+        self._spans.append(span)
+        match, view = self._match(matchers), self._shard.view()
+        labels = match.labels.in_query(self.symbols)
+        read = partial(self._read, view)
+        return StoredSeries(labels, match.refs, self._snapshots(view, match.refs), read)
+
+    def gauges(self, labels: LabelFrame) -> Bools | None:
+        """Which rows metadata says are gauges; None if none is."""
+        return gauge_rows(self._shard.metadata, self._tenant, labels)
+
     def watches(self) -> tuple[Watch, ...]:
         """How what is read from here on can be told from what is there later; empty for a tenant
         that has not written yet, or where series were forgotten since this querier was made."""
@@ -192,25 +206,23 @@ class StorageQuerier:
         """The samples as they came."""
         span, replicas = self._kept.part_of(span), found.replicas
         view, snapshots = found.view, found.snapshots
+        read = partial(self._read, view)
         if replicas is None:
-            return self._read(view, found.refs, snapshots, (found.labels, span))
+            return read(found.refs, snapshots, (found.labels, span))
         around_ms = reach_ms(self._algorithm, replicas.largest)
         self._reaches.append(around_ms)
-        stored_labels = replicas.stored.in_query(self.symbols)
-        wide = widened(span, around_ms)
-        stored = self._read(view, replicas.refs, snapshots, (stored_labels, wide))
+        labels = replicas.stored.in_query(self.symbols)
+        series = StoredSeries(labels, replicas.refs, snapshots, read)
 
         def wider(rows: Int64s, around_ms: int) -> Samples:
             self._reaches.append(around_ms)
-            picked = [snapshot.pick(rows) for snapshot in snapshots]
-            asked = stored.labels.take(rows), widened(span, around_ms)
-            found = self._read(view, replicas.refs[rows], picked, asked)
-            return found.read(0, len(rows))
+            return series.open(rows, widened(span, around_ms)).read(0, len(rows))
 
         rule = DedupRule(replicas.names, self._algorithm, counter=counter)
         labels = replicas.joined.in_query(self.symbols)
-        gauges = gauge_rows(self._shard.metadata, self._tenant, labels)
+        gauges = self.gauges(labels)
         members, order = replicas.members, replicas.order
+        stored = series.whole(widened(span, around_ms))
         return DedupSelection(labels, stored, members, order, rule, span, gauges, wider)
 
     def _mixed(

@@ -25,6 +25,7 @@ from storage.head.head import HeadSamples
 from storage.kernels.arrays import Bools, Float64s, Int64s
 from storage.kernels.stale import is_stale
 from storage.labels.frames import LabelFrame, one_row
+from storage.read.rows import Rows
 from storage.read.sealed import LoadedRows, SampleBudget, Sealed, StoredRows
 from storage.samples.cuts import Cuts, without
 from storage.samples.edges import EdgeRoom, Edges, WindowGrid
@@ -146,7 +147,7 @@ class DedupSelection:
     """
 
     labels: LabelFrame
-    stored: StoredSelection
+    stored: Rows
     members: Int64s
     order: Int64s
     rule: DedupRule

@@ -144,6 +144,9 @@ class Stored:
     def __init__(self, *texts: str) -> None:
         self.known = ["", *texts]
 
+    def __len__(self) -> int:
+        return len(self.known)
+
     def text(self, code: int) -> str:
         return self.known[code]
 
@@ -196,6 +199,21 @@ def test_a_name_that_is_stored_while_a_query_runs_is_found() -> None:
     assert frame.in_query(symbols).has("late")
     assert symbols.texts(frame.in_query(symbols).matrix(["late", "a"])[0]) == ["x", "x"]
     assert frame.in_query(Symbols(stored)).has("late")
+
+
+def test_a_text_with_two_codes_is_noticed() -> None:
+    stored = Stored("a", "x")
+    symbols = Symbols(stored)
+    assert symbols.text(symbols.code("x")) == "x"
+    assert symbols.code("late") == OVERLAY_CODE_MIN
+    assert not symbols.have_twins()
+    stored.known.append("other")
+    assert not symbols.have_twins()
+    stored.known.append("late")
+    assert symbols.have_twins()
+    assert symbols.text(stored.find("late")) == "late"
+    assert symbols.code("late") == OVERLAY_CODE_MIN, "the code of before stays"
+    assert not Symbols().have_twins()
 
 
 @pytest.mark.parametrize("count", [1, 50, DISTINCT_SLOTS // 2 + 1, 3 * DISTINCT_SLOTS])
