@@ -5,7 +5,11 @@ A compiled kernel is one file, whose name says which function it is, what the fu
 `__pycache__` beside the function's module and then in the user's own cache, and is put where that
 may be written: what an installation compiled serves every user, and where one is read-only each
 user keeps what is missing. Where nothing can be written, each process compiles again.
-NUMBA_CACHE_DIR names the one place to use instead.
+NUMBA_CACHE_DIR names the one place to use instead. Last of all it is looked for among the kernels
+that a package was built with, in SHIPPED.
+
+A kernel for this very processor is preferred to one for any of its kind, which packages and images
+bring with them.
 
 Invariant: neither a file that cannot be read nor one that cannot be written ever fails a call.
 """
@@ -16,6 +20,7 @@ import logging
 import os
 import pickle
 import sys
+import threading
 import uuid
 from collections.abc import Callable
 from functools import lru_cache
@@ -37,9 +42,19 @@ from storage.kernels.stamps import digest, stamp_of
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".kernel"
+SHIPPED = Path(__file__).resolve().parent / "shipped"
+# What processors that are not named have in common, in the words of NUMBA_CPU_NAME.
+GENERIC = "generic"
+# Set, before any kernel is called, by a process that is to compile what is there for GENERIC only.
+OWN_ONLY = threading.Event()
 # What was compiled by this process and could be kept nowhere.
 LOST: list[str] = []
 BUILD = f"{sys.implementation.cache_tag} {numba.__version__} {llvmlite.__version__}"
+
+
+def places(source: str) -> list[Path]:
+    """Where kernels of a source file may be found, the best first."""
+    return [*directories(source), SHIPPED]
 
 
 def directories(source: str) -> list[Path]:
@@ -49,11 +64,11 @@ def directories(source: str) -> list[Path]:
     own = Path(hashlib.sha1(str(folder).encode()).hexdigest())
     if config.CACHE_DIR:
         return [Path(config.CACHE_DIR) / own]
-    places = [folder / "__pycache__"]
+    found = [folder / "__pycache__"]
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if os.path.isabs(base):
-        places.append(Path(base) / "cupola" / own)
-    return places
+        found.append(Path(base) / "cupola" / own)
+    return found
 
 
 class KernelCache(NullCache):  # type: ignore[misc]
@@ -87,22 +102,24 @@ class KernelCache(NullCache):  # type: ignore[misc]
             self._save(data.reduce(), f"inner {arguments}", target_context)
 
     def _load(self, rebuild: Callable[..., Any], types: str, context: Any) -> Any:
-        name = self._file_name(types, context.codegen())
-        for directory in self._directories():
-            try:
-                content = (directory / name).read_bytes()
-            except OSError:
-                continue
-            try:
-                return rebuild(context, *pickle.loads(content))
-            except Exception as error:
-                logger.warning("kernel is compiled again file=%s error=%r", name, error)
+        source = self._function.__code__.co_filename
+        for made_for in processors(context.codegen()):
+            name = self._file_name(types, made_for)
+            for directory in places(source):
+                try:
+                    content = (directory / name).read_bytes()
+                except OSError:
+                    continue
+                try:
+                    return rebuild(context, *pickle.loads(content))
+                except Exception as error:
+                    logger.warning("kernel is compiled again file=%s error=%r", name, error)
         return None
 
     def _save(self, state: Any, types: str, context: Any) -> None:
-        name, content = self._file_name(types, context.codegen()), dumps(state)
+        name, content = self._file_name(types, processor(context.codegen())), dumps(state)
         failures = []
-        for directory in self._directories():
+        for directory in directories(self._function.__code__.co_filename):
             try:
                 write_file(directory / name, content)
             except OSError as error:
@@ -114,14 +131,11 @@ class KernelCache(NullCache):  # type: ignore[misc]
             logger.warning("kernels cannot be kept and are compiled by each start: %s", failures)
         LOST.append(name)
 
-    def _directories(self) -> list[Path]:
-        return directories(self._function.__code__.co_filename)
-
     def _prefix(self) -> str:
         return f"{self._name}-{digest(BUILD + stamp_of(self._function))}-"
 
-    def _file_name(self, types: str, codegen: Any) -> str:
-        return f"{self._prefix()}{digest(f'{types} {processor(codegen)}')}{SUFFIX}"
+    def _file_name(self, types: str, made_for: str) -> str:
+        return f"{self._prefix()}{digest(f'{types} {made_for}')}{SUFFIX}"
 
     def _remove_stale(self, directory: Path) -> None:
         with contextlib.suppress(OSError):
@@ -145,6 +159,15 @@ def executable(library: Any, entry: str) -> Any:
 def processor(codegen: Any) -> str:
     """For which processor machine code is made; takes some time to find out."""
     return repr(codegen.magic_tuple())
+
+
+@lru_cache
+def processors(codegen: Any) -> list[str]:
+    """For which processors machine code runs here, the best first."""
+    if OWN_ONLY.is_set():
+        return [processor(codegen)]
+    triple, *_ = codegen.magic_tuple()
+    return list(dict.fromkeys([processor(codegen), repr((triple, GENERIC, ""))]))
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -41,9 +41,12 @@ def twice(number):
     return 2 * number
 """
 PROGRAM = """
-import sys
+import os, sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
+from storage.kernels.cache import OWN_ONLY
+if "CUPOLA_TEST_OWN_ONLY" in os.environ:
+    OWN_ONLY.set()
 from api.cached.total import total
 result = total(np.arange(4))
 print(result, "loaded" if sum(total.stats.cache_hits.values()) else "compiled")
@@ -136,6 +139,24 @@ def test_numba_s_own_setting_names_another_place(packages: Path, tmp_path: Path)
     assert run(packages, "/proc/nowhere", **own) == ["112", "compiled"]
     assert run(packages, "/proc/nowhere", **own) == ["112", "loaded"]
     assert (kernels(packages), kernels(tmp_path)) == (0, 2)
+
+
+def test_a_kernel_for_any_processor_will_do(packages: Path, tmp_path: Path) -> None:
+    assert run(packages, tmp_path, NUMBA_CPU_NAME="generic") == ["112", "compiled"]
+    assert run(packages, tmp_path) == ["112", "loaded"]
+    own_only = {"CUPOLA_TEST_OWN_ONLY": "1"}
+    assert run(packages, tmp_path, **own_only) == ["112", "compiled"]
+    assert run(packages, tmp_path, **own_only) == ["112", "loaded"]
+
+
+def test_kernels_that_a_package_brought_are_found(packages: Path) -> None:
+    """Their names say of which function they are, so they lie together."""
+    run(packages, "/proc/nowhere")
+    shipped = packages / "storage" / "kernels" / "shipped"
+    shipped.mkdir()
+    for path in list((packages / "api" / "cached" / "__pycache__").glob("*.kernel")):
+        path.rename(shipped / path.name)
+    assert run(packages, "/proc/nowhere") == ["112", "loaded"]
 
 
 @pytest.mark.parametrize(
