@@ -1,4 +1,5 @@
-"""The command line: serve, check-config, compile, verify, and the subcommands of other rooms.
+"""The command line: serve, check-config, compile, man, completion, verify, and the subcommands of
+other rooms.
 
 Exit codes: 0 all went well, 1 it did not, 2 the command line or the configuration is wrong. The
 flags are the settings, by the same names; nothing is imported that a command does not need.
@@ -7,6 +8,7 @@ flags are the settings, by the same names; nothing is imported that a command do
 import argparse
 import importlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -40,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "check-config":
         return check_config(Path(options.file))
     if options.command == "compile":
-        return compile_kernels()
+        return compile_kernels(options)
+    if options.command in ("man", "completion"):
+        return describe(options)
     if options.command in SUBCOMMANDS:
         return int(importlib.import_module(SUBCOMMANDS[options.command]).run(options))
     if options.command == "verify":
@@ -67,9 +71,23 @@ def make_parser() -> argparse.ArgumentParser:
         "check-config", help="say what is wrong with a configuration file", allow_abbrev=False
     )
     checking.add_argument("file", metavar="FILE")
-    commands.add_parser(
+    compiling = commands.add_parser(
         "compile", help="compile all kernels now, for all later starts", allow_abbrev=False
     )
+    compiling.add_argument(
+        "--processor",
+        choices=("this", "any"),
+        default="this",
+        help="for this machine's, or for any of its kind, as images do. Default: %(default)s.",
+    )
+    compiling.add_argument(
+        "--directory", metavar="DIR", help="where to keep them, instead of beside the program"
+    )
+    commands.add_parser("man", help="print the manual page, in troff", allow_abbrev=False)
+    completing = commands.add_parser(
+        "completion", help="print what completes commands in a shell", allow_abbrev=False
+    )
+    completing.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="bash|zsh|fish")
     for name, module in SUBCOMMANDS.items():
         subcommand = importlib.import_module(module)
         subcommand.add_arguments(
@@ -102,15 +120,35 @@ def check_config(path: Path) -> int:
     return EXIT_OK
 
 
-def compile_kernels() -> int:
+def describe(options: argparse.Namespace) -> int:
+    """Print what the command line is: as a manual page, or for a shell."""
+    from receiver.describing.commands import described
+    from receiver.describing.completion import SHELLS
+    from receiver.describing.man_page import man_page
+
+    program = described(make_parser())
+    is_page = options.command == "man"
+    text = man_page(program, program_version()) if is_page else SHELLS[options.shell](program)
+    sys.stdout.write(text)
+    return EXIT_OK
+
+
+def compile_kernels(options: argparse.Namespace) -> int:
     """Compile what a server would compile when it starts, and show how far that is."""
+    # Read by numba when it is imported, here and in the processes that are started.
+    if options.processor == "any":
+        os.environ["NUMBA_CPU_NAME"] = "generic"
+    if options.directory:
+        os.environ["NUMBA_CACHE_DIR"] = os.path.abspath(options.directory)
     from receiver import warm_up
 
     is_terminal = sys.stdout.isatty()
 
     def report(done: int, total: int) -> None:
-        if is_terminal or done == total:
-            start, end = "\r" if is_terminal else "", "\n" if done == total else ""
+        # A line for each tenth where lines stay.
+        if is_terminal or done * 10 // total > (done - 1) * 10 // total:
+            start = "\r" if is_terminal else ""
+            end = "" if is_terminal and done < total else "\n"
             sys.stdout.write(f"{start}compiling kernels: {done} of {total} steps{end}")
             sys.stdout.flush()
 

@@ -64,7 +64,7 @@ class ReceiverMetrics:
         )
         self.kernels_warm = Gauge(
             "cupola_kernels_warm",
-            "1 when the kernels have been compiled or loaded from the cache.",
+            "1 when all kernels are compiled, and those loaded that most requests need.",
             registry=registry,
         )
         self.build_info = Gauge(

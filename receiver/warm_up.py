@@ -1,26 +1,26 @@
 """Compiling and loading the kernels of the whole program before a request has to wait for them.
 
 `compile_kernels` is for installations: it compiles all there are, those of imports and exports
-too. `run_warm_up` is for a server: it loads those of requests in a thread that no one waits for,
-and compiles what is not found on disk. Both do what requests do, step by step, with examples.
+too. `run_warm_up` is for a server: a thread that no one waits for loads those that the first
+requests need, and compiles what is not found of them. Where others are missing, too, processes of
+their own compile them meanwhile (receiver.compiling); each is loaded when it is called first. All
+do what requests do, step by step, with examples.
 """
 
 import asyncio
-import gc
 import logging
-import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from concurrent.futures import CancelledError
 from functools import partial
-from multiprocessing import get_context
 
 from api.answers.chosen import warm_tables
 from api.answers.encoding import warm_encoder
 from api.answers.exposition.warm_up import warm_scrapes
 from api.answers.wire.warm_up import warm_messages
 from api.promql import warm_up as query_steps
+from receiver.compiling.workers import Terms, run_steps
 from receiver.importing import warm_up as import_steps
 from receiver.late_database import LateDatabase
 from receiver.metrics import ReceiverMetrics
@@ -30,28 +30,40 @@ from receiver.write.handler import WriteHandler
 from rules.replay.warm_up import warm_replay
 from storage import warm_up as storage_steps
 from storage.kernels.cache import LOST
+from storage.kernels.complete import compiling_alone, is_complete, mark_complete
+from storage.kernels.jit import KERNELS
 from storage.kernels.memory import forget_file_pages
 
 logger = logging.getLogger(__name__)
 
 Step = Callable[[], None]
-# Numba compiles one kernel at a time in a process. More processes than these would mostly compile
-# what others are compiling, too.
-PROCESSES_MAX = 4
 # Queries of one step: enough steps for all processes to be busy up to the end.
 QUERIES_OF_STEP = 24
 # How long the database may take to open before kernels are loaded beside that.
 OPENING_S = 5.0
+# How much those processes that compile beside a server give way to it.
+NICENESS = 10
+# How often a server logs how far they are, and looks whether another one's have ended.
+REPORT_S = 10.0
+
+
+def first_steps() -> list[Step]:
+    """What a first write and most queries need."""
+    return [
+        warm_decoder,
+        storage_steps.write_first,
+        partial(query_steps.warm_up, query_steps.FIRST),
+        warm_encoder,
+    ]
 
 
 def steps() -> Iterator[Step]:
     """All that a server does, what requests need first before the rest. Steps need no order."""
-    yield warm_decoder
+    yield from first_steps()
     yield from storage_steps.STEPS
     texts = list(query_steps.queries())
     for first in range(0, len(texts), QUERIES_OF_STEP):
         yield partial(query_steps.warm_up, texts[first : first + QUERIES_OF_STEP])
-    yield warm_encoder
     yield warm_tables
     yield warm_messages
     yield warm_scrapes
@@ -71,19 +83,10 @@ def compile_kernels(report: Callable[[int, int], None] = lambda done, total: Non
     report: is called with how many steps are done, and of how many. Returns whether all was kept.
     """
     total = len(list(all_steps()))
-    processes = min(PROCESSES_MAX, len(os.sched_getaffinity(0)))
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=collect_rarely) as pool:
-        pending = [pool.submit(run_step, place) for place in range(total)]
-        for done, _ in enumerate(as_completed(pending), 1):
-            report(done, total)
-    return all(step.result() for step in pending)
-
-
-def collect_rarely() -> None:
-    """Let Python look for garbage in cycles less often: a compiler makes many objects and little
-    such garbage, and spends 15 % of its time on the search else."""
-    gc.set_threshold(50_000, 20, 100)
+    done = run_steps(
+        Terms(run_step, own_only=True), range(total), report=lambda done: report(done, total)
+    )
+    return done and mark_complete(KERNELS)
 
 
 def run_step(place: int) -> bool:
@@ -92,25 +95,82 @@ def run_step(place: int) -> bool:
     return not LOST
 
 
+class WarmUp:
+    """What warms up beside a server. Its methods block, but for end()."""
+
+    def __init__(self, on_decoder: Callable[[], None]) -> None:
+        self._on_decoder = on_decoder
+        self._ending = threading.Event()
+
+    def end(self) -> None:
+        """Give up at the next occasion."""
+        self._ending.set()
+
+    def run(self) -> bool:
+        """Whether all is warm now, or will be as soon as it is called: not if the program ends."""
+        if is_complete(KERNELS):
+            return self.load(first_steps())
+        logger.info("kernels are compiled in the background; requests may wait for theirs")
+        rest = threading.Thread(target=self.compile_missing, name="compile-kernels", daemon=True)
+        rest.start()
+        loaded = self.load(first_steps())
+        rest.join()
+        # What could not be kept on disk, or was not compiled, is compiled here.
+        return loaded and (is_complete(KERNELS) or self.load(steps()))
+
+    def load(self, wanted: "list[Step] | Iterator[Step]") -> bool:
+        """Run these steps; False if the program ends meanwhile."""
+        for step in wanted:
+            if self._ending.is_set():
+                return False
+            step()
+            if step is warm_decoder:
+                self._on_decoder()
+        return True
+
+    def compile_missing(self) -> None:
+        """Let other processes compile all kernels, unless those of another server do that."""
+        while not self._ending.is_set() and not is_complete(KERNELS):
+            with compiling_alone() as alone:
+                if alone:
+                    self.compile_all()
+                    return
+            self._ending.wait(REPORT_S)
+
+    def compile_all(self) -> None:
+        """Let other processes compile all kernels."""
+        total = len(list(all_steps()))
+        first = len(first_steps())
+        # This process begins at the other end of what is needed first.
+        places = [*reversed(range(first)), *range(first, total)]
+        reported = time.monotonic()
+
+        def report(done: int) -> None:
+            nonlocal reported
+            if time.monotonic() - reported > REPORT_S:
+                reported = time.monotonic()
+                logger.info("compiling kernels done=%d of=%d", done, total)
+
+        if run_steps(Terms(run_step, NICENESS), places, report=report, stopped=self._ending.is_set):
+            mark_complete(KERNELS)
+
+
 async def run_warm_up(
     database: LateDatabase, handler: WriteHandler, metrics: ReceiverMetrics
 ) -> AsyncIterator[None]:
     """Compile or load the kernels while the program serves."""
     loop = asyncio.get_running_loop()
-    ending = threading.Event()
 
     def decoder_is_warm() -> None:
-        handler.kernels_warm = True
+        loop.call_soon_threadsafe(setattr, handler, "kernels_warm", True)
+
+    warm_up = WarmUp(decoder_is_warm)
 
     def warm() -> None:
         started = time.monotonic()
         try:
-            for step in steps():
-                if ending.is_set():
-                    return
-                step()
-                if step is warm_decoder:
-                    loop.call_soon_threadsafe(decoder_is_warm)
+            if not warm_up.run():
+                return
         except (CancelledError, RuntimeError) as error:
             # A pool or the loop was closed under it: the program is ending.
             logger.info("kernels not warmed error=%r", error)
@@ -130,4 +190,4 @@ async def run_warm_up(
     starting = asyncio.create_task(start())
     yield
     starting.cancel()
-    ending.set()
+    warm_up.end()

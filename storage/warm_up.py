@@ -88,6 +88,22 @@ SERIES = [b"\x0a\x0e\x0a\x08__name__\x12\x02up\x0a\x06\x0a\x01r\x12\x01" + r for
 TIMES = (10, 20, 40, 30)  # the last one is out of order
 
 
+def write_first() -> None:
+    """Call what a first write of floats and a first query of them do, and nothing else. Blocks."""
+    table = SeriesTable(SMALL)
+    head = Head(SMALL, table, 0)
+    batch = example_batch()
+    for _ in range(2):
+        refs = table.resolve(batch, 1)
+        head.append(refs, batch, -100, 100)
+        Record(0).note_samples(batch.timestamps, (0, 100), 0)
+    matched = TenantIndex(table, 1).match([Matcher("__name__", "=", "up")]).refs
+    head.newest_within(matched, (0, 100))
+    found = head.snapshot(matched).between(0, 100)
+    samples = merge_all(found.sources(0, len(matched)), len(matched))
+    dedup(samples, np.array([0, 2]))
+
+
 def write_and_read() -> None:
     """Call the kernels of writing, reading and sealing. Blocks; touches no files."""
     table = SeriesTable(SMALL)

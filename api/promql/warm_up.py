@@ -41,6 +41,13 @@ NAMES = ("x_total", "native", "mixed")
 STARTED = "started"
 # Its samples are downsampled.
 WEIGHTED = "weighted"
+# What most panels and rules ask; a server answers these without compiling or loading anything.
+FIRST = (
+    "x_total",
+    "sum by (a) (rate(x_total[30s]))",
+    "histogram_quantile(0.9, sum by (le) (rate(x_total[30s])))",
+    "max by (a) (x_total) > 1",
+)
 TEXTS = {
     "info": "{0}, {{a=~'.+'}}",
     "histogram_quantiles": '{0}, "q", 0.5, 0.9',

@@ -13,7 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from receiver import warm_up
-from receiver.warm_up import all_steps, compile_kernels
+from receiver.warm_up import WarmUp, all_steps, compile_kernels, first_steps, steps
 from tests.makers.real_api import run_program
 from tests.makers.warm_kernels import NOT_WARM
 
@@ -80,6 +80,7 @@ def test_compiling_reports_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compile_kernels(lambda done, total: reported.append((done, total)))
     total = len(list(all_steps()))
     assert reported == [(done, total) for done in range(1, total + 1)]
+    assert warm_up.is_complete(warm_up.KERNELS)
 
 
 @pytest.mark.parametrize(("lost", "kept"), [([], True), (["a.kernel"], False)])
@@ -89,6 +90,57 @@ def test_a_step_says_whether_all_was_kept(
     monkeypatch.setattr(warm_up, "LOST", lost)
     monkeypatch.setattr(warm_up, "all_steps", lambda: iter([lambda: None]))
     assert warm_up.run_step(0) is kept
+
+
+class Scene:
+    """A warm-up whose kernels are there or not, and what it did."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, complete: list[bool]) -> None:
+        """complete: whether all kernels are on disk, as it is asked for one time after another."""
+        self.did: list[str] = []
+        self.warm_up = WarmUp(lambda: self.did.append("decoder"))
+        self._complete = complete
+        monkeypatch.setattr(warm_up, "is_complete", lambda kernels: self._complete.pop(0))
+        monkeypatch.setattr(warm_up, "mark_complete", lambda kernels: self.did.append("mark"))
+        monkeypatch.setattr(warm_up, "first_steps", lambda: [warm_up.warm_decoder])
+        monkeypatch.setattr(warm_up, "steps", lambda: [lambda: self.did.append("all steps")])
+        monkeypatch.setattr(warm_up, "all_steps", lambda: [int] * 3)
+        monkeypatch.setattr(warm_up, "run_steps", self.run_steps)
+
+    def run_steps(self, terms: Any, places: Any, **others: Any) -> bool:
+        assert terms.niceness > 0
+        self.did.append(f"processes {places}")
+        return True
+
+
+@pytest.mark.parametrize(
+    ("complete", "did"),
+    [
+        ([True], {"decoder"}),
+        ([False, False, True], {"decoder", "processes [0, 1, 2]", "mark"}),
+        ([False, True, True], {"decoder"}),
+        ([False, False, False], {"decoder", "processes [0, 1, 2]", "mark", "all steps"}),
+    ],
+    ids=["on disk", "missing", "compiled by others", "not to be kept"],
+)
+def test_what_is_missing_is_compiled_by_other_processes(
+    complete: list[bool], did: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(monkeypatch, complete)
+    assert scene.warm_up.run()
+    assert set(scene.did) == did
+
+
+def test_a_warm_up_that_is_ended_is_not_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(monkeypatch, [True])
+    scene.warm_up.end()
+    assert not scene.warm_up.run()
+    assert scene.did == []
+
+
+def test_what_is_needed_first_is_a_part_of_all() -> None:
+    total, first = len(list(steps())), len(first_steps())
+    assert 0 < first < total / 4
 
 
 def test_a_warm_program_forgets_what_only_its_start_needed(
