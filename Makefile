@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench constraints page peers senders clients browser page-tools
+.PHONY: help run demo test check bench constraints page wheel peers senders clients browser page-tools
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -51,6 +51,15 @@ constraints:
 page: $(INSTALLED) page-tools
 	@cd .venv/page && rm -rf src tests public built && cp -R ../../api/page/source/. . && npm run --silent build
 	@rm -rf api/page/built && cp -R .venv/page/built api/page/built
+
+#: make wheel   a wheel with kernels for any processor of this kind, a plain one and an sdist, in dist
+wheel: $(INSTALLED)
+	@rm -rf dist build/kernels
+	@$(BIN)/cupola compile --processor=any --directory=build/kernels
+	@$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	@CUPOLA_KERNELS=build/kernels $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	@$(PYTHON) -m venv build/hatch && build/hatch/bin/pip install --quiet hatchling PyYAML
+	@build/hatch/bin/hatchling build -t sdist
 
 # Real agents for the demo and the tests. Without them the demo stops and those tests are skipped.
 peers:
