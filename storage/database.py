@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import xxhash
 from prometheus_client import CollectorRegistry
 
 from storage.batch import Batch, Decoder, Outcome
@@ -27,10 +26,13 @@ from storage.deletion.requests import DeletionRequests
 from storage.deletion.rewriting import DeletionTools
 from storage.errors import LimitExceeded, StorageError
 from storage.files import (
+    OPENING_LOCK,
     catalog_file,
     lock_directory,
+    lock_shard,
     make_directory,
     segments_directory,
+    wait_for_lock,
     wal_directory,
 )
 from storage.head.head import Head
@@ -52,10 +54,11 @@ from storage.segments.reader import SegmentReader
 from storage.segments.segment import SegmentMeta
 from storage.segments.series import SeriesReader
 from storage.segments.writer import SegmentWriter
-from storage.series.numbers import TENANT_BITS
 from storage.series.table import SeriesTable
 from storage.shard.doomed import DoomedFiles
 from storage.shard.ingest import PendingWrite, count_outcome, settle
+from storage.shard.known_tenants import KnownTenants
+from storage.shard.owned import Owned
 from storage.shard.periods import NO_PERIODS, TenantPeriods, complete_since
 from storage.shard.recovery import recover_shard, registered_segments
 from storage.shard.retention import Retention
@@ -63,13 +66,13 @@ from storage.shard.sealing import SealMoment, seal_head
 from storage.shard.shard import Shard, ShardFiles, now_ms, update_gauges
 from storage.shard.writer import WRITER_LIMITS, Writer, WriterLimits
 from storage.snapshot import Snapshots
-from storage.tenants.tenant import Tenant
+from storage.tenants.placement import Share
 
 logger = logging.getLogger(__name__)
 
 TEMPORARY_DIRECTORY = "tmp"
 UPKEEP_SECONDS = 10.0
-NO_TENANT = Tenant("", 0, 0)  # has no series; numbers of tenants begin with 1
+NO_TENANT = 0  # has no series; numbers of tenants begin with 1
 
 
 class Database:
@@ -96,18 +99,20 @@ class Database:
         self._caches.watched_by(metrics.segment_cache_bytes)
         self._damages = Damages(lambda _, groups: metrics.damaged_groups.inc(groups))
         self._metrics = metrics
-        self._tenants: dict[str, Tenant] = {}
-        self._tenants_lock = threading.Lock()
-        self._new_tenants: list[str] = []  # that wait for the lock; some may be known by then
+        self._share = policy.share
+        self._known = KnownTenants(options, catalog, policy.share)
+        self._tenants = self._known.by_name
         self._limits = limits
-        self._shards: list[Shard] = []
-        self._writers: list[Writer] = []
-        self._lock_descriptor = -1
+        self._shards: Owned[Shard] = Owned()
+        self._writers: Owned[Writer] = Owned()
+        self._locks: list[int] = []
         self._bucket = attach(policy.bucket, catalog, self._path)
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
         self._doomed = DoomedFiles()
-        self._retention = Retention(options, catalog, self._doomed, self._periods_of_shard)
+        self._retention = Retention(
+            options, catalog, self._doomed, self._periods_of_shard, self._share
+        )
         self.deletions = DeletionRequests(
             DeletionTools(
                 catalog,
@@ -129,8 +134,8 @@ class Database:
         self._rules_of, self._periods_of = policy.rules, policy.periods
         self._clock, self._refused = policy.clock, policy.refused
         self._pairs = policy.pairs
-        self._compaction = CompactionWorker(options, self._tools(), lambda: self._shards)
-        self._preloading = Preloading(options, lambda: self._shards)
+        self._compaction = CompactionWorker(options, self._tools(), lambda: list(self._shards))
+        self._preloading = Preloading(options, lambda: list(self._shards))
         self._watch = ReplicaWatch(metrics, policy.replicas)
 
     @classmethod
@@ -147,15 +152,16 @@ class Database:
         minutes for a large log. Raises FormatError if the directory cannot be read."""
         path = Path(options.path)
         make_directory(path)
-        lock_descriptor = lock_directory(path)
-        catalog = Catalog.open(catalog_file(path), shards=options.shards)
+        # Processes that share the shards have a parent, which holds the directory.
+        lock_descriptor = lock_directory(path) if policy.share.count == 1 else -1
+        catalog = open_catalog(path, options.shards, policy.share)
         duck = Duck(
             memory_bytes=options.duckdb_memory_bytes,
             threads=options.duckdb_threads,
-            temporary=path / TEMPORARY_DIRECTORY,
+            temporary=path / TEMPORARY_DIRECTORY / str(policy.share.number),
         )
         database = cls(options, catalog, duck, StorageMetrics(registry), policy, limits=limits)
-        database._lock_descriptor = lock_descriptor
+        database._locks += [lock_descriptor] if lock_descriptor >= 0 else []
         database._recover(decode)
         return database
 
@@ -174,7 +180,12 @@ class Database:
             return Outcome(0)
         known = self._tenants.get(tenant)
         if known is None:
-            known = await asyncio.to_thread(self._add_tenant, tenant)
+            try:
+                self._shards[self._known.shard_of(tenant)]
+                known = await asyncio.to_thread(self._known.add, tenant)
+            except StorageError:
+                batch.release()
+                raise
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Outcome] = loop.create_future()
 
@@ -198,16 +209,16 @@ class Database:
         algorithm: Algorithm = Algorithm.AUTO,
     ) -> StorageQuerier:
         """A view of one tenant. With dedup, series that are equal without the replica labels are
-        one, made by the algorithm. A tenant that never wrote has no series."""
-        known = self._tenants.get(tenant, NO_TENANT)
-        shard = self._shards[known.shard]
+        one, made by the algorithm. A tenant that never wrote has no series. Raises Elsewhere."""
+        known = self._tenants.get(tenant)
+        shard = self._shards[self._known.shard_of(tenant) if known is None else known.shard]
         labels = replica_labels if dedup else ()
         rules = self._rules_of(tenant)
         kept = Kept.of(self._options, self._periods_of(tenant), self._clock())
         pairs = self._pairs(tenant)
         return StorageQuerier(
             shard,
-            known.number,
+            NO_TENANT if known is None else known.number,
             self._options,
             labels,
             algorithm,
@@ -217,7 +228,8 @@ class Database:
         )
 
     def tenant_names(self) -> list[str]:
-        return list(self._tenants)
+        """Of the shards that are here."""
+        return [t.name for t in list(self._tenants.values()) if t.shard in self._shards]
 
     def segment_report(self) -> SegmentReport:
         """The segments of all shards, and the job of compaction under way. For any thread."""
@@ -240,42 +252,21 @@ class Database:
         self._bucket.stop()
         self._duck.close()
         self._catalog.close()
-        os.close(self._lock_descriptor)
-
-    def _add_tenant(self, name: str) -> Tenant:
-        """Whoever gets the lock adds all tenants that wait, because each commit is a sync."""
-        self._new_tenants.append(name)
-        with self._tenants_lock:
-            if name not in self._tenants:
-                waiting, self._new_tenants = self._new_tenants, []
-                unknown = (n for n in dict.fromkeys([name, *waiting]) if n not in self._tenants)
-                self._add_tenants(list(unknown))
-            return self._tenants[name]
-
-    def _add_tenants(self, names: list[str]) -> None:
-        """Add as many of the tenants as there is room for; LimitExceeded if no room is left."""
-        allowed = min(self._options.tenants_max, (1 << TENANT_BITS) - 1)
-        room = allowed - len(self._tenants)
-        if room <= 0:
-            raise LimitExceeded(
-                f"{len(self._tenants)} tenants are known, at most {allowed} may be "
-                "(storage.max-tenants)"
-            )
-        count = self._catalog.shards
-        shards = {name: xxhash.xxh3_64_intdigest(name.encode()) % count for name in names[:room]}
-        for name, number in self._catalog.add_tenants(shards).items():
-            self._tenants[name] = Tenant(name, number, shards[name])
+        for descriptor in self._locks:
+            os.close(descriptor)
 
     def _recover(self, decode: Decoder) -> None:
-        self._tenants.update({tenant.name: tenant for tenant in self._catalog.tenants()})
+        self._known.load()
         started = time.monotonic()
-        for number in range(self._catalog.shards):
+        for number in self._share.shards(self._catalog.shards):
+            self._locks.append(lock_shard(self._path, number))
             shard = self._open_shard(number)
             shard.metadata.load(self._catalog.metadata(number), now_ms())
-            self._shards.append(shard)
+            self._shards.add(number, shard)
             recover_shard(shard, self._tenants, decode, self._seal, self._set_aside)
-            self._writers.append(Writer(shard, self._seal, self._limits))
-            self._writers[-1].start()
+            writer = Writer(shard, self._seal, self._limits)
+            self._writers.add(number, writer)
+            writer.start()
         self._upkeep.start()
         self.deletions.start()
         self._compaction.start()
@@ -331,7 +322,7 @@ class Database:
             writer = self._segment_writer(shard)
             self._save_metadata(shard)
             moment = SealMoment(now_ms(), self._shards[shard].next_rank)
-            sealed = seal_head(writer, table, head, self._tenant_names(shard), moment)
+            sealed = seal_head(writer, table, head, self._known.names_of(shard), moment)
             self._catalog.seal(shard, sealed, position)
         samples = sum(segment.samples for segment in sealed)
         logger.info("sealed shard=%d segments=%d samples=%d", shard, len(sealed), samples)
@@ -340,7 +331,8 @@ class Database:
     def _tools(self) -> Tools:
         return Tools(
             self._catalog, self._duck, self._metrics, self._damages, self._doomed,
-            lambda shard: segments_directory(self._path, shard), self._tenant_names, self._refused,
+            lambda shard: segments_directory(self._path, shard), self._known.names_of,
+            self._refused,
             pairs=self._pairs, in_writer=self._in_writer, complete_since=self._complete_since,
             whole=self._bucket.whole,
         )  # fmt: skip
@@ -354,11 +346,7 @@ class Database:
         return complete_since(self._options, periods, resolution_ms, self._clock())
 
     def _periods_of_shard(self, shard: int) -> list[TenantPeriods]:
-        return [self._periods_of(name) for name in self._tenant_names(shard).values()]
-
-    def _tenant_names(self, shard: int) -> dict[int, str]:
-        """By number, those of the shard's tenants."""
-        return {t.number: t.name for t in list(self._tenants.values()) if t.shard == shard}
+        return [self._periods_of(name) for name in self._known.names_of(shard).values()]
 
     def _segment_writer(self, shard: int) -> SegmentWriter:
         return SegmentWriter(self._duck, segments_directory(self._path, shard), shard)
@@ -376,11 +364,12 @@ class Database:
     def _keep_up(self) -> None:
         """Metrics and retention, every UPKEEP_SECONDS until the database closes."""
         while not self._closing.wait(UPKEEP_SECONDS):
-            for shard, writer in zip(self._shards, self._writers, strict=True):
+            for shard in self._shards:
+                writer = self._writers[shard.number]
                 try:
                     update_gauges(self._metrics, shard, writer.queue_length)
                     dropped = self._retention.run(shard, self._clock())
-                    dropped += self._retention.shrink(self._shards, now_ms())
+                    dropped += self._retention.shrink(list(self._shards), now_ms())
                     self._metrics.segments_dropped.inc(dropped)
                     self.deletions.expire(shard, self._clock())
                     writer.forgetting.survey(now_ms())
@@ -391,7 +380,15 @@ class Database:
     def watch_replicas(self, now_ms: int) -> None:
         """Bring the metrics of replicas up to date. For the upkeep thread."""
         tables = [shard.table for shard in self._shards]
-        self._watch.update(tables, self._tenant_name, now_ms)
+        self._watch.update(tables, self._known.name_of, now_ms)
 
-    def _tenant_name(self, number: int) -> str:
-        return next(t.name for t in list(self._tenants.values()) if t.number == number)
+
+def open_catalog(data: Path, shards: int, share: Share) -> Catalog:
+    """The catalog of a data directory; one process after the other where several share it, because
+    what makes a new one, or brings it up to date, is not meant to be done twice at a time."""
+    descriptor = wait_for_lock(data / OPENING_LOCK) if share.count > 1 else -1
+    try:
+        return Catalog.open(catalog_file(data), shards=shards)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)

@@ -12,6 +12,7 @@
     |   +-- ObjectMissing    there is no such object
     |   +-- ObjectChanged    another process wrote the object first
     +-- ReadOnly             this process does not write
+    +-- Elsewhere            another process of this server has the shard
     +-- StoreConfigError     the configuration of object storage is not usable
 
 Refused samples are data (`storage.rejects`), not errors. Bugs are assertions.
@@ -103,4 +104,11 @@ class ReadOnly(StorageError):
     """This process only reads; the same request may succeed at the one that writes."""
 
     reason = "read_only"
+    retryable = True
+
+
+class Elsewhere(StorageError):
+    """The shard belongs to another process of the same server, which is to be asked instead."""
+
+    reason = "elsewhere"
     retryable = True

@@ -1,9 +1,12 @@
 """The names of everything on disk, and what makes a change to a directory durable.
 
     <data>/
-      lock                              held by the one process that has it open
+      lock                              held by the one process that has it open, or by the parent
+                                        of those that share its shards
+      opening.lock                      held by one of these while it opens the catalog
       catalog.sqlite                    tenants, segments, log positions (storage/catalog)
       shards/0003/
+        lock                            held by the process whose shard it is
         wal/00000017.log                log files (docs/formats/wal.md)
         segments/01JD...Z/              one segment, named by its ULID (docs/formats/segments.md)
           samples.parquet  series.parquet  meta.json
@@ -25,6 +28,7 @@ from pathlib import Path
 from storage.errors import FormatError
 
 LOCK_FILE = "lock"
+OPENING_LOCK = "opening.lock"
 CATALOG_FILE = "catalog.sqlite"
 SHARDS_DIRECTORY = "shards"
 WAL_DIRECTORY = "wal"
@@ -116,10 +120,29 @@ def make_directory(path: Path) -> None:
 
 def lock_directory(path: Path) -> int:
     """Take the data directory for this process; the lock goes with the descriptor."""
-    descriptor = os.open(path / LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    return take_lock(path / LOCK_FILE, f"{path} is in use by another process (storage.path)")
+
+
+def lock_shard(data: Path, shard: int) -> int:
+    """Take a shard for this process; the lock goes with the descriptor."""
+    directory = shard_directory(data, shard)
+    make_directory(directory)
+    return take_lock(directory / LOCK_FILE, f"{directory} is in use by another process")
+
+
+def take_lock(path: Path, refusal: str) -> int:
+    """Raises FormatError with this text if another process has it."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise FormatError(f"{path} is in use by another process (storage.path)") from None
+        raise FormatError(refusal) from None
+    return descriptor
+
+
+def wait_for_lock(path: Path) -> int:
+    """The descriptor that a lock goes with, once no other process has it."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor

@@ -9,6 +9,7 @@ from storage.read.replicas.watch import WatchedLabels
 from storage.refusals.ledger import RefusalSink
 from storage.shard.periods import NO_PERIODS, PeriodsSource
 from storage.shard.shard import now_ms
+from storage.tenants.placement import WHOLE, Share
 from storage.tenants.rules import NO_RULES, RulesSource
 
 NO_REPLICAS = WatchedLabels(replica=(), cluster=())
@@ -21,7 +22,7 @@ class Policy:
     replicas: the labels of replicas to be watched; rules, periods: those of a tenant, at any time;
     pairs: how a tenant's pairs become one before they are downsampled; clock: the time now, in ms,
     for what is kept; refused: takes what is refused after the answer; bucket: where segments are
-    uploaded to.
+    uploaded to; share: the shards that are this process' own.
     """
 
     replicas: WatchedLabels = NO_REPLICAS
@@ -31,6 +32,7 @@ class Policy:
     refused: RefusalSink = lambda tenant, rejects: None
     pairs: PairsSource = lambda tenant: NO_PAIRS
     bucket: Bucket | None = None
+    share: Share = WHOLE
 
 
 DEFAULT_POLICY = Policy()

@@ -151,6 +151,10 @@ class Catalog:
             rows = connection.execute(select(*columns).order_by(tenants.c.id)).all()
         return [Tenant(*row) for row in rows]
 
+    def tenant_count(self) -> int:
+        with self._transaction() as connection:
+            return int(connection.scalar(select(sa.func.count()).select_from(tenants)) or 0)
+
     def segments(self, shard: int) -> list[SegmentMeta]:
         """The segments of a shard that are in use, in the order in which their samples count."""
         query = select(*SEGMENT_COLUMNS).where(

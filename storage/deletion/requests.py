@@ -15,6 +15,7 @@ from storage.deletion.expiry import Expiry
 from storage.deletion.rewriting import WHOLE, DeletionTools, Rewriter
 from storage.errors import QueryStopped, StorageError
 from storage.options import HOUR_MS
+from storage.shard.owned import Owned
 from storage.shard.periods import NO_PERIODS, PeriodsSource
 from storage.shard.shard import Shard, now_ms
 from storage.shard.writer import Writer
@@ -33,8 +34,8 @@ class DeletionRequests:
     def __init__(
         self,
         tools: DeletionTools,
-        shards: Sequence[Shard],
-        writers: Sequence[Writer],
+        shards: Owned[Shard],
+        writers: Owned[Writer],
         periods: PeriodsSource = lambda tenant: NO_PERIODS,
     ) -> None:
         self._periods = periods

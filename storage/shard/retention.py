@@ -18,6 +18,7 @@ from storage.segments.segment import SegmentMeta
 from storage.shard.doomed import DoomedFiles
 from storage.shard.periods import NO_PERIODS, TenantPeriods, oldest_of_all
 from storage.shard.shard import Shard
+from storage.tenants.placement import WHOLE, Share
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,10 @@ class Retention:
         catalog: Catalog,
         doomed: DoomedFiles,
         periods: Callable[[int], Iterable[TenantPeriods]] = lambda shard: (NO_PERIODS,),
+        share: Share = WHOLE,
     ) -> None:
-        """periods: those of a shard's tenants."""
+        """periods: those of a shard's tenants; share: the shards that are this process' own."""
+        self._share = share
         self._options = options
         self._bytes_max = options.retention_bytes
         self._periods = periods
@@ -54,11 +57,15 @@ class Retention:
         return len(expired)
 
     def shrink(self, shards: Sequence[Shard], now_ms: int) -> int:
-        """Drop the oldest segments until all together are small enough; returns how many."""
+        """Drop the oldest segments until all together are small enough; returns how many. Each of
+        the processes that share the shards finds the same ones, and drops its own."""
+        if not self._bytes_max:
+            return 0
         by_number = {shard.number: shard for shard in shards}
-        every = (s for shard in shards for s in shard.view().every_segment)
-        gone = too_large(every, self._bytes_max)
-        for segment in gone:
+        every = [s for shard in shards for s in shard.view().every_segment]
+        gone = too_large([*every, *self._of_others()], self._bytes_max)
+        own = [segment for segment in gone if segment.shard in by_number]
+        for segment in own:
             shard = by_number[segment.shard]
             with shard.changes:
                 self._drop(shard, {segment.ulid})
@@ -67,7 +74,12 @@ class Retention:
                 "retention dropped for size shard=%d segment=%s bytes=%d",
                 shard.number, segment.ulid, segment.bytes,
             )  # fmt: skip
-        return len(gone)
+        return len(own)
+
+    def _of_others(self) -> list[SegmentMeta]:
+        """The segments of other processes."""
+        shards = (n for n in range(self._catalog.shards) if not self._share.has(n))
+        return [segment for shard in shards for segment in self._catalog.segments(shard)]
 
     def _drop(self, shard: Shard, gone: set[str]) -> None:
         if gone:

@@ -153,9 +153,9 @@ def test_new_tenants_that_wait_share_a_commit(
 
         monkeypatch.setattr(database._catalog, "add_tenants", note)
         names = [f"tenant-{i}" for i in range(8)]
-        with database._tenants_lock:
+        with database._known._lock:
             added = [threads.submit(database._add_tenant, name) for name in names]
-            while len(database._new_tenants) < len(names):
+            while len(database._known._new) < len(names):
                 time.sleep(0.001)
         refused = [future.exception(30) for future in added if future.exception(30)]
         assert len(refused) == max(0, len(names) - allowed)
