@@ -195,11 +195,16 @@ def serve(path: Path | None, flags: dict[str, object]) -> int:
 def run_server(config: Config) -> int:
     # Until the server listens to it: a reload that is asked for too early must not end the program.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # The server brings numba and DuckDB with it, which takes a second.
-    from receiver import server
-
     try:
-        return server.serve(config)
+        if config.program.processes > 1:
+            from receiver.child import work_of
+            from receiver.processes import parent
+
+            return parent.serve(config, work_of(config))
+        # The server brings numba and DuckDB with it, which takes a second.
+        from receiver import serving
+
+        return serving.serve(config)
     except ConfigError as error:
         return refuse(error)
     except OSError as error:

@@ -24,8 +24,11 @@ def replica_defaults(options: DedupOptions) -> ReplicaDefaults:
     )
 
 
-def program_facts(config: Config, watched: Sequence[Reloadable], database: LateDatabase) -> Program:
-    """What the API reports of the program. Times are of now, the program's start."""
+def program_facts(
+    config: Config, watched: Sequence[Reloadable], database: LateDatabase, shards: Sequence[int]
+) -> Program:
+    """What the API reports of the program. shards: those of this process. Times are of now, the
+    program's start."""
     started_ms = time.time_ns() // 1_000_000
 
     def reloaded() -> Reloaded:
@@ -33,8 +36,8 @@ def program_facts(config: Config, watched: Sequence[Reloadable], database: LateD
         return Reloaded(all(file.is_good for file in watched), max(times, default=started_ms))
 
     def replay() -> Replay:
-        done = config.storage.shards if database.state is State.OPEN else 0
-        return Replay(0, config.storage.shards, done)
+        done = len(shards) if database.state is State.OPEN else 0
+        return Replay(0, len(shards), done)
 
     texts = setting_texts(config)
     return Program(

@@ -14,14 +14,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 class LogfmtFormatter(logging.Formatter):
-    """ts=... level=... logger=... msg="..." key=value"""
+    """ts=... level=... logger=... msg="..." key=value
+
+    process: the number of the process among those of a server, None where there is one only.
+    """
+
+    def __init__(self, process: int | None = None) -> None:
+        super().__init__()
+        self._process = "" if process is None else f" process={process}"
 
     def format(self, record: logging.LogRecord) -> str:
         match = _PAIRS.fullmatch(record.getMessage())
         assert match is not None, "BUG: the pattern matches every text"
         line = (
-            f"ts={timestamp(record)} level={record.levelname.lower()} logger={record.name} "
-            f"msg={json.dumps(match['phrase'])}{match['pairs']}"
+            f"ts={timestamp(record)} level={record.levelname.lower()} logger={record.name}"
+            f"{self._process} msg={json.dumps(match['phrase'])}{match['pairs']}"
         )
         if record.exc_info:
             line += f" exception={json.dumps(self.formatException(record.exc_info))}"
@@ -29,13 +36,18 @@ class LogfmtFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """The same as an object: ts, level, logger, msg, exception."""
+    """The same as an object: ts, level, logger, process, msg, exception."""
+
+    def __init__(self, process: int | None = None) -> None:
+        super().__init__()
+        self._process = {} if process is None else {"process": process}
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
             "ts": timestamp(record),
             "level": record.levelname.lower(),
             "logger": record.name,
+            **self._process,
             "msg": record.getMessage(),
         }
         if record.exc_info:
@@ -63,10 +75,11 @@ def is_own_fault(record: logging.LogRecord) -> bool:
     return type(error).__module__ != "aiohttp.http_exceptions"
 
 
-def set_up_logging(level: str, form: str) -> None:
-    """Send all messages from `level` on to standard error."""
+def set_up_logging(level: str, form: str, *, process: int | None = None) -> None:
+    """Send all messages from `level` on to standard error. process: the number of this one among
+    those of a server."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter() if form == "json" else LogfmtFormatter())
+    handler.setFormatter(JsonFormatter(process) if form == "json" else LogfmtFormatter(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

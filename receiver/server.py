@@ -2,23 +2,19 @@
 
     registry -> database (opened in the background) -> write handler -> engine -> query API
 
-`build_app` reads as the architecture; `serve` runs the app until a signal or a failure ends it.
+`build_app` reads as the architecture; `receiver.serving` runs the app.
 """
 
 import asyncio
 import logging
-import os
-import signal
-import socket
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import uvloop
 from aiohttp import web
-from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from api.endpoints.deletions import Deleting
 from api.endpoints.snapshots import Snapshotting
@@ -45,6 +41,10 @@ from receiver.notifying import Notifying, check_alertmanagers
 from receiver.opening import check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
+from receiver.processes.company import Company
+from receiver.processes.identity import grant_of_inner
+from receiver.processes.place import ALONE, Place, check_processes
+from receiver.processes.routes import check_places
 from receiver.replaying.serving import EngineReplays
 from receiver.ruling.configuration import configured_rules, offered
 from receiver.ruling.rule_book import RulerBook
@@ -54,28 +54,22 @@ from receiver.settings.addresses import Addresses, parse_addresses
 from receiver.settings.algorithms import pairs_of
 from receiver.settings.bucket import bucket_of
 from receiver.settings.config import Config, ConfigError
-from receiver.settings.listen_address import bind, parse_listen_address
 from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions, WebOptions
 from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
 from receiver.tenant_header import PREFIXES
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
 from receiver.web import misses
-from receiver.web.connections import Connections
 from receiver.web.fast_lane import FastLane
-from receiver.web.open_files import allow_many_files
 from receiver.web.prefix import serve_under
 from receiver.web.probes import Probes
 from receiver.web.redirects import Redirects
-from receiver.web.request_heads import parser_limits
-from receiver.web.tls import Listening
 from receiver.wire.columns import limits_of, replay_limits_of
 from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
 from storage.batch import Reject
 from storage.errors import StoreConfigError
-from storage.kernels.memory import keep_freed_memory
 from storage.policy import Policy
 from storage.read.replicas.watch import WatchedLabels
 from storage.refusals.ledger import RejectLedger, Sender
@@ -88,10 +82,12 @@ RELOADER = web.AppKey("reloader", Reloader)
 ACCESS_FILES = web.AppKey("access_files", AccessFiles)
 METRICS = web.AppKey("metrics", ReceiverMetrics)
 LANE = web.AppKey("lane", FastLane)
+COMPANY = web.AppKey("company", Company)
 
 
-def build_app(config: Config) -> web.Application:
-    """The whole program as an application, not yet started. Raises ConfigError."""
+def build_app(config: Config, place: Place = ALONE) -> web.Application:
+    """The whole program as an application, not yet started. place: its place among the processes of
+    a server. Raises ConfigError."""
     features = check(config)
     replicas = replica_defaults(config.dedup)
     registry = CollectorRegistry()
@@ -100,8 +96,9 @@ def build_app(config: Config) -> web.Application:
     reload_metrics = ReloadMetrics(registry)
     limits = limits_in_force(config, reload_metrics)
     ledger = RejectLedger(config.storage.ledger_entries_max)
-    policy = make_policy(config, limits, replicas, ledger, registry)
+    policy = replace(make_policy(config, limits, replicas, ledger, registry), share=place.share)
     database = LateDatabase(opener(config, decoder, registry, policy))
+    company = Company(place, config, registry, database)
     write_decoder = decoder.with_limits(limits_of(config.write))
     gate = WriteGate(database, limits.of, rate_limit_status=int(config.limits.rate_limit_status))
     writes = by_label(config.tenant, gate, write_decoder, metrics)
@@ -113,7 +110,9 @@ def build_app(config: Config) -> web.Application:
     queriers = QuerierSource(database, replicas, lambda tenant: query_limits(limits.of(tenant)))
     terms_of = terms_source(config.rules, limits.of, url=config.web.external_url)
     notifying = Notifying(config, registry, reload_metrics, external_labels(terms_of))
-    around = Around(features, queriers, database, decoder, limits.of, registry, reload_metrics)
+    around = Around(
+        features, queriers, database, decoder, limits.of, registry, reload_metrics, company.has
+    )
     configured = configured_rules(config, around)
     ruling = ruling_of(config, around, terms_of, notifying.notifier, [configured])
     watched = present(limits.file, files.web, files.auth, notifying.file, *ruling.watched)
@@ -128,7 +127,7 @@ def build_app(config: Config) -> web.Application:
         snapshotting=Snapshotting(lambda: database.snapshots, config.web.admin_api, author),
         replicas=replicas,
         limits_of=queriers.limits_of,
-        program=program_facts(config, watched, database),
+        program=program_facts(config, watched, database, company.shards),
         ranges=kept_ranges(engine, config.query_cache, registry),
         lists=Lists(config.lists_cache, registry),
         ingestion=gate.ingestion.of,
@@ -141,22 +140,37 @@ def build_app(config: Config) -> web.Application:
     app[DATABASE] = database
     app[METRICS] = metrics
     app[ACCESS_FILES] = files
+    app[COMPANY] = company
     guard = make_guard(config, files, registry)
     rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
     otlp = OtlpHandler(write_handler, rules, metrics)
     probes, limits_handler = Probes(registry, database), LimitsHandler(limits.of, config)
-    install(app, config, guard, api, [write_handler, otlp, probes, limits_handler])
+    install(app, config, guard, api, [write_handler, otlp, probes, limits_handler, company])
     app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
-    app.cleanup_ctx.append(lambda app: run_reloader(app[RELOADER]))
-    app.cleanup_ctx.append(lambda _: notifying.run())
-    app.cleanup_ctx.append(lambda _: run_guard(guard))
-    app.cleanup_ctx.append(lambda _: run_engine(engine))
-    app.cleanup_ctx.append(lambda _: run_write_handler(write_handler))
-    app.cleanup_ctx.append(lambda _: run_database(database, metrics, config.web))
-    app.cleanup_ctx.append(lambda _: ruling.run())
-    app.cleanup_ctx.append(lambda _: replays.run(database, decoder))
-    app.cleanup_ctx.append(lambda _: run_warm_up(database, write_handler, metrics))
+    live(
+        app,
+        lambda: run_reloader(app[RELOADER]),
+        notifying.run,
+        lambda: run_guard(guard),
+        company.run,
+        lambda: run_engine(engine),
+        lambda: run_write_handler(write_handler),
+        lambda: run_database(database, metrics, config.web),
+        ruling.run,
+        lambda: replays.run(database, decoder),
+        lambda: run_warm_up(database, write_handler, metrics, turn=company.warming),
+    )
     return app
+
+
+def live(app: web.Application, *lives: Callable[[], AsyncIterator[None]]) -> None:
+    """Begin these one after the other when the app starts, and end them in the opposite order."""
+    for life in lives:
+        app.cleanup_ctx.append(partial(lived, life))
+
+
+def lived(life: Callable[[], AsyncIterator[None]], _: web.Application) -> AsyncIterator[None]:
+    return life()
 
 
 def program_metrics(registry: CollectorRegistry) -> ReceiverMetrics:
@@ -213,6 +227,7 @@ def make_guard(config: Config, files: AccessFiles, registry: CollectorRegistry) 
         registry,
         certificate_field=CERTIFICATE_FIELDS.get(config.tenant.certificate_field, ""),
         cors=Cors(config.api.cors_origin).headers,
+        inner=grant_of_inner,
     )
 
 
@@ -233,13 +248,15 @@ def install(
     add_routes(app, api)
     Page().add_routes(app, PREFIXES)
     check_routes(app)
+    check_places(app)
     serve_under(app, addresses)
 
 
 def install_front(app: web.Application, guard: Guard, api: Api, addresses: Addresses) -> None:
     """What a request meets before its route, from the outside in."""
+    company = app[COMPANY]
     app[LANE] = FastLane(
-        api.quick_answers.answer,
+        company.lane(api.quick_answers.answer),
         is_open=guard.is_open,
         headers=guard.headers,
         prefix=addresses.route_prefix,
@@ -248,6 +265,7 @@ def install_front(app: web.Application, guard: Guard, api: Api, addresses: Addre
     redirects = Redirects(addresses)
     redirects.install(app)
     misses.install(app)
+    company.install(app)
     redirects.add_routes(app)
 
 
@@ -256,6 +274,7 @@ def check(config: Config) -> Features:
     try:
         replica_defaults(config.dedup)
         check_role(config)
+        check_processes(config)
         Cors(config.api.cors_origin)
         parse_addresses(config.web.external_url, config.web.route_prefix)
         if config.limits.file:
@@ -327,74 +346,3 @@ async def run_database(
         logger.warning(
             "database still being opened, left as it is seconds=%.0f", shutdown_timeout_s
         )
-
-
-def serve(config: Config) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Raises ConfigError, or OSError if the address
-    cannot be had."""
-    check(config)
-    # When a counter was made is of no use to anyone, and would double the number of series.
-    disable_created_metrics()  # type: ignore[no-untyped-call]
-    allow_many_files()
-    keep_freed_memory()
-    listener = bind(*parse_listen_address(config.web.listen_address))
-    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        code = runner.run(serve_until_stopped(config, listener))
-    if any(thread.daemon for thread in threading.enumerate()):
-        # A thread is still compiling kernels, or replaying the log because opening took longer than
-        # we may wait. It has acknowledged nothing, and what is on disk is what a power cut would
-        # leave; but it would trip over an interpreter that is taken down under it.
-        logging.shutdown()
-        os._exit(code)
-    return code
-
-
-async def serve_until_stopped(config: Config, listener: socket.socket) -> int:
-    """The exit code."""
-    app = build_app(config)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        # Bodies are decoded here; their encoding is refused before, where it is not known.
-        auto_decompress=False,
-        # Counted from the start of a connection, too, so that it bounds the first head as well.
-        keepalive_timeout=config.web.read_timeout_ms / 1000,
-        shutdown_timeout=config.web.shutdown_timeout_ms / 1000,
-        **parser_limits(config.web),
-    )
-    await runner.setup()
-    assert runner.server is not None, "BUG: set up, but without a server"
-    stop = asyncio.Event()
-    on_signals(stop.set, app[RELOADER].reload_now)
-    connections = Connections(runner.server, config.web, app[METRICS], app[LANE])
-    listening = Listening(connections, listener)
-    await listening.follow(app[ACCESS_FILES].web)
-    host, port = listener.getsockname()[:2]
-    logger.info("listening address=%s port=%d version=%s", host, port, program_version())
-    code = await wait_for_end(app[DATABASE], stop)
-    logger.info("stopping")
-    listening.close()
-    await runner.cleanup()
-    logger.info("stopped code=%d", code)
-    return code
-
-
-def on_signals(stop: Callable[[], None], reload_now: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, reload_now)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-
-
-async def wait_for_end(database: LateDatabase, stop: asyncio.Event) -> int:
-    """Wait for the signal, or for the failure to open; the exit code."""
-    stopped = asyncio.ensure_future(stop.wait())
-    opened = asyncio.ensure_future(database.opened())
-    await asyncio.wait((stopped, opened), return_when=asyncio.FIRST_COMPLETED)
-    if opened.done() and opened.exception() is not None:
-        logger.error("database cannot be opened error=%r", str(opened.exception()))
-        stopped.cancel()
-        return 1
-    opened.cancel()
-    await stopped
-    return 0

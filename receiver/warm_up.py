@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from api.answers.chosen import warm_tables
@@ -156,9 +157,14 @@ class WarmUp:
 
 
 async def run_warm_up(
-    database: LateDatabase, handler: WriteHandler, metrics: ReceiverMetrics
+    database: LateDatabase,
+    handler: WriteHandler,
+    metrics: ReceiverMetrics,
+    *,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> AsyncIterator[None]:
-    """Compile or load the kernels while the program serves."""
+    """Compile or load the kernels while the program serves. turn: waits until this process may, in
+    a thread."""
     loop = asyncio.get_running_loop()
 
     def decoder_is_warm() -> None:
@@ -167,6 +173,10 @@ async def run_warm_up(
     warm_up = WarmUp(decoder_is_warm)
 
     def warm() -> None:
+        with turn():
+            warm_now()
+
+    def warm_now() -> None:
         started = time.monotonic()
         try:
             if not warm_up.run():

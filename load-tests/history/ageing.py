@@ -70,7 +70,7 @@ def opened(directory: Path) -> Database:
 
 def register(database: Database, past: Past) -> tuple[Shard, Int64s]:
     """The series of the past in the database's only shard: their refs."""
-    database._add_tenant(TENANT)
+    database._known.add(TENANT)
     (shard,) = database._shards
     symbols, names, values, offsets = shard.table.symbols, [], [], [0]
     for number in range(past.series):

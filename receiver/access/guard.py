@@ -57,7 +57,8 @@ class Guard:
     web_config: the web configuration; grants: those of auth.file, None where there is no such file;
     certificate_field: the kind of name that is the tenant, by ssl's name, empty for none;
     cors: headers of an answer of the query API to who says this Origin, so that a browser shows
-    pages of other origins why they were refused.
+    pages of other origins why they were refused; inner: the grant of a request that another
+    process of this server has let pass, None of any other.
     """
 
     def __init__(
@@ -68,7 +69,9 @@ class Guard:
         *,
         certificate_field: str = "",
         cors: Callable[[str | None], dict[str, str]] = lambda origin: {},
+        inner: Callable[[web.Request], Grant | None] = lambda request: None,
     ) -> None:
+        self._inner = inner
         self._web_config = web_config
         self._grants = grants
         self._field = certificate_field
@@ -122,6 +125,9 @@ class Guard:
 
     async def _grant(self, request: web.Request) -> Grant:
         """What the caller may do. Raises Refused."""
+        passed = self._inner(request)
+        if passed is not None:
+            return passed
         config, grants = self._web_config(), self._grants()
         with_login = grants is not None or bool(config.users)
         if not (with_login or self._needs_certificate(config)):

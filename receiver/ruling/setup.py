@@ -17,6 +17,7 @@ from receiver.late_database import LateDatabase
 from receiver.limits.limits import NO_LIMITS, TenantLimits
 from receiver.ruling.asking import EngineAsking
 from receiver.ruling.files import WatchedRules
+from receiver.ruling.owned import OwnMemory, OwnSource
 from receiver.ruling.results import WrittenResults
 from receiver.ruling.terms import TermsOf, terms_source
 from receiver.settings.config import Config, ConfigError
@@ -42,7 +43,7 @@ QUERIES_KEPT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What of the program the ruler stands on."""
+    """What of the program the ruler stands on. has: whether a tenant is this process' own."""
 
     features: Features
     queriers: QuerierSource
@@ -51,6 +52,7 @@ class Around:
     limits_of: Callable[[str], TenantLimits]
     registry: CollectorRegistry
     reload_metrics: ReloadMetrics
+    has: Callable[[str], bool] = lambda tenant: True
 
 
 def check_rules(config: Config, features: Features) -> None:
@@ -151,7 +153,9 @@ class Ruling:
         self._begun = asyncio.ensure_future(asyncio.to_thread(begin))
 
     def _made(self, engine: Engine, results: WrittenResults) -> Ruler:
-        around, memory = self._around, self._around.database.rule_states
+        around = self._around
+        memory = OwnMemory(around.database.rule_states, around.has)
+        sources = [OwnSource(source, around.has) for source in self._sources]
         turns = Turns(self._config.rules.threads, lambda tenant: self._terms_of(tenant).threads)
         services = Services(
             asking=EngineAsking(around.queriers, engine, stopped=self._stopping.is_set),
@@ -165,4 +169,4 @@ class Ruling:
             observe_rule=self._metrics.rule_seconds.observe,
             observe_group=self._metrics.group_seconds.observe,
         )
-        return Ruler(self._sources, memory, services, turns)
+        return Ruler(sources, memory, services, turns)

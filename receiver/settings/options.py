@@ -49,6 +49,13 @@ class ProgramOptions:
         "writes.",
         allowed=("all", "query"),
     )
+    processes: int = setting(
+        "processes",
+        "integer",
+        1,
+        "Processes that share the shards and the work; as many as there are shards at most.",
+        allowed=(1, 1024),
+    )
     log_level: str = setting(
         "log.level",
         "text",

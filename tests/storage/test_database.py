@@ -154,7 +154,7 @@ def test_new_tenants_that_wait_share_a_commit(
         monkeypatch.setattr(database._catalog, "add_tenants", note)
         names = [f"tenant-{i}" for i in range(8)]
         with database._known._lock:
-            added = [threads.submit(database._add_tenant, name) for name in names]
+            added = [threads.submit(database._known.add, name) for name in names]
             while len(database._known._new) < len(names):
                 time.sleep(0.001)
         refused = [future.exception(30) for future in added if future.exception(30)]

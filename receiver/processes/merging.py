@@ -1,0 +1,92 @@
+"""One document of the parts that all processes have of it.
+
+Invariant: what a process does not answer is an error of the whole, but where it is the news itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from receiver.processes.identity import answered_headers
+from receiver.processes.passing import unavailable
+from receiver.processes.peers import NoAnswer, Part
+
+# What a `data` is made of those of all processes.
+Merge = Callable[[Sequence[Any]], Any]
+
+
+def merged(merge: Merge) -> Callable[[web.Request, Sequence[Part | NoAnswer]], web.Response]:
+    """The merger of a document in the envelope of the API."""
+
+    def answer(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:
+        answered = [part for part in parts if isinstance(part, Part)]
+        if len(answered) < len(parts):
+            return unavailable(request, lost(parts))
+        refused = [part for part in answered if part.status != 200]
+        if refused:
+            return passed(refused[0], refused[0].body)
+        data = merge([json.loads(part.body)["data"] for part in answered])
+        return passed(answered[0], json.dumps({"status": "success", "data": data}).encode())
+
+    return answer
+
+
+def ready(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:
+    """200 once all are ready; else what each that is not says."""
+    problems = [
+        str(part) if isinstance(part, NoAnswer) else f"process {number}: {part.body.decode()}"
+        for number, part in enumerate(parts)
+        if not isinstance(part, Part) or part.status != 200
+    ]
+    if problems:
+        text = "".join(f"{problem.rstrip()}\n" for problem in problems)
+        return web.Response(status=503, text=text)
+    (first, *_) = (part for part in parts if isinstance(part, Part))
+    return passed(first, first.body)
+
+
+def passed(part: Part, body: bytes) -> web.Response:
+    """An answer like that of one process, with another body."""
+    headers = answered_headers(part.headers)
+    for name in ("Content-Length", "Content-Encoding"):
+        headers.popall(name, None)
+    return web.Response(status=part.status, headers=headers, body=body)
+
+
+def lost(parts: Iterable[Part | NoAnswer]) -> str:
+    return "; ".join(str(part) for part in parts if isinstance(part, NoAnswer))
+
+
+def tenants(found: Sequence[Any]) -> dict[str, Any]:
+    return {"tenants": sorted({name for data in found for name in data["tenants"]})}
+
+
+def segments(found: Sequence[Any]) -> dict[str, Any]:
+    """One of the jobs of compaction under way stands for all of them."""
+    jobs = [data["compacting"] for data in found if data["compacting"] is not None]
+    shards = [shard for data in found for shard in data["shards"]]
+    return {
+        "compacting": jobs[0] if jobs else None,
+        "shards": sorted(shards, key=lambda shard: int(shard["shard"])),
+    }
+
+
+def blocks(found: Sequence[Any]) -> dict[str, Any]:
+    every = [block for data in found for block in data["blocks"]]
+    return {"blocks": sorted(every, key=lambda block: (block["minTime"], block["ulid"]))}
+
+
+def replay(found: Sequence[Any]) -> dict[str, int]:
+    return {name: sum(data[name] for data in found) for name in ("min", "max", "current")}
+
+
+DOCUMENTS: dict[str, Merge] = {
+    "/api/v1/status/tenants": tenants,
+    "/api/v1/status/segments": segments,
+    "/api/v1/status/tsdb/blocks": blocks,
+    "/api/v1/status/walreplay": replay,
+}

@@ -1,0 +1,105 @@
+"""Documents of all processes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from receiver.processes.merging import DOCUMENTS, merged, ready
+from receiver.processes.peers import NoAnswer, Part
+
+SEGMENT = {"ulid": "01"}
+
+
+def part(data: Any, status: int = 200) -> Part:
+    body = json.dumps({"status": "success", "data": data}).encode()
+    return Part(status, {"Content-Type": "application/json", "Content-Length": "1"}, body)
+
+
+def request(path: str = "/api/v1/status/tenants") -> web.Request:
+    app = web.Application()
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response()
+
+    route = app.router.add_get(path, handler)
+    info = web.UrlMappingMatchInfo({}, route)
+    made = make_mocked_request("GET", path, app=app, match_info={})
+    made._match_info = info
+    info.add_app(app)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("path", "parts", "expected"),
+    [
+        (
+            "tenants",
+            [{"tenants": ["b", "c"]}, {"tenants": []}, {"tenants": ["a"]}],
+            {"tenants": ["a", "b", "c"]},
+        ),
+        (
+            "segments",
+            [
+                {"compacting": None, "shards": [{"shard": 2, "segments": []}]},
+                {"compacting": {"shard": 1}, "shards": [{"shard": 1, "segments": [SEGMENT]}]},
+            ],
+            {
+                "compacting": {"shard": 1},
+                "shards": [{"shard": 1, "segments": [SEGMENT]}, {"shard": 2, "segments": []}],
+            },
+        ),
+        (
+            "tsdb/blocks",
+            [
+                {"blocks": [{"minTime": 5, "ulid": "a"}]},
+                {"blocks": [{"minTime": 3, "ulid": "z"}, {"minTime": 3, "ulid": "b"}]},
+            ],
+            {
+                "blocks": [
+                    {"minTime": 3, "ulid": "b"},
+                    {"minTime": 3, "ulid": "z"},
+                    {"minTime": 5, "ulid": "a"},
+                ]
+            },
+        ),
+        (
+            "walreplay",
+            [{"min": 0, "max": 2, "current": 2}, {"min": 0, "max": 1, "current": 0}],
+            {"min": 0, "max": 3, "current": 2},
+        ),
+    ],
+)
+def test_documents(path: str, parts: list[Any], expected: Any) -> None:
+    merge = merged(DOCUMENTS[f"/api/v1/status/{path}"])
+    answer = merge(request(), [part(data) for data in parts])
+    assert (answer.status, answer.content_type) == (200, "application/json")
+    assert isinstance(answer.body, bytes)
+    assert json.loads(answer.body)["data"] == expected
+
+
+def test_what_is_not_answered_is_no_part_of_an_answer() -> None:
+    merge = merged(DOCUMENTS["/api/v1/status/tenants"])
+    answer = merge(request(), [part({"tenants": ["a"]}), NoAnswer("process 1 is away")])
+    assert answer.status == 503
+    assert "Retry-After" in answer.headers
+    assert isinstance(answer.body, bytes)
+    assert "process 1 is away" in json.loads(answer.body)["error"]
+
+
+def test_a_refusal_of_one_is_that_of_all() -> None:
+    merge = merged(DOCUMENTS["/api/v1/status/tenants"])
+    answer = merge(request(), [part({"tenants": []}), part("not ready", 503)])
+    assert (answer.status, answer.body) == (503, part("not ready").body)
+
+
+def test_ready_is_who_has_no_one_that_is_not() -> None:
+    well, ill = Part(200, {}, b"Ready.\n"), Part(503, {}, b"Opening.\n")
+    assert ready(request(), [well, well]).status == 200
+    answer = ready(request(), [well, ill, NoAnswer("process 2 is away")])
+    assert answer.status == 503
+    assert answer.text == "process 1: Opening.\nprocess 2 is away\n"
