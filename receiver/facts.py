@@ -3,6 +3,8 @@
 import time
 from collections.abc import Sequence
 
+from prometheus_client import CollectorRegistry
+
 from api.sources.program import Program, Reloaded, Replay
 from api.sources.queriers import ReplicaDefaults
 from api.sources.query_limits import QueryLimits
@@ -25,7 +27,11 @@ def replica_defaults(options: DedupOptions) -> ReplicaDefaults:
 
 
 def program_facts(
-    config: Config, watched: Sequence[Reloadable], database: LateDatabase, shards: Sequence[int]
+    config: Config,
+    watched: Sequence[Reloadable],
+    database: LateDatabase,
+    shards: Sequence[int],
+    registry: CollectorRegistry,
 ) -> Program:
     """What the API reports of the program. shards: those of this process. Times are of now, the
     program's start."""
@@ -49,6 +55,7 @@ def program_facts(
         retention_ms=config.storage.retention_ms,
         reloaded=reloaded,
         replay=replay,
+        metrics=registry.collect,
     )
 
 

@@ -111,7 +111,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     terms_of = terms_source(config.rules, limits.of, url=config.web.external_url)
     notifying = Notifying(config, registry, reload_metrics, external_labels(terms_of))
     around = Around(
-        features, queriers, database, decoder, limits.of, registry, reload_metrics, company.has
+        features, queriers, database, decoder, gate, registry, reload_metrics, company.has
     )
     configured = configured_rules(config, around)
     ruling = ruling_of(config, around, terms_of, notifying.notifier, [configured])
@@ -127,7 +127,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
         snapshotting=Snapshotting(lambda: database.snapshots, config.web.admin_api, author),
         replicas=replicas,
         limits_of=queriers.limits_of,
-        program=program_facts(config, watched, database, company.shards),
+        program=program_facts(config, watched, database, company.shards, registry),
         ranges=kept_ranges(engine, config.query_cache, registry),
         lists=Lists(config.lists_cache, registry),
         ingestion=gate.ingestion.of,

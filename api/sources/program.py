@@ -1,7 +1,9 @@
 """What the API reports of the program that it is a part of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+
+from prometheus_client import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Program:
 
     settings: the text of every setting by its name; document: the effective configuration as YAML;
     neither shows secrets. listens: the address it is asked at. retention: how long data are kept,
-    as a duration's text, and in ms, 0 for ever.
+    as a duration's text, and in ms, 0 for ever. metrics: its own, as they are now.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -38,3 +40,4 @@ class Program:
     retention_ms: int = 0
     reloaded: Callable[[], Reloaded] = lambda: Reloaded(True, 0)
     replay: Callable[[], Replay] = lambda: Replay(0, 0, 0)
+    metrics: Callable[[], Iterable[Metric]] = lambda: ()

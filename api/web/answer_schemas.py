@@ -89,6 +89,10 @@ DATA: Mapping[str, Schema] = {
     },
     "status/flags": LABELS,
     "status/config": {"type": "object", "required": ["yaml"]},
+    "status/self_metrics": {
+        "type": "array",
+        "items": {"type": "object", "required": ["name", "help", "type", "metric"]},
+    },
     "status/active_queries": lists("queries"),
     "status/slow_queries": lists("queries"),
     "status/deletions": lists("deletions"),

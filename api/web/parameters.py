@@ -32,6 +32,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "status/active_queries": ("limit",),
     "status/slow_queries": ("limit",),
     "status/tsdb": ("limit",),
+    "status/self_metrics": ("metric_name_pattern",),
     "status/cardinality": (
         *("match[]", "start", "end", "compare_start", "compare_end", "by", "limit"),
     ),

@@ -109,6 +109,7 @@ RULES: dict[str, Need] = {
     "/api/v1/status/flags": Need.METRICS,
     "/api/v1/status/segments": Need.METRICS,
     "/api/v1/status/cluster": Need.METRICS,
+    "/api/v1/status/self_metrics": Need.METRICS,
     "/api/v1/status/tsdb/blocks": Need.METRICS,
     "/api/v1/admin/tsdb/delete_series": Need.ADMIN,
     "/api/v1/admin/tsdb/clean_tombstones": Need.ADMIN,

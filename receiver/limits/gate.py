@@ -28,7 +28,7 @@ class WriteGate:
         rate_limit_status: int = 429,
     ) -> None:
         self._database = database
-        self._limits_of = limits_of
+        self.limits_of = limits_of
         self._status = rate_limit_status
         self._requests = Rates()
         self._samples = Rates()
@@ -39,7 +39,7 @@ class WriteGate:
 
         Raises RateLimited or TooLarge.
         """
-        limits = self._limits_of(tenant)
+        limits = self.limits_of(tenant)
         check_size(body_bytes or 0, limits)
         rate, burst = limits.request_rate, limits.request_burst
         wait_s = self._requests.take(tenant, 1, rate=rate, burst=burst)
@@ -63,7 +63,7 @@ class WriteGate:
         return outcome
 
     def _check(self, tenant: str, batch: Batch) -> None:
-        limits = self._limits_of(tenant)
+        limits = self.limits_of(tenant)
         check_size(len(batch.payload), limits)
         rate, burst = limits.ingestion_rate, limits.sample_burst
         count = batch.sample_count + (0 if batch.exemplars is None else len(batch.exemplars))

@@ -74,7 +74,7 @@ def configured_rules(config: Config, around: Around) -> ConfiguredRules:
     return ConfiguredRules(
         lambda: around.database.configured_rules,
         config.rule_api,
-        limits_of=lambda tenant: configuration_limits(around.limits_of(tenant)),
+        limits_of=lambda tenant: configuration_limits(around.gate.limits_of(tenant)),
         features=around.features,
         federates=config.rules.federates,
         now_ms=now_ms,

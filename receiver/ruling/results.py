@@ -24,6 +24,7 @@ from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, Batch, Outcome
 from storage.errors import LogFailed, StorageError
 from storage.histograms.columns import Natives
 from storage.histograms.histograms import Parts, from_parts
+from storage.tenants.ingestion import IngestionRates
 
 # Of one request; what is larger is written as several.
 BODY_BYTES_MAX, BODY_SAMPLES_MAX = 4 << 20, 200_000
@@ -48,11 +49,14 @@ class WrittenResults:
         loop: asyncio.AbstractEventLoop,
         *,
         now_ms: Callable[[], int],
+        rates: IngestionRates | None = None,
     ) -> None:
+        """rates: what is written is noted there, as that of rules."""
         self._database = database
         self._decoder = decoder
         self._loop = loop
         self._now_ms = now_ms
+        self._rates = rates or IngestionRates()
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -84,6 +88,7 @@ class WrittenResults:
 
     def _append(self, tenant: str, payload: bytes) -> Outcome:
         batch = self._decoder.decode(KIND_REMOTE_WRITE_1_SNAPPY, payload)
+        count = batch.sample_count
 
         async def append() -> Outcome:
             return await self._database.append(tenant, batch, self._now_ms())
@@ -96,12 +101,14 @@ class WrittenResults:
             batch.release()
             raise NotWritten("the server is stopping", may_help=True) from error
         try:
-            return future.result(WRITE_S_MAX)
+            outcome = future.result(WRITE_S_MAX)
         except concurrent.futures.TimeoutError as error:
             text = f"nothing was written within {WRITE_S_MAX:.0f} s"
             raise NotWritten(text, may_help=True) from error
         except (concurrent.futures.CancelledError, asyncio.CancelledError) as error:
             raise NotWritten("the server is stopping", may_help=True) from error
+        self._rates.note(tenant, count, by_rules=True)
+        return outcome
 
 
 def warm_results() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
@@ -14,7 +14,8 @@ from api.promql.engine import Engine
 from api.promql.features import Features
 from api.sources.queriers import QuerierSource
 from receiver.late_database import LateDatabase
-from receiver.limits.limits import NO_LIMITS, TenantLimits
+from receiver.limits.gate import WriteGate
+from receiver.limits.limits import NO_LIMITS
 from receiver.ruling.asking import EngineAsking
 from receiver.ruling.files import WatchedRules
 from receiver.ruling.owned import OwnMemory, OwnSource
@@ -43,13 +44,14 @@ QUERIES_KEPT = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What of the program the ruler stands on. has: whether a tenant is this process' own."""
+    """What of the program the ruler stands on. gate: what writes of senders pass; has: whether a
+    tenant is this process' own."""
 
     features: Features
     queriers: QuerierSource
     database: LateDatabase
     decoder: WriteDecoder
-    limits_of: Callable[[str], TenantLimits]
+    gate: WriteGate
     registry: CollectorRegistry
     reload_metrics: ReloadMetrics
     has: Callable[[str], bool] = lambda tenant: True
@@ -126,7 +128,9 @@ class Ruling:
             return
         around, loop = self._around, asyncio.get_running_loop()
         engine = Engine(self._config.query, around.features, queries_kept=QUERIES_KEPT)
-        results = WrittenResults(around.database, around.decoder, loop, now_ms=now_ms)
+        results = WrittenResults(
+            around.database, around.decoder, loop, now_ms=now_ms, rates=around.gate.ingestion
+        )
         starting = asyncio.create_task(self._start(engine, results))
         yield
         self._stopping.set()

@@ -83,6 +83,7 @@ KINDS = {
     **dict.fromkeys(("group_limit", "before"), NUMBERS),
     **dict.fromkeys(("namespace", "group"), WORDS),
     "label_names[]": WORDS,
+    "metric_name_pattern": ["(", "a.*", "[" * 5_000, "(a|b)" * 3_000],
     "labels": ["{}", "[" * 5_000, '{"a":"b"}', '{"a":1}'],
     "query": QUERIES,
 }
@@ -130,6 +131,7 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     **dict.fromkeys(("notifications/live", "stores", "features"), NOTHING_READ),
     "status/deletions": ({}, ("limit",)),
     **dict.fromkeys(("status/config", "status/flags", "status/segments"), NOTHING_READ),
+    "status/self_metrics": ({}, ("metric_name_pattern",)),
     **dict.fromkeys(("status/runtimeinfo", "status/walreplay"), NOTHING_READ),
     "status/tsdb/blocks": NOTHING_READ,
 }

@@ -158,6 +158,13 @@ CASES: list[Case] = [
     ("status/slow_queries?limit=1", 200, ...),
     ("status/slow_queries?limit=x", 400, (BAD, ...)),
     ("status/tsdb?limit=1", 200, ...),
+    ("status/self_metrics", 200, length(0)),  # nothing is gathered here
+    ("status/self_metrics?metric_name_pattern=a.*", 200, length(0)),
+    (
+        "status/self_metrics?metric_name_pattern=(",
+        400,
+        (BAD, "invalid metric_name_pattern: error parsing regexp: missing closing ): `^(?:()$`"),
+    ),
     ("status/tsdb?limit=0", 400, (BAD, "limit must be a positive number")),
     ("status/tsdb?limit=10001", 400, (BAD, "limit must not exceed 10000")),
     ("status/cardinality?match[]=up&start=0&end=9&compare_start=0&compare_end=3&by=job", 200, ...),

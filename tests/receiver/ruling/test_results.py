@@ -17,6 +17,7 @@ from rules.ruler.columns import Part, joined, labelsets_of_keys
 from rules.ruler.ports import NotWritten, Refused
 from storage.batch import Batch, Outcome, Reject
 from storage.errors import LimitExceeded, LogFailed, Overloaded, StorageError
+from storage.tenants.ingestion import TICK_S, IngestionRates
 
 RECORDED = joined([Part(labelsets_of_keys([(("__name__", "a"),)]), np.array([1.5]))], 7)
 
@@ -49,14 +50,29 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-def written(database: FakeDatabase, loop: asyncio.AbstractEventLoop) -> WrittenResults:
-    return WrittenResults(database, WriteDecoder(), loop, now_ms=lambda: 9)
+def written(
+    database: FakeDatabase,
+    loop: asyncio.AbstractEventLoop,
+    rates: IngestionRates | None = None,
+) -> WrittenResults:
+    return WrittenResults(database, WriteDecoder(), loop, now_ms=lambda: 9, rates=rates)
 
 
 def test_what_was_refused_is_reported(loop: asyncio.AbstractEventLoop) -> None:
     database = FakeDatabase([Outcome(0, (Reject("too_old", 2, "text"),))])
     assert written(database, loop).write("t", RECORDED) == [Refused("too_old", 2, "text")]
     assert database.seen == [("t", 9, [7], [1.5])]
+
+
+def test_samples_are_noted_as_those_of_rules(loop: asyncio.AbstractEventLoop) -> None:
+    seconds = [0.0]
+    rates = IngestionRates(lambda: seconds[0])
+    database = FakeDatabase([LogFailed("the disk is gone"), Outcome(1)])
+    with pytest.raises(NotWritten):
+        written(database, loop, rates).write("t", RECORDED)
+    written(database, loop, rates).write("t", RECORDED)
+    seconds[0] = TICK_S
+    assert rates.of(["t"]) == (0.0, 1 / TICK_S)
 
 
 def test_a_busy_database_is_asked_again(loop: asyncio.AbstractEventLoop) -> None:

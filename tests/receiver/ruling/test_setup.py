@@ -13,6 +13,7 @@ import pytest
 
 from receiver.server import check
 from receiver.settings.config import ConfigError, build
+from storage.tenants import ingestion
 from tests.makers.real_api import RealApi, run_real_api
 
 LIMIT_S = 120.0
@@ -53,6 +54,28 @@ async def fill(api: RealApi, tenant: str) -> None:
     samples = [(now_ms + at * 1000, 2.0) for at in range(-300, 500, 5)]
     series = [({"__name__": "m", "job": "j", "i": str(i)}, samples) for i in range(2)]
     await api.write(*series, tenant=tenant)
+
+
+def test_what_rules_write_has_a_rate_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion, "TICK_S", 0.2)
+    put(tmp_path / "rules" / "t" / "a.yml", RULES)
+
+    async def scenario(api: RealApi) -> None:
+        async def rates() -> dict[str, float]:
+            headers = {"X-Scope-OrgID": "t"}
+            async with api.client.get("/api/v1/user_stats", headers=headers) as response:
+                found: dict[str, float] = await response.json()
+            return found if found["RuleIngestionRate"] > 0 else {}
+
+        await fill(api, "t")
+        found = await until(rates)
+        both = found["APIIngestionRate"] + found["RuleIngestionRate"]
+        assert found["ingestionRate"] == pytest.approx(both)
+
+    pattern = str(tmp_path / "rules" / "*" / "*.yml")
+    run_real_api(tmp_path / "data", scenario, rules__files=pattern)
 
 
 def test_rules_are_recorded_and_alert(tmp_path: Path) -> None:
