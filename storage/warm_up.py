@@ -76,7 +76,7 @@ from storage.segments.row_index import RowIndex, groups_with
 from storage.segments.runs import place_rows, strictly_ascending
 from storage.series.index import TenantIndex
 from storage.series.table import Registration, SeriesTable
-from storage.series.text_order import TextOrder
+from storage.series.text_order import TextOrder, merge_texts, places_among
 from storage.shard.elections import Elections
 from storage.tenants.rules import HaRules, TenantRules
 
@@ -142,7 +142,9 @@ def sort_symbols(table: SeriesTable) -> None:
     symbols, order = table.symbols, TextOrder()
     for share in (1, len(symbols)):
         codes = np.arange(0, len(symbols), share, dtype=np.int32)
-        order.of(symbols.arena, symbols.offsets, len(symbols), codes)
+        found = order.of(symbols.arena, symbols.offsets, len(symbols), codes)
+        merge_texts(symbols.arena, symbols.offsets, found, found[:0], 0, codes)
+        places_among(symbols.arena, symbols.offsets, found, found[:1])
     are_among(table.ids[: len(table)], table.ids[:1])
 
 

@@ -5,39 +5,46 @@ from typing import Any
 
 import numpy as np
 
-from storage.kernels.arrays import Int64s
-from storage.labels.frames import LabelFrame
+from storage.kernels.arrays import Int32s, Int64s
+from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import METRIC_NAME
+from storage.labels.numbering import number_codes
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCounts:
     """The values of one label by descending count of series; of equal counts by value.
 
-    text_bytes: of all values, each as often as a series has it.
+    codes, counts: one of each value; text_bytes: of all values, each as often as a series has it.
     """
 
-    values: list[str]
-    counts: list[int]
+    symbols: Symbols
+    codes: Int32s
+    counts: Int64s
     text_bytes: int
+
+    def __len__(self) -> int:
+        return len(self.codes)
 
     @property
     def series(self) -> int:
-        return sum(self.counts)
+        return int(self.counts.sum())
+
+    def first(self, limit: int | None = None) -> list[tuple[str, int]]:
+        """The values that most series have, and how many that are; None: of all."""
+        texts = self.symbols.texts(self.codes[:limit])
+        return list(zip(texts, self.counts[:limit].tolist(), strict=True))
 
 
 def count_label(labels: LabelFrame, name: str) -> LabelCounts:
     """The values that series have of a label."""
-    codes, counts = np.unique(labels.column(name), return_counts=True)
-    codes, counts = codes[codes != 0], counts[codes != 0]
-    texts = labels.symbols.texts(codes.tolist())
-    sizes = np.array([len(text.encode("utf-8", "surrogateescape")) for text in texts], np.int64)
-    order = sorted(range(len(texts)), key=lambda k: (-counts[k], texts[k]))
-    return LabelCounts(
-        [texts[k] for k in order],
-        [int(counts[k]) for k in order],
-        int((sizes * counts).sum()),
-    )
+    column = labels.column(name)
+    codes, numbers = number_codes(column)
+    counts = np.bincount(numbers, minlength=len(codes))[1:]  # without those that do not have it
+    codes, symbols = codes[1:], labels.symbols
+    text_bytes = int((symbols.sizes(codes) * counts).sum())
+    order = np.lexsort((symbols.ranks(codes), -counts))
+    return LabelCounts(symbols, codes[order], counts[order], text_bytes)
 
 
 def count_labels(labels: LabelFrame) -> dict[str, LabelCounts]:
@@ -56,18 +63,16 @@ def listed(pairs: Pairs, limit: int) -> list[dict[str, Any]]:
 def statistics(labels: LabelFrame, *, limit: int) -> dict[str, Any]:
     """The tables of Prometheus' status/tsdb."""
     counts = count_labels(labels)
-    metrics = counts.get(METRIC_NAME, LabelCounts([], [], 0))
+    metrics = counts[METRIC_NAME].first(limit) if METRIC_NAME in counts else []
     pairs = [
         (f"{name}={value}", count)
         for name, own in counts.items()
-        for value, count in zip(own.values[:limit], own.counts[:limit], strict=True)
+        for value, count in own.first(limit)
     ]
     return {
-        "seriesCountByMetricName": listed(
-            list(zip(metrics.values, metrics.counts, strict=True)), limit
-        ),
+        "seriesCountByMetricName": listed(metrics, limit),
         "labelValueCountByLabelName": listed(
-            [(name, len(own.values)) for name, own in counts.items()], limit
+            [(name, len(own)) for name, own in counts.items()], limit
         ),
         "memoryInBytesByLabelName": listed(
             [(name, own.text_bytes) for name, own in counts.items()], limit
@@ -78,7 +83,7 @@ def statistics(labels: LabelFrame, *, limit: int) -> dict[str, Any]:
 
 def pair_count(labels: LabelFrame) -> int:
     """Distinct pairs of a name and a value."""
-    return sum(len(own.values) for own in count_labels(labels).values())
+    return sum(len(own) for own in count_labels(labels).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,7 @@ def changes(
     """How the counts of a label's values changed, the largest changes first."""
     counts: dict[str, list[int]] = {}
     for place, frame in enumerate((before, after)):
-        own = count_label(frame, name)
-        for value, count in zip(own.values, own.counts, strict=True):
+        for value, count in count_label(frame, name).first():
             counts.setdefault(value, [0, 0])[place] = count
     ordered = sorted(counts.items(), key=lambda item: (-abs(item[1][1] - item[1][0]), item[0]))
     return [

@@ -40,6 +40,7 @@ from api.promql.syntax.parser import parse
 from api.promql.vectors.value import Result
 from storage.errors import LimitExceeded, QueryStopped
 from storage.kernels.arrays import Int64s
+from storage.kernels.stops import stoppable
 
 PARSED_QUERIES_MAX = 512
 # Longer texts are parsed each time: a tree takes about a hundred times the room of its text.
@@ -163,7 +164,8 @@ class Engine:
                 f'invalid expression type "{TYPE_NAMES[root.type]}" for range query, '
                 "must be Scalar or instant Vector"
             )
-        with _timed(options.meter, budget), _known_errors(self.options.max_depth):
+        known_errors = _known_errors(self.options.max_depth)
+        with _timed(options.meter, budget), known_errors, stoppable(budget.check):
             return self._evaluate(queryable, query, root, options, budget)
 
     def _evaluate(

@@ -24,6 +24,7 @@ from api.promql.vectors.natives import natives_cost
 from api.promql.vectors.value import Vector
 from storage.histograms.columns import Natives
 from storage.kernels.arrays import Bools, Float64s
+from storage.kernels.stops import stoppable
 from storage.labels.frames import LabelFrame
 
 Stage = Callable[[Vector], Vector]
@@ -176,6 +177,10 @@ class Pipeline:
 
     def _compute(self, first_row: int, end_row: int) -> tuple[Vector, int]:
         self.context.check()  # it may have waited for its thread
+        with stoppable(self.context.check):
+            return self._computed(first_row, end_row)
+
+    def _computed(self, first_row: int, end_row: int) -> tuple[Vector, int]:
         block = self.leaf(first_row, end_row)
         stub = self._stub(first_row, end_row)
         vector = Vector(stub, block.values, block.present, natives=block.natives)

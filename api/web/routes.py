@@ -36,7 +36,6 @@ from api.endpoints.status.features import FeatureHandlers
 from api.endpoints.status.program import ProgramHandlers
 from api.endpoints.status.running import RunningHandlers
 from api.endpoints.status.segments import SegmentHandlers
-from api.endpoints.status.self_metrics import SelfMetricsHandlers
 from api.endpoints.status.tenants import TenantHandlers
 from api.endpoints.stores import StoreHandlers
 from api.frontend.lists import Lists, no_lists
@@ -130,7 +129,6 @@ class Api:
         self.description = DescriptionHandlers(self.describe)
         self.expressions = ExpressionHandlers(engine)
         self.program = ProgramHandlers(program, now_ms=now_ms)
-        self.self_metrics = SelfMetricsHandlers(program.metrics)
         self.features = FeatureHandlers(engine.features)
         self.cardinality = CardinalityHandlers(source, ingestion, now_ms=now_ms)
         self.stores = StoreHandlers(program, now_ms=now_ms)
@@ -172,7 +170,7 @@ class Api:
             (GET, "status/config", self.program.config),
             (GET, "status/flags", self.program.flags),
             (GET, "status/runtimeinfo", self.program.runtime_info),
-            (GET, "status/self_metrics", self.self_metrics.self_metrics),
+            (GET, "status/self_metrics", self.program.self_metrics),
             (GET, "status/walreplay", self.program.wal_replay),
             (GET, "status/active_queries", self.running.active),
             (DELETE, "status/active_queries/{id}", self.running.stop),

@@ -18,7 +18,7 @@ from aiohttp import web
 from prometheus_client import Histogram
 
 from api.answers.encoding import encode_error
-from api.endpoints.answer_guard import guarded
+from api.endpoints.answer_guard import begun
 from api.endpoints.handler import (
     JSON,
     NOTHING,
@@ -333,6 +333,6 @@ def path_values(request: web.Request) -> dict[str, str]:
 def begin(job: Job, turn: Slot, encoding: str) -> tuple[Body, bytes, bool]:
     """Compute up to the first part of the answer: what was computed, the part, and whether that is
     all of it."""
-    body = Body(guarded(job.run(turn), turn), encoding)
+    body = Body(begun(job, turn), encoding)
     part, is_last = body.next_part()
     return body, part, is_last

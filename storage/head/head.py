@@ -195,7 +195,7 @@ class Head:
     def newest_within(self, refs: Int64s, span: tuple[int, int]) -> bool:
         """Whether it is plain that each series has a sample in the span, both ends inclusive: the
         newest that came in order. Under the shard's lock."""
-        return self._pool.newest_within(refs, span)
+        return self._pool.newest_within(self.table.last_ms, refs, span)
 
     def refs_held(self, table: SeriesTable) -> Int64s:
         """The refs in a table of the series that have a sample or an exemplar here. For a head no

@@ -92,10 +92,10 @@ class ChunkPool:
             self, refs, self.current[refs], self.fill[refs], int(self.state[OOO_SAMPLES])
         )
 
-    def newest_within(self, refs: Int64s, span: tuple[int, int]) -> bool:
-        """Whether each series has samples in order, and the newest of them is of the span, both
-        ends inclusive. Under the shard's lock."""
-        return newest_within(self.times, self.current, self.fill, refs, span)
+    def newest_within(self, last_ms: Int64s, refs: Int64s, span: tuple[int, int]) -> bool:
+        """Whether each series has samples in order, and the newest of them, last_ms[ref], is of the
+        span, both ends inclusive. Under the shard's lock."""
+        return newest_within(last_ms, self.current, refs, span)
 
     def refs_with_samples(self, count: int) -> Int64s:
         """Which of the first `count` series have a sample, ascending. For a pool that is not

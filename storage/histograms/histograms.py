@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from storage.histograms.columns import HINT_UNKNOWN, Bounds, Buckets, Histograms
 from storage.kernels.arrays import Float64s, Int32s, Int64s
 from storage.kernels.jit import kernel
+from storage.kernels.stops import look, pieces
+
+# So many are worked on between two looks; with a hundred buckets each that takes some 10 ms.
+AT_ONCE = 1 << 13
 
 
 class Columns(NamedTuple):
@@ -179,6 +183,8 @@ def gather_positions(offsets: Int64s, rows: Int64s, out_offsets: Int64s) -> Int6
 def take(h: Histograms, rows: NDArray[Any]) -> Histograms:
     """The histograms at these rows, in this order; a row may be wanted more than once."""
     wanted = rows_of(rows)
+    if len(wanted) > AT_ONCE:
+        return concat([take(h, wanted[part]) for part in pieces(len(wanted), AT_ONCE)])
     return Histograms(
         h.schemas[wanted],
         h.hints[wanted],
@@ -214,17 +220,17 @@ def concat(parts: Sequence[Histograms]) -> Histograms:
     if len(parts) == 1:
         return parts[0]
     return Histograms(
-        np.concatenate([p.schemas for p in parts]),
-        np.concatenate([p.hints for p in parts]),
-        np.concatenate([p.counts for p in parts]),
-        np.concatenate([p.sums for p in parts]),
-        np.concatenate([p.zero_thresholds for p in parts]),
-        np.concatenate([p.zero_counts for p in parts]),
+        _joined([p.schemas for p in parts]),
+        _joined([p.hints for p in parts]),
+        _joined([p.counts for p in parts]),
+        _joined([p.sums for p in parts]),
+        _joined([p.zero_thresholds for p in parts]),
+        _joined([p.zero_counts for p in parts]),
         _concat_buckets([p.positive for p in parts]),
         _concat_buckets([p.negative for p in parts]),
         Bounds(
             _concat_offsets([p.bounds.offsets for p in parts]),
-            np.concatenate([p.bounds.values for p in parts]),
+            _joined([p.bounds.values for p in parts]),
         ),
     )
 
@@ -232,11 +238,22 @@ def concat(parts: Sequence[Histograms]) -> Histograms:
 def _concat_buckets(parts: Sequence[Buckets]) -> Buckets:
     return Buckets(
         _concat_offsets([b.offsets for b in parts]),
-        np.concatenate([b.indexes for b in parts]),
-        np.concatenate([b.counts for b in parts]),
+        _joined([b.indexes for b in parts]),
+        _joined([b.counts for b in parts]),
     )
 
 
 def _concat_offsets(parts: Sequence[Int64s]) -> Int64s:
     lengths = [np.diff(offsets) for offsets in parts]
     return offsets_of(np.concatenate(lengths))
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays of one type behind each other, with a look before each."""
+    out = np.empty(sum(map(len, parts)), parts[0].dtype)
+    at = 0
+    for part in parts:
+        look()
+        out[at : at + len(part)] = part
+        at += len(part)
+    return out

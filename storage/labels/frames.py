@@ -18,9 +18,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from storage.kernels.arrays import Bytes, Int32s, Int64s
+from storage.kernels.stops import pieces
 from storage.labels.numbering import distinct_codes, group_rows, number_codes
 from storage.labels.order import order_of
-from storage.labels.pairs import LabelPairs, PickedPairs, scatter_columns
+from storage.labels.pairs import ROWS_AT_ONCE, LabelPairs, PickedPairs, scatter_columns
 
 OVERLAY_CODE_MIN = 1 << 30
 NO_CODE = -1
@@ -28,6 +29,8 @@ NO_CODE = -1
 FEW_NAMES = 3
 # Up to so many texts are sorted as Python texts.
 FEW_TEXTS = 256
+# So many Python texts are made between two looks, which takes some 10 ms.
+TEXTS_AT_ONCE = 1 << 13
 # What queries ask of a frame that they share is up to them, so what is kept of it is bounded.
 COLUMNS_KEPT_MAX = 64
 DERIVED_KEPT_MAX = 64
@@ -82,18 +85,39 @@ class Symbols:
 
     def texts(self, codes: Iterable[int]) -> list[str]:
         known = self._texts.get
-        if isinstance(codes, np.ndarray):
-            codes = codes.tolist()
-        return [known(code) or self.text(code) for code in codes]
+        if not isinstance(codes, np.ndarray):
+            return [known(code) or self.text(code) for code in codes]
+        found: list[str] = []
+        for part in pieces(len(codes), TEXTS_AT_ONCE):
+            found += [known(code) or self.text(code) for code in codes[part].tolist()]
+        return found
 
-    def in_order(self, codes: Int32s) -> Int32s:
-        """These codes, each there once, in the byte order of their texts."""
+    def in_order(self, codes: Int32s, key: Hashable = None) -> Int32s:
+        """These codes, each there once, in the byte order of their texts. key: of what they are the
+        values, most of which were asked for before."""
         if len(codes) > FEW_TEXTS and self.stored(codes) is not None:
-            sort: Callable[[Int32s], Int32s] = self._source.in_order  # type: ignore[attr-defined]
-            return sort(codes)
+            sort: Callable[..., Int32s] = self._source.in_order  # type: ignore[attr-defined]
+            return sort(codes, key)
         keys = [label_sort_key(text) for text in self.texts(codes)]
         order = sorted(range(len(codes)), key=keys.__getitem__)
         return codes[np.array(order, np.int64)]
+
+    def ranks(self, codes: Int32s) -> Int32s:
+        """The place of each code, of which none is there twice, in the order of their texts, from
+        1 on."""
+        if len(codes) <= FEW_TEXTS or self.stored(codes) is None:
+            return text_ranks(self.texts(codes))
+        places = np.empty(int(codes.max()) + 1, np.int32)
+        places[self.in_order(codes)] = np.arange(1, len(codes) + 1, dtype=np.int32)
+        return places[codes]
+
+    def sizes(self, codes: Int32s) -> Int64s:
+        """The bytes of the texts of these codes."""
+        stored = self.stored(codes)
+        if stored is None:
+            return np.array([len(label_sort_key(text)) for text in self.texts(codes)], np.int64)
+        offsets = stored[1]
+        return offsets[codes + 1] - offsets[codes]
 
     def stored(self, codes: Int32s) -> tuple[Bytes, Int64s] | None:
         """Where the texts of these codes lie as bytes: (arena, offsets by code); None if some of
@@ -209,11 +233,13 @@ class LabelFrame:
         return self.once("names", self._find_names)
 
     def _find_names(self) -> tuple[str, ...]:
-        columns = self._columns.copy()
+        columns, source = self._columns.copy(), self._source
         found = {name for name, codes in columns.items() if codes.any()}
-        if self._pairs is not None:
-            stored = set(self.symbols.texts(distinct_codes(self._pairs.names)))
-            found |= stored - self._hidden - set(columns)
+        if source is not None:
+            stored = set(self.symbols.texts(source.name_codes())) - self._hidden - set(columns)
+            if isinstance(source, PickedPairs) and source.are_columns:
+                stored = {name for name in stored if self.has(name)}
+            found |= stored
         return tuple(sorted(found, key=label_sort_key))
 
     def column(self, name: str) -> Int32s:
@@ -239,7 +265,8 @@ class LabelFrame:
             return np.ascontiguousarray(self.matrix(distinct)[:, places])
         out = np.zeros((self.rows, len(names)), np.int32)
         wanted = np.full(len(names), NO_CODE, np.int32)
-        few = len(names) <= FEW_NAMES
+        source = self._source
+        few = len(names) <= FEW_NAMES or isinstance(source, PickedPairs) and source.are_columns
         for i, name in enumerate(names):
             if few or name in self._columns:
                 out[:, i] = self.column(name)
@@ -247,7 +274,9 @@ class LabelFrame:
                 wanted[i] = self.symbols.code_of_name(name)
         pairs = self._pairs if (wanted != NO_CODE).any() else None
         if pairs is not None:
-            scatter_columns(pairs.offsets, pairs.names, pairs.values, wanted, out)
+            for part in pieces(self.rows, ROWS_AT_ONCE):
+                offsets = pairs.offsets[part.start : part.stop + 1]
+                scatter_columns(offsets, pairs.names, pairs.values, wanted, out[part])
         return out
 
     def take(self, rows: Int64s) -> LabelFrame:
@@ -315,7 +344,7 @@ class LabelFrame:
 
     def _find_values(self, name: str) -> Int32s:
         codes = distinct_codes(self.column(name))
-        return self.symbols.in_order(codes[codes != 0])
+        return self.symbols.in_order(codes[codes != 0], name)
 
     def order(self) -> Int64s:
         """The rows in the order of their label sets: compared pair by pair as bytes, name before
@@ -324,7 +353,7 @@ class LabelFrame:
 
     def _find_order(self) -> Int64s:
         distinct, numbers = number_codes(self.matrix(self.names))
-        return order_of(numbers, text_ranks(self.symbols.texts(distinct.tolist())))
+        return order_of(numbers, self.symbols.ranks(distinct))
 
     def in_order(self) -> LabelFrame:
         """The frame of the rows in their order."""

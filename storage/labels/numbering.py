@@ -6,11 +6,14 @@ import numpy as np
 
 from storage.kernels.arrays import Int32s, Int64s
 from storage.kernels.jit import kernel
+from storage.kernels.stops import pieces
 
 # Label names of one query that are told apart without sorting.
 DISTINCT_SLOTS = 1 << 12
 # Codes are marked, instead of sorted, if the largest is not this many times their number.
 MARKED_SHARE = 64
+# So many codes are numbered between two looks, which takes some 5 to 20 ms.
+CODES_AT_ONCE = 1 << 20
 
 
 def distinct_codes(codes: Int32s) -> Int32s:
@@ -48,25 +51,28 @@ def find_distinct(codes: Int32s, found: Int32s) -> int:
 def number_codes(codes: Int32s) -> tuple[Int32s, Int32s]:
     """The distinct codes, of which the first is 0, and for each code its place among them."""
     numbers = np.empty(codes.shape, np.int32)
+    flat, out = codes.reshape(-1), numbers.reshape(-1)
     size, count = DISTINCT_SLOTS, -1
     while count < 0:
-        found = np.zeros(size // 2, np.int32)
-        count = number_distinct(
-            codes.reshape(-1), np.zeros(size, np.int32), found, numbers.reshape(-1)
-        )
+        slots, found, count = np.zeros(size, np.int32), np.zeros(size // 2, np.int32), 1
+        for part in pieces(len(flat), CODES_AT_ONCE):
+            count = number_distinct(flat[part], slots, found, out[part], count)
+            if count < 0:
+                break
         size *= 8
     return found[:count], numbers
 
 
 @kernel
-def number_distinct(codes: Int32s, slots: Int32s, found: Int32s, numbers: Int32s) -> int:
-    """Number codes in order of appearance, behind the code 0; returns how many there are, or -1 if
-    they do not fit `found`.
+def number_distinct(
+    codes: Int32s, slots: Int32s, found: Int32s, numbers: Int32s, count: int
+) -> int:
+    """Number codes in order of appearance, behind the code 0, of which `count` are known; returns
+    how many there are then, or -1 if they do not fit `found`.
 
-    slots: open addressing of numbers, all 0, a power of two and twice as long as `found`.
+    slots: open addressing of numbers, at first all 0, a power of two and twice as long as `found`.
     """
     mask = len(slots) - 1
-    count = 1
     for i in range(len(codes)):
         code = codes[i]
         if code == 0:
@@ -85,27 +91,43 @@ def number_distinct(codes: Int32s, slots: Int32s, found: Int32s, numbers: Int32s
     return count
 
 
-@kernel
 def group_rows(matrix: Int32s) -> tuple[Int64s, Int64s]:
     """Number the distinct rows of int32[n, k] in order of appearance.
 
-    Returns (group int64[n], first int64[groups]). Open addressing; rows are compared in full, so
-    equal hashes never join different rows.
+    Returns (group int64[n], first int64[groups]).
     """
-    n, width = matrix.shape
+    rows = len(matrix)
     size = 8
-    while size < 2 * n:
+    while size < 2 * rows:
         size *= 2
-    slots = np.full(size, -1, np.int64)
-    group = np.empty(n, np.int64)
-    first = np.empty(n, np.int64)
-    count = 0
-    for i in range(n):
+    slots, group = np.full(size, -1, np.int64), np.empty(rows, np.int64)
+    firsts, count = np.empty(rows, np.int64), 0
+    for part in pieces(rows, max(1, CODES_AT_ONCE // max(1, matrix.shape[1]))):
+        count = group_more_rows(matrix, part.start, part.stop, slots, group, firsts, count)
+    return group, firsts[:count].copy()
+
+
+@kernel
+def group_more_rows(
+    matrix: Int32s,
+    start: int,
+    end: int,
+    slots: Int64s,
+    group: Int64s,
+    first: Int64s,
+    count: int,
+) -> int:
+    """Number the rows from start to end, `count` different ones being known; returns how many are
+    known then. Open addressing; rows are compared in full, so equal hashes never join different
+    rows.
+    """
+    width, mask = matrix.shape[1], np.uint64(len(slots) - 1)
+    for i in range(start, end):
         h = np.uint64(0x9E3779B97F4A7C15)
         for k in range(width):
             h = (h ^ np.uint64(np.uint32(matrix[i, k]))) * np.uint64(0xD6E8FEB86659FD93)
             h ^= h >> np.uint64(32)
-        slot = np.int64(h & np.uint64(size - 1))
+        slot = np.int64(h & mask)
         while True:
             g = slots[slot]
             if g < 0:
@@ -122,5 +144,5 @@ def group_rows(matrix: Int32s) -> tuple[Int64s, Int64s]:
             if same:
                 group[i] = g
                 break
-            slot = (slot + 1) & (size - 1)
-    return group, first[:count].copy()
+            slot = (slot + 1) & (len(slots) - 1)
+    return count

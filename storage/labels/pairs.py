@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from storage.kernels.arrays import Int32s, Int64s
 from storage.kernels.jit import kernel
+from storage.kernels.stops import pieces
+from storage.labels.numbering import distinct_codes
+
+# So many series are looked at between two looks, which takes some 5 to 20 ms.
+ROWS_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +27,46 @@ class LabelPairs:
     names: Int32s
     values: Int32s
 
+    def name_codes(self) -> Int32s:
+        """The codes of the names that some series has."""
+        return distinct_codes(self.names)
+
     def fill(self, name_code: int, out: Int32s) -> None:
         """out[i] = the value code that series i has for a name."""
-        scatter_column(self.offsets, self.names, self.values, name_code, out)
+        for part in pieces(len(out), ROWS_AT_ONCE):
+            offsets = self.offsets[part.start : part.stop + 1]
+            scatter_column(offsets, self.names, self.values, name_code, out[part])
+
+
+class KnownColumns(Protocol):
+    """Labels of all series of a source as columns."""
+
+    def has(self, rows: Int64s) -> bool:
+        """Whether it pays to look at columns for these series."""
+        ...
+
+    def name_codes(self) -> Int32s:
+        """The codes of all names that some series has."""
+        ...
+
+    def fill(self, name_code: int, rows: Int64s, out: Int32s) -> bool:
+        """Like that of PickedPairs; False if nothing was done, as it would not pay."""
+        ...
 
 
 class PickedPairs:
-    """Rows of label pairs, copied out when they are first looked at."""
+    """Rows of label pairs, copied out when they are first looked at. columns: knows labels of many
+    rows as columns already."""
 
-    __slots__ = ("_rows", "_source", "_taken")
+    __slots__ = ("_columns", "_rows", "_source", "_taken")
 
-    def __init__(self, source: LabelPairs, rows: Int64s) -> None:
+    def __init__(
+        self, source: LabelPairs, rows: Int64s, columns: KnownColumns | None = None
+    ) -> None:
         self._source = source
         self._rows = rows
         self._taken: LabelPairs | None = None
+        self._columns = columns
 
     def all(self) -> LabelPairs:
         if self._taken is None:
@@ -42,12 +74,27 @@ class PickedPairs:
         return self._taken
 
     def pick(self, rows: Int64s) -> PickedPairs:
-        return PickedPairs(self._source, self._rows[rows])
+        return PickedPairs(self._source, self._rows[rows], self._columns)
+
+    @property
+    def are_columns(self) -> bool:
+        """Whether columns cost less than a copy of all pairs."""
+        return self._columns is not None and self._columns.has(self._rows)
+
+    def name_codes(self) -> Int32s:
+        """The codes of names that some row may have; of others none has."""
+        if self._columns is not None and self._columns.has(self._rows):
+            return self._columns.name_codes()
+        return distinct_codes(self.all().names)
 
     def fill(self, name_code: int, out: Int32s) -> None:
         """out[i] = the value code that row i has for a name. Does not copy the pairs."""
         source = self._source
-        pick_column(source.offsets, source.names, source.values, self._rows, name_code, out)
+        if self._columns is not None and self._columns.fill(name_code, self._rows, out):
+            return
+        for part in pieces(len(out), ROWS_AT_ONCE):
+            rows = self._rows[part]
+            pick_column(source.offsets, source.names, source.values, rows, name_code, out[part])
 
 
 def take_pairs(pairs: LabelPairs, rows: Int64s) -> LabelPairs:
@@ -56,7 +103,9 @@ def take_pairs(pairs: LabelPairs, rows: Int64s) -> LabelPairs:
     np.cumsum(pairs.offsets[rows + 1] - pairs.offsets[rows], out=offsets[1:])
     names = np.empty(offsets[-1], np.int32)
     values = np.empty(offsets[-1], np.int32)
-    gather_pairs(pairs.offsets, pairs.names, pairs.values, rows, offsets, names, values)
+    for part in pieces(len(rows), ROWS_AT_ONCE):
+        ends = offsets[part.start : part.stop + 1]
+        gather_pairs(pairs.offsets, pairs.names, pairs.values, rows[part], ends, names, values)
     return LabelPairs(offsets, names, values)
 
 

@@ -19,8 +19,10 @@ import numpy as np
 from storage.catalog.metadata import Description
 from storage.kernels.arrays import Float64s, Int32s, Int64s
 from storage.kernels.stale import is_stale
+from storage.kernels.stops import pieces
 from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.labels.matchers import Matcher, text_test
+from storage.labels.numbering import number_codes
 from storage.read.exemplars import ExemplarSelection, stack_selections
 from storage.read.usage import Usage, stacked
 from storage.revisions.watch import Watch
@@ -31,6 +33,8 @@ from storage.samples.samples import Samples
 TENANT_LABEL = "__tenant_id__"
 ORIGINAL = "original_"
 OWN_TENANT_LABEL = ORIGINAL + TENANT_LABEL
+# Of Python's: so many take a few milliseconds.
+TEXTS_AT_ONCE = 1 << 12
 
 MatcherSets = Sequence[Sequence[Matcher]]
 
@@ -262,10 +266,12 @@ def recode(labels: LabelFrame, symbols: Symbols) -> LabelFrame:
     """The same labels as codes of other symbols. Each distinct text is looked at once."""
     names = labels.names
     codes = labels.matrix(names)
-    distinct, places = np.unique(codes, return_inverse=True)
-    texts = labels.symbols.texts(distinct.tolist())
-    known = np.array([symbols.code(text) for text in texts], np.int32)
-    recoded: Int32s = known[places].reshape(codes.shape) if len(known) else codes
+    distinct, places = number_codes(codes)
+    known = np.empty(len(distinct), np.int32)
+    for part in pieces(len(distinct), TEXTS_AT_ONCE):
+        texts = labels.symbols.texts(distinct[part])
+        known[part] = [symbols.code(text) for text in texts]
+    recoded: Int32s = known[places]
     columns = {name: np.ascontiguousarray(recoded[:, i]) for i, name in enumerate(names)}
     return LabelFrame(symbols, labels.rows, columns)
 

@@ -19,9 +19,11 @@ import pyarrow.compute as pc
 
 from storage.kernels.arrays import Bools, Int32s, Int64s
 from storage.kernels.jit import kernel
+from storage.kernels.stops import holding, look, pieces
 from storage.labels.frames import NO_QUERY, LabelFrame, Symbols
 from storage.labels.matchers import Matcher, anchored, text_test
-from storage.labels.pairs import PickedPairs, pick_column
+from storage.labels.numbering import distinct_codes
+from storage.labels.pairs import ROWS_AT_ONCE, PickedPairs, pick_column, take_pairs
 from storage.series.matches import Match, Matches
 from storage.series.replica_groups import Grouping, ReplicaGroups
 from storage.series.table import SeriesTable
@@ -31,8 +33,10 @@ COLUMNS_KEPT_MAX = 64
 # Sets of replica labels that queries name; nearly always there is one.
 GROUPINGS_KEPT_MAX = 4
 FIRST_ROWS = 64
-# So many texts are tested at once, in compiled code.
-TEXTS_MIN = 1024
+# From so many series on, if they are this share of a tenant's, its columns are looked at.
+MANY_ROWS, MANY_SHARE = 1 << 14, 8
+# So many texts, and more, are tested in compiled code; between two looks so many.
+TEXTS_MIN, TEXTS_AT_ONCE = 1 << 10, 1 << 14
 
 
 class GrowingColumn:
@@ -56,6 +60,22 @@ class GrowingColumn:
         return self._data[: self.length]
 
 
+class IdOrder:
+    """The order of series by id, found once and kept: new ones are put in their places."""
+
+    def __init__(self) -> None:
+        self._places: Int32s = np.zeros(0, np.int32)
+
+    def of(self, ids: Int64s, refs: Int32s) -> Int32s:
+        """Positions in refs, which only grow, by ascending id."""
+        known = len(self._places)
+        if known < len(refs):
+            new = np.argsort(ids[refs[known:]], kind="stable").astype(np.int32) + known
+            at = np.searchsorted(ids[refs[self._places]], ids[refs[new]])
+            self._places = np.insert(self._places, at, new).astype(np.int32, copy=False)
+        return self._places
+
+
 class TenantIndex:
     """The series of one tenant in one shard."""
 
@@ -76,6 +96,9 @@ class TenantIndex:
         self._seen = 0  # refs of the table that were looked at
         self._refs = GrowingColumn()
         self._columns: OrderedDict[int, GrowingColumn] = OrderedDict()
+        self._order = IdOrder()
+        self._names: Int32s = np.zeros(0, np.int32)  # codes of those of the first `_named` refs
+        self._named = 0
         self._groupings: OrderedDict[tuple[str, ...], ReplicaGroups] = OrderedDict()
 
     @property
@@ -93,7 +116,7 @@ class TenantIndex:
         known = self._matches.find(key)
         if known is not None and self._table.numbered == self._seen and known.seen == len(self):
             return known  # without the lock, which others hold while they look at many series
-        with self._lock:
+        with holding(self._lock):
             refs = self._all_refs()
             seen = 0 if known is None else known.seen
             if known is not None and seen >= len(refs):
@@ -110,17 +133,57 @@ class TenantIndex:
         refs = passing if known is None else np.concatenate([known.refs, passing])
         ids = self._table.ids[refs]
         if (ids[1:] < ids[:-1]).any():
-            refs = refs[np.argsort(ids, kind="stable")]
+            refs = self._by_id(refs, ids)
         return Match(refs, self.frame(refs, NO_QUERY), seen)
+
+    def _by_id(self, refs: Int64s, ids: Int64s) -> Int64s:
+        """The refs in the order of their ids. Where they are many, that of all is known."""
+        if not self.has(refs):
+            return refs[np.argsort(ids, kind="stable")]
+        with holding(self._lock):
+            known = self._all_refs()
+            wanted = np.zeros(len(known), np.bool_)
+            wanted[self._positions(known, refs)] = True
+            order = self._order.of(self._table.ids, known)
+            return known[order[wanted[order]]].astype(np.int64)
 
     def frame(self, refs: Int64s, symbols: Symbols) -> LabelFrame:
         """The labels of these series."""
-        return LabelFrame(symbols, len(refs), pairs=PickedPairs(self._table.pairs, refs))
+        return LabelFrame(symbols, len(refs), pairs=PickedPairs(self._table.pairs, refs, self))
+
+    def has(self, rows: Int64s) -> bool:
+        """Whether these refs are so many that it pays to have columns of all."""
+        return len(rows) >= MANY_ROWS and len(rows) * MANY_SHARE >= len(self)
+
+    def name_codes(self) -> Int32s:
+        """The codes of all label names that series of the tenant have."""
+        with holding(self._lock):
+            refs = self._all_refs()
+            while self._named < len(refs):
+                look()
+                rows = refs[self._named : self._named + ROWS_AT_ONCE].astype(np.int64)
+                own = distinct_codes(take_pairs(self._table.pairs, rows).names)
+                self._names = np.union1d(self._names, own).astype(np.int32)
+                self._named += len(rows)
+            return self._names
+
+    def fill(self, name_code: int, rows: Int64s, out: Int32s) -> bool:
+        """out[i] = the value code that ref rows[i] has for a name, from the column of all; False if
+        there is none and it would not pay."""
+        if name_code >= len(self._table.symbols):  # no series has it
+            return True
+        with holding(self._lock):
+            if name_code not in self._columns and not self.has(rows):
+                return False
+            known = self._all_refs()
+            column = self._column(name_code, known)
+            np.take(column, self._positions(known, rows), out=out, mode="clip")
+        return True
 
     def group(self, refs: Int64s, replica_labels: tuple[str, ...]) -> Grouping | None:
         """These series by groups that are equal but for the replica labels, in the order of `refs`;
         None if none of them has a replica label."""
-        with self._lock:
+        with holding(self._lock):
             known = self._all_refs()
             groups = self._groupings.get(replica_labels)
             if groups is None:
@@ -175,11 +238,12 @@ class TenantIndex:
             if len(self._columns) > self._columns_kept:
                 self._columns.popitem(last=False)
         self._columns.move_to_end(name_code)
-        first = column.length
-        if first < len(refs):
-            table = self._table
-            added = column.extend(len(refs) - first)
-            pick_column(table.offsets, table.names, table.values, refs[first:], name_code, added)
+        table = self._table
+        while column.length < len(refs):
+            look()
+            rows = refs[column.length : column.length + ROWS_AT_ONCE]
+            added = column.extend(len(rows))
+            pick_column(table.offsets, table.names, table.values, rows, name_code, added)
         return column.view
 
 
@@ -192,8 +256,10 @@ def allowed_codes(table: SeriesTable, matcher: Matcher, codes: Int32s) -> Bools:
     allowed = np.zeros(len(occurs), np.bool_)
     pattern = anchored(matcher.value)
     if len(distinct) > TEXTS_MIN and pattern is not None:
-        found = pc.match_substring_regex(table.symbols.as_arrow().take(distinct), pattern)
-        allowed[distinct] = found.to_numpy(zero_copy_only=False) == (matcher.op == "=~")
+        texts, wanted = table.symbols.as_arrow(), matcher.op == "=~"
+        for part in pieces(len(distinct), TEXTS_AT_ONCE):
+            found = pc.match_substring_regex(texts.take(distinct[part]), pattern)
+            allowed[distinct[part]] = found.to_numpy(zero_copy_only=False) == wanted
         return allowed
     passes = text_test(matcher)
     text = table.symbols.text

@@ -9,6 +9,8 @@ Invariants:
 * Only the shard's writer interns; readers may look up codes they already know at any time.
 """
 
+from collections.abc import Hashable
+
 import numpy as np
 import pyarrow as pa
 
@@ -78,9 +80,10 @@ class SymbolTable:
             find_text(raw, len(raw) - 1, self._key, slots, self._hashes, self.arena, self.offsets)
         )
 
-    def in_order(self, codes: Int32s) -> Int32s:
-        """These codes, each there once, in the byte order of their texts."""
-        return self._order.of(self.arena, self.offsets, len(self), codes)
+    def in_order(self, codes: Int32s, key: Hashable = None) -> Int32s:
+        """These codes, each there once, in the byte order of their texts. key: of what they are the
+        values, most of which were asked for before."""
+        return self._order.of(self.arena, self.offsets, len(self), codes, key)
 
     def as_arrow(self) -> pa.Array:
         """All texts as an Arrow array over the arena itself, without a copy."""

@@ -9,7 +9,7 @@ from storage.head import late
 from storage.histograms import fingerprints as histogram_fingerprint
 from storage.histograms import hints as histogram_hints
 from storage.histograms import histograms
-from storage.labels.numbering import group_rows
+from storage.labels.numbering import group_more_rows
 from storage.labels.pairs import scatter_columns
 from storage.labels.wire import read_labels
 from storage.read.replicas import health as replica_health
@@ -42,7 +42,7 @@ KERNELS = (
     series_kernels.enter_labelsets,
     symbols.intern_spans,
     symbols.copy_texts,
-    group_rows,
+    group_more_rows,
     scatter_columns,
     merge.merge_sorted,
     merge.count_between,

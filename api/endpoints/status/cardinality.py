@@ -95,13 +95,13 @@ class CardinalityHandlers:
 
         def run(turn: Slot) -> Iterator[bytes]:
             counts = count_labels(self._recent(call, selector))
-            ordered = sorted(counts.items(), key=lambda item: (-len(item[1].values), item[0]))
+            ordered = sorted(counts.items(), key=lambda item: (-len(item[1]), item[0]))
             yield dump(
                 {
-                    "label_values_count_total": sum(len(own.values) for own in counts.values()),
+                    "label_values_count_total": sum(len(own) for own in counts.values()),
                     "label_names_count": len(counts),
                     "cardinality": [
-                        {"label_name": name, "label_values_count": len(own.values)}
+                        {"label_name": name, "label_values_count": len(own)}
                         for name, own in ordered[:limit]
                     ],
                 }
@@ -161,12 +161,13 @@ def compared(before: LabelFrame, after: LabelFrame, by: str, limit: int) -> dict
 
 def value_counts(labels: LabelFrame, name: str, limit: int) -> dict[str, Any]:
     own = count_label(labels, name)
-    pairs = zip(own.values[:limit], own.counts[:limit], strict=True)
     return {
         "label_name": name,
-        "label_values_count": len(own.values),
+        "label_values_count": len(own),
         "series_count": own.series,
-        "cardinality": [{"label_value": value, "series_count": count} for value, count in pairs],
+        "cardinality": [
+            {"label_value": value, "series_count": count} for value, count in own.first(limit)
+        ],
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from api.answers.encoding import encode_data
 from api.endpoints.handler import Call
+from api.endpoints.status.self_metrics import SelfMetricsHandlers
 from api.sources.program import Program
 from api.times import rfc3339
 
@@ -19,6 +20,7 @@ class ProgramHandlers:
         self._program = program
         self._now_ms = now_ms
         self._directory = os.getcwd()
+        self.self_metrics = SelfMetricsHandlers(program.metrics).self_metrics
 
     def config(self, call: Call) -> bytes:
         """The effective configuration."""

@@ -7,6 +7,7 @@ worked out for classic and native histograms alike, each kind on its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from api.promql.functions.native_histograms import (
 )
 from api.promql.go_format import format_g, format_g2, format_open_metrics, parse_float, quote
 from api.promql.syntax.nodes import Call, Node
+from api.promql.vectors.blocks import whole_groups
 from api.promql.vectors.groups import present_groups, rows_by_group
 from api.promql.vectors.names import drop_metric_name, merge_equal_rows, without_names
 from api.promql.vectors.natives import histogram_mask, only_floats, only_histograms
@@ -103,15 +105,10 @@ def histogram_fraction(context: Context, call: Call, args: list[Value]) -> Vecto
     lower, upper, vector = args
     assert isinstance(lower, Scalar) and isinstance(upper, Scalar) and isinstance(vector, Vector)
     natives, buckets = split_kinds(context, Place(call, call.args[2]), vector)
-    values, present = group_fractions(
-        buckets.rows,
-        buckets.offsets,
-        buckets.bounds,
-        buckets.vector.values,
-        buckets.vector.present,
-        lower.values,
-        upper.values,
-    )
+    found = [
+        group_fractions(*part, lower.values, upper.values) for part in parts_of(context, buckets)
+    ]
+    values, present = map(np.concatenate, zip(*found, strict=True))
     results = [
         native_fractions(context, call, natives, lower.values, upper.values),
         Vector(buckets.labels, values, present),
@@ -211,13 +208,22 @@ def _quantiles(
 ) -> Vector:
     """The quantile q[k] of every histogram at every step k. noted: the steps of which repairs are
     noted; a histogram that has been repaired for one quantile needs no repair for the next."""
-    vector = buckets.vector
-    values, present, repairs, counts = group_quantiles_of_buckets(
-        buckets.rows, buckets.offsets, buckets.bounds, vector.values, vector.present, q, noted
-    )
+    found = [group_quantiles_of_buckets(*part, q, noted) for part in parts_of(context, buckets)]
+    values, present, repairs, counts = map(np.concatenate, zip(*found, strict=True))
     if counts.any():
         _note_repairs(context, place, buckets.labels, repairs, counts)
     return Vector(buckets.labels, values, present)
+
+
+def parts_of(
+    context: Context, buckets: Buckets
+) -> Iterator[tuple[Int64s, Int64s, Float64s, Float64s, Bools]]:
+    """What kernels take of some histograms after the other, with looks in between."""
+    vector = buckets.vector
+    for first, end in whole_groups(context.check, buckets.offsets, vector.values.shape[1]):
+        own = buckets.offsets[first : end + 1]
+        rows = buckets.rows[own[0] : own[-1]]
+        yield rows, own - own[0], buckets.bounds, vector.values, vector.present
 
 
 @dataclass(frozen=True, slots=True)

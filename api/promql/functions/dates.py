@@ -14,6 +14,7 @@ import numpy as np
 
 from api.promql.context import Context
 from api.promql.syntax.nodes import Call
+from api.promql.vectors.blocks import blocks
 from api.promql.vectors.names import drop_metric_name
 from api.promql.vectors.natives import only_floats
 from api.promql.vectors.value import Value, Vector
@@ -51,7 +52,9 @@ def calendar_field(context: Context, call: Call, args: list[Value]) -> Vector:
         return Vector(one_row(context.symbols), values, np.ones(values.shape, np.bool_))
     assert isinstance(args[0], Vector), f"BUG: {call.func} of a {type(args[0]).__name__}"
     vector = only_floats(args[0])
-    values = split_times(truncate(vector.values), field)
+    values = np.empty(vector.values.shape)
+    for rows in blocks(context.check, *vector.values.shape):
+        values[rows] = split_times(truncate(vector.values[rows]), field)
     return drop_metric_name(context, Vector(vector.labels, values, vector.present))
 
 

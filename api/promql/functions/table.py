@@ -24,6 +24,7 @@ from api.promql.functions.labels import label_join, label_replace
 from api.promql.functions.native_histograms import NUMBERS, of_native_histograms
 from api.promql.functions.sorting import sort_by_label, sort_by_value
 from api.promql.syntax.nodes import Call
+from api.promql.vectors.blocks import blocks
 from api.promql.vectors.names import drop_metric_name
 from api.promql.vectors.natives import only_floats
 from api.promql.vectors.value import Scalar, Value, Vector
@@ -87,8 +88,10 @@ def scalar_arg(args: list[Value], at: int) -> Float64s:
 
 def _elementwise(context: Context, call: Call, args: list[Value]) -> Vector:
     vector = only_floats(vector_arg(args, 0))
+    values = np.empty(vector.values.shape)
     with np.errstate(all="ignore"):
-        values = MATH[call.func](vector.values)
+        for rows in blocks(context.check, *vector.values.shape):
+            values[rows] = MATH[call.func](vector.values[rows])
     return drop_metric_name(context, Vector(vector.labels, values, vector.present))
 
 
@@ -101,7 +104,9 @@ def _clamp(context: Context, call: Call, args: list[Value]) -> Vector:
         lower = scalar_arg(args, 1)
     if call.func != "clamp_min":
         upper = scalar_arg(args, len(args) - 1)
-    values = clamp_values(vector.values, lower, upper)
+    values = np.empty(vector.values.shape)
+    for rows in blocks(context.check, *vector.values.shape):
+        values[rows] = clamp_values(vector.values[rows], lower, upper)
     present = vector.present & ~(upper < lower)
     return drop_metric_name(context, Vector(vector.labels, values, present))
 
@@ -113,7 +118,9 @@ def _round(context: Context, call: Call, args: list[Value]) -> Vector:
     with np.errstate(all="ignore"):
         # Multiplying by the inverse is what Prometheus does; dividing would round differently.
         inverse = 1.0 / nearest
-        values = np.floor(vector.values * inverse + 0.5) / inverse
+        values = np.empty(vector.values.shape)
+        for rows in blocks(context.check, *vector.values.shape):
+            values[rows] = np.floor(vector.values[rows] * inverse + 0.5) / inverse
     return drop_metric_name(context, Vector(vector.labels, values, vector.present))
 
 

@@ -7,7 +7,9 @@ not to be used.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,10 +31,12 @@ from api.promql.native_histograms.fold import (
 from api.promql.native_histograms.state import COUNT, SUM, THRESHOLD, ZERO
 from api.promql.native_histograms.trim import trim_rows
 from storage.histograms.columns import HINT_GAUGE, Bounds, Buckets, Histograms
-from storage.histograms.histograms import columns_of, concat, rows_of, take
+from storage.histograms.histograms import AT_ONCE, columns_of, concat, rows_of, take
 from storage.kernels.arrays import Bools, Float64s, Int64s
+from storage.kernels.stops import look, pieces
 
 Rows = NDArray[Any]  # of integers
+Work = Callable[[Histograms, Float64s], Histograms]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,30 @@ def fold(
     wanted = rows_of(rows)
     factors = np.ones(len(wanted)) if factors is None else factors
     caps = np.full(len(offsets) - 1, NO_CAP, np.int64) if caps is None else caps
-    out, bits = fold_histograms(mode, columns_of(h), offsets, wanted, factors, caps)
-    return _histograms_of(out), _notes_of(bits)
+    columns, found, notes = columns_of(h), [], []
+    for first, end in stretches(offsets, AT_ONCE):
+        part = slice(offsets[first], offsets[end])
+        own = offsets[first : end + 1] - offsets[first]
+        out, bits = fold_histograms(
+            mode, columns, own, wanted[part], factors[part], caps[first:end]
+        )
+        found.append(_histograms_of(out))
+        notes.append(bits)
+    return concat(found), _notes_of(np.concatenate(notes))
+
+
+def stretches(offsets: Int64s, rows_max: int) -> Iterator[tuple[int, int]]:
+    """(first group, end group) of groups with so many rows together, or of one that has more, with
+    a look before each but the first."""
+    groups, first = len(offsets) - 1, 0
+    while True:
+        end = int(np.searchsorted(offsets, offsets[first] + rows_max, "right")) - 1
+        end = min(groups, max(first + 1, end))
+        yield first, end
+        if end >= groups:
+            return
+        first = end
+        look()
 
 
 def _pairs(
@@ -150,14 +176,24 @@ def avg_groups(
     return fold(MEAN, h, offsets, ordered)
 
 
-def multiply(h: Histograms, factors: Float64s) -> Histograms:
-    """Each histogram times a number; a negative one makes it a gauge."""
-    return _scaled(h, factors, divide=False)
+def multiply(h: Histograms, factors: Float64s, rows: Rows | None = None) -> Histograms:
+    """Each histogram, or each of these rows, times a number; a negative one makes it a gauge."""
+    return _in_pieces(partial(_scaled, divide=False), h, rows, factors)
 
 
-def divide(h: Histograms, divisors: Float64s) -> Histograms:
-    """Each histogram divided by a number; a negative one makes it a gauge, 0 leaves no buckets."""
-    return _scaled(h, divisors, divide=True)
+def divide(h: Histograms, divisors: Float64s, rows: Rows | None = None) -> Histograms:
+    """Each histogram, or each of these rows, divided by a number; a negative one makes it a gauge,
+    0 leaves no buckets."""
+    return _in_pieces(partial(_scaled, divide=True), h, rows, divisors)
+
+
+def _in_pieces(work: Work, h: Histograms, rows: Rows | None, numbers: Float64s) -> Histograms:
+    """What comes of the histograms at the rows, or of all, each with its number."""
+    if rows is None and len(h) <= AT_ONCE:
+        return work(h, numbers)
+    wanted = np.arange(len(h)) if rows is None else rows_of(rows)
+    parts = pieces(len(wanted), AT_ONCE)
+    return concat([work(take(h, wanted[part]), numbers[part]) for part in parts])
 
 
 def _scaled(h: Histograms, numbers: Float64s, *, divide: bool) -> Histograms:
@@ -188,25 +224,27 @@ def _scaled(h: Histograms, numbers: Float64s, *, divide: bool) -> Histograms:
 
 def equal(a: Histograms, a_rows: Rows, b: Histograms, b_rows: Rows) -> Bools:
     """Whether pairs of histograms are the same, bit for bit; their hints do not matter."""
-    return equal_histograms(columns_of(a), rows_of(a_rows), columns_of(b), rows_of(b_rows))
+    left, right, (i, j) = columns_of(a), columns_of(b), (rows_of(a_rows), rows_of(b_rows))
+    parts = pieces(len(i), AT_ONCE)
+    return np.concatenate([equal_histograms(left, i[part], right, j[part]) for part in parts])
 
 
 def trim_upper(h: Histograms, rows: Rows, bounds: Float64s) -> Histograms:
     """Each histogram without its observations above a bound."""
-    return _trimmed(take(h, rows), bounds, keep_below=True)
+    numbers = np.asarray(bounds, np.float64)
+    return _in_pieces(partial(_trimmed, keep_below=True), h, rows, numbers)
 
 
 def trim_lower(h: Histograms, rows: Rows, bounds: Float64s) -> Histograms:
     """Each histogram without its observations below a bound."""
-    return _trimmed(take(h, rows), bounds, keep_below=False)
+    numbers = np.asarray(bounds, np.float64)
+    return _in_pieces(partial(_trimmed, keep_below=False), h, rows, numbers)
 
 
 def _trimmed(h: Histograms, bounds: Float64s, *, keep_below: bool) -> Histograms:
     c = columns_of(h)
     numbers = np.empty((3, len(h)))
-    positive, negative, _ = trim_rows(
-        c, np.arange(len(h)), np.asarray(bounds, np.float64), keep_below, numbers
-    )
+    positive, negative, _ = trim_rows(c, np.arange(len(h)), bounds, keep_below, numbers)
     ones = np.ones(len(h))
     return Histograms(
         h.schemas,

@@ -19,8 +19,9 @@ from api.promql.native_histograms.buckets import (
     quantiles_of_rows,
 )
 from storage.histograms.columns import Histograms
-from storage.histograms.histograms import columns_of, parts_of, rows_of
+from storage.histograms.histograms import AT_ONCE, columns_of, parts_of, rows_of
 from storage.kernels.arrays import Bools, Float64s, Int8s, Int64s
+from storage.kernels.stops import pieces
 
 # Which bounds of a bucket are part of it, as the API numbers it.
 UPPER_CLOSED, LOWER_CLOSED, OPEN, CLOSED = range(4)
@@ -42,7 +43,10 @@ class BucketLines:
 
 def quantiles(h: Histograms, rows: Rows, q: Float64s) -> tuple[Float64s, Bools, Bools]:
     """(the q-quantiles, where NaN observations make it NaN, where they skew it)."""
-    values, notes = quantiles_of_rows(columns_of(h), rows_of(rows), np.asarray(q, np.float64))
+    c, wanted, q = columns_of(h), rows_of(rows), np.asarray(q, np.float64)
+    parts = pieces(len(wanted), AT_ONCE)
+    found = [quantiles_of_rows(c, wanted[part], q[part]) for part in parts]
+    values, notes = map(np.concatenate, zip(*found, strict=True))
     return values, notes == NAN_RESULT, notes == NAN_SKEW
 
 
@@ -51,7 +55,11 @@ def fractions(
 ) -> tuple[Float64s, Bools]:
     """(the shares of the observations in [lower, upper], where NaN observations are left out)."""
     low, high = np.asarray(lower, np.float64), np.asarray(upper, np.float64)
-    return fractions_of_rows(columns_of(h), rows_of(rows), low, high)
+    c, wanted = columns_of(h), rows_of(rows)
+    parts = pieces(len(wanted), AT_ONCE)
+    found = [fractions_of_rows(c, wanted[part], low[part], high[part]) for part in parts]
+    values, excluded = map(np.concatenate, zip(*found, strict=True))
+    return values, excluded
 
 
 def averages(h: Histograms, rows: Rows) -> Float64s:
@@ -63,12 +71,18 @@ def averages(h: Histograms, rows: Rows) -> Float64s:
 
 def stdvars(h: Histograms, rows: Rows) -> Float64s:
     """The estimated population variances."""
-    return deviations_of_rows(STDVAR, columns_of(h), rows_of(rows))
+    return _deviations(STDVAR, h, rows)
 
 
 def stddevs(h: Histograms, rows: Rows) -> Float64s:
     """The estimated standard deviations."""
-    return deviations_of_rows(STDDEV, columns_of(h), rows_of(rows))
+    return _deviations(STDDEV, h, rows)
+
+
+def _deviations(kind: int, h: Histograms, rows: Rows) -> Float64s:
+    c, wanted = columns_of(h), rows_of(rows)
+    parts = pieces(len(wanted), AT_ONCE)
+    return np.concatenate([deviations_of_rows(kind, c, wanted[part]) for part in parts])
 
 
 def bucket_lines(h: Histograms, rows: Rows) -> BucketLines:

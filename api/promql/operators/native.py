@@ -151,7 +151,7 @@ class NativeOperation:
             trim = native.trim_upper if op == "</" else native.trim_lower
             return places, trim(h, rows, numbers)
         scale = native.multiply if op == "*" else native.divide
-        return places, scale(take(h, rows), numbers)
+        return places, scale(h, numbers, rows)
 
     def _add(self, notes: _Notes, places: Int64s) -> tuple[Int64s, Histograms]:
         op = self.node.op

@@ -27,6 +27,21 @@ def blocks(check: Check, count: int, width: int) -> Iterator[slice]:
         yield slice(first, min(count, first + size))
 
 
+def whole_groups(check: Check, offsets: Int64s, steps: int) -> Iterator[tuple[int, int]]:
+    """(first group, end group) of groups that together have about CELLS_AT_ONCE cells, or of one
+    that has more. There is at least one stretch, which may be empty."""
+    allowed = max(1, CELLS_AT_ONCE // max(1, steps))
+    groups, first = len(offsets) - 1, 0
+    while True:
+        end = int(np.searchsorted(offsets, offsets[first] + allowed, "right")) - 1
+        end = min(groups, max(first + 1, end))
+        yield first, end
+        if end >= groups:
+            return
+        check()
+        first = end
+
+
 def group_blocks(check: Check, offsets: Int64s, steps: int) -> Iterator[tuple[int, int, int, int]]:
     """(first group, end group, first step, end step) of blocks that together are all cells.
 

@@ -77,5 +77,6 @@ def test_newest_samples_are_within_a_span(refs: list[int]) -> None:
     for start_ms in range(2 * CHUNK_SIZE - 3, 2 * CHUNK_SIZE + 2):
         for end_ms in range(start_ms, 2 * CHUNK_SIZE + 3):
             expected = all(ref in newest and start_ms <= newest[ref] <= end_ms for ref in refs)
-            found = pool.newest_within(np.array(refs, np.int64), (start_ms, end_ms))
+            last_ms = np.array([*newest.values(), start_ms], np.int64)
+            found = pool.newest_within(last_ms, np.array(refs, np.int64), (start_ms, end_ms))
             assert found is expected, (start_ms, end_ms)

@@ -35,13 +35,16 @@ matchers = st.lists(
 
 
 @pytest.mark.parametrize("texts_min", [0, index_module.TEXTS_MIN])
+@pytest.mark.parametrize("many", [0, index_module.MANY_ROWS])
 @given(st.lists(labelsets, min_size=1, max_size=3), matchers)
 def test_matching_does_as_its_twin(
-    texts_min: int, rounds: list[list[dict[str, str]]], tests: list[tuple[str, str, str]]
+    texts_min: int, many: int, rounds: list[list[dict[str, str]]], tests: list[tuple[str, str, str]]
 ) -> None:
-    """Whether texts are tested one by one or all at once."""
+    """Whether texts are tested one by one or all at once, and labels read from columns of all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_module, "TEXTS_MIN", texts_min)
+        patch.setattr(index_module, "MANY_ROWS", many)
+        patch.setattr(index_module, "ROWS_AT_ONCE", 3 if many == 0 else 1 << 18)
         match_as_twin(rounds, tests)
 
 
@@ -64,6 +67,10 @@ def match_as_twin(rounds: list[list[dict[str, str]]], tests: list[tuple[str, str
         found = [tuple(frame.labelset(row).items()) for row in range(frame.rows)]
         assert set(found) == expected
         assert len(found) == len(expected)
+        assert frame.names == tuple(sorted({name for labels in expected for name, _ in labels}))
+        every = frame.matrix(("a", "b", "__name__", "other"))
+        picked = index.frame(refs[::2], Symbols(table.symbols)).matrix(("a", "b", "__name__"))
+        assert np.array_equal(every[::2, :3], picked) and not every[:, 3].any()
         ids = table.ids[refs].tolist()
         assert ids == sorted(ids)
 
