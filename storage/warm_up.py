@@ -57,7 +57,7 @@ from storage.segments.aggregates.reader import joined, runs_of
 from storage.segments.aggregates.writer import AggregateWriter
 from storage.segments.comparing import are_marked
 from storage.segments.contradictions import contradictions
-from storage.segments.encoding.edging import edge_run
+from storage.segments.encoding.edging import edges_of
 from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
 from storage.segments.encoding.groups import (
     Group,
@@ -277,7 +277,8 @@ def warm_placing(footer: Footer, file: Bytes) -> None:
     grid = WindowGrid(np.zeros(1, np.int64), 1, True, (0, 100))
     runs = np.zeros(1, np.int64), firsts, ends
     room, groups = EdgeRoom(1, footer.rows, grid), HeldGroups([(0, Group(times, bits))])
-    edge_run(footer, (0, 1), file, 0, room, wanted=runs)
+    stored = file, np.zeros(1, np.int64)
+    edges_of(footer, np.zeros(1, np.int64), stored, room, wanted=runs)
     groups.take(*runs, room)
     groups.trim(firsts, ends, (0, 100))
     groups.put(firsts, ends, firsts, times, bits)

@@ -19,6 +19,7 @@ from storage.samples.search import end_at_most, first_at_least, first_near
 
 STALE = np.uint64(STALE_NAN_BITS)
 NEVER_MS = int(np.iinfo(np.int64).min)
+ANYWHERE = -1  # where a number may be less than the one before
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +105,43 @@ def note_falls(
     power: float,
     seen: int,
     latest: float,
+    row: int,
+    fallen: Int64s,
     falls: Int64s,
     before: Float64s,
     count: Int64s,
 ) -> None:
-    """Note the falls of a piece behind so many samples, the newest of which is `latest`."""
+    """Note the falls of a piece behind so many samples, the newest of which is `latest`. fallen:
+    where there may be some, the piece being what is at `row`, as take_edges() has it."""
     if seen > 0 and values[0] / power < latest:
         falls[0, count[0]], falls[1, count[0]], before[count[0]] = series, seen, latest
         count[0] += 1
-    fallen = 0
-    for j in range(1, len(values)):
-        fallen += 1 if values[j] < values[j - 1] else 0
-    if fallen == 0:
+    if fallen[0] == ANYWHERE:
+        note_within(series, values, power, seen, 1, len(values), falls, before, count)
+    for k in range(fallen[0]):
+        begin, end = fallen[2 * k + 1] - row, min(fallen[2 * k + 2] - row, len(values))
+        note_within(series, values, power, seen, max(begin, 1), end, falls, before, count)
+
+
+@float_kernel
+def note_within(
+    series: int,
+    values: Any,
+    power: float,
+    seen: int,
+    begin: int,
+    end: int,
+    falls: Int64s,
+    before: Float64s,
+    count: Int64s,
+) -> None:
+    """Note which of the values at [begin, end) are less than those before them."""
+    found = 0
+    for j in range(begin, end):
+        found += 1 if values[j] < values[j - 1] else 0
+    if found == 0:
         return
-    for j in range(1, len(values)):
+    for j in range(begin, end):
         if values[j] < values[j - 1]:
             falls[0, count[0]], falls[1, count[0]] = series, seen + j
             before[count[0]] = values[j - 1] / power
@@ -130,6 +154,8 @@ def take_edges(
     times: Int64s,
     values: Any,
     power: float,
+    row: int,
+    fallen: Int64s,
     is_counter: bool,
     ends: Int64s,
     range_ms: int,
@@ -148,7 +174,8 @@ def take_edges(
     count: Int64s,
 ) -> bool:
     """Take a piece of a series: values are those numbers divided by power. False if it is not after
-    what came before."""
+    what came before. fallen: how many stretches there are in which a number may be less than the
+    one before, or ANYWHERE, and where each begins and ends if the piece begins at `row`."""
     begin: Any = 0
     end: Any = len(times)
     if end > 0 and times[0] < span_first:
@@ -163,8 +190,9 @@ def take_edges(
     newest = times[end - 1]
     if is_counter:
         note_falls(
-            series, values[begin:end], power, state[2, series], latest[series], falls, before, count
-        )
+            series, values[begin:end], power, state[2, series], latest[series], row + begin,
+            fallen, falls, before, count,
+        )  # fmt: skip
     k: Any = state[0, series]
     at, step = begin, 0
     while k < len(ends) and ends[k] - range_ms < newest:
@@ -224,12 +252,13 @@ def take_series(
     """Take a piece of each series."""
     if has_stale(values.view(np.uint64)):
         return False
+    anywhere = np.full(1, ANYWHERE)
     for i in range(len(offsets) - 1):
         piece = slice(offsets[i], offsets[i + 1])
         if not take_edges(
-            i, timestamps[piece], values[piece], 1.0, is_counter, ends, range_ms, span_first,
-            span_last, state, latest, low, high, first_ms, last_ms, first, last, falls, before,
-            count,
+            i, timestamps[piece], values[piece], 1.0, 0, anywhere, is_counter, ends, range_ms,
+            span_first, span_last, state, latest, low, high, first_ms, last_ms, first, last, falls,
+            before, count,
         ):  # fmt: skip
             return False
     return True

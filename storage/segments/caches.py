@@ -23,6 +23,8 @@ FOOTER_SHARE = 3
 GROUP_BYTES = 256 << 20
 # Of decoded row groups, the share of windows.
 WINDOW_SHARE = 4
+# Row groups of which it is known that they were asked for; some 100 bytes each.
+ASKED_MAX = 1 << 14
 
 # The ULID of a segment, and which part of it.
 Key = tuple[str, int]
@@ -110,11 +112,21 @@ class SegmentCaches:
         self.indexes: BoundedCache[RowIndex] = BoundedCache(
             index_bytes - footer_bytes, lambda index: index.held_bytes
         )
+        self.asked: BoundedCache[bool] = BoundedCache(ASKED_MAX, lambda asked: 1)
         window_bytes = group_bytes // WINDOW_SHARE
         self.windows: BoundedCache[WindowGroup] = BoundedCache(window_bytes, lambda g: g.held_bytes)
         self.groups: BoundedCache[Group] = BoundedCache(
             group_bytes - window_bytes, lambda group: group.held_bytes
         )
+
+    def comes_again(self, ulid: str, numbers: Sequence[int]) -> bool:
+        """Whether all these row groups are kept decoded, or were asked for a short while ago; from
+        now on they were."""
+        held = [(ulid, number) in self.groups for number in numbers]
+        asked = self.asked.get_all(ulid, numbers)
+        for number in numbers:
+            self.asked.put((ulid, number), True)
+        return all(known or before for known, before in zip(held, asked, strict=True))
 
     def watched_by(self, gauge: Gauge) -> None:
         """Let a gauge with the label `kind` say how many bytes there are."""
@@ -126,6 +138,7 @@ class SegmentCaches:
 
     def forget(self, ulids: Collection[str]) -> None:
         """Drop what there is of segments that no new query sees."""
+        self.asked.forget(ulids)
         self.footers.forget(ulids)
         self.histogram_footers.forget(ulids)
         self.aggregate_footers.forget(ulids)

@@ -89,7 +89,7 @@ class SegmentReader:
         self.places = places
         self._limits = limits
         self._directory = directory
-        self._caches = caches
+        self.caches = caches
         self.layouts = Layouts(directory, caches, self._damages, self._comparing, places)
 
     @property
@@ -178,7 +178,7 @@ class SegmentReader:
 
     def are_few(self, samples: int) -> bool:
         """Whether samples are so few that it pays to keep them decoded."""
-        return 16 * samples * KEPT_SHARE <= self._caches.groups.bytes_max
+        return 16 * samples * KEPT_SHARE <= self.caches.groups.bytes_max
 
     def are_plain(self, segments: Sequence[SegmentMeta]) -> bool:
         """Whether all samples of the segments are floats without start timestamps."""
@@ -195,7 +195,7 @@ class SegmentReader:
 
     def forget(self, ulids: Collection[str]) -> None:
         """Keep nothing of these segments in memory any more."""
-        self._caches.forget(ulids)
+        self.caches.forget(ulids)
         self._comparing.forget(ulids)
         self.layouts.forget(ulids)
 
@@ -225,7 +225,7 @@ class SegmentReader:
             path, footer = source.path, source.footer
             if len(source.wanted.items) and not self.places.is_here(path):
                 numbers = groups_with(source.wanted, footer.offsets)
-                held = [(source.segment.ulid, n) in self._caches.groups for n in numbers.tolist()]
+                held = [(source.segment.ulid, n) in self.caches.groups for n in numbers.tolist()]
                 missing = numbers[~np.array(held, np.bool_)]
                 wanted.append(Wanted(path, footer.begins[missing], footer.ends[missing]))
         self.places.bring(wanted)
@@ -338,9 +338,13 @@ class SegmentReader:
         self._comparing.compare(path, footer.begins[numbers], footer.ends[numbers])
         return self._damages.sound(path, numbers)
 
+    def comes_again(self, source: Source, numbers: Int64s) -> bool:
+        """Whether all of these row groups are kept, or were asked for lately; now they were."""
+        return self.caches.comes_again(source.segment.ulid, numbers.tolist())
+
     def kept_groups(self, source: Source, numbers: Int64s) -> Iterator[tuple[int, int, Group]]:
         """Row groups one by one, those that are decoded are kept."""
-        cache, ulid = self._caches.groups, source.segment.ulid
+        cache, ulid = self.caches.groups, source.segment.ulid
         held = dict(zip(numbers.tolist(), cache.get_all(ulid, numbers.tolist()), strict=True))
         missing = [number for number, group in held.items() if group is None]
         for first, _, rows in self._stretches(source, np.array(missing, np.int64)):

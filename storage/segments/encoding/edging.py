@@ -15,33 +15,33 @@ from storage.segments.encoding.footers import Footer
 from storage.segments.encoding.pages import SCRATCH_WORDS
 from storage.segments.encoding.placing import (
     HELD_TIMES,
-    are_integers,
     decode_held,
     longest_group,
     stored_groups,
     wanted_rows,
 )
 
+# Stretches of a row group in which integers may fall: series that share it, and their resets.
+FALLS_NOTED = 64
 
-def edge_run(
+
+def edges_of(
     footer: Footer,
-    run: tuple[int, int],
-    data: Bytes,
-    start: int,
+    numbers: Int64s,
+    stored: tuple[Bytes, Int64s],
     room: EdgeRoom,
     *,
     wanted: tuple[Int64s, Int64s, Int64s],
 ) -> bool:
-    """Take the wanted rows of row groups [run[0], run[1]). False if some are no scaled integers,
-    are damaged, or do not come in order.
+    """Take the wanted rows of row groups of scaled integers, ascending. False if some are damaged,
+    or do not come in order.
 
-    data: bytes of the file, of which the first lies at `start`. wanted: runs of rows: the series of
-    each, its first row and the one behind its last.
+    stored: bytes of the file, and what is to be taken off a position in the file to get that in
+    them, of each group. wanted: runs of rows: the series of each, its first row and the one behind
+    its last.
     """
-    if not are_integers(footer, run):
-        return False
-    stored: tuple[Any, ...] = stored_groups(footer, run, data, start)
-    return bool(edge_groups(*stored, *columns_of(wanted), *room.arguments))
+    groups: tuple[Any, ...] = stored_groups(footer, numbers, *stored)
+    return bool(edge_groups(*groups, *columns_of(wanted), *room.arguments))
 
 
 def columns_of(wanted: tuple[Int64s, Int64s, Int64s]) -> tuple[Any, ...]:
@@ -55,7 +55,7 @@ def edge_groups(
     scales: Int64s,
     powers: Float64s,
     optional: Bools,
-    offsets: Int64s,
+    bounds: Int64s,
     series: Int64s,
     firsts: Int64s,
     behinds: Int64s,
@@ -77,13 +77,14 @@ def edge_groups(
     count: Int64s,
 ) -> bool:
     """As place_groups() decodes, and take_edges() takes."""
-    longest = longest_group(offsets)
+    longest = longest_group(bounds)
     times, integers = np.empty((HELD_TIMES, longest), np.int64), np.empty(longest, np.int64)
     scratch = np.empty(longest * 2 + SCRATCH_WORDS, np.uint64)
+    fallen = np.empty(1 + 2 * FALLS_NOTED, np.int64)
     held, held_rows = np.full(HELD_TIMES + 1, 0), np.zeros(HELD_TIMES, np.int64)
     run: Any = 0
     for g in range(len(scales)):
-        begin, end, scale = offsets[g], offsets[g + 1], scales[g]
+        begin, end, scale = bounds[g, 0], bounds[g, 1], scales[g]
         if scale < 0 or scale >= len(powers):
             return False
         while run < len(firsts) and behinds[run] <= begin:
@@ -92,16 +93,17 @@ def edge_groups(
         if wanted == 0:
             continue
         slot = decode_held(
-            data, chunks, optional, offsets, g, wanted, held, held_rows, times, integers, scratch
-        )
+            data, chunks, optional, bounds, g, wanted, held, held_rows, times, integers, fallen,
+            scratch,
+        )  # fmt: skip
         if slot == HELD_TIMES:
             return False
         for r in range(run, behind):
             piece = slice(max(firsts[r], begin) - begin, min(behinds[r], end) - begin)
             if piece.start < piece.stop and not take_edges(
-                series[r], times[slot, piece], integers[piece], powers[scale], is_counter, ends,
-                range_ms, span_first, span_last, state, latest, low, high, first_ms, last_ms,
-                first, last, falls, before, count,
+                series[r], times[slot, piece], integers[piece], powers[scale], piece.start,
+                fallen, is_counter, ends, range_ms, span_first, span_last, state, latest, low,
+                high, first_ms, last_ms, first, last, falls, before, count,
             ):  # fmt: skip
                 return False
     return True

@@ -188,16 +188,44 @@ class GroupFile:
             yield numbers[first:behind]
             first = behind
 
+    def batches(self, numbers: Int64s) -> Iterator[Int64s]:
+        """The numbers of row groups, neighbours or not, in batches of READ_BYTES or one group."""
+        sizes = self.footer.ends[numbers] - self.footer.begins[numbers]
+        behind = np.cumsum(sizes)
+        first = 0
+        while first < len(numbers):
+            before = behind[first] - sizes[first]
+            end = max(first + 1, int(np.searchsorted(behind, before + READ_BYTES, side="right")))
+            yield numbers[first:end]
+            first = end
+
+    def gathered(self, numbers: Int64s) -> tuple[Bytes, Int64s]:
+        """The bytes of row groups, one behind the other, and what is to be taken off a position in
+        the file to get that in them, of each group. Raises FormatError."""
+        begins, ends = self.footer.begins[numbers], self.footer.ends[numbers]
+        behind = np.cumsum(ends - begins)
+        starts = begins - (behind - (ends - begins))
+        data = np.empty(int(behind[-1]), np.uint8)
+        firsts = np.flatnonzero(np.append(True, begins[1:] != ends[:-1])).tolist()
+        for first, end in zip(firsts, [*firsts[1:], len(numbers)], strict=True):
+            start = int(begins[first])
+            place = start - int(starts[first])
+            self._read_to(data[place : place + int(ends[end - 1]) - start], start)
+        return data, starts
+
     def read(self, start: int, size: int) -> Bytes:
         """The bytes of the file from `start` on. Raises FormatError."""
         data = np.empty(size, np.uint8)
+        self._read_to(data, start)
+        return data
+
+    def _read_to(self, room: Bytes, start: int) -> None:
         try:
-            read = os.preadv(self._descriptor, [data.data], start)
+            read = os.preadv(self._descriptor, [room.data], start)
         except OSError as error:
             raise FormatError(f"cannot read {self.path}: {error}") from error
-        if read != size:
+        if read != len(room):
             raise FormatError(f"cannot read {self.path}: it ends before its row groups do")
-        return data
 
     def _group_with_arrow(self, number: int) -> Group:
         """What the kernels cannot decode, or what is damaged. Raises FormatError."""

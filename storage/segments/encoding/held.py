@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from storage.kernels.arrays import Float64s, Int64s, UInt64s, frozen
 from storage.kernels.jit import float_kernel, kernel
-from storage.samples.edges import EdgeRoom, has_stale, take_edges
+from storage.samples.edges import ANYWHERE, EdgeRoom, has_stale, take_edges
 from storage.samples.search import end_at_most, first_at_least
 from storage.segments.encoding.groups import Group
 
@@ -144,6 +144,7 @@ def take_runs(
     before: Float64s,
     count: Int64s,
 ) -> bool:
+    anywhere = np.full(1, ANYWHERE)
     g: Any = 0
     for r in range(len(firsts)):
         row: Any = firsts[r]
@@ -154,13 +155,16 @@ def take_runs(
                 return False
             size = places[g, 1]
             begin, end = row - places[g, 0], min(behinds[r] - places[g, 0], size)
-            times = carray(numbers_at(places[g, 2]), (size,))[begin:end]
+            row = places[g, 0] + end
+            times = carray(numbers_at(places[g, 2]), (size,))
+            begin = first_at_least(times, begin, end, span_first)
+            end = end_at_most(times, begin, end, span_last)
+            times = times[begin:end]
             bits = carray(numbers_at(places[g, 3]), (size,))[begin:end]
             if has_stale(bits.view(np.uint64)) or not take_edges(
-                series[r], times, bits.view(np.float64), 1.0, is_counter, ends, range_ms,
-                span_first, span_last, state, latest, low, high, first_ms, last_ms, first, last,
-                falls, before, count,
+                series[r], times, bits.view(np.float64), 1.0, 0, anywhere, is_counter, ends,
+                range_ms, span_first, span_last, state, latest, low, high, first_ms, last_ms,
+                first, last, falls, before, count,
             ):  # fmt: skip
                 return False
-            row = places[g, 0] + end
     return True

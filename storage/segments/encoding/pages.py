@@ -15,7 +15,15 @@ import numpy as np
 from storage.kernels.arrays import Bools, Bytes, Float64s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
 from storage.kernels.thrift import DAMAGED, read_message, read_number, read_varint
+from storage.kernels.vectors import (
+    LANES,
+    WIDTHS,
+    sums_of_medium,
+    sums_of_narrow,
+    sums_of_wide,
+)
 from storage.kernels.words import load_word
+from storage.samples.edges import ANYWHERE
 from storage.segments.encoding.lz4 import uncompress_lz4
 from storage.segments.encoding.scaling import from_integers
 
@@ -30,6 +38,8 @@ LEVELS_LENGTH_BYTES = 4
 # As Parquet numbers them: compressions, and encodings.
 UNCOMPRESSED, ZSTD, LZ4 = 0, 6, 7
 PLAIN, DELTA, SPLIT = 0, 5, 9
+# Differences of so many bits above one that is not negative are not, either.
+RISING_BITS = 62
 SCRATCH_WORDS = 1 << 12  # beyond two words a value: widths, levels
 
 
@@ -115,9 +125,58 @@ def add_differences(
 
 
 @kernel
+def add_eights(
+    source: int, page_left: int, width: int, least: int, before: int, target: int, count: int
+) -> tuple[Any, Any]:
+    """As add_differences(), eight at a time, as far as whole words of the page have them: of the
+    differences from an address on, with so many bytes left. Returns how many were added, and the
+    last sum."""
+    value: Any = before
+    if width == 0 or width > WIDTHS[2] or page_left < VALUE_BYTES:
+        return 0, value
+    # The last word that eight of them are taken out of begins within their bytes.
+    count = min(count // LANES, (page_left - VALUE_BYTES) // width + 1)
+    while count > 0 and (count - 1) * width + (width * 6 >> 3) + VALUE_BYTES > page_left:
+        count -= 1
+    if width <= WIDTHS[0]:
+        for k in range(count):
+            value = sums_of_narrow(source + k * width, width, least, value, target + 64 * k)
+    elif width <= WIDTHS[1]:
+        for k in range(count):
+            value = sums_of_medium(source + k * width, width, least, value, target + 64 * k)
+    else:
+        for k in range(count):
+            value = sums_of_wide(source + k * width, width, least, value, target + 64 * k)
+    return count * LANES, value
+
+
+@kernel
+def note_fall(falls: Int64s, first: int, end: int) -> None:
+    """Note that numbers at [first, end) may be less than those before them. falls: how many
+    stretches are noted, or ANYWHERE once there are too many, and where they begin and end."""
+    count = falls[0]
+    if count > 0 and falls[2 * count] == first:
+        falls[2 * count] = end
+    elif count != ANYWHERE:
+        if 2 * count + 2 < len(falls):
+            falls[2 * count + 1], falls[2 * count + 2] = first, end
+            falls[0] = count + 1
+        else:
+            falls[0] = ANYWHERE
+
+
+@kernel
 def decode_delta(page: Bytes, words: UInt64s, at: int, count: int, out: Int64s) -> bool:
     """Decode the first len(out) of `count` integers from `at` on; False if the page is damaged or
     has not as many."""
+    return decode_rising(page, words, at, count, out, 0, np.zeros(1, np.int64))
+
+
+@kernel
+def decode_rising(
+    page: Bytes, words: UInt64s, at: int, count: int, out: Int64s, row: int, falls: Int64s
+) -> bool:
+    """As decode_delta(), and note where numbers may fall, the first of them being at `row`."""
     block, at = read_varint(page, at, len(page))
     minis, at = read_varint(page, max(at, 0), len(page)) if at >= 0 else (0, DAMAGED)
     total, at = read_varint(page, max(at, 0), len(page)) if at >= 0 else (0, DAMAGED)
@@ -129,11 +188,17 @@ def decode_delta(page: Bytes, words: UInt64s, at: int, count: int, out: Int64s) 
         return False
     out[0] = value
     done = 1
+    source, target = page.ctypes.data, out.ctypes.data
     while done < len(out):
         least, at = read_number(page, at, len(page))
         if at < 0 or minis > len(page) - at:
             return False
         widths, at = at, at + minis
+        widest: Any = 0
+        for mini in range(minis):
+            widest = max(widest, np.int64(page[widths + mini]))
+        if least < 0 or widest > RISING_BITS:
+            note_fall(falls, row + done, row + min(done + block, len(out)))
         for mini in range(minis):
             if done >= len(out):
                 break
@@ -143,8 +208,13 @@ def decode_delta(page: Bytes, words: UInt64s, at: int, count: int, out: Int64s) 
             # Behind the last value there may be less than a whole miniblock.
             if width > WORD_BITS or (taken * width + 7) // 8 > len(page) - at:
                 return False
-            room = out[done : done + taken]
-            value = add_differences(page, words, at * 8, width, least, value, room)
+            added, value = add_eights(
+                source + at, len(page) - at, width, least, value, target + done * VALUE_BYTES, taken
+            )
+            if added < taken:
+                room = out[done + added : done + taken]
+                first_bit = at * 8 + added * width
+                value = add_differences(page, words, first_bit, width, least, value, room)
             done += taken
             at += stored
     return True
@@ -175,12 +245,14 @@ def decode_chunk(
     scratch: UInt64s,
     rows: int,
     room: Int64s,
+    falls: Int64s,
 ) -> bool:
     """Decode the pages of data[at:end], which have so many rows, into `room`, differences only:
     the first ones if there is room for less. False if they have something else, are damaged, or
-    need more than there is room in `scratch`."""
+    need more than there is room in `scratch`. falls: gets where numbers may fall (note_fall)."""
     header = np.empty(5, np.int64)
     done: Any = 0
+    falls[0] = 0
     while at < end and (done < len(room) or len(room) == rows):
         body = read_page_header(data, at, end, header)
         plain, stored, values = header[0], header[1], header[2]
@@ -205,7 +277,10 @@ def decode_chunk(
             first += LEVELS_LENGTH_BYTES
             if first > plain:
                 return False
-        if not decode_delta(page, scratch, first, values, room[done : done + values]):
+        if done > 0:
+            note_fall(falls, done, done + 1)
+        own = room[done : done + values]
+        if not decode_rising(page, scratch, first, values, own, done, falls):
             return False
         at, done = body + stored, done + values
     return bool(done >= len(room))
@@ -232,7 +307,7 @@ def decode_groups(
     for g in range(len(scales)):
         longest = max(longest, offsets[g + 1] - offsets[g])
     integers = np.empty(longest, np.int64)
-    scratch = np.empty(longest * 2 + SCRATCH_WORDS, np.uint64)
+    scratch, falls = np.empty(longest * 2 + SCRATCH_WORDS, np.uint64), np.empty(1, np.int64)
     for g in range(len(scales)):
         first, end, scale = offsets[g], offsets[g + 1], scales[g]
         times, rows = timestamps[first:end], end - first
@@ -242,12 +317,12 @@ def decode_groups(
         if g > 0 and first - before == rows and same_bytes(data, chunks[g - 1], chunks[g]):
             times[:] = timestamps[before:first]
         elif not decode_chunk(
-            data, chunks[g, 0], chunks[g, 1], chunks[g, 4], optional[0], scratch, rows, times
+            data, chunks[g, 0], chunks[g, 1], chunks[g, 4], optional[0], scratch, rows, times, falls
         ):
             return g
         found = integers[:rows]
         if not decode_chunk(
-            data, chunks[g, 2], chunks[g, 3], chunks[g, 5], optional[1], scratch, rows, found
+            data, chunks[g, 2], chunks[g, 3], chunks[g, 5], optional[1], scratch, rows, found, falls
         ):
             return g
         from_integers(found, powers[scale], values[first:end])

@@ -48,40 +48,39 @@ def place_run(footer: Footer, run: tuple[int, int], data: Bytes, start: int, tar
 
     data: bytes of the file, of which the first lies at `start`.
     """
-    if not are_integers(footer, run):
+    if footer.scales[run[0]] < 0 or footer.has_nulls[slice(*run)].any():
         return 0
     return int(
         place_groups(
-            *stored_groups(footer, run, data, start), target.firsts, target.ends,
+            *stored_groups(footer, np.arange(*run), data, start), target.firsts, target.ends,
             target.places, target.timestamps, target.bits.view(np.float64),
         )
     )  # fmt: skip
 
 
-def are_integers(footer: Footer, run: tuple[int, int]) -> bool:
-    """Whether the first of these row groups is scaled integers, and none has nulls."""
-    return bool(footer.scales[run[0]] >= 0 and not footer.has_nulls[slice(*run)].any())
-
-
 def stored_groups(
-    footer: Footer, run: tuple[int, int], data: Bytes, start: int
+    footer: Footer, numbers: Int64s, data: Bytes, starts: int | Int64s
 ) -> tuple[Bytes, Int64s, Int64s, Float64s, Bools, Int64s]:
-    """What kernels need to decode row groups: data, chunks, scales, powers, optional, offsets."""
-    groups, columns = slice(*run), [TIMES, SCALED]
-    begins = footer.starts[groups][:, columns] - start
-    bounds = np.stack([begins, begins + footer.sizes[groups][:, columns]], 2)
-    codecs = footer.codecs[groups][:, columns]
+    """What kernels need to decode row groups: data, chunks, scales, powers, optional, bounds.
+
+    starts: what is to be taken off a position in the file to get that in data, of all groups or of
+    each.
+    """
+    columns = [TIMES, SCALED]
+    begins = footer.starts[numbers][:, columns] - np.reshape(starts, (-1, 1))
+    bounds = np.stack([begins, begins + footer.sizes[numbers][:, columns]], 2)
+    codecs = footer.codecs[numbers][:, columns]
     chunks = np.concatenate([bounds.reshape(len(begins), 4), codecs], 1)
     optional = np.array([footer.optional[column] for column in columns])
-    offsets = frozen(footer.offsets[run[0] : run[1] + 1])
-    return frozen(data), chunks, frozen(footer.scales[groups]), POWERS, optional, offsets
+    rows = np.stack([footer.offsets[numbers], footer.offsets[numbers + 1]], 1)
+    return frozen(data), chunks, frozen(footer.scales[numbers]), POWERS, optional, rows
 
 
 @kernel
 def slot_of(
     data: Bytes,
     chunks: Int64s,
-    offsets: Int64s,
+    bounds: Int64s,
     group: int,
     wanted: int,
     held: Int64s,
@@ -89,12 +88,12 @@ def slot_of(
 ) -> int:
     """Where the first `wanted` times of a row group are held; HELD_TIMES if they are not. held: the
     groups whose times are there, and how many of them."""
-    rows = offsets[group + 1] - offsets[group]
+    rows = bounds[group, 1] - bounds[group, 0]
     for slot in range(HELD_TIMES):
         other = held[slot]
         if (
             held_rows[slot] >= wanted
-            and offsets[other + 1] - offsets[other] == rows
+            and bounds[other, 1] - bounds[other, 0] == rows
             and same_bytes(data, chunks[other], chunks[group])
         ):
             return slot
@@ -119,41 +118,43 @@ def decode_held(
     data: Bytes,
     chunks: Int64s,
     optional: Bools,
-    offsets: Int64s,
+    bounds: Int64s,
     group: int,
     wanted: int,
     held: Int64s,
     held_rows: Int64s,
     times: Int64s,
     integers: Int64s,
+    falls: Int64s,
     scratch: UInt64s,
 ) -> Any:
     """Decode the first `wanted` rows of a row group; returns the slot of `times` that has theirs,
-    HELD_TIMES if the group is damaged. held[HELD_TIMES]: the slot that is given up next."""
-    rows = offsets[group + 1] - offsets[group]
-    slot: Any = slot_of(data, chunks, offsets, group, wanted, held, held_rows)
+    HELD_TIMES if the group is damaged. held[HELD_TIMES]: the slot that is given up next. falls:
+    gets where the integers may fall."""
+    rows = bounds[group, 1] - bounds[group, 0]
+    slot: Any = slot_of(data, chunks, bounds, group, wanted, held, held_rows)
     if slot == HELD_TIMES:
         slot = held[HELD_TIMES]
         held[HELD_TIMES] = (slot + 1) % HELD_TIMES
         held[slot], held_rows[slot] = group, wanted
         if not decode_chunk(
             data, chunks[group, 0], chunks[group, 1], chunks[group, 4], optional[0], scratch, rows,
-            times[slot, :wanted],
+            times[slot, :wanted], falls,
         ):  # fmt: skip
             return HELD_TIMES
     if not decode_chunk(
         data, chunks[group, 2], chunks[group, 3], chunks[group, 5], optional[1], scratch, rows,
-        integers[:wanted],
+        integers[:wanted], falls,
     ):  # fmt: skip
         return HELD_TIMES
     return slot
 
 
 @kernel
-def longest_group(offsets: Int64s) -> int:
+def longest_group(bounds: Int64s) -> int:
     longest = 0
-    for g in range(len(offsets) - 1):
-        longest = max(longest, offsets[g + 1] - offsets[g])
+    for g in range(len(bounds)):
+        longest = max(longest, bounds[g, 1] - bounds[g, 0])
     return longest
 
 
@@ -164,7 +165,7 @@ def place_groups(
     scales: Int64s,
     powers: Float64s,
     optional: Bools,
-    offsets: Int64s,
+    bounds: Int64s,
     firsts: Int64s,
     ends: Int64s,
     places: Int64s,
@@ -175,19 +176,19 @@ def place_groups(
     has something else or is damaged.
 
     chunks: [group, 6]: where in data times and integers begin and end, and their compressions.
-    Group g has the rows offsets[g]:offsets[g + 1]; run r, of rows firsts[r]:ends[r] that ascend,
+    Group g has the rows bounds[g, 0]:bounds[g, 1]; run r, of rows firsts[r]:ends[r] that ascend,
     goes to places[r] of timestamps and values. Nothing behind the last wanted row of a group is
     decoded. Groups of series that are scraped together often have the same times: those are decoded
     once, also where a series has several groups.
     """
-    longest = longest_group(offsets)
+    longest = longest_group(bounds)
     times, integers = np.empty((HELD_TIMES, longest), np.int64), np.empty(longest, np.int64)
-    scratch = np.empty(longest * 2 + SCRATCH_WORDS, np.uint64)
+    scratch, falls = np.empty(longest * 2 + SCRATCH_WORDS, np.uint64), np.empty(1, np.int64)
     # The groups whose times are there, and how many of them.
     held, held_rows = np.full(HELD_TIMES + 1, 0), np.zeros(HELD_TIMES, np.int64)
     run: Any = 0
     for g in range(len(scales)):
-        first, end, scale = offsets[g], offsets[g + 1], scales[g]
+        first, end, scale = bounds[g, 0], bounds[g, 1], scales[g]
         if scale < 0 or scale >= len(powers):
             return g
         while run < len(firsts) and ends[run] <= first:
@@ -196,8 +197,9 @@ def place_groups(
         if wanted == 0:
             continue
         slot = decode_held(
-            data, chunks, optional, offsets, g, wanted, held, held_rows, times, integers, scratch
-        )
+            data, chunks, optional, bounds, g, wanted, held, held_rows, times, integers, falls,
+            scratch,
+        )  # fmt: skip
         if slot == HELD_TIMES:
             return g
         for r in range(run, behind):

@@ -12,6 +12,7 @@ from storage.database import Database
 from storage.errors import LimitExceeded
 from storage.kernels.stale import STALE_NAN
 from storage.labels.matchers import Matcher
+from storage.read.sealed import StoredRows
 from storage.read.selection import StoredSelection
 from tests.makers.databases import Points, opened, seal, series, write
 from tests.twins.storage.edges import window_edges
@@ -108,3 +109,17 @@ def test_more_samples_than_allowed(tmp_path: Path) -> None:
         selection = select(made, "plain", (0, 1 << 40))
         with pytest.raises(LimitExceeded, match=r"storage\.select\.max-samples"):
             selection.edges(0, 1, (ENDS, 300_000), True)
+
+
+def test_few_rows_of_row_groups_are_kept_once_they_are_asked_for_again(tmp_path: Path) -> None:
+    """A long series in one row group, of which a few minutes are wanted."""
+    with opened(tmp_path, segment_cache_bytes=64 << 20) as made:
+        write(made, [series("plain", counter(1))])
+        seal(made)
+        sealed = select(made, "plain", (0, 1 << 40)).sealed
+        assert isinstance(sealed, StoredRows)
+        kept = sealed.reader.caches.groups
+        for span, count in (((0, 1 << 40), 0), ((60_000, 300_000), 0), ((90_000, 330_000), 1)):
+            edges = select(made, "plain", span).edges(0, 1, (ENDS, 120_000), True)
+            assert edges is not None and edges.samples > 0
+            assert len(kept) == count

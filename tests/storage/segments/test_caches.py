@@ -1,8 +1,10 @@
 """Caches are bounded, and forget segments that are gone."""
 
+import numpy as np
 import pytest
 
-from storage.segments.caches import WHOLE, BoundedCache
+from storage.segments.caches import WHOLE, BoundedCache, SegmentCaches
+from storage.segments.encoding.groups import Group, read_only
 
 
 def cache_of(bytes_max: int) -> BoundedCache[str]:
@@ -44,3 +46,15 @@ def test_segments_are_forgotten_with_all_their_parts() -> None:
     assert len(cache) == 2
     assert cache.bytes == 5
     assert cache.get(("B", 7)) == "yyy"
+
+
+def test_row_groups_that_are_asked_for_again() -> None:
+    caches = SegmentCaches()
+    assert not caches.comes_again("A", [1, 2])
+    assert caches.comes_again("A", [2])
+    assert not caches.comes_again("A", [2, 3])
+    assert not caches.comes_again("B", [2])
+    caches.groups.put(("A", 4), read_only(Group(np.zeros(1, np.int64), np.zeros(1, np.uint64))))
+    assert caches.comes_again("A", [1, 4])
+    caches.forget(["A"])
+    assert not caches.comes_again("A", [2])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.samples.edges import EdgeRoom, WindowGrid
-from storage.segments.encoding.edging import edge_run
+from storage.segments.encoding.edging import edges_of
 from storage.segments.encoding.footers import Footer, read_footer
 from storage.segments.encoding.groups import GroupFile
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
@@ -48,9 +48,8 @@ def taken(path: Path, footer: Footer, runs: list[tuple[int, int]], room: EdgeRoo
     firsts, ends = (np.array([run[k] for run in runs], np.int64) for k in range(2))
     wanted = firsts // SCRAPES, firsts, ends
     with GroupFile(path, footer) as file:
-        data = file.read(int(footer.begins[0]), int(footer.ends[-1] - footer.begins[0]))
-    groups = (0, len(footer.scales))
-    return edge_run(footer, groups, data, int(footer.begins[0]), room, wanted=wanted)
+        numbers = np.arange(len(footer.scales))
+        return edges_of(footer, numbers, file.gathered(numbers), room, wanted=wanted)
 
 
 @settings(deadline=None, max_examples=30)

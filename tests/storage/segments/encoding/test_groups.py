@@ -161,3 +161,25 @@ def test_a_footer_that_changed_since_it_was_read_is_survived(tmp_path: Path) -> 
             assert str(path) in str(error)
             refused += 1
     assert refused > 200
+
+
+@pytest.mark.parametrize("numbers", [[0], [1, 2, 5], [0, 2, 4], [3, 4, 5]])
+def test_row_groups_are_read_into_one_piece(tmp_path: Path, numbers: list[int]) -> None:
+    write_new(tmp_path / "f", ROWS, 900)
+    footer, whole = read_footer(tmp_path / "f"), np.fromfile(tmp_path / "f", np.uint8)
+    with GroupFile(tmp_path / "f", footer) as file:
+        data, starts = file.gathered(np.array(numbers))
+    for number, start in zip(numbers, starts.tolist(), strict=True):
+        begin, end = int(footer.begins[number]), int(footer.ends[number])
+        assert (data[begin - start : end - start] == whole[begin:end]).all()
+    assert len(data) == int((footer.ends - footer.begins)[numbers].sum())
+
+
+def test_batches_of_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_new(tmp_path / "f", ROWS, 900)
+    footer = read_footer(tmp_path / "f")
+    sizes = footer.ends - footer.begins
+    with GroupFile(tmp_path / "f", footer) as file:
+        for most, expected in ((1, [[0], [2], [3]]), (int(sizes[[0, 2]].sum()), [[0, 2], [3]])):
+            monkeypatch.setattr("storage.segments.encoding.groups.READ_BYTES", most)
+            assert [each.tolist() for each in file.batches(np.array([0, 2, 3]))] == expected
