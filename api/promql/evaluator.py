@@ -361,6 +361,8 @@ class Evaluator:
             extension = extension_of(argument.selector, self.lookback_ms)
             selection, opened = self._rows(argument.selector, context)
             opened.leaf = lambda first, end: call.of_selection(selection, first, end, extension)
+            if call.sees_edges(selection, extension):
+                opened.sizes = self.blocks.of_seen()
         return self._then(opened, call.finish)
 
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from api.promql.context import Context
 from api.promql.vectors.names import NAME_LABELS, names_are_constant
@@ -36,7 +37,8 @@ class BlockSizes:
 
     cells: of its matrix, which is to stay near the processor. samples: read at once, 16 bytes each;
     what the first, small block finds sets the size of the next. shared: samples from which on it
-    pays to have a block for each thread.
+    pays to have a block for each thread. seen: samples that are looked at where they lie, of which
+    few are in memory at a time.
     """
 
     cells: int = 1 << 18
@@ -44,6 +46,11 @@ class BlockSizes:
     samples: int = 1 << 20
     first_rows: int = 1 << 8
     shared: int = 1 << 18
+    seen: int = 1 << 22
+
+    def of_seen(self) -> BlockSizes:
+        """The sizes of blocks whose samples are not held."""
+        return replace(self, samples=max(self.samples, self.seen))
 
 
 BLOCK_SIZES = BlockSizes()
@@ -51,12 +58,22 @@ BLOCK_SIZES = BlockSizes()
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The cells of rows [first_row, first_row + rows) before any stage, and the samples read."""
+    """The cells of rows [first_row, first_row + rows) before any stage, and the samples read. held:
+    how many of these were in memory at a time; None: all."""
 
     values: Float64s
     present: Bools
     samples: int
     natives: Natives | None = None
+    held: int | None = None
+
+
+class Computed(NamedTuple):
+    """A block after all stages, the samples that were read for it, and those that were held."""
+
+    vector: Vector
+    samples: int
+    held: int
 
 
 Leaf = Callable[[int, int], Block]
@@ -96,14 +113,14 @@ class Pipeline:
         The blocks' labels are the name labels only: full_labels makes the real ones.
         """
         if self.labels.rows == 0:
-            yield 0, self._compute(0, 0)[0]
+            yield 0, self._compute(0, 0).vector
             return
         size = self._first_size()
         if self.labels.rows <= size:
             self._prepare(0, self.labels.rows)
-            yield 0, self._counted(*self._compute(0, self.labels.rows))
+            yield 0, self._counted(self._compute(0, self.labels.rows))
             return
-        waiting: deque[tuple[int, Future[tuple[Vector, int]]]] = deque()
+        waiting: deque[tuple[int, Future[Computed]]] = deque()
         try:
             yield from self._ahead(waiting, size)
         finally:
@@ -111,7 +128,7 @@ class Pipeline:
                 future.cancel()
 
     def _ahead(
-        self, waiting: deque[tuple[int, Future[tuple[Vector, int]]]], size: int
+        self, waiting: deque[tuple[int, Future[Computed]]], size: int
     ) -> Iterator[tuple[int, Vector]]:
         """The blocks, the first of them of this size, while others are computed."""
         next_row, started = 0, self.expected > 0
@@ -121,14 +138,14 @@ class Pipeline:
                 waiting.append((next_row, self._start(next_row, end)))
                 next_row = end
             first_row, future = waiting.popleft()
-            block, samples = future.result()
-            self._counted(block, samples)
+            computed = future.result()
+            block = self._counted(computed)
             started = True
-            size = self._next_size(block.labels.rows, samples)
+            size = self._next_size(block.labels.rows, computed.samples)
             yield first_row, block
 
     def _may_start(
-        self, waiting: deque[tuple[int, Future[tuple[Vector, int]]]], row: int, started: bool
+        self, waiting: deque[tuple[int, Future[Computed]]], row: int, started: bool
     ) -> bool:
         """One block alone at first, to learn its size, unless it is known; then one more than there
         are threads, because the one that is waited for may be done."""
@@ -137,11 +154,11 @@ class Pipeline:
         ahead = self.context.options.threads + 1 if started and self.executor is not None else 1
         return len(waiting) < ahead
 
-    def _start(self, first_row: int, end_row: int) -> Future[tuple[Vector, int]]:
+    def _start(self, first_row: int, end_row: int) -> Future[Computed]:
         self._prepare(first_row, end_row)
         if self.executor is not None:
             return self.executor.submit(self._compute, first_row, end_row)
-        future: Future[tuple[Vector, int]] = Future()
+        future: Future[Computed] = Future()
         future.set_result(self._compute(first_row, end_row))
         return future
 
@@ -150,9 +167,10 @@ class Pipeline:
         self.context.check()
         self._try_charge((end_row - first_row) * self.width)
 
-    def _counted(self, block: Vector, samples: int) -> Vector:
+    def _counted(self, computed: Computed) -> Vector:
         """The block, counted as held for a moment, with the samples it was made of."""
-        self._try_charge(samples + block.values.size + natives_cost(block.natives))
+        block = computed.vector
+        self._try_charge(computed.held + block.values.size + natives_cost(block.natives))
         return block
 
     def _try_charge(self, samples: int) -> None:
@@ -175,7 +193,7 @@ class Pipeline:
         by_samples = self.sizes.samples * rows // max(1, samples)
         return max(1, min(self.sizes.rows, by_cells, by_samples))
 
-    def _compute(self, first_row: int, end_row: int) -> tuple[Vector, int]:
+    def _compute(self, first_row: int, end_row: int) -> Computed:
         self.context.check()  # it may have waited for its thread
         with stoppable(self.context.check):
             return self._computed(first_row, end_row)
@@ -186,7 +204,7 @@ class Pipeline:
         vector = Vector(stub, block.values, block.present, natives=block.natives)
         for stage in self.stages:
             vector = stage(vector)
-        return vector, block.samples
+        return Computed(vector, block.samples, block.samples if block.held is None else block.held)
 
     def _stub(self, first_row: int, end_row: int) -> LabelFrame:
         if end_row - first_row == self.labels.rows:

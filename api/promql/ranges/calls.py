@@ -12,7 +12,7 @@ import numpy as np
 from api.promql.annotations import Place
 from api.promql.context import Context
 from api.promql.go_format import format_g, quote
-from api.promql.pipeline import Block
+from api.promql.pipeline import BLOCK_SIZES, Block
 from api.promql.queryable import Selection, edges_of, expected_samples
 from api.promql.ranges.coarse import warn_of_histograms, warn_of_range
 from api.promql.ranges.extended import Extension
@@ -33,8 +33,8 @@ from storage.labels.frames import LabelFrame
 from storage.labels.matchers import METRIC_NAME
 from storage.samples.samples import Samples
 
-# Samples to each step from which on edges are less to handle than samples.
-EDGES_SAMPLES_MIN = 4
+# Steps to each sample up to which edges are less to handle than samples.
+EDGES_STEPS_MAX = 2
 TYPE_LABEL = "__type__"
 COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
 COUNTER_TYPES = ("counter", "histogram")
@@ -85,17 +85,25 @@ class RangeCall:
         """The cells of a function that needs no more than the edges of windows, if the selection
         can give those without reading all samples, and windows have several."""
         function = RANGE_FUNCTIONS[self.node.func].edges
-        cells = selection.labels.rows * len(self.windows.ends)
-        if function is None or self._uses_starts:
-            return None
-        if expected_samples(selection) < EDGES_SAMPLES_MIN * cells:
+        if function is None or not self.sees_edges(selection, None):
             return None
         windows = self.windows.ends, self.windows.range_ms
         edges = edges_of(selection, (first_row, end_row), windows, function.is_counter)
         if edges is None:
             return None
         found = function(edges, self.windows)
-        return Block(found.values, found.present, edges.samples)
+        held = min(edges.samples, BLOCK_SIZES.samples)
+        return Block(found.values, found.present, edges.samples, held=held)
+
+    def sees_edges(self, selection: Selection, extension: Extension | None) -> bool:
+        """Whether samples are looked at where they lie, if the selection allows that: because the
+        function needs no more than edges of windows, and there are not many windows."""
+        if extension is not None or self._uses_starts:
+            return False
+        if RANGE_FUNCTIONS[self.node.func].edges is None:
+            return False
+        cells = selection.labels.rows * len(self.windows.ends)
+        return EDGES_STEPS_MAX * expected_samples(selection) >= cells > 0
 
     def of_subquery(self, inner: Vector, grid: Int64s) -> Vector:
         """inner: the subquery's expression at the times of the grid; its marks are kept."""

@@ -128,6 +128,18 @@ def test_a_block_is_charged_before_it_is_made() -> None:
         list(rows.blocks())
 
 
+def test_of_samples_that_are_only_looked_at_those_held_are_charged() -> None:
+    def leaf(first_row: int, end_row: int) -> Block:
+        cells = np.zeros((end_row - first_row, 1)), np.ones((end_row - first_row, 1), np.bool_)
+        return Block(*cells, 1_000_000, held=10)
+
+    rows = make_rows(4, sizes=BLOCK_SIZES.of_seen())
+    rows.leaf = leaf
+    assert [block.labels.rows for _, block in rows.blocks()] == [4]
+    assert 10 <= rows.context.budget.peak < 100
+    assert BLOCK_SIZES.of_seen().samples == BLOCK_SIZES.seen > BLOCK_SIZES.samples
+
+
 def test_time_is_checked_between_blocks() -> None:
     rows = make_rows(3)
     rows.context.budget._deadline = 0.0
