@@ -146,12 +146,24 @@ def test_what_is_needed_first_is_a_part_of_all() -> None:
 def test_a_warm_program_forgets_what_only_its_start_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forgotten = threading.Event()
-    monkeypatch.setattr(warm_up, "forget_file_pages", forgotten.set)
+    forgotten, may_go_on = threading.Event(), threading.Event()
+
+    def forget() -> None:
+        forgotten.set()
+        assert may_go_on.wait(120)
+
+    monkeypatch.setattr(warm_up, "forget_file_pages", forget)
+
+    async def is_warm(client: TestClient[Any, Any]) -> bool:
+        async with client.get("/metrics") as response:
+            return "cupola_kernels_warm 1.0" in await response.text()
 
     async def scenario(client: TestClient[Any, Any]) -> None:
         assert await asyncio.to_thread(forgotten.wait, 120)
-        async with client.get("/metrics") as response:
-            assert "cupola_kernels_warm 1.0" in await response.text()
+        assert not await is_warm(client)  # or the first query would wait for pages
+        may_go_on.set()
+        async with asyncio.timeout(120):
+            while not await is_warm(client):
+                await asyncio.sleep(0.01)
 
     run_program({"storage.path": str(tmp_path), "storage.shards": "1"}, scenario)
