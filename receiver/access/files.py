@@ -29,12 +29,14 @@ class AccessFiles:
         )
 
     @staticmethod
-    def check(config: Config) -> None:
-        """Raise ConfigError where open() would."""
+    def check(config: Config) -> WebConfig:
+        """Raise ConfigError where open() would; the web configuration otherwise."""
+        web = OPEN_TO_ALL
         if config.web.config_file:
-            read_web_config(Path(config.web.config_file))
+            web = read_web_config(Path(config.web.config_file)).value
         if config.auth.file:
             read_grants(Path(config.auth.file))
+        return web
 
     def web_config(self) -> WebConfig:
         return OPEN_TO_ALL if self.web is None else self.web.value

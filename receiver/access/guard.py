@@ -18,6 +18,7 @@ import binascii
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -39,6 +40,8 @@ from storage.tenants.tenant import (
 )
 
 REALM = 'realm="cupola", charset="UTF-8"'
+# A verified certificate, as ssl gives it.
+Certificate = Mapping[str, Any]
 # What the caller of the request under way may do; for who finds tenants in the body only.
 GRANT: ContextVar[Grant] = ContextVar("grant", default=EVERYTHING)
 
@@ -110,9 +113,7 @@ class Guard:
         if need is Need.NOTHING:
             return await handler(request)
         try:
-            grant = await self._grant(request)
-            if need is not Need.LOGIN and need.value not in grant.rights:
-                raise Refused(403, f"no right to {need.value}")
+            grant = await self._grant_of(request, need)
             if need in OF_TENANTS:
                 request = self._with_tenant(request, grant)
         except Refused as refused:
@@ -123,20 +124,29 @@ class Guard:
         GRANT.set(grant)  # of this request: aiohttp runs each connection in a task of its own
         return await handler(request)
 
-    async def _grant(self, request: web.Request) -> Grant:
-        """What the caller may do. Raises Refused."""
+    async def _grant_of(self, request: web.Request, need: Need) -> Grant:
+        """What the caller may do, or what another process says so of. Raises Refused."""
         passed = self._inner(request)
         if passed is not None:
-            return passed
+            return allowed(passed, need)
+        authorization = request.headers.get("Authorization")
+        return await self.grant(need, authorization, certificate_of(request))
+
+    async def grant(
+        self, need: Need, authorization: str | None, certificate: Certificate | None
+    ) -> Grant:
+        """What the caller may do, this being among it. Raises Refused."""
+        return allowed(await self._grant(authorization, certificate), need)
+
+    async def _grant(self, authorization: str | None, certificate: Certificate | None) -> Grant:
         config, grants = self._web_config(), self._grants()
         with_login = grants is not None or bool(config.users)
         if not (with_login or self._needs_certificate(config)):
             return EVERYTHING
-        certificate = certificate_of(request)
         if config.allowed_sans and certificate:
             check_names(certificate, config.allowed_sans)
-        if with_login and "Authorization" in request.headers:
-            grant = await self._logged_in(request, config, grants)
+        if with_login and authorization is not None:
+            grant = await self._logged_in(authorization, config, grants)
             if grant is not None:
                 return grant
         elif self._field and certificate:
@@ -149,10 +159,10 @@ class Guard:
         return bool(config.allowed_sans or self._field)
 
     async def _logged_in(
-        self, request: web.Request, config: WebConfig, grants: Grants | None
+        self, authorization: str, config: WebConfig, grants: Grants | None
     ) -> Grant | None:
         """The grant of the credential, None if it is missing or wrong. Raises Refused."""
-        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, rest = authorization.partition(" ")
         secret = rest.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() == "bearer":
             return None if grants is None else grants.of_token(secret)
@@ -177,8 +187,11 @@ class Guard:
             return request
         return with_tenant_header(request, tenants_for(named_tenants(request.headers), grant))
 
-    def _answer(self, refused: Refused) -> web.Response:
+    def count(self, refused: Refused) -> None:
         self._refused.labels(str(refused.status)).inc()
+
+    def _answer(self, refused: Refused) -> web.Response:
+        self.count(refused)
         response = web.Response(status=refused.status, text=f"{refused}\n")
         if refused.status == 401:
             if self._web_config().users:
@@ -193,22 +206,29 @@ class Guard:
         response.headers.update(self.headers())
 
 
-def certificate_of(request: web.Request) -> dict[str, object] | None:
+def allowed(grant: Grant, need: Need) -> Grant:
+    """The grant, if the need is among its rights. Raises Refused."""
+    if need is not Need.LOGIN and need.value not in grant.rights:
+        raise Refused(403, f"no right to {need.value}")
+    return grant
+
+
+def certificate_of(request: web.Request) -> Certificate | None:
     """The verified certificate of the client, as ssl gives it."""
     if request.transport is None:
         return None
-    certificate: dict[str, object] | None = request.transport.get_extra_info("peercert")
+    certificate: Certificate | None = request.transport.get_extra_info("peercert")
     return certificate
 
 
-def check_names(certificate: dict[str, object], allowed: frozenset[str]) -> None:
+def check_names(certificate: Certificate, allowed: frozenset[str]) -> None:
     """Raise Refused unless the certificate has one of these alternative names."""
     kinds = ("DNS", "URI", "email", "IP Address")
     if not any(allowed.intersection(subject_names(certificate, kind)) for kind in kinds):
         raise Refused(403, "the certificate has no name of client_allowed_sans")
 
 
-def grant_of(certificate: dict[str, object], field: str) -> Grant:
+def grant_of(certificate: Certificate, field: str) -> Grant:
     """To read and write the tenant that a field of a certificate names. Raises Refused."""
     names = subject_names(certificate, field)
     if len(names) != 1:

@@ -65,9 +65,11 @@ HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """What the file says. tls: None serves without; allowed_sans: empty allows all."""
+    """What the file says. tls: None serves without, and keys is what it was made of;
+    allowed_sans: empty allows all."""
 
     tls: ssl.SSLContext | None = None
+    keys: "Tls | None" = None
     allowed_sans: frozenset[str] = frozenset()
     headers: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, bytes] = field(default_factory=dict)
@@ -83,6 +85,7 @@ def read_web_config(path: Path) -> Reading[WebConfig]:
         tls = Tls.parse(sections.get("tls_server_config"), path.parent)
         config = WebConfig(
             tls=None if tls is None else tls.context(),
+            keys=tls,
             allowed_sans=frozenset() if tls is None else frozenset(tls.allowed_sans),
             headers=parse_headers(sections.get("http_server_config")),
             users=parse_users(sections.get("basic_auth_users")),
