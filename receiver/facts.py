@@ -73,3 +73,15 @@ def query_limits(limits: TenantLimits) -> QueryLimits:
         waiting=limits.max_outstanding_requests_per_tenant,
         answer_bytes=limits.max_query_response_size,
     )
+
+
+def oldest_ms(config: Config) -> int | None:
+    """How old what is kept may be by now, in ms since 1970; None if that is not known: something is
+    kept for ever, or tenants have times of their own."""
+    storage = config.storage
+    periods_ms = [storage.retention_ms]
+    if storage.downsampling_enabled:
+        periods_ms += [storage.retention_5m_ms, storage.retention_1h_ms]
+    if config.limits.file or not all(periods_ms):
+        return None
+    return time.time_ns() // 1_000_000 - max(periods_ms)

@@ -5,9 +5,8 @@
 `build_app` reads as the architecture; `receiver.serving` runs the app.
 """
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +31,8 @@ from receiver.access.grants import READ
 from receiver.access.guard import GRANT, Guard
 from receiver.access.rules import check_routes
 from receiver.facts import program_facts, query_limits, replica_defaults
-from receiver.late_database import LateDatabase, State
+from receiver.grpc.setup import GrpcSocket, check_grpc, listener_of
+from receiver.late_database import LateDatabase
 from receiver.limits.gate import WriteGate
 from receiver.limits.handler import LimitsHandler
 from receiver.limits.limits import LimitsInForce, read_limits
@@ -54,13 +54,14 @@ from receiver.settings.addresses import Addresses, parse_addresses
 from receiver.settings.algorithms import pairs_of
 from receiver.settings.bucket import bucket_of
 from receiver.settings.config import Config, ConfigError
-from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions, WebOptions
+from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions
 from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
 from receiver.tenant_header import PREFIXES
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
 from receiver.web import misses
 from receiver.web.fast_lane import FastLane
+from receiver.web.lifespans import add_lifespans, run_closed, run_database, run_reloader
 from receiver.web.prefix import serve_under
 from receiver.web.probes import Probes
 from receiver.web.redirects import Redirects
@@ -83,6 +84,7 @@ ACCESS_FILES = web.AppKey("access_files", AccessFiles)
 METRICS = web.AppKey("metrics", ReceiverMetrics)
 LANE = web.AppKey("lane", FastLane)
 COMPANY = web.AppKey("company", Company)
+GRPC = web.AppKey("grpc", GrpcSocket)
 
 
 def build_app(config: Config, place: Place = ALONE) -> web.Application:
@@ -147,30 +149,20 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     probes, limits_handler = Probes(registry, database), LimitsHandler(limits.of, config)
     install(app, config, guard, api, [write_handler, otlp, probes, limits_handler, company])
     app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
-    live(
+    app[GRPC] = listener_of(config, api, guard, files, database)
+    add_lifespans(
         app,
-        lambda: run_reloader(app[RELOADER]),
+        partial(run_reloader, app[RELOADER]),
         notifying.run,
-        lambda: run_guard(guard),
         company.run,
-        lambda: run_engine(engine),
-        lambda: run_write_handler(write_handler),
-        lambda: run_database(database, metrics, config.web),
+        partial(run_closed, guard, engine, write_handler),
+        partial(run_database, database, metrics, config.web),
         ruling.run,
-        lambda: replays.run(database, decoder),
-        lambda: run_warm_up(database, write_handler, metrics, turn=company.warming),
+        partial(replays.run, database, decoder),
+        app[GRPC].run,
+        partial(run_warm_up, database, write_handler, metrics, turn=company.warming),
     )
     return app
-
-
-def live(app: web.Application, *lives: Callable[[], AsyncIterator[None]]) -> None:
-    """Begin these one after the other when the app starts, and end them in the opposite order."""
-    for life in lives:
-        app.cleanup_ctx.append(partial(lived, life))
-
-
-def lived(life: Callable[[], AsyncIterator[None]], _: web.Application) -> AsyncIterator[None]:
-    return life()
 
 
 def program_metrics(registry: CollectorRegistry) -> ReceiverMetrics:
@@ -279,7 +271,7 @@ def check(config: Config) -> Features:
         parse_addresses(config.web.external_url, config.web.route_prefix)
         if config.limits.file:
             read_limits(Path(config.limits.file))
-        AccessFiles.check(config)
+        check_grpc(config.grpc, AccessFiles.check(config))
         check_alertmanagers(config.alertmanagers)
         features = parse_features(config.program.features)
         check_rules(config, features)
@@ -312,37 +304,3 @@ def by_label(
         splits=lambda: GRANT.get().tenant is None,
         count=lambda reject: refused.labels(reject.reason).inc(reject.count),
     )
-
-
-async def run_guard(guard: Guard) -> AsyncIterator[None]:
-    yield
-    guard.close()
-
-
-async def run_reloader(reloader: Reloader) -> AsyncIterator[None]:
-    task = asyncio.create_task(reloader.run())
-    yield
-    task.cancel()
-
-
-async def run_engine(engine: Engine) -> AsyncIterator[None]:
-    yield
-    await asyncio.to_thread(engine.close)
-
-
-async def run_write_handler(handler: WriteHandler) -> AsyncIterator[None]:
-    yield
-    handler.close()
-
-
-async def run_database(
-    database: LateDatabase, metrics: ReceiverMetrics, options: WebOptions
-) -> AsyncIterator[None]:
-    shutdown_timeout_s = options.shutdown_timeout_ms / 1000
-    metrics.ready.set_function(lambda: database.state is State.OPEN)
-    database.start()
-    yield
-    if not await database.close(shutdown_timeout_s):
-        logger.warning(
-            "database still being opened, left as it is seconds=%.0f", shutdown_timeout_s
-        )

@@ -22,6 +22,7 @@ from api.answers.encoding import warm_encoder
 from api.answers.exposition.warm_up import warm_scrapes
 from api.answers.wire.warm_up import warm_messages
 from api.promql import warm_up as query_steps
+from api.thanos.warm_up import warm_store
 from receiver.compiling.workers import Terms, run_steps
 from receiver.importing import warm_up as import_steps
 from receiver.late_database import LateDatabase
@@ -70,6 +71,7 @@ def steps() -> Iterator[Step]:
         yield partial(query_steps.warm_up, texts[first : first + QUERIES_OF_STEP])
     yield warm_tables
     yield warm_messages
+    yield warm_store
     yield warm_scrapes
     yield warm_results
     yield warm_replay

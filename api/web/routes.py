@@ -101,6 +101,7 @@ class Api:
         program = program or Program()
         options, configuring = options or ApiOptions(), configuring or Configuring()
         source = QuerierSource(store, replicas or ReplicaDefaults(), limits_of, now_ms)
+        self.source, self.engine, self.rule_book, self.may_read = source, engine, rules, may_read
         self.pool = make_pool(engine.options.max_concurrency, options, source, metrics, quick)
         running = Running(options.slow_query_ms / 1000, options.slow_queries_max, now_ms)
         self.running = RunningHandlers(running)
@@ -132,13 +133,12 @@ class Api:
         self.features = FeatureHandlers(engine.features)
         self.cardinality = CardinalityHandlers(source, ingestion, now_ms=now_ms)
         self.stores = StoreHandlers(program, now_ms=now_ms)
-        self.targets = TargetHandlers()
+        self.targets, self.search = TargetHandlers(), SearchHandlers()
         self.rules = RuleHandlers(rules)
         self.configuration = ConfigurationHandlers(configuring)
         self.history = HistoryHandlers(configuring)
         self.replaying = ReplayHandlers(source, replays)
         self.notifications = NotificationHandlers()
-        self.search = SearchHandlers()
         self.deletions = DeletionHandlers(deleting)
         self.snapshots = SnapshotHandlers(snapshotting)
 

@@ -30,7 +30,7 @@ from api.endpoints.handler import (
     Style,
     Terms,
 )
-from api.errors import BadData, classify, is_foreseen
+from api.errors import BadData, Failure, classify, is_foreseen
 from api.forms import Params, multipart_fields
 from api.metrics import ApiMetrics
 from api.params import tenants_of
@@ -294,17 +294,22 @@ class Server:
         )
 
     def refusal(self, name: str, style: Style, error: Exception) -> Refusal:
-        """The answer to a request of an endpoint that failed, which is counted; bugs are logged."""
-        failure = classify(error)
-        self._metrics.errors_total.labels(name, failure.kind).inc()
-        if not is_foreseen(error):
-            logger.exception("request failed endpoint=%s", name, exc_info=error)
+        """The answer to a request of an endpoint that failed."""
+        failure = self.failure(name, error)
         reason = REASONS.get(failure.status) or HTTPStatus(failure.status).phrase
         if style.plain_errors:
             text = f"{failure.text}\n".encode("utf-8", "replace")
             return Refusal(failure.status, reason, text, PLAIN)
         body = encode_error(failure.kind, failure.text)
         return Refusal(failure.status, reason, body, "application/json")
+
+    def failure(self, name: str, error: Exception) -> Failure:
+        """What failed of an endpoint, which is counted; bugs are logged."""
+        failure = classify(error)
+        self._metrics.errors_total.labels(name, failure.kind).inc()
+        if not is_foreseen(error):
+            logger.exception("request failed endpoint=%s", name, exc_info=error)
+        return failure
 
     def _headers(self, request: web.Request, encoding: str = "") -> dict[str, str]:
         return self.headers(request.headers.get("Origin"), encoding)

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from api.frontend.options import CacheOptions, ListOptions
+from api.grpc.options import GrpcOptions
 from api.promql.options import EngineOptions
 from api.web.options import ApiOptions
 from receiver.settings.kinds import parse_value
@@ -53,6 +54,7 @@ class Config:
 
     program: ProgramOptions = layer("", ProgramOptions)
     web: WebOptions = layer("web.", WebOptions)
+    grpc: GrpcOptions = layer("grpc.", GrpcOptions)
     write: WriteOptions = layer("write.", WriteOptions)
     auth: AuthOptions = layer("auth.", AuthOptions)
     tenant: TenantOptions = layer("tenant.", TenantOptions)

@@ -24,6 +24,7 @@ REQUESTS = (
     "tests/api/promql/test_scripts.py",
     "tests/api/endpoints",
     "tests/api/sources",
+    "tests/api/thanos",
     "tests/api/answers/test_encoding.py",
     "tests/receiver/test_server.py",
     "tests/receiver/test_compliance.py",

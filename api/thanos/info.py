@@ -1,0 +1,70 @@
+"""Info: what a querier has to know of a store before it asks.
+
+InfoResponse   label_sets=1, component_type=2, store=3, rules=4, metric_metadata=5, targets=6,
+               exemplars=7; of the last four it counts that they are there
+StoreInfo      min_time=1, max_time=2, supports_sharding=3, supports_without_replica_labels=5,
+               tsdb_infos=6 TSDBInfo
+TSDBInfo       labels=1, min_time=2, max_time=3
+"""
+
+from collections.abc import Callable, Iterator
+
+from api.endpoints.handler import Call, Job, Slot
+from api.sources.store import Store
+from api.thanos.announcing import Announcing
+from api.thanos.fields import label_set, message, number, text
+
+# What queriers list this server as: one that takes writes, and has what came just now.
+COMPONENT = "receive"
+FIRST_MS, LAST_MS = -(1 << 63), (1 << 63) - 1
+LABEL_SETS, TYPE, STORE, RULES, METADATA, TARGETS, EXEMPLARS = range(1, 8)
+TSDB_INFOS = 6
+
+
+class InfoHandlers:
+    """The method over one store. oldest_ms: of what may be there, None if that is not known;
+    may_read: whether the caller of the request at hand may read a tenant."""
+
+    def __init__(
+        self,
+        store: Store,
+        announcing: Announcing,
+        *,
+        oldest_ms: Callable[[], int | None],
+        may_read: Callable[[str], bool],
+    ) -> None:
+        self._store = store
+        self._announcing = announcing
+        self._oldest_ms = oldest_ms
+        self._may_read = may_read
+
+    def info(self, call: Call) -> Job:
+        """Fails as long as the store is not open: a querier then leaves it out at once."""
+        tenants = [tenant for tenant in self._store.tenant_names() if self._may_read(tenant)]
+
+        def run(turn: Slot) -> Iterator[bytes]:
+            oldest_ms = self._oldest_ms()
+            span = FIRST_MS if oldest_ms is None else oldest_ms, LAST_MS
+            yield response(self._announcing.sets_of(tenants), span)
+
+        return Job(run, kind=hash("thanos.info.Info/Info"))
+
+
+def response(label_sets: list[dict[str, str]], span: tuple[int, int]) -> bytes:
+    """span: of what may be there, in ms."""
+    first_ms, last_ms = span
+    store = [number(1, first_ms), number(2, last_ms), number(3, True), number(5, True)]
+    for labels in label_sets:
+        about = label_set(1, labels) + number(2, first_ms) + number(3, last_ms)
+        store.append(message(TSDB_INFOS, about))
+    return b"".join(
+        [
+            *(label_set(LABEL_SETS, labels) for labels in label_sets),
+            text(TYPE, COMPONENT),
+            message(STORE, b"".join(store)),
+            message(RULES, b""),
+            message(METADATA, b""),
+            message(TARGETS, b""),
+            message(EXEMPLARS, number(1, first_ms) + number(2, last_ms)),
+        ]
+    )

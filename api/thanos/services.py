@@ -1,0 +1,63 @@
+"""The methods that queriers of Thanos call, by their full names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.endpoints.handler import Handler
+from api.promql.engine import Engine
+from api.sources.queriers import QuerierSource
+from api.sources.rules import RuleBook
+from api.thanos.announcing import Announcing
+from api.thanos.exemplars import ExemplarHandlers
+from api.thanos.info import InfoHandlers
+from api.thanos.labels import LabelHandlers
+from api.thanos.metadata import MetadataHandlers
+from api.thanos.rules import RuleHandlers
+from api.thanos.series import SeriesHandlers, SeriesLimits
+from api.thanos.targets import targets
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """streams: whether the answer may have any number of messages, and not just one; of_tenants:
+    whether it is about the tenants that a request names."""
+
+    name: str
+    handler: Handler
+    streams: bool = True
+    of_tenants: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the methods are answered from. announced: the labels whose values are announced;
+    oldest_ms, may_read: as InfoHandlers has them."""
+
+    queriers: QuerierSource
+    engine: Engine
+    rules: RuleBook
+    limits: SeriesLimits
+    announced: tuple[str, ...]
+    oldest_ms: Callable[[], int | None]
+    may_read: Callable[[str], bool]
+
+
+def methods_of(sources: Sources) -> list[Method]:
+    queriers = sources.queriers
+    labels = LabelHandlers(queriers)
+    info = InfoHandlers(
+        queriers.store,
+        Announcing(queriers, sources.announced),
+        oldest_ms=sources.oldest_ms,
+        may_read=sources.may_read,
+    )
+    return [
+        Method("thanos.info.Info/Info", info.info, streams=False, of_tenants=False),
+        Method("thanos.Store/Series", SeriesHandlers(queriers, sources.limits).series),
+        Method("thanos.Store/LabelNames", labels.names, streams=False),
+        Method("thanos.Store/LabelValues", labels.values, streams=False),
+        Method("thanos.Exemplars/Exemplars", ExemplarHandlers(queriers, sources.engine).exemplars),
+        Method("thanos.Metadata/MetricMetadata", MetadataHandlers(queriers).metadata),
+        Method("thanos.Rules/Rules", RuleHandlers(sources.rules).rules),
+        Method("thanos.Targets/Targets", targets),
+    ]
