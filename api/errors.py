@@ -127,7 +127,7 @@ def classify(error: Exception) -> Failure:
             return Failure(error.kind, str(error))
         case storage_errors.TenantError():
             return Failure("bad_data", str(error))
-        case storage_errors.LimitExceeded():
+        case storage_errors.LimitExceeded() | storage_errors.SourceFailed():
             return Failure("execution", str(error))
         case storage_errors.QueryStopped():
             return Failure("timeout", str(error))

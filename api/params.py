@@ -46,11 +46,13 @@ _BOOLEANS = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True) | dict.
 
 @dataclass(frozen=True, slots=True)
 class ReplicaParams:
-    """How replicas are shown. labels, algorithm: those given by the request, or None."""
+    """How replicas are shown. labels, algorithm: those given by the request, or None. partial:
+    whether an answer without what another store has is better than none."""
 
     dedup: bool
     labels: tuple[str, ...] | None
     algorithm: Algorithm | None = None
+    partial: bool = True
 
 
 NO_WISHES = ReplicaParams(True, None)
@@ -245,7 +247,8 @@ def exemplar_params(params: Params) -> ExemplarParams:
 def replica_params(params: Params) -> ReplicaParams:
     """Thanos' parameters, where `dedup` may also name an algorithm; raises BadData."""
     dedup, given = params.first("dedup"), params.all("replicaLabels[]")
-    if not (dedup or given):
+    partial = _BOOLEANS.get(params.first("partial_response"), True)
+    if not (dedup or given) and partial:
         return NO_WISHES
     algorithm = None
     if dedup and dedup not in _BOOLEANS:
@@ -256,7 +259,7 @@ def replica_params(params: Params) -> ReplicaParams:
             cause = f"got {quote(dedup)}; allowed are {allowed}"
             raise invalid_parameter("dedup", cause) from None
     labels = tuple(label for label in given if label)
-    return ReplicaParams(_BOOLEANS.get(dedup, True), labels or None, algorithm)
+    return ReplicaParams(_BOOLEANS.get(dedup, True), labels or None, algorithm, partial)
 
 
 def report_params(params: Params, *, now_ms: int) -> SeriesParams:

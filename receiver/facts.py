@@ -1,11 +1,11 @@
 """What the query side has to know of the program: replicas, limits of tenants, settings, state."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry
 
-from api.sources.program import Program, Reloaded, Replay
+from api.sources.program import Program, Reloaded, Replay, StoreFacts
 from api.sources.queriers import ReplicaDefaults
 from api.sources.query_limits import QueryLimits
 from receiver.late_database import LateDatabase, State
@@ -32,6 +32,8 @@ def program_facts(
     database: LateDatabase,
     shards: Sequence[int],
     registry: CollectorRegistry,
+    *,
+    stores: Callable[[], Sequence[StoreFacts]] = tuple,
 ) -> Program:
     """What the API reports of the program. shards: those of this process. Times are of now, the
     program's start."""
@@ -56,6 +58,7 @@ def program_facts(
         reloaded=reloaded,
         replay=replay,
         metrics=registry.collect,
+        stores=stores,
     )
 
 

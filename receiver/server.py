@@ -56,6 +56,8 @@ from receiver.settings.bucket import bucket_of
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions
 from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
+from receiver.stores.setup import ConfiguredStores, check_stores
+from receiver.stores.view import GlobalView
 from receiver.tenant_header import PREFIXES
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
@@ -117,10 +119,13 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     )
     configured = configured_rules(config, around)
     ruling = ruling_of(config, around, terms_of, notifying.notifier, [configured])
-    watched = present(limits.file, files.web, files.auth, notifying.file, *ruling.watched)
+    stores = ConfiguredStores(config, registry, reload_metrics)
+    view = GlobalView(database, [stores], series_max=config.storage.select_series_max)
+    named = (notifying.file, stores.file, *ruling.watched)
+    watched = present(limits.file, files.web, files.auth, *named)
     replays = EngineReplays(engine, config.replay, terms_of)
     api = Api(
-        database,
+        view,
         engine,
         ApiMetrics(registry),
         config.api,
@@ -129,7 +134,9 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
         snapshotting=Snapshotting(lambda: database.snapshots, config.web.admin_api, author),
         replicas=replicas,
         limits_of=queriers.limits_of,
-        program=program_facts(config, watched, database, company.shards, registry),
+        program=program_facts(
+            config, watched, database, company.shards, registry, stores=stores.facts
+        ),
         ranges=kept_ranges(engine, config.query_cache, registry),
         lists=Lists(config.lists_cache, registry),
         ingestion=gate.ingestion.of,
@@ -154,6 +161,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
         app,
         partial(run_reloader, app[RELOADER]),
         notifying.run,
+        stores.run,
         company.run,
         partial(run_closed, guard, engine, write_handler),
         partial(run_database, database, metrics, config.web),
@@ -271,8 +279,9 @@ def check(config: Config) -> Features:
         parse_addresses(config.web.external_url, config.web.route_prefix)
         if config.limits.file:
             read_limits(Path(config.limits.file))
-        check_grpc(config.grpc, AccessFiles.check(config))
+        check_grpc(config.grpc, AccessFiles.check(config), processes=config.program.processes)
         check_alertmanagers(config.alertmanagers)
+        check_stores(config.stores)
         features = parse_features(config.program.features)
         check_rules(config, features)
         return features

@@ -4,10 +4,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import threading
-from collections.abc import Callable
 
 import uvloop
 from aiohttp import web
@@ -32,6 +30,7 @@ from receiver.settings.config import Config
 from receiver.settings.listen_address import BACKLOG, bind, parse_listen_address
 from receiver.version import program_version
 from receiver.web.connections import Connections
+from receiver.web.ending import on_signals, wait_for_end
 from receiver.web.open_files import allow_many_files
 from receiver.web.request_heads import parser_limits
 from receiver.web.tls import Listening
@@ -147,24 +146,3 @@ async def drain(company: Company, leash: asyncio.Event, timeout_s: float) -> Non
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             await leash.wait()
-
-
-def on_signals(stop: Callable[[], None], reload_now: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, reload_now)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-
-
-async def wait_for_end(database: LateDatabase, stop: asyncio.Event) -> int:
-    """Wait for the signal, or for the failure to open; the exit code."""
-    stopped = asyncio.ensure_future(stop.wait())
-    opened = asyncio.ensure_future(database.opened())
-    await asyncio.wait((stopped, opened), return_when=asyncio.FIRST_COMPLETED)
-    if opened.done() and opened.exception() is not None:
-        logger.error("database cannot be opened error=%r", str(opened.exception()))
-        stopped.cancel()
-        return 1
-    opened.cancel()
-    await stopped
-    return 0

@@ -28,6 +28,7 @@ from receiver.importing import warm_up as import_steps
 from receiver.late_database import LateDatabase
 from receiver.metrics import ReceiverMetrics
 from receiver.ruling.results import warm_results
+from receiver.stores.warm_up import warm_stores
 from receiver.wire.decoder import warm_decoder
 from receiver.write.handler import WriteHandler
 from rules.replay.warm_up import warm_replay
@@ -75,6 +76,7 @@ def steps() -> Iterator[Step]:
     yield warm_scrapes
     yield warm_results
     yield warm_replay
+    yield warm_stores
 
 
 def all_steps() -> Iterator[Step]:

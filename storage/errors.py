@@ -13,6 +13,7 @@
     |   +-- ObjectChanged    another process wrote the object first
     +-- ReadOnly             this process does not write
     +-- Elsewhere            another process of this server has the shard
+    +-- SourceFailed         another store has not all that is asked for, and all of it is wanted
     +-- StoreConfigError     the configuration of object storage is not usable
 
 Refused samples are data (`storage.rejects`), not errors. Bugs are assertions.
@@ -111,4 +112,11 @@ class Elsewhere(StorageError):
     """The shard belongs to another process of the same server, which is to be asked instead."""
 
     reason = "elsewhere"
+    retryable = True
+
+
+class SourceFailed(StorageError):
+    """What another store has of the answer is missing, and the request wants all or nothing."""
+
+    reason = "source_failed"
     retryable = True

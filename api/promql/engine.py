@@ -38,7 +38,7 @@ from api.promql.queryable import Queryable, Selection, aggregated_until, losses_
 from api.promql.syntax.nodes import Node, ValueType
 from api.promql.syntax.parser import parse
 from api.promql.vectors.value import Result
-from storage.errors import LimitExceeded, QueryStopped
+from storage.errors import LimitExceeded, QueryStopped, SourceFailed
 from storage.kernels.arrays import Int64s
 from storage.kernels.stops import stoppable
 
@@ -294,6 +294,8 @@ def _known_errors(depth_max: int) -> Iterator[None]:
         yield
     except LimitExceeded as error:
         raise TooManySamples(str(error)) from error
+    except SourceFailed as error:
+        raise ExecutionError(str(error)) from error
     except QueryStopped as error:
         raise QueryTimeout(str(error)) from error
     except RecursionError as error:

@@ -1,6 +1,6 @@
 """What the API reports of the program that it is a part of."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import Metric
@@ -24,12 +24,28 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """Another store. kind: as it names itself; checked_ms: when it was last asked what it has, 0:
+    never; error: what came of that, "" if it answered; labels: its sets of external labels; span:
+    of the times that it has, in ms; tenant: in whose queries it takes part, "" for all."""
+
+    kind: str
+    name: str
+    checked_ms: int
+    error: str
+    labels: Sequence[Mapping[str, str]]
+    span: tuple[int, int]
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """Facts of the running program.
 
     settings: the text of every setting by its name; document: the effective configuration as YAML;
     neither shows secrets. listens: the address it is asked at. retention: how long data are kept,
-    as a duration's text, and in ms, 0 for ever. metrics: its own, as they are now.
+    as a duration's text, and in ms, 0 for ever. metrics: its own, as they are now. stores: other
+    ones that queries ask.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -41,3 +57,4 @@ class Program:
     reloaded: Callable[[], Reloaded] = lambda: Reloaded(True, 0)
     replay: Callable[[], Replay] = lambda: Replay(0, 0, 0)
     metrics: Callable[[], Iterable[Metric]] = lambda: ()
+    stores: Callable[[], Sequence[StoreFacts]] = tuple

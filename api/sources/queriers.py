@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from api.params import ReplicaParams
 from api.sources.query_limits import NO_LIMITS, LimitsSource, QueryLimits, strictest
 from api.sources.recent_querier import RecentQuerier
-from api.sources.store import Querier, Store, TenantQuerier
+from api.sources.store import Querier, Store, TenantQuerier, want_all_or_nothing
 from storage.dedup.algorithm import Algorithm
 from storage.read.federation import FederatedQuerier
 
@@ -63,9 +63,12 @@ class QuerierSource:
         return [(tenant, RecentQuerier(querier, since_ms)) for tenant, querier in members]
 
     def _querier(self, tenant: str, wishes: ReplicaParams) -> TenantQuerier:
-        return self.store.querier(
+        querier = self.store.querier(
             tenant,
             replica_labels=wishes.labels or self.replicas.labels,
             dedup=wishes.dedup,
             algorithm=wishes.algorithm or self.replicas.algorithm_of(tenant),
         )
+        if not wishes.partial:
+            want_all_or_nothing(querier)
+        return querier

@@ -101,6 +101,13 @@ class TenantQuerier(Querier, Protocol):
         ...
 
 
+def want_all_or_nothing(querier: TenantQuerier) -> None:
+    """Have a querier fail rather than leave out what other stores have, if it asks any."""
+    want: Callable[[], None] | None = getattr(querier, "want_all_or_nothing", None)
+    if want is not None:
+        want()
+
+
 class Store(Protocol):
     """Where queriers come from, and what it has on disk."""
 

@@ -42,10 +42,17 @@ class GrpcSocket:
             await listener.stop()
 
 
-def check_grpc(options: GrpcOptions, web_config: WebConfig) -> None:
-    """What can be found wrong without touching the network. Raises ConfigError."""
+def check_grpc(options: GrpcOptions, web_config: WebConfig, *, processes: int = 1) -> None:
+    """What can be found wrong without touching the network. processes: of the server. Raises
+    ConfigError."""
     if not options.listen_address:
         return
+    if processes > 1:
+        # Each of them would answer for its own tenants alone.
+        raise ConfigError(
+            f"grpc.listen-address: got {options.listen_address!r} with processes={processes}; "
+            "allowed with it is processes=1"
+        )
     from receiver.grpc.credentials import check_tls
 
     try:

@@ -29,6 +29,7 @@ from receiver.settings.options import (
     WebOptions,
     WriteOptions,
 )
+from receiver.settings.stores import StoresOptions
 from rules.configuring.options import RuleApiOptions
 from rules.notifying.options import AlertmanagerOptions
 from rules.replay.limits import Limits as ReplayLimits
@@ -63,6 +64,7 @@ class Config:
     dedup: DedupOptions = layer("dedup.", DedupOptions)
     storage: StorageOptions = layer("storage.", StorageOptions)
     objstore: ObjectOptions = layer("objstore.", ObjectOptions)
+    stores: StoresOptions = layer("stores.", StoresOptions)
     query: EngineOptions = layer("query.", EngineOptions)
     query_cache: CacheOptions = layer("query.cache.", CacheOptions)
     lists_cache: ListOptions = layer("query.lists-cache.", ListOptions)

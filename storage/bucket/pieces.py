@@ -75,6 +75,11 @@ def without_fetching() -> Iterator[None]:
         _calling.must_not_wait = False
 
 
+def must_not_wait() -> bool:
+    """Whether the calling thread is in such a while."""
+    return bool(getattr(_calling, "must_not_wait", False))
+
+
 class Pieces:
     """The kept pieces of all files of a data directory. Thread-safe."""
 
@@ -131,7 +136,7 @@ class Pieces:
         self._metrics.cache_pieces.labels("fetched").inc(missing)
         if not runs:
             return
-        if getattr(_calling, "must_not_wait", False):
+        if must_not_wait():
             raise MustFetch(f"{runs[0][0].name} is in the bucket only")
         self.make_room(sum(behind - first for _, first, behind in runs) * PIECE_BYTES)
         contents = self._store.get_ranges([file.range_of(*run) for file, *run in runs])

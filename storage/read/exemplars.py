@@ -12,7 +12,7 @@ from storage.deletion.masks import NO_MASK, Mask
 from storage.errors import LimitExceeded
 from storage.head.exemplars import ExemplarPool
 from storage.kernels.arrays import Float64s, Int64s
-from storage.labels.frames import LabelFrame
+from storage.labels.frames import LabelFrame, Symbols, empty_frame
 from storage.samples.cuts import Cuts
 from storage.samples.exemplars import ExemplarLabels
 from storage.segments.exemplars import ExemplarReader, StoredExemplars
@@ -28,6 +28,14 @@ class ExemplarSelection:
     timestamps: Int64s
     values: Float64s
     exemplar_labels: list[ExemplarLabels]
+
+
+def no_exemplars(symbols: Symbols) -> ExemplarSelection:
+    """Of no series."""
+    none = np.zeros(0, np.int64)
+    return ExemplarSelection(
+        empty_frame(symbols), np.zeros(1, np.int64), none, none.astype(np.float64), []
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ REQUESTS = (
     "tests/receiver/otlp/test_handler.py",
     "tests/receiver/ruling/test_setup.py",
     "tests/receiver/replaying/test_serving.py",
+    "tests/receiver/stores/storeapi/test_columns.py",
+    "tests/receiver/stores/test_setup.py",
     "tests/receiver/write/test_handler.py",
     "tests/storage/read",
     "tests/storage/segments",

@@ -12,7 +12,7 @@ from storage.database import Database
 from storage.kernels.arrays import Bools
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
-from storage.read.exemplars import ExemplarSelection
+from storage.read.exemplars import ExemplarSelection, no_exemplars
 from storage.read.joined.fetched import FetchedSeries
 from storage.read.joined.local import LocalSource
 from storage.read.joined.source import MatcherSets, Span
@@ -71,10 +71,7 @@ class MemorySource:
         return answer
 
     def exemplars(self, matcher_sets: MatcherSets, span: Span) -> Callable[[], ExemplarSelection]:
-        none = np.zeros(0, np.int64)
-        labels = LabelFrame(self.symbols, 0)
-        empty = ExemplarSelection(labels, np.zeros(1, np.int64), none, none.astype(float), [])
-        return lambda: empty
+        return lambda: no_exemplars(self.symbols)
 
     def metadata(self, family: str) -> Callable[[], Mapping[str, Sequence[Description]]]:
         return dict

@@ -30,6 +30,11 @@ def test_what_is_wrong(options: GrpcOptions, text: str) -> None:
         check_grpc(options, WebConfig())
 
 
+def test_several_processes_do_not_serve_it() -> None:
+    with pytest.raises(ConfigError, match="processes=2; allowed with it is processes=1"):
+        check_grpc(GrpcOptions(listen_address=":1"), WebConfig(), processes=2)
+
+
 def test_a_program_that_does_not_serve_it_does_not_load_it() -> None:
     code = "import receiver.server, sys; assert 'grpc' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)

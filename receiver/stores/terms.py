@@ -1,0 +1,26 @@
+"""What one query asks other stores with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import Matcher
+
+
+@dataclass(slots=True)
+class Terms:
+    """tenant: whose series are asked for; tenant_label: the label whose value that is, which is not
+    shown; is_whole: whether all or nothing is wanted."""
+
+    tenant: str
+    tenant_label: str = ""
+    is_whole: bool = False
+
+    def matchers(self, wanted: Sequence[Matcher]) -> tuple[Matcher, ...]:
+        """Those of a selector, and that of the tenant."""
+        own = (Matcher(self.tenant_label, "=", self.tenant),) if self.tenant_label else ()
+        return (*wanted, *own)
+
+    def shown(self, labels: LabelFrame) -> LabelFrame:
+        """Labels as queries see them."""
+        return labels.drop([self.tenant_label]) if self.tenant_label else labels

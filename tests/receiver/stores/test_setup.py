@@ -1,0 +1,188 @@
+"""The program with other stores: queries, lists, warnings, files that change."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from receiver.settings.config import ConfigError, build
+from receiver.stores.setup import check_stores
+from tests.makers.real_api import RealApi, run_real_api
+from tests.makers.sources.fake_store import (
+    FakeStore,
+    Request,
+    info_message,
+    series_frame,
+    series_message,
+    serving,
+)
+
+MINUTE = 60_000
+
+
+def has(replica: str, *points: tuple[int, float], cluster: str = "eu") -> FakeStore:
+    """A store with one replica of `up`, which says what it was asked wrongly."""
+
+    def frames(request: Request) -> Iterator[bytes]:
+        labels = {"__name__": "up", "cluster": cluster, "replica": replica}
+        with_samples = not request.numbers.get(8)
+        yield series_frame(series_message(labels, points, chunks=with_samples))
+
+    info = info_message("sidecar", [{"cluster": cluster, "replica": replica}])
+    return FakeStore(frames, info)
+
+
+async def asked(api: RealApi, path: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    async with api.client.get(f"/api/v1/{path}", headers=headers) as response:
+        found: dict[str, Any] = await response.json()
+        return found
+
+
+async def until_listed(api: RealApi, count: int) -> dict[str, Any]:
+    """The list of stores, as soon as so many sidecars have said what they have."""
+    for _ in range(6_000):
+        listed = (await asked(api, "stores"))["data"]
+        healthy = [each for each in listed.get("sidecar", []) if each["lastError"] is None]
+        if len(healthy) == count:
+            return dict(listed)
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"never {count} sidecars: {listed}")
+
+
+def settings(*stores: FakeStore, **more: str) -> dict[str, str]:
+    return {
+        "stores__endpoints": ",".join(store.address for store in stores),
+        "stores__info_interval": "2s",
+        **more,
+    }
+
+
+def test_replicas_become_one_across_local_and_remote_data(tmp_path: Path) -> None:
+    """The local replica has a hole, the one of the store fills it."""
+    local = [(t * 15_000, 1.0) for t in range(40) if not 10 <= t < 20]
+    store = has("b", *[(t * 15_000 + 1_000, 1.0) for t in range(40)])
+
+    async def scenario(api: RealApi) -> None:
+        own = {"__name__": "up", "cluster": "eu", "replica": "a"}
+        await api.write((own, local), tenant="default")
+        listed = await until_listed(api, 1)
+        assert listed["sidecar"][0]["labelSets"] == [{"cluster": "eu", "replica": "b"}]
+        assert [each["name"] for each in listed["sidecar"]] == [store.address]
+        found = await asked(api, "query?query=up[10m]&time=600")
+        (series,) = found["data"]["result"]
+        assert series["metric"] == {"__name__": "up", "cluster": "eu"}
+        assert len(series["values"]) == 39  # all but that of 0, where the range begins
+        assert "warnings" not in found
+        found = await asked(api, 'query?query=count({cluster="eu"})&time=600&dedup=false')
+        assert found["data"]["result"][0]["value"][1] == "2"
+        found = await asked(api, "query_range?query=up&start=0&end=600&step=15")
+        assert len(found["data"]["result"][0]["values"]) == 41
+        labels = await asked(api, "label/replica/values?dedup=false&start=0&end=600")
+        assert labels["data"] == ["a", "b"]
+        other = await asked(api, "query?query=up&time=600", {"X-Scope-OrgID": "other"})
+        assert other["data"]["result"] == []
+        assert "sidecar" not in (await asked(api, "stores", {"X-Scope-OrgID": "other"}))["data"]
+
+    with serving(store):
+        run_real_api(tmp_path, scenario, **settings(store))
+
+
+def test_partial_answers_are_said_or_refused(tmp_path: Path) -> None:
+    def broken(_: Request) -> Iterator[bytes]:
+        yield b"\x0a\xff"
+
+    store = has("a", (600_000, 1.0))
+    liar = FakeStore(broken, info_message("sidecar", [{"cluster": "eu"}]))
+
+    async def scenario(api: RealApi) -> None:
+        await until_listed(api, 2)
+        found = await asked(api, "query?query=up&time=600")
+        assert len(found["data"]["result"]) == 1
+        (warning,) = found["warnings"]
+        assert f"store {liar.address} (sidecar): a frame is damaged" in warning
+        for path in ("query?query=up&time=600", "series?match[]=up&start=0&end=600"):
+            found = await asked(api, f"{path}&partial_response=false")
+            assert (found["status"], found["errorType"]) == ("error", "execution")
+            assert liar.address in found["error"]
+
+    with serving(store), serving(liar):
+        run_real_api(tmp_path, scenario, **settings(store, liar))
+
+
+def test_a_label_maps_series_to_tenants(tmp_path: Path) -> None:
+    def frames(_: Request) -> Iterator[bytes]:
+        for tenant in ("edge", "core"):
+            labels = {"__name__": "up", "tenant_id": tenant}
+            yield series_frame(series_message(labels, [(600_000, 1.0)]))
+
+    sets = [{"tenant_id": "edge"}, {"tenant_id": "core"}]
+    store = FakeStore(frames, info_message("sidecar", sets))
+
+    async def scenario(api: RealApi) -> None:
+        for tenant, count in (("edge", 1), ("core", 1), ("none", 0)):
+            headers = {"X-Scope-OrgID": tenant}
+            await until_listed(api, 1)
+            found = await asked(api, "query?query=up&time=600", headers)
+            metrics = [each["metric"] for each in found["data"]["result"]]
+            assert metrics == [{"__name__": "up"}] * count
+
+    with serving(store):
+        more = {"stores__tenant_label": "tenant_id"}
+        run_real_api(tmp_path, scenario, **settings(store, **more))
+
+
+def test_the_file_may_change(tmp_path: Path) -> None:
+    stores = [has("a", (600_000, 1.0)), has("b", (600_000, 1.0), cluster="us")]
+    path = tmp_path / "stores.yml"
+
+    def write(*chosen: FakeStore) -> None:
+        entries = [{"address": store.address, "tenant": "edge"} for store in chosen]
+        fresh = tmp_path / "fresh.yml"
+        fresh.write_text(yaml.safe_dump({"endpoints": entries}))
+        os.replace(fresh, path)
+
+    async def scenario(api: RealApi) -> None:
+        headers = {"X-Scope-OrgID": "edge"}
+        assert (await asked(api, "stores")).keys() == {"status", "data"}
+        await until_answered(api, 1, headers)
+        write(*stores)
+        await until_answered(api, 2, headers)
+
+    async def until_answered(api: RealApi, count: int, headers: dict[str, str]) -> None:
+        for _ in range(6_000):
+            found = await asked(api, "query?query=up&time=600", headers)
+            if len(found["data"]["result"]) == count:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"never {count} series")
+
+    with serving(stores[0]), serving(stores[1]):
+        write(stores[0])
+        more = {"stores__file": str(path), "stores__info_interval": "2s", "reload_interval": "10ms"}
+        run_real_api(tmp_path / "data", scenario, **more)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"stores.endpoints": "nowhere"}, "stores.endpoints: got 'nowhere'; allowed is host:port"),
+        ({"stores.strict-endpoints": "x"}, "stores.strict-endpoints: got 'x'; allowed is host"),
+        ({"stores.file": "missing.yml"}, "missing.yml: cannot be read"),
+    ],
+)
+def test_wrong_settings_are_refused(values: dict[str, object], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        check_stores(build(values).stores)
+
+
+def test_a_wrong_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "stores.yml"
+    path.write_text("endpoints: [{address: a}]")
+    with pytest.raises(ConfigError, match=r"stores.yml: endpoints\[0\].address: got 'a'"):
+        check_stores(build({"stores.file": str(path)}).stores)
