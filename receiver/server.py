@@ -48,8 +48,8 @@ from receiver.processes.routes import check_places
 from receiver.replaying.serving import EngineReplays
 from receiver.ruling.configuration import configured_rules, offered
 from receiver.ruling.rule_book import RulerBook
-from receiver.ruling.setup import Around, check_rules, ruling_of
-from receiver.ruling.terms import external_labels, terms_source
+from receiver.ruling.setup import Around, Ruling, check_rules, ruling_of
+from receiver.ruling.terms import TermsOf, external_labels, terms_source
 from receiver.settings.addresses import Addresses, parse_addresses
 from receiver.settings.algorithms import pairs_of
 from receiver.settings.bucket import bucket_of
@@ -71,6 +71,7 @@ from receiver.wire.columns import limits_of, replay_limits_of
 from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
+from rules.configuring.configuration import ConfiguredRules
 from storage.batch import Reject
 from storage.errors import StoreConfigError
 from storage.policy import Policy
@@ -88,10 +89,11 @@ LANE = web.AppKey("lane", FastLane)
 COMPANY = web.AppKey("company", Company)
 GRPC = web.AppKey("grpc", GrpcSocket)
 
+RuleParts = tuple[TermsOf, Notifying, ConfiguredRules, Ruling]
+
 
 def build_app(config: Config, place: Place = ALONE) -> web.Application:
-    """The whole program as an application, not yet started. place: its place among the processes of
-    a server. Raises ConfigError."""
+    """The program as an application at its place among processes, not begun. Raises ConfigError."""
     features = check(config)
     replicas = replica_defaults(config.dedup)
     registry = CollectorRegistry()
@@ -103,29 +105,21 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     policy = replace(make_policy(config, limits, replicas, ledger, registry), share=place.share)
     database = LateDatabase(opener(config, decoder, registry, policy))
     company = Company(place, config, registry, database)
-    write_decoder = decoder.with_limits(limits_of(config.write))
     gate = WriteGate(database, limits.of, rate_limit_status=int(config.limits.rate_limit_status))
-    writes = by_label(config.tenant, gate, write_decoder, metrics)
-    write_handler = WriteHandler(
-        writes, write_decoder, config.write, metrics, ledger, admit=gate.admit
-    )
+    write_handler = make_write_handler(config, gate, decoder, metrics, ledger)
     engine = Engine(config.query, features)
     files = AccessFiles.open(config, reload_metrics)
     queriers = QuerierSource(database, replicas, lambda tenant: query_limits(limits.of(tenant)))
-    terms_of = terms_source(config.rules, limits.of, url=config.web.external_url)
-    notifying = Notifying(config, registry, reload_metrics, external_labels(terms_of))
     around = Around(
         features, queriers, database, decoder, gate, registry, reload_metrics, company.has
     )
-    configured = configured_rules(config, around)
-    ruling = ruling_of(config, around, terms_of, notifying.notifier, [configured])
+    terms_of, notifying, configured, ruling = make_rules(config, around, limits)
     stores = ConfiguredStores(config, registry, reload_metrics)
-    view = GlobalView(database, [stores], series_max=config.storage.select_series_max)
     named = (notifying.file, stores.file, *ruling.watched)
     watched = present(limits.file, files.web, files.auth, *named)
     replays = EngineReplays(engine, config.replay, terms_of)
     api = Api(
-        view,
+        GlobalView(database, [stores], series_max=config.storage.select_series_max),
         engine,
         ApiMetrics(registry),
         config.api,
@@ -146,13 +140,10 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
         replays=replays,
     )
     app = web.Application()
-    app[DATABASE] = database
-    app[METRICS] = metrics
-    app[ACCESS_FILES] = files
-    app[COMPANY] = company
+    app[DATABASE], app[METRICS] = database, metrics
+    app[ACCESS_FILES], app[COMPANY] = files, company
     guard = make_guard(config, files, registry)
-    rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
-    otlp = OtlpHandler(write_handler, rules, metrics)
+    otlp = make_otlp_handler(config, features, write_handler, metrics)
     probes, limits_handler = Probes(registry, database), LimitsHandler(limits.of, config)
     install(app, config, guard, api, [write_handler, otlp, probes, limits_handler, company])
     app[RELOADER] = Reloader(config.program.reload_interval_ms, watched)
@@ -171,6 +162,38 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
         partial(run_warm_up, database, write_handler, metrics, turn=company.warming),
     )
     return app
+
+
+def make_write_handler(
+    config: Config,
+    gate: WriteGate,
+    decoder: WriteDecoder,
+    metrics: ReceiverMetrics,
+    ledger: RejectLedger,
+) -> WriteHandler:
+    """What takes remote write, behind the gate."""
+    limited = decoder.with_limits(limits_of(config.write))
+    writes = by_label(config.tenant, gate, limited, metrics)
+    return WriteHandler(writes, limited, config.write, metrics, ledger, admit=gate.admit)
+
+
+def make_otlp_handler(
+    config: Config, features: Features, handler: WriteHandler, metrics: ReceiverMetrics
+) -> OtlpHandler:
+    """What takes OTLP, and writes by the handler of remote write."""
+    rules = Rules(config.otlp, config.query.lookback_delta_ms, features.type_and_unit_labels)
+    return OtlpHandler(handler, rules, metrics)
+
+
+def make_rules(config: Config, around: Around, limits: LimitsInForce) -> RuleParts:
+    """What rules are given, what sends alerts, the groups that are configured, and what evaluates
+    all of them."""
+    terms_of = terms_source(config.rules, limits.of, url=config.web.external_url)
+    labels = external_labels(terms_of)
+    notifying = Notifying(config, around.registry, around.reload_metrics, labels)
+    configured = configured_rules(config, around)
+    ruling = ruling_of(config, around, terms_of, notifying.notifier, [configured])
+    return terms_of, notifying, configured, ruling
 
 
 def program_metrics(registry: CollectorRegistry) -> ReceiverMetrics:

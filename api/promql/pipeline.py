@@ -198,7 +198,7 @@ class Pipeline:
         with stoppable(self.context.check):
             return self._computed(first_row, end_row)
 
-    def _computed(self, first_row: int, end_row: int) -> tuple[Vector, int]:
+    def _computed(self, first_row: int, end_row: int) -> Computed:
         block = self.leaf(first_row, end_row)
         stub = self._stub(first_row, end_row)
         vector = Vector(stub, block.values, block.present, natives=block.natives)
