@@ -28,10 +28,10 @@ SUBCOMMANDS = {
     "export": "receiver.exporting.command",
     "import": "receiver.importing.command",
     "query": "receiver.querying.command",
-    "restore": "receiver.restore_command",
-    "retention": "receiver.retention",
-    "rules": "receiver.rules_command",
-    "snapshot": "receiver.snapshot_command",
+    "restore": "receiver.commands.restore",
+    "retention": "receiver.commands.retention",
+    "rules": "receiver.commands.rules",
+    "snapshot": "receiver.commands.snapshot",
     "sql": "receiver.sql.command",
 }
 
