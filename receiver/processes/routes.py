@@ -37,6 +37,7 @@ PLACES: dict[str, Answered] = {
         (
             "/", "/-/healthy", "/graph", "/query", "/ui", "/ui/", "/ui/{page}",
             "/ui/assets/{file}", "/version", "/api/v1/status/buildinfo",
+            "/api/v1/status/self_metrics",  # of that process, as its own page shows them
             "/api/v1/status/config", "/api/v1/status/flags", "/api/v1/status/runtimeinfo",
             "/api/v1/format_query", "/api/v1/parse_query", "/api/v1/features", "/api/v1/stores",
             "/api/v1/openapi.json", "/api/v1/openapi.yaml", "/api/v1/user_limits",

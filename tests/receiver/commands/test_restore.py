@@ -13,7 +13,7 @@ from tests.makers.buckets.servers import directory_text
 from tests.makers.databases import opened, seal, series, write
 from tests.storage.test_snapshot import points_of
 
-PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
+PAGE = Path(__file__).parents[3] / "docs" / "operating.md"
 
 
 def documented_steps() -> list[list[str]]:

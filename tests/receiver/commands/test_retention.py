@@ -62,7 +62,7 @@ overrides:
 def test_windows_that_would_be_hidden_are_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.receiver.test_retention.LIMITS", BY_RESOLUTION)
+    monkeypatch.setattr("tests.receiver.commands.test_retention.LIMITS", BY_RESOLUTION)
     now = now_ms()
     with opened(tmp_path, policy=Policy(clock=lambda: 0)) as database:
         for tenant in ("short", "ruled", "plain"):
