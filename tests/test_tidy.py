@@ -54,6 +54,7 @@ TESTED_WITH = {
     "receiver/replaying/local.py": "test_command.py",
     "receiver/replaying/remote.py": "test_serving.py",
     "receiver/serving.py": "test_cli.py",
+    "receiver/stores/remote_read/client.py": "test_source.py",
     "receiver/stores/storeapi/client.py": "test_source.py",
     "receiver/stores/storeapi/state.py": "test_source.py",
     "receiver/stores/view.py": "test_setup.py",

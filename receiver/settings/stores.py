@@ -24,12 +24,18 @@ class StoresOptions:
         (),
         "Those of them that are asked, and missed, however long they have not answered.",
     )
+    remote_read: tuple[str, ...] = setting(
+        "remote-read",
+        "list",
+        (),
+        "URLs of remote read of servers to ask, such as a Prometheus without a sidecar.",
+    )
     file: str = setting(
         "file",
         "text",
         "",
-        "YAML file with more endpoints, their TLS and tenants, as Thanos' file of endpoints; read "
-        "again when it changes.",
+        "YAML file with more endpoints, as Thanos' file of endpoints, and servers of remote read, "
+        "with their TLS, headers and tenants; read again when it changes.",
     )
     tenant: str = setting(
         "tenant", "text", "default", "Tenant whose queries show what stores have."

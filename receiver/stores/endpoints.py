@@ -79,7 +79,7 @@ def check_address(endpoint: Endpoint) -> None:
 
 def of_document(document: object, folder: Path) -> list[Endpoint]:
     """The endpoints of a file; paths in it begin at its folder. Raises ValueError."""
-    root = a_map("the file", document, ("endpoints", "default_client_config"))
+    root = a_map("the file", document, ("endpoints", "default_client_config", "remote_read"))
     client = a_map("default_client_config", root.get("default_client_config"), CLIENT_KEYS)
     listed = root.get("endpoints") or []
     if not isinstance(listed, list):

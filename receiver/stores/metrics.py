@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from receiver.stores.limits import Budget
+
 
 class StoreMetrics:
     """What was asked of other stores, and what came of it."""
@@ -40,3 +42,10 @@ class StoreMetrics:
             buckets=(0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
             registry=registry,
         )
+
+    def count(self, budget: Budget, *, is_whole: bool) -> None:
+        """Count an answer that has ended."""
+        self.bytes.inc(budget.bytes)
+        self.samples.inc(budget.samples)
+        came = "partial" if budget.series else "failed"
+        self.answers.labels("whole" if is_whole else came).inc()

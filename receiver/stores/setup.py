@@ -1,10 +1,11 @@
 """The stores that settings and a watched file name, started and stopped with the program."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -12,16 +13,33 @@ from api.sources.program import StoreFacts
 from receiver.settings.config import Config, ConfigError, read_document
 from receiver.settings.reloading import Reading, ReloadMetrics, WatchedFile
 from receiver.settings.stores import StoresOptions
-from receiver.stores.budget import AnswerLimits
-from receiver.stores.endpoints import Endpoint, endpoint_of, files_of, of_document
+from receiver.stores import endpoints
+from receiver.stores.endpoints import Endpoint, endpoint_of
+from receiver.stores.limits import AnswerLimits, CallLimits
 from receiver.stores.metrics import StoreMetrics
+from receiver.stores.remote_read import servers
+from receiver.stores.remote_read.servers import Server, server_of
+from receiver.stores.remote_read.source import ReadSource, ServerState
 from receiver.stores.storeapi.messages import EVER
 from receiver.stores.storeapi.pool import StorePool
 from receiver.stores.storeapi.source import StoreSource
-from receiver.stores.terms import Terms
+from receiver.stores.storeapi.state import StoreState
+from receiver.stores.terms import Asked, Terms
 from storage.read.joined.source import Source
 
 FILE_SETTING = "stores.file"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The stores that settings or a file name."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+    servers: tuple[Server, ...] = ()
+
+    def with_those_of(self, file: "Named") -> "Named":
+        return Named((*self.endpoints, *file.endpoints), (*self.servers, *file.servers))
 
 
 class ConfiguredStores:
@@ -29,91 +47,120 @@ class ConfiguredStores:
 
     def __init__(self, config: Config, registry: CollectorRegistry, reloads: ReloadMetrics) -> None:
         """Raises ConfigError."""
-        options = config.stores
-        self._options = options
-        self._fixed = endpoints_of(options)
-        self.metrics = StoreMetrics(registry)
+        options = self._options = config.stores
+        self._fixed = named_by(options)
+        self._metrics = StoreMetrics(registry)
         self.file = watched_file(options, reloads)
         self._threads = ThreadPoolExecutor(options.concurrency_max, thread_name_prefix="stores")
         self._limits = AnswerLimits(
             options.bytes_max, options.series_max, options.chunks_max, options.samples_max
         )
-        found = self.file.value if self.file is not None else []
-        self.pool = StorePool([*self._fixed, *found], options, self.metrics)
+        self._call_limits = CallLimits(
+            options.timeout_ms / 1000, options.response_timeout_ms / 1000, options.bytes_max
+        )
+        self._servers: list[ServerState] = []
+        self._pool = StorePool((), options, self._call_limits, self._metrics)
+        self._configure(Named() if self.file is None else self.file.value)
         if self.file is not None:
-            self.file.listen(lambda found: self.pool.configure([*self._fixed, *found]))
+            self.file.listen(self._configure)
+
+    def _configure(self, file: Named) -> None:
+        found = self._fixed.with_those_of(file)
+        self._pool.configure(found.endpoints)
+        known = {state.server: state for state in self._servers}
+        self._servers = [
+            known.get(server) or ServerState(server, self._call_limits) for server in found.servers
+        ]
 
     def sources(self, terms: Terms) -> Sequence[Source]:
         """The stores that have something of a tenant, for one query."""
-        options = self._options
-        if options.tenant_label:
-            terms.tenant_label = options.tenant_label
+        terms.tenant_label = self._options.tenant_label
+        asked = Asked(terms, self._limits, self._threads, self._metrics)
+        stores = [s for s in self._pool.states if self._is_of(s.endpoint.tenant, terms.tenant)]
+        reads = [s for s in self._servers if self._is_of(s.server.tenant, terms.tenant)]
         return [
-            StoreSource(state, terms, self._limits, self._threads, self.metrics)
-            for state in self.pool.states
-            if options.tenant_label or (state.endpoint.tenant or options.tenant) == terms.tenant
+            *(StoreSource(state, asked) for state in stores),
+            *(ReadSource(state, asked) for state in reads),
         ]
+
+    def _is_of(self, own: str, tenant: str) -> bool:
+        """Whether a store takes part in the view of a tenant. own: the tenant of its entry."""
+        return bool(self._options.tenant_label) or (own or self._options.tenant) == tenant
 
     def facts(self) -> list[StoreFacts]:
         """What there is to know of each store."""
-        tenant = "" if self._options.tenant_label else self._options.tenant
-        return [
-            StoreFacts(
-                state.kind,
-                state.target,
-                state.checked_ms,
-                state.error,
-                state.info.labels if state.info else (),
-                (state.info.span if state.info else None) or EVER,
-                tenant and (state.endpoint.tenant or tenant),
-            )
-            for state in self.pool.states
-        ]
+        found = [of_store(state) for state in self._pool.states]
+        found += [of_server(state) for state in self._servers]
+        if self._options.tenant_label:
+            return [replace(each, tenant="") for each in found]
+        return [replace(each, tenant=each.tenant or self._options.tenant) for each in found]
 
     async def run(self) -> AsyncIterator[None]:
-        self.pool.start()
+        self._pool.start()
         yield
-        await asyncio.to_thread(self.pool.stop)
+        await asyncio.to_thread(self._pool.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def of_store(state: StoreState) -> StoreFacts:
+    info = state.info
+    labels, span = (info.labels, info.span) if info is not None else ((), None)
+    return StoreFacts(
+        state.kind, state.target, state.checked_ms, state.error, labels, span or EVER,
+        state.endpoint.tenant,
+    )  # fmt: skip
+
+
+def of_server(state: ServerState) -> StoreFacts:
+    server = state.server
+    labels = [server.labels] if server.labels else []
+    return StoreFacts(
+        "remote-read", server.url, state.checked_ms, state.error, labels, EVER, server.tenant
+    )
 
 
 def check_stores(options: StoresOptions) -> None:
     """Raise ConfigError where ConfiguredStores would."""
-    endpoints_of(options)
+    named_by(options)
     if options.file:
-        read_endpoints(Path(options.file))
+        read_file(Path(options.file))
 
 
-def endpoints_of(options: StoresOptions) -> list[Endpoint]:
-    """Those of the settings. Raises ConfigError."""
+def named_by(options: StoresOptions) -> Named:
+    """The stores of the settings. Raises ConfigError."""
     strict = set(options.strict_endpoints)
-    found = []
-    for setting, addresses in (
-        ("endpoints", [each for each in options.endpoints if each not in strict]),
-        ("strict-endpoints", options.strict_endpoints),
-    ):
-        for address in addresses:
-            try:
-                endpoint = endpoint_of(address)
-            except ValueError as error:
-                raise ConfigError(f"stores.{setting}: {error}") from None
-            found.append(replace(endpoint, strict=setting != "endpoints"))
-    return found
+    usual = [address for address in options.endpoints if address not in strict]
+    found = [parsed("endpoints", endpoint_of, address) for address in usual]
+    found += [
+        replace(parsed("strict-endpoints", endpoint_of, address), strict=True)
+        for address in options.strict_endpoints
+    ]
+    urls = [parsed("remote-read", server_of, url) for url in options.remote_read]
+    return Named(tuple(found), tuple(urls))
 
 
-def watched_file(
-    options: StoresOptions, reloads: ReloadMetrics
-) -> WatchedFile[list[Endpoint]] | None:
+def parsed(key: str, parse: Callable[[str], T], text: str) -> T:
+    """The store that a text of a setting names. Raises ConfigError."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ConfigError(f"stores.{key}: {error}") from None
+
+
+def watched_file(options: StoresOptions, reloads: ReloadMetrics) -> WatchedFile[Named] | None:
     if not options.file:
         return None
-    return WatchedFile(FILE_SETTING, Path(options.file), read_endpoints, reloads)
+    return WatchedFile(FILE_SETTING, Path(options.file), read_file, reloads)
 
 
-def read_endpoints(path: Path) -> Reading[list[Endpoint]]:
-    """The endpoints of a file, and the files that it names. Raises ConfigError."""
+def read_file(path: Path) -> Reading[Named]:
+    """The stores of a file, and the files that it names. Raises ConfigError."""
     document = read_document(path)
     try:
-        found = of_document(document, path.parent)
-    except ValueError as error:
+        stores = endpoints.of_document(document, path.parent)
+        section = document.get("remote_read") if isinstance(document, dict) else None
+        reads = servers.of_document(section, path.parent)
+    except (ValueError, OSError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    return Reading(found, files_of(found))
+    files = (*endpoints.files_of(stores), *servers.files_of(reads))
+    return Reading(Named(tuple(stores), tuple(reads)), files)

@@ -1,8 +1,11 @@
 """What one query asks other stores with."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from receiver.stores.limits import AnswerLimits
+from receiver.stores.metrics import StoreMetrics
 from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
 
@@ -24,3 +27,14 @@ class Terms:
     def shown(self, labels: LabelFrame) -> LabelFrame:
         """Labels as queries see them."""
         return labels.drop([self.tenant_label]) if self.tenant_label else labels
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the questions of one query to all stores have in common. limits: of each answer;
+    threads: that read them."""
+
+    terms: Terms
+    limits: AnswerLimits
+    threads: Executor
+    metrics: StoreMetrics

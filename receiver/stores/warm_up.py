@@ -1,6 +1,6 @@
 """Calling the kernels that answers of other stores need, so that no query has to wait for them."""
 
-from receiver.stores.budget import AnswerLimits, Budget
+from receiver.stores.limits import AnswerLimits, Budget
 from receiver.stores.storeapi.columns import Collector
 from receiver.wire.messages import message_field, number_field
 from storage.labels.matchers import METRIC_NAME, Matcher

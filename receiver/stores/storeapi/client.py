@@ -16,6 +16,7 @@ import grpc
 
 from receiver.stores.endpoints import TlsFiles
 from receiver.stores.errors import StoreError
+from receiver.stores.limits import CallLimits
 
 INFO = "/thanos.info.Info/Info"
 SERIES = "/thanos.Store/Series"
@@ -24,15 +25,6 @@ TENANT_METADATA = "thanos-tenant"
 # How often whoever waits looks whether the store is silent.
 LOOK_SECONDS = 0.1
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class CallLimits:
-    """Of one call, in seconds, and of one message."""
-
-    timeout_s: float
-    silence_s: float
-    message_bytes: int
 
 
 class Channel:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from receiver.stores.budget import Budget
 from receiver.stores.errors import LyingStore
+from receiver.stores.limits import Budget
 from receiver.stores.storeapi.frames import (
     AGGREGATES,
     ENCODING,
@@ -26,6 +26,7 @@ from receiver.stores.storeapi.frames import (
     Scanned,
     scan,
 )
+from receiver.wire.messages import message_field
 from storage.chunks.bits import SPARE_BYTES
 from storage.chunks.chunks import COUNT_BYTES, FAULTS, OK, XOR, Chunks
 from storage.chunks.series import decode_series, in_order
@@ -49,10 +50,12 @@ Span = tuple[int, int]
 
 @dataclass(slots=True)
 class Collector:
-    """What came of one answer so far. damaged: of chunks, the number and an example of why."""
+    """What came of one answer so far. of_read: its frames are those of remote read. damaged: of
+    chunks, the number and an example of why."""
 
     budget: Budget
     with_samples: bool = True
+    of_read: bool = False
     warnings: list[str] = field(default_factory=list)
     damaged: int = 0
     fault: str = ""
@@ -81,7 +84,8 @@ class Collector:
             return
         buffer = np.frombuffer(b"".join(frames) + bytes(SPARE_BYTES), np.uint8)
         try:
-            found = scan(buffer, np.cumsum([len(frame) for frame in frames]))
+            ends = np.cumsum([len(frame) for frame in frames])
+            found = scan(buffer, ends, of_read=self.of_read)
         except FrameError as error:
             raise LyingStore(str(error)) from error
         for start, end in found.warnings.tolist():
@@ -112,7 +116,7 @@ class Collector:
             buffer,
             np.ascontiguousarray(pieces[:, START]),
             np.ascontiguousarray(pieces[:, END]),
-            pieces[:, ENCODING] + XOR,
+            pieces[:, ENCODING] + (0 if self.of_read else XOR),
         )
         self.budget.spend(samples=stated_samples(chunks))
         offsets = np.searchsorted(pieces[:, OWNER], np.arange(series + 1))
@@ -122,6 +126,16 @@ class Collector:
             self.damaged += len(wrong)
             self.fault = FAULTS[decoded.reasons[wrong[0]]]
         self._samples.append(decoded.samples)
+
+    def add_samples(self, labels: Sequence[bytes], samples: Samples) -> None:
+        """Take series whose samples are not in chunks. labels: the label fields of each. Raises
+        LyingStore."""
+        frames = [message_field(1, own) for own in labels]
+        buffer = np.frombuffer(b"".join(frames) + bytes(SPARE_BYTES), np.uint8)
+        found = scan(buffer, np.cumsum([len(frame) for frame in frames]))
+        self.budget.spend(series=len(labels), samples=len(samples))
+        self._take_labels(buffer, found)
+        self._samples.append(samples)
 
     def finished(self, matcher_sets: MatcherSets, span: Span) -> tuple[FetchedSeries, int]:
         """All that came, and how many series were left out because they pass none of the sets.

@@ -6,6 +6,11 @@
     Chunk           type = 1, data = 2, hash = 3
 
 A chunk is one row for each of its fields that are there. Encodings are one less than elsewhere.
+The frames of remote read are like them, but for their chunks:
+
+    ChunkedReadResponse  chunked_series = 1, query_index = 2
+    ChunkedSeries        labels = 1, chunks = 2
+    Chunk                min_time_ms = 1, max_time_ms = 2, type = 3, data = 4
 """
 
 from dataclasses import dataclass
@@ -29,8 +34,9 @@ SERIES, WARNING, BATCH = tag_of(1, LENGTH), tag_of(2, LENGTH), tag_of(4, LENGTH)
 LABEL, CHUNK = tag_of(1, LENGTH), tag_of(2, LENGTH)
 # Of a chunk with aggregates.
 MIN_TIME, MAX_TIME, RAW, COUNTER_END = tag_of(1), tag_of(2), tag_of(3, LENGTH), tag_of(9)
-# Of a chunk.
+# Of a chunk, and of one of remote read.
 TYPE, DATA = tag_of(1), tag_of(2, LENGTH)
+READ_TYPE, READ_DATA = tag_of(3), tag_of(4, LENGTH)
 
 # Kinds of chunks, as numbers of their fields from RAW on.
 AGGREGATES = ("raw", "count", "sum", "min", "max", "counter")
@@ -56,8 +62,9 @@ class FrameError(ValueError):
     """A frame is no message of series."""
 
 
-def scan(buffer: Bytes, ends: Int64s) -> Scanned:
-    """What frames have that lie one after the other; ends: where each ends. Raises FrameError."""
+def scan(buffer: Bytes, ends: Int64s, *, of_read: bool = False) -> Scanned:
+    """What frames have that lie one after the other; ends: where each ends; of_read: they are those
+    of remote read. Raises FrameError."""
     room = np.full(4, FIRST_ROOM)
     while True:
         series = np.zeros(room[0] + 1, np.int64)
@@ -65,7 +72,7 @@ def scan(buffer: Bytes, ends: Int64s) -> Scanned:
         pieces = np.empty((room[2], PIECE_WORDS), np.int64)
         warnings = np.empty((room[3], WARNING_WORDS), np.int64)
         counts = np.zeros(4, np.int64)
-        error = scan_frames(buffer, ends, room, series, labels, pieces, warnings, counts)
+        error = scan_frames(buffer, ends, of_read, room, series, labels, pieces, warnings, counts)
         if error:
             raise FrameError(f"a frame is damaged at byte {error - 1} of {len(buffer)}")
         if (counts <= room).all():
@@ -142,10 +149,44 @@ def scan_pieces(
 
 
 @kernel_part
+def scan_read_chunk(
+    base: Place, start: Place, end: Place, owner: Place, pieces: Place, at: Place, room: Place
+) -> tuple[Place, Place]:
+    """What scan_pieces() does, for a chunk of remote read."""
+    first_ms = last_ms = encoding = data = data_end = np.int64(0)
+    place: Place = start
+    while place < end:
+        tag, word, first, after = read_field(base, place, end)
+        if after < 0:
+            return at, place
+        if tag == MIN_TIME:
+            first_ms = np.int64(word)
+        elif tag == MAX_TIME:
+            last_ms = np.int64(word)
+        elif tag == READ_TYPE:
+            encoding = np.int64(word & np.uint64(0xFFFF))
+        elif tag == READ_DATA:
+            data, data_end = np.int64(first), np.int64(after)
+        elif is_mistyped(tag, READ_TYPE) or is_mistyped(tag, READ_DATA):
+            return at, place
+        place = after
+    if at < room:
+        store_row(pieces, at, PIECE_WORDS, OWNER, owner)
+        store_row(pieces, at, PIECE_WORDS, KIND, 0)
+        store_row(pieces, at, PIECE_WORDS, FIRST_MS, first_ms)
+        store_row(pieces, at, PIECE_WORDS, LAST_MS, last_ms)
+        store_row(pieces, at, PIECE_WORDS, ENCODING, encoding)
+        store_row(pieces, at, PIECE_WORDS, START, data)
+        store_row(pieces, at, PIECE_WORDS, END, data_end)
+    return at + 1, np.int64(0)
+
+
+@kernel_part
 def scan_series(
     base: Place,
     start: Place,
     end: Place,
+    of_read: bool,
     owner: Place,
     labels: Place,
     label: Place,
@@ -171,7 +212,10 @@ def scan_series(
                 store_row(labels, label, LABEL_WORDS, 3, value_length)
             label += 1
         elif tag == CHUNK:
-            piece, error = scan_pieces(base, first, after, owner, pieces, piece, piece_room)
+            if of_read:
+                piece, error = scan_read_chunk(base, first, after, owner, pieces, piece, piece_room)
+            else:
+                piece, error = scan_pieces(base, first, after, owner, pieces, piece, piece_room)
             if error:
                 return label, piece, error
         elif is_mistyped(tag, LABEL) or is_mistyped(tag, CHUNK):
@@ -184,6 +228,7 @@ def scan_series(
 def scan_frames(
     buffer: Bytes,
     ends: Int64s,
+    of_read: bool,
     room: Int64s,
     series: Int64s,
     labels: Int64s,
@@ -210,7 +255,7 @@ def scan_frames(
                 return place + 1
             if tag == SERIES:
                 label, piece, error = scan_series(
-                    base, first, after, found,
+                    base, first, after, of_read, found,
                     label_rows, label, room[1], piece_rows, piece, room[2],
                 )  # fmt: skip
                 if error:

@@ -17,8 +17,9 @@ from receiver.settings.stores import StoresOptions
 from receiver.stores.dns import Resolver, targets_of
 from receiver.stores.endpoints import Endpoint
 from receiver.stores.errors import LyingStore
+from receiver.stores.limits import CallLimits
 from receiver.stores.metrics import StoreMetrics
-from receiver.stores.storeapi.client import CallLimits, Channel, text_of
+from receiver.stores.storeapi.client import Channel, text_of
 from receiver.stores.storeapi.messages import parse_info
 from receiver.stores.storeapi.state import StoreState
 
@@ -47,15 +48,14 @@ class StorePool:
         self,
         endpoints: Sequence[Endpoint],
         options: StoresOptions,
+        limits: CallLimits,
         metrics: StoreMetrics,
         resolve: Resolver = targets_of,
     ) -> None:
         self._endpoints = tuple(endpoints)
         self._metrics = metrics
         self._resolve = resolve
-        self._limits = CallLimits(
-            options.timeout_ms / 1000, options.response_timeout_ms / 1000, options.bytes_max
-        )
+        self._limits = limits
         self._missed_ms = options.unhealthy_timeout_ms
         self._intervals = Intervals(options.info_interval_ms / 1000, options.dns_interval_ms / 1000)
         self._targets: dict[Endpoint, list[str]] = {}

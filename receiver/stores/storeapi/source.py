@@ -5,17 +5,15 @@ the query wants all or nothing, it fails instead.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import replace
 
-from receiver.stores.budget import AnswerLimits, Budget
 from receiver.stores.errors import StoreError
-from receiver.stores.metrics import StoreMetrics
+from receiver.stores.limits import Budget
 from receiver.stores.storeapi.client import SERIES, Stream, finished
 from receiver.stores.storeapi.columns import Collector, MatcherSets, Span
 from receiver.stores.storeapi.messages import series_request
 from receiver.stores.storeapi.state import StoreState
-from receiver.stores.terms import Terms
+from receiver.stores.terms import Asked
 from storage.bucket.pieces import must_not_wait
 from storage.catalog.metadata import Description
 from storage.errors import MustFetch, SourceFailed
@@ -34,19 +32,10 @@ NAMED = Matcher(METRIC_NAME, "!=", "")
 class StoreSource:
     """One store, asked by one query from any thread."""
 
-    def __init__(
-        self,
-        state: StoreState,
-        terms: Terms,
-        limits: AnswerLimits,
-        threads: Executor,
-        metrics: StoreMetrics,
-    ) -> None:
+    def __init__(self, state: StoreState, asked: Asked) -> None:
         self._state = state
-        self._metrics = metrics
-        self._terms = terms
-        self._limits = limits
-        self._threads = threads
+        self._terms = asked.terms
+        self._common = asked
         self._losses: dict[str, None] = {}
         self.symbols = Symbols()
 
@@ -94,8 +83,8 @@ class StoreSource:
             skip_chunks=not with_samples,
         )
         stream = self._state.channel.stream(SERIES, request, self._terms.tenant)
-        collector = Collector(Budget(self._limits), with_samples=with_samples)
-        future = self._threads.submit(self._read, stream, collector)
+        collector = Collector(Budget(self._common.limits), with_samples=with_samples)
+        future = self._common.threads.submit(self._read, stream, collector)
 
         def answer() -> FetchedSeries:
             self._note(finished(future, stream), collector)
@@ -119,13 +108,10 @@ class StoreSource:
 
     def _read(self, stream: Stream, collector: Collector) -> StoreError | None:
         """Read to the end; what ended it before."""
-        with self._metrics.seconds.time():
+        metrics = self._common.metrics
+        with metrics.seconds.time():
             failure = read_all(stream, collector)
-        budget = collector.budget
-        self._metrics.bytes.inc(budget.bytes)
-        self._metrics.samples.inc(budget.samples)
-        came = "partial" if budget.series else "failed"
-        self._metrics.answers.labels("whole" if failure is None else came).inc()
+        metrics.count(collector.budget, is_whole=failure is None)
         return failure
 
     def _note(self, error: StoreError | None, collector: Collector) -> None:

@@ -105,8 +105,22 @@ def pieces(text: bytes, owner: int) -> list[Piece]:
     return [Piece(owner, kind, first, last, encoding, data) for kind, encoding, data in found]
 
 
+def read_chunk(text: bytes, owner: int) -> list[Piece]:
+    """The one chunk of a message of remote read."""
+    found: dict[int, object] = {1: 0, 2: 0, 3: 0, 4: b""}
+    for number, wire, value in fields(text):
+        if number in (3, 4) and wire != {3: 0, 4: 2}[number]:
+            raise TwinError
+        if number in (1, 2) and wire == 0 or number in (3, 4):
+            found[number] = value
+    first, last, kind, data = (found[number] for number in range(1, 5))
+    return [Piece(owner, 0, signed(first), signed(last), kind & 0xFFFF, data)]  # type: ignore
+
+
 def scan_plainly(
     parts: list[bytes],
+    *,
+    of_read: bool = False,
 ) -> tuple[list[list[tuple[bytes, bytes]]], list[Piece], list[bytes]]:
     """Labels of each series, chunks, warnings."""
     own: list[list[tuple[bytes, bytes]]] = []
@@ -119,7 +133,8 @@ def scan_plainly(
             if number == 1:
                 own[-1].append(label(value))  # type: ignore[arg-type]
             else:
-                found.extend(pieces(value, len(own) - 1))  # type: ignore[arg-type]
+                take_chunk = read_chunk if of_read else pieces
+                found.extend(take_chunk(value, len(own) - 1))  # type: ignore[arg-type]
 
     for part in parts:
         for number, wire, value in fields(part):

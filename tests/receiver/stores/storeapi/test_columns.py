@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.stores.budget import AnswerLimits, Budget
 from receiver.stores.errors import LyingStore
+from receiver.stores.limits import AnswerLimits, Budget
 from receiver.stores.storeapi import columns
 from receiver.stores.storeapi.columns import Collector
 from receiver.wire.messages import message_field, number_field

@@ -50,10 +50,36 @@ frames = st.one_of(
 )
 
 
-def scanned(parts: list[bytes]) -> tuple[list[list[tuple[bytes, bytes]]], list[Piece], list[bytes]]:
+read_chunks = st.builds(
+    lambda first, last, kind, data: (
+        number_field(1, first) + number_field(2, last) + number_field(3, kind) + data
+    ),
+    st.integers(-(1 << 62), 1 << 62),
+    st.integers(-(1 << 62), 1 << 62),
+    st.integers(0, 9),
+    st.builds(lambda data: message_field(4, data), texts) | st.just(b""),
+)
+read_frames = st.builds(
+    lambda own, parts: (
+        message_field(
+            1,
+            b"".join(message_field(1, label) for label in own)
+            + b"".join(message_field(2, part) for part in parts),
+        )
+        + number_field(2, 1)
+    ),
+    st.lists(labels, max_size=4),
+    st.lists(read_chunks, max_size=3),
+)
+
+
+def scanned(
+    parts: list[bytes], *, of_read: bool = False
+) -> tuple[list[list[tuple[bytes, bytes]]], list[Piece], list[bytes]]:
     """What the kernel finds, as plain values."""
     text = b"".join(parts)
-    found = scan(np.frombuffer(text + bytes(8), np.uint8), np.cumsum([len(p) for p in parts]))
+    buffer = np.frombuffer(text + bytes(8), np.uint8)
+    found = scan(buffer, np.cumsum([len(part) for part in parts]), of_read=of_read)
     pairs = [
         (text[name : name + name_size], text[value : value + value_size])
         for name, name_size, value, value_size in found.labels.tolist()
@@ -92,6 +118,23 @@ def test_damaged_frames_are_errors_or_what_they_say(
             scanned(damaged)
     else:
         assert scanned(damaged) == wanted
+
+
+@settings(max_examples=200)
+@given(st.lists(read_frames, min_size=1, max_size=4), st.data())
+def test_frames_of_remote_read(parts: list[bytes], data: st.DataObject) -> None:
+    """As they are, and with a byte changed."""
+    assert scanned(parts, of_read=True) == scan_plainly(parts, of_read=True)
+    text = bytearray(parts[0])
+    text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(0, 255))
+    damaged = [bytes(text), *parts[1:]]
+    try:
+        wanted = scan_plainly(damaged, of_read=True)
+    except TwinError:
+        with pytest.raises(FrameError):
+            scanned(damaged, of_read=True)
+    else:
+        assert scanned(damaged, of_read=True) == wanted
 
 
 def test_there_is_room_for_many() -> None:

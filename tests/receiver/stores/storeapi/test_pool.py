@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from receiver.settings.stores import StoresOptions
 from receiver.stores.endpoints import Endpoint, TlsFiles
+from receiver.stores.limits import CallLimits
 from receiver.stores.metrics import StoreMetrics
 from receiver.stores.storeapi.pool import StorePool
 from tests.makers.certificates import make_authority
@@ -35,7 +36,8 @@ def pool_of(
 
     # Enough to answer even on a machine under load; a refused connection takes no time.
     options = replace(OPTIONS, info_interval_ms=2_000)
-    pool = StorePool(endpoints, options, StoreMetrics(registry), resolve)
+    limits = CallLimits(60.0, 60.0, 1 << 20)
+    pool = StorePool(endpoints, options, limits, StoreMetrics(registry), resolve)
     pool.start()
     try:
         yield pool, registry

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from receiver.stores.budget import AnswerLimits
 from receiver.stores.endpoints import Endpoint
+from receiver.stores.limits import AnswerLimits, CallLimits
 from receiver.stores.metrics import StoreMetrics
-from receiver.stores.storeapi.client import CallLimits, Channel
+from receiver.stores.storeapi.client import Channel
 from receiver.stores.storeapi.messages import parse_info
 from receiver.stores.storeapi.source import StoreSource
 from receiver.stores.storeapi.state import StoreState
-from receiver.stores.terms import Terms
+from receiver.stores.terms import Asked, Terms
 from receiver.wire.messages import message_field
 from storage.bucket.pieces import without_fetching
 from storage.errors import MustFetch, SourceFailed
@@ -63,7 +63,8 @@ def asking(
         state = StoreState(
             endpoint, store.address, channel, 300_000, parse_info(info), 1_000, 1_000
         )
-        yield StoreSource(state, terms or Terms("t"), limits, threads, metrics), store, state
+        asked = Asked(terms or Terms("t"), limits, threads, metrics)
+        yield StoreSource(state, asked), store, state
         channel.close()
 
 

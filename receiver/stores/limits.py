@@ -1,8 +1,17 @@
-"""What one answer of a store may take: bytes, series, chunks and samples."""
+"""What one answer of a store may take: time, bytes, series, chunks and samples."""
 
 from dataclasses import dataclass
 
 from receiver.stores.errors import LyingStore
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """Of one call, in seconds, and of one message."""
+
+    timeout_s: float
+    silence_s: float
+    message_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
