@@ -4,11 +4,13 @@ A chunk of samples as they came has one part, RAW_PART. A chunk of windows has a
 aggregate of them that is asked for, all over the same windows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from storage.chunks.encoder import EncodedSeries
+from storage.histograms.histograms import offsets_of
 from storage.kernels.arrays import Bytes, Int64s
 
 # The fields of AggrChunk that hold parts.
@@ -48,3 +50,34 @@ class ChunkColumns:
             encoded.ends,
             encoded.data,
         )
+
+    @classmethod
+    def merged(cls, parts: Sequence[tuple[Int64s, "ChunkColumns"]], rows: int) -> "ChunkColumns":
+        """The chunks of several, in the order of their first times; series i of a part is the row
+        that its numbers say."""
+        owners = np.concatenate([np.repeat(own, np.diff(c.offsets)) for own, c in parts])
+        first_ms = np.concatenate([c.first_ms for _, c in parts])
+        order = np.lexsort((first_ms, owners))
+        sizes = np.concatenate([np.diff(c.firsts) for _, c in parts])
+        shifts = offsets_of([len(c.data) for _, c in parts])[:-1].tolist()
+        places = np.repeat(offsets_of(sizes)[:-1][order], sizes[order]) + within(sizes[order])
+        moved = list(zip((c for _, c in parts), shifts, strict=True))
+        starts = np.concatenate([c.starts + by for c, by in moved])
+        ends = np.concatenate([c.ends + by for c, by in moved])
+        return cls(
+            np.searchsorted(owners[order], np.arange(rows + 1)),
+            first_ms[order],
+            np.concatenate([c.last_ms for _, c in parts])[order],
+            offsets_of(sizes[order]),
+            np.concatenate([c.fields for _, c in parts])[places],
+            np.concatenate([c.encodings for _, c in parts])[places],
+            starts[places],
+            ends[places],
+            np.concatenate([c.data for _, c in parts]),
+        )
+
+
+def within(counts: Int64s) -> Int64s:
+    """For each of counts[i] things its number among them."""
+    found: Int64s = np.arange(int(counts.sum())) - np.repeat(offsets_of(counts)[:-1], counts)
+    return found

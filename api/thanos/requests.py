@@ -114,6 +114,11 @@ class SeriesRequest:
     limit: int = 0
     batch: int = 0
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """What of windows is asked for, ascending; nothing: samples as they came alone."""
+        return tuple(sorted(self.aggregates & {COUNT, SUM, MIN, MAX, COUNTER}))
+
     @classmethod
     def decode(cls, body: bytes) -> Self:
         found = Fields(body)

@@ -1,7 +1,8 @@
 """Series, the one method of the StoreAPI that returns samples.
 
-Series are sent in the order of their labels, after labels of replicas were taken off; replicas are
-not made one: that is up to who asks. Rows are read in the order in which they are stored, which is
+Series are sent in the order of their labels, after labels of replicas were taken off. Replicas are
+not made one: that is up to who asks; but where they were before they were downsampled, they are so
+in all of the answer. Rows are read in the order in which they are stored, which is
 not the order of labels. So the rows in order are taken in stretches of about STRETCH_SAMPLES
 samples; of each what was encoded is held until it is sent, and nothing of the next one is read
 before.
@@ -20,7 +21,9 @@ from api.promql.errors import QueryCanceled
 from api.promql.queryable import Selection, expected_samples, losses_of
 from api.sources.queriers import QuerierSource
 from api.sources.query_limits import QueryLimits
-from api.thanos.chunks import ChunkColumns
+from api.sources.store import Querier
+from api.thanos.aggregates import chunks_of_windows, columns_for
+from api.thanos.chunks import ChunkColumns, within
 from api.thanos.errors import Incomplete
 from api.thanos.fields import message, text
 from api.thanos.messages import (
@@ -35,12 +38,15 @@ from storage.chunks.encoder import encode_series
 from storage.errors import LimitExceeded
 from storage.kernels.arrays import Int64s
 from storage.labels.frames import LabelFrame
+from storage.read.resolutions.mixing import AggregatedRows, MixedSelection
+from storage.samples.hint import SelectHint
+from storage.samples.samples import Samples, empty_samples
 
 # Samples of rows that are encoded before the first of them is sent, and of those read at once.
 STRETCH_SAMPLES, BLOCK_SAMPLES = 1 << 24, 1 << 20
 BLOCK_ROWS = 1 << 10
 # Nothing is made one here.
-AS_STORED = ReplicaParams(False, None)
+AS_STORED, MADE_ONE = ReplicaParams(False, None), ReplicaParams(True, None)
 WARNING, HINTS = 2, 3
 HINTS_TYPE = "type.googleapis.com/hintspb.SeriesResponseHints"
 
@@ -67,7 +73,7 @@ class SeriesHandlers:
         return Job(lambda turn: self._frames(call, request, turn))
 
     def _frames(self, call: Call, request: SeriesRequest, turn: Slot) -> Iterator[bytes]:
-        querier = self._source.querier(call.tenants, AS_STORED)
+        querier = self._querier(call, request)
         found: Iterator[bytes] = iter(())
         if request.start_ms > request.end_ms:
             pass
@@ -75,7 +81,8 @@ class SeriesHandlers:
             labels = querier.series([request.matchers], request.start_ms, request.end_ms)
             found = self._labels(labels.drop(request.without), request)
         else:
-            selection = querier.select(request.matchers, request.start_ms, request.end_ms)
+            hint = SelectHint(resolution_ms=request.resolution_ms if request.parts else 0)
+            selection = querier.select(request.matchers, request.start_ms, request.end_ms, hint)
             stream = SampleStream(
                 selection, request, self._limits, self._source.limits(call.tenants), turn
             )
@@ -87,6 +94,15 @@ class SeriesHandlers:
         yield from found
         if request.wants_hints:
             yield message(HINTS, text(1, HINTS_TYPE))
+
+    def _querier(self, call: Call, request: SeriesRequest) -> Querier:
+        """Replicas are made one only where they were so before they were downsampled, and only for
+        who wants their labels taken off."""
+        if request.resolution_ms and request.parts:
+            made_one = self._source.querier(call.tenants, MADE_ONE)
+            if made_one.has_aggregates and request.without.issuperset(self._source.replicas.labels):
+                return made_one
+        return self._source.querier(call.tenants, AS_STORED)
 
     def _labels(self, labels: LabelFrame, request: SeriesRequest) -> Iterator[bytes]:
         """Series without chunks."""
@@ -182,12 +198,34 @@ class SampleStream:
     def _block(self, selection: Selection, labels: LabelFrame, first: int, end: int) -> Pieces:
         if self.turn.cancelled():
             raise QueryCanceled("the request was canceled while its series were read")
-        samples = selection.read(first, end)
-        self.samples += len(samples)
-        self._check("samples", self.samples, self.bounds.samples, "max_samples_per_query")
         messages = LabelMessages.of(labels.take(np.arange(first, end)))
-        chunks = ChunkColumns.raw(encode_series(samples))
+        chunks = self._chunks(selection, first, end)
         return encode_pieces(messages, chunks, bytes_max=self.limits.frame_bytes_max)
+
+    def _chunks(self, selection: Selection, first: int, end: int) -> ChunkColumns:
+        if not isinstance(selection, MixedSelection):
+            return self._raw(selection.read(first, end))
+        rows = np.arange(end - first)
+        parts = [(rows[:0], self._raw(empty_samples(0)))]
+        for part in selection.parts:
+            if not isinstance(part, AggregatedRows):
+                parts.append((rows, self._raw(part.read(first, end))))
+                continue
+            for own, windows in part.windows(first, end, columns_for(self.request.parts)):
+                self._count(len(windows))
+                parts.append((own - first, chunks_of_windows(windows, self.request.parts)))
+                if windows.histograms is not None:
+                    parts.append((own - first, self._raw(windows.histograms.samples)))
+        return ChunkColumns.merged(parts, end - first)
+
+    def _raw(self, samples: Samples) -> ChunkColumns:
+        self._count(len(samples))
+        return ChunkColumns.raw(encode_series(samples))
+
+    def _count(self, samples: int) -> None:
+        """Raises LimitExceeded."""
+        self.samples += samples
+        self._check("samples", self.samples, self.bounds.samples, "max_samples_per_query")
 
     def _check(self, what: str, got: int, allowed: int, name: str) -> None:
         if 0 < allowed < got:
@@ -200,13 +238,6 @@ class SampleStream:
 def can_pick(selection: Selection) -> bool:
     """Whether some rows of a selection can be read alone."""
     return hasattr(selection, "pick") and bool(getattr(selection, "is_plain", False))
-
-
-def within(counts: Int64s) -> Int64s:
-    """For each of counts[i] things its number among them."""
-    firsts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    found: Int64s = np.arange(int(counts.sum())) - np.repeat(firsts, counts)
-    return found
 
 
 def joined_pieces(parts: list[Pieces]) -> Pieces:

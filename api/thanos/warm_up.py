@@ -3,11 +3,14 @@
 import numpy as np
 
 from api.answers.wire.fields import PADDING, LabelMessages
+from api.thanos.aggregates import chunks_of_windows
 from api.thanos.chunks import ChunkColumns
 from api.thanos.messages import encode_label_pieces, encode_pieces, frames_of
-from api.thanos.requests import Shard
+from api.thanos.requests import COUNT, COUNTER, Shard
 from api.thanos.sharding import shard_hashes
 from storage.chunks.encoder import encode_series
+from storage.downsampling.aggregates import RESOLUTION_5M_MS
+from storage.downsampling.folding import fold
 from storage.labels.frames import LabelFrame, Symbols
 from storage.samples.samples import Samples
 
@@ -23,4 +26,5 @@ def warm_store() -> None:
         bounds = pieces.bounds
         for _ in frames_of(content, bounds[:-1], bounds[1:], batch=2, bytes_max=1):
             pass
+    chunks_of_windows(fold(samples, RESOLUTION_5M_MS), (COUNT, COUNTER))
     shard_hashes(labels, Shard(0, 2, False, frozenset()))

@@ -6,7 +6,7 @@ Invariants:
   its replicas is of the same row as they are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from storage.deletion.masks import Mask, Run
-from storage.downsampling.aggregates import WindowRuns
+from storage.downsampling.aggregates import Aggregates, WindowRuns
 from storage.downsampling.cuts import without_windows
 from storage.downsampling.points import PointRoom, count_points, points_of
 from storage.kernels.arrays import Int64s
@@ -99,6 +99,24 @@ class AggregatedRows:
                 return None
             found += [replace(each, items=rows[order][each.items]) for each in runs]
         return found
+
+    def windows(
+        self, first_row: int, end_row: int, columns: Collection[str]
+    ) -> list[tuple[Int64s, Aggregates]]:
+        """The windows that are to be seen, with these columns of theirs, in the order of time; of
+        the series that are these rows. Raises LimitExceeded."""
+        rows = first_row + np.flatnonzero(self.ids[first_row:end_row] >= 0)
+        rows = rows[np.argsort(self.ids[rows], kind="stable")]
+        budget, parts = SampleBudget(self.samples_max), []
+        for segments, cuts in self.segment_runs:
+            found = self.reader.select(
+                segments, self.ids[rows], self.piece.span, budget.spend, columns=columns
+            )
+            for each in (cuts, self.cuts):
+                if each is not None:
+                    found = without_windows(found, each.take(rows), self.piece.resolution_ms)
+            parts.append((rows, found))
+        return parts
 
     def read(self, first_row: int, end_row: int) -> Samples:
         rows = first_row + np.flatnonzero(self.ids[first_row:end_row] >= 0)

@@ -307,3 +307,74 @@ def test_a_querier_answers_as_cupola_does(
     theirs = data_of(scene.queriers[name].url, path, query=query, dedup=str(dedup).lower(), **times)
     assert own["resultType"] == theirs["resultType"]
     assert_same(own["result"], theirs["result"])
+
+
+@pytest.mark.parametrize("name", QUERIERS)
+def test_a_missing_answer_is_no_part_of_one(scene: Scene, name: str) -> None:
+    for partial in ("true", "false"):
+        found = data_of(
+            scene.queriers[name].url,
+            "query",
+            query="count(up)",
+            time=scene.end_s,
+            partial_response=partial,
+        )
+        assert [each["value"][1] for each in found["result"]] == ["9"]
+
+
+def test_stores_list_it(scene: Scene) -> None:
+    for querier in scene.queriers.values():
+        stores = data_of(querier.url, "stores")
+        ((own,),) = stores.values()
+        assert list(stores) == ["receive"]
+        assert own["lastError"] is None and own["maxTime"] == (1 << 63) - 1
+
+
+def test_labels_values_and_series(scene: Scene) -> None:
+    span = {"start": scene.start_s, "end": scene.end_s + 60}
+    for querier in scene.queriers.values():
+        for path in ("labels", "label/pod/values", "label/__name__/values", "label/replica/values"):
+            for match in ([], ["up"], ["{job='j1'}", "order"]):
+                asked = span | {"match[]": match}
+                own = data_of(scene.cupola.url, path, dedup="false", **asked)
+                assert data_of(querier.url, path, **asked) == own, (path, match)
+        # Nine of up, two of order, and one; but the last twice as many with both replicas.
+        for dedup, count in (("true", 12), ("false", 23)):
+            asked = span | {"match[]": ["up", "order", "alone"], "dedup": dedup}
+            own, theirs = (
+                sorted(map(sorted, map(dict.items, data_of(url, "series", **asked))))
+                for url in (scene.cupola.url, querier.url)
+            )
+            assert theirs == own and len(own) == count
+
+
+def test_rules_exemplars_metadata_and_targets(scene: Scene) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        groups = data_of(scene.cupola.url, "rules")["groups"]
+        if all(rule["health"] == "ok" for group in groups for rule in group["rules"]):
+            break
+        assert time.monotonic() < deadline, groups
+        time.sleep(0.2)
+    for querier in scene.queriers.values():
+        (group,) = data_of(querier.url, "rules")["groups"]
+        recording, alert = group["rules"]
+        assert (group["name"], group["interval"]) == ("g", 1)
+        assert (recording["name"], recording["query"]) == ("up:count", "count(up)")
+        assert recording["health"] == "ok"
+        assert (alert["name"], alert["state"], alert["health"]) == ("Always", "firing", "ok")
+        assert alert["labels"] == {"severity": "page"}
+        assert alert["annotations"] == {"summary": "It is always so"}
+        assert [each["state"] for each in alert["alerts"]] == ["firing"]
+        (only,) = data_of(querier.url, "rules", type="alert")["groups"]
+        assert [rule["name"] for rule in only["rules"]] == ["Always"]
+        span = {"start": scene.start_s, "end": scene.end_s + 60}
+        query = {"query": "seconds_bucket"} | span
+        (found,) = data_of(querier.url, "query_exemplars", **query)
+        (own,) = data_of(scene.cupola.url, "query_exemplars", dedup="true", **query)
+        assert found["seriesLabels"] == own["seriesLabels"]
+        assert [each["labels"] for each in found["exemplars"]] == [{"trace": "abc"}]
+        described = data_of(querier.url, "metadata", metric="requests")
+        assert described == data_of(scene.cupola.url, "metadata", metric="requests")
+        targets = data_of(querier.url, "targets")
+        assert not targets.get("activeTargets") and not targets.get("droppedTargets")
