@@ -10,7 +10,8 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench constraints page wheel peers senders clients browser page-tools
+.PHONY: help run demo test check bench constraints page wheel peers senders clients browser \
+	page-tools tools audit
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -25,7 +26,7 @@ demo: $(INSTALLED) peers
 
 #: make test    check, then all tests, by two workers
 # In the order of their names: the share with real agents, the longest, has to be begun first.
-test: check peers senders clients browser page-tools
+test: check peers senders clients browser page-tools tools audit
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 #: make check   style, types and the import law
@@ -96,6 +97,18 @@ page-tools: $(INSTALLED)
 	    && timeout 300 npm install --silent --no-audit --no-fund --ignore-scripts; }; } >/dev/null 2>&1 \
 	    || { rm -f package-lock.json; echo "npm or its registry cannot be reached from here:" \
 	            "the page can be neither built nor tested with Node" >&2; }
+
+# What checks packages, the image and the chart.
+tools: $(INSTALLED)
+	@cmp -s deploy/tools.txt .venv/tools/installed || { rm -rf .venv/tools && $(PYTHON) -m venv .venv/tools \
+	    && timeout 600 .venv/tools/bin/pip install --quiet --disable-pip-version-check -r deploy/tools.txt \
+	    && cp deploy/tools.txt .venv/tools/installed; } >/dev/null 2>&1 \
+	    || echo "the tools of deploy/tools.txt cannot be installed from here: the image and the chart" \
+	            "are checked less" >&2
+
+#: make audit   known weaknesses and licences of the libraries, as far as that can be asked from here
+audit: $(INSTALLED) tools
+	@$(BIN)/python -m deploy.audit
 
 # The versions that tests are known to pass with; `make constraints` takes the newest ones there are.
 $(INSTALLED): pyproject.toml constraints.txt

@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("receiver", "storage", "api", "rules")
-PROGRAMS = ("compose", "load-tests", "mixin", "packaging")
+PROGRAMS = ("compose", "deploy", "load-tests", "mixin")
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 400
 PACKAGE_MODULES_MAX = 20

@@ -91,18 +91,26 @@ def test_agents_write_as_their_tenant_to_the_service(name: str, tenant: str) -> 
 
 def test_grafana_reads_as_the_tenants_that_are_written() -> None:
     sources = load("grafana/provisioning/datasources/cupola.yml")["datasources"]
-    assert [source["secureJsonData"]["httpHeaderValue1"] for source in sources] == ["edge", "lab"]
+    tenants = [source["secureJsonData"]["httpHeaderValue1"] for source in sources]
+    assert tenants == ["edge", "lab", "edge|lab"]
     for source in sources:
         assert source["type"] == "prometheus"
         assert source["url"] == "http://cupola:9009"
-        assert source["jsonData"]["httpHeaderName1"] == "X-Scope-OrgID"
+        options = source["jsonData"]
+        assert options["httpHeaderName1"] == "X-Scope-OrgID"
+        assert options["prometheusType"] == "Mimir"
+        assert options["exemplarTraceIdDestinations"][0]["name"] == "trace_id"
+        # The ruler answers one tenant at a time.
+        is_one = "|" not in source["secureJsonData"]["httpHeaderValue1"]
+        assert options["manageAlerts"] == options["allowAsRecordingRulesTarget"] == is_one
     assert [source["name"] for source in sources if source.get("isDefault")] == ["Cupola edge"]
 
 
 def test_provisioned_folder_is_mounted() -> None:
-    (provider,) = load("grafana/provisioning/dashboards/cupola.yml")["providers"]
+    providers = load("grafana/provisioning/dashboards/cupola.yml")["providers"]
     mounts = [v.split(":")[1] for v in SCENE["services"]["grafana"]["volumes"]]
-    assert provider["options"]["path"] in mounts
+    for provider in providers:
+        assert provider["options"]["path"] in mounts
     home = SCENE["services"]["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert Path(home).name in [path.name for path in DASHBOARDS]
 

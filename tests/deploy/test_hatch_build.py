@@ -25,7 +25,7 @@ from tests.makers.bodies import v1
 
 # Of a build that fetches what it is built with, and of a first start that compiles.
 LIMIT_S = 900.0
-BUILT_OF = ("receiver", "storage", "api", "rules", "packaging", "pyproject.toml", "README.md")
+BUILT_OF = ("receiver", "storage", "api", "rules", "deploy", "pyproject.toml", "README.md")
 
 
 def built(source: Path, into: Path, **environment: str) -> Path:
