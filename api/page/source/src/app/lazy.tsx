@@ -4,9 +4,9 @@ import { h, type FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Loading, Problem } from "../parts/notices";
 
-export function lazy(load: () => Promise<FunctionComponent>): FunctionComponent {
-  let loaded: FunctionComponent | null = null;
-  return function Lazy() {
+export function lazy<P extends object = object>(load: () => Promise<FunctionComponent<P>>): FunctionComponent<P> {
+  let loaded: FunctionComponent<P> | null = null;
+  return function Lazy(props: P) {
     const [, setRound] = useState(0);
     const [error, setError] = useState<Error | null>(null);
     useEffect(() => {
@@ -16,7 +16,7 @@ export function lazy(load: () => Promise<FunctionComponent>): FunctionComponent 
         setRound(1);
       }, setError);
     }, []);
-    if (error) return <Problem error={new Error("A part of this page could not be loaded: the server may have been updated. Reload the page.")} />;
-    return loaded ? h(loaded, {}) : <Loading label="Opening" />;
+    if (error) return <Problem error={new Error("A part of this page could not be loaded: the server may be away, or may have been updated. Reload the page.")} />;
+    return loaded ? h(loaded as FunctionComponent<object>, props) : <Loading label="Opening" />;
   };
 }

@@ -1,6 +1,6 @@
 /** Which page is open. Addresses are `ui/<page>?…`, and every link of the page carries the tenant. */
 
-import { effect, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { root } from "../server/client";
 import { tenant } from "../server/session";
 
@@ -54,9 +54,16 @@ export function param(name: string): string {
 }
 
 export function setParam(name: string, value: string, push = false): void {
+  setParams({ [name]: value }, push);
+}
+
+/** Several at once, so that Back undoes them together; an empty one is left out. */
+export function setParams(values: Readonly<Record<string, string>>, push = false): void {
   const form = new URLSearchParams(search.value);
-  if (value) form.set(name, value);
-  else form.delete(name);
+  for (const [name, value] of Object.entries(values)) {
+    if (value) form.set(name, value);
+    else form.delete(name);
+  }
   writeSearch(form.toString(), push);
 }
 
@@ -70,8 +77,5 @@ export function install(): void {
     if (!link.pathname.startsWith(`${root}/ui/`) || link.pathname.split("/").pop()!.includes(".")) return;
     event.preventDefault();
     go(link.href);
-  });
-  effect(() => {
-    document.title = page.value === "ask" ? "Cupola" : `${page.value[0].toUpperCase()}${page.value.slice(1)} · Cupola`;
   });
 }

@@ -5,38 +5,10 @@ import { useEffect, useState } from "preact/hooks";
 import { credential, signOut } from "../server/session";
 import { setZone, zone, zoneName } from "../words/times";
 import { Dome, Icon } from "./icons";
+import { GROUPS, PAGES } from "./pages";
 import { hrefOf, page } from "./route";
 import { TenantPicker } from "./tenant_picker";
 import { nextTheme, theme } from "./theme";
-
-/** By group: the name in the address, which is that of the icon, and the title. */
-const PAGES: [string, [string, string, string][]][] = [
-  ["Ask", [["ask", "query", "Query"], ["metrics", "metrics", "Metrics"]]],
-  [
-    "Watch",
-    [
-      ["tenants", "tenants", "Tenants"],
-      ["replicas", "replicas", "Replicas"],
-      ["refused", "refused", "Refused samples"],
-      ["rules", "rules", "Rules"],
-      ["alerts", "alerts", "Alerts"],
-      ["queries", "queries", "Running queries"],
-    ],
-  ],
-  [
-    "Store",
-    [
-      ["segments", "segments", "Segments"],
-      ["head", "head", "Head and log"],
-      ["cardinality", "cardinality", "Cardinality"],
-    ],
-  ],
-];
-
-export function titleOf(name: string): string {
-  for (const [, pages] of PAGES) for (const [at, , title] of pages) if (at === name) return title;
-  return "";
-}
 
 export function Shell({ children }: { children: ComponentChildren }) {
   const [isOpen, setOpen] = useState(false);
@@ -46,7 +18,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <a class="skip" href="#content">To the content</a>
       <div class="top">
         <button type="button" class="button bare icon" aria-label="Pages" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}><Icon name="menu" size={20} /></button>
-        <span class="top-title">{titleOf(page.value) || "Cupola"}</span>
+        <span class="top-title">{PAGES.get(page.value)?.title ?? "Cupola"}</span>
         <a class="brand" href={hrefOf("ask")} aria-label="Cupola"><Dome /></a>
       </div>
       {isOpen && <button type="button" class="veil" aria-label="Close the list of pages" onClick={() => setOpen(false)} />}
@@ -54,10 +26,10 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <a class="brand" href={hrefOf("ask")}><Dome /> Cupola</a>
         <TenantPicker />
         <nav aria-label="Pages">
-          {PAGES.map(([group, pages]) => (
+          {GROUPS.map(([group, pages]) => (
             <div key={group}>
               <h2>{group}</h2>
-              {pages.map(([name, icon, title]) => (
+              {pages.map(({ name, icon, title }) => (
                 <a key={name} href={hrefOf(name)} aria-current={page.value === name ? "page" : undefined}><Icon name={icon} />{title}</a>
               ))}
             </div>

@@ -65,7 +65,7 @@ function readPanel(form: URLSearchParams, at: string): Panel {
   panel.expr = get("expr") ?? "";
   panel.tab = readTab(get("tab"));
   panel.rangeMs = parseDuration(get("range_input") ?? "") ?? panel.rangeMs;
-  panel.endMs = parseAddressTime(get("end_input") ?? get("moment_input") ?? "");
+  panel.endMs = parseAddressTime(get("end_input") || get("moment_input") || "");
   panel.resolution = readResolution(get);
   const display = get("display_mode");
   if (display === "stacked" || display === "heatmap") panel.display = display;

@@ -3,14 +3,14 @@
 import type { Labels } from "../words/labels";
 import { keyOf } from "../words/labels";
 import type { Line, Matrix } from "./matrix";
-import { drawable } from "./plot";
 
 export interface Curve {
   key: string;
   labels: Labels;
   /** What is written in the tooltip; differs from `drawn` in stacks. */
   values: Float64Array;
-  drawn: (number | null)[];
+  /** What is not finite is a gap. */
+  drawn: Float64Array;
   /** The number of its colour. */
   colour: number;
   /** The replica whose points these are. */
@@ -20,7 +20,7 @@ export interface Curve {
 export function plainCurves(lines: readonly Line[], colourOf: ReadonlyMap<string, number>): Curve[] {
   return lines.map((line) => {
     const key = keyOf(line.labels);
-    return { key, labels: line.labels, values: line.values, drawn: drawable(line.values), colour: colourOf.get(key) ?? 0, replica: null };
+    return { key, labels: line.labels, values: line.values, drawn: line.values, colour: colourOf.get(key) ?? 0, replica: null };
   });
 }
 
@@ -32,10 +32,10 @@ export function stacked(curves: readonly Curve[]): Curve[] {
   for (const { values } of curves) for (let i = 0; i < size; i += 1) if (Number.isFinite(values[i])) anything[i] = 1;
   const out: Curve[] = [];
   for (const curve of [...curves].reverse()) {
-    const drawn = new Array<number | null>(size);
+    const drawn = new Float64Array(size);
     for (let i = 0; i < size; i += 1) {
       if (Number.isFinite(curve.values[i])) sum[i] += curve.values[i];
-      drawn[i] = anything[i] ? sum[i] : null;
+      drawn[i] = anything[i] ? sum[i] : NaN;
     }
     out.push({ ...curve, drawn });
   }
@@ -51,7 +51,7 @@ export function byReplica(matrix: Matrix): Curve[] {
       const values = ofOrigin(line.values, line.origins!, number);
       if (values) {
         const key = `${keyOf(line.labels)} ${keyOf(replica)}`;
-        out.push({ key, labels: line.labels, values, drawn: drawable(values), colour: number, replica });
+        out.push({ key, labels: line.labels, values, drawn: values, colour: number, replica });
       }
     });
   }

@@ -33,14 +33,15 @@ export async function askExemplars(query: string, start: number, end: number, si
 
 const SIZE = 4.5;
 
-export function positionOf(u: uPlot, exemplar: Exemplar): [number, number] {
+/** unit: what is drawn as 1. */
+export function positionOf(u: uPlot, exemplar: Exemplar, unit: number): [number, number] {
   const [least, most] = [u.scales.y.min ?? 0, u.scales.y.max ?? 1];
   // What one observation took need not be on the scale of a rate: it is shown at the edge, then.
-  const value = Math.min(Math.max(exemplar.value, least), most);
+  const value = Math.min(Math.max(exemplar.value / unit, least), most);
   return [u.valToPos(exemplar.time, "x"), u.valToPos(value, "y")];
 }
 
-export function drawExemplars(u: uPlot, exemplars: readonly Exemplar[], host: Element): void {
+export function drawExemplars(u: uPlot, exemplars: readonly Exemplar[], unit: number, host: Element): void {
   if (!exemplars.length) return;
   const { ctx } = u;
   const ratio = devicePixelRatio;
@@ -49,7 +50,7 @@ export function drawExemplars(u: uPlot, exemplars: readonly Exemplar[], host: El
   ctx.strokeStyle = colour("--ink", host);
   ctx.lineWidth = 1.3 * ratio;
   for (const exemplar of exemplars) {
-    const [x, y] = positionOf(u, exemplar).map((v) => v * ratio);
+    const [x, y] = positionOf(u, exemplar, unit).map((v) => v * ratio);
     const [left, top] = [x + u.bbox.left, y + u.bbox.top];
     const size = SIZE * ratio;
     ctx.beginPath();

@@ -4,17 +4,19 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { shownTheme } from "../app/theme";
 import { keyOf, shared, type Labels } from "../words/labels";
-import { count } from "../words/numbers";
+import { count, short } from "../words/numbers";
 import { zone } from "../words/times";
 import type { Panel } from "./address";
 import { byReplica, plainCurves, stacked, type Curve } from "./curves";
+import { DENSE_FROM, drawDense } from "./dense";
 import { drawExemplars, type Exemplar } from "./exemplars";
+import { airy, extentOf, withGaps, type Extent } from "./extent";
 import { drawHeat } from "./heat_plot";
 import { heatOf } from "./heat";
 import { Legend, ReplicaLegend } from "./legend";
 import { LINES_MAX, type Matrix } from "./matrix";
 import { assign, colours } from "./palette";
-import { airy, frameOptions, type Frame } from "./plot";
+import { frameOptions, type Frame } from "./plot";
 import { tooltipOf } from "./tooltip";
 
 export interface GraphProps {
@@ -25,8 +27,6 @@ export interface GraphProps {
 }
 
 const HEIGHT = 340;
-// Above it, points near the cursor do not dim the others: that would draw all of them again.
-const FOCUS_POINTS_MAX = 60_000;
 
 export function Graph({ matrix, exemplars, panel, onSelect }: GraphProps) {
   const host = useRef<HTMLDivElement>(null);
@@ -38,6 +38,8 @@ export function Graph({ matrix, exemplars, panel, onSelect }: GraphProps) {
   const colourOf = useMemo(() => new Map(assign(keys).map((c, i) => [keys[i], c])), [keys]);
   const isByReplica = panel.replicas && matrix.replicas.length > 0;
   const curves = useMemo(() => curvesOf(matrix, panel, colourOf, hidden), [matrix, panel.display, isByReplica, colourOf, hidden]);
+  const extent = useMemo(() => extentOf(curves), [curves]);
+  const isDense = curves.length * matrix.times.length > DENSE_FROM;
   const common = useMemo(() => shared(matrix.lines.map((line) => line.labels)), [matrix]);
   const plot = useRef<uPlot | null>(null);
   const select = useRef(onSelect);
@@ -50,15 +52,17 @@ export function Graph({ matrix, exemplars, panel, onSelect }: GraphProps) {
       height: HEIGHT,
       start: matrix.times[0],
       end: Math.max(matrix.times[matrix.times.length - 1], matrix.times[0] + 1),
-      yRange: (min, max) => airy(min, max, panel.yMin),
+      yRange: () => airy(extent, panel.yMin),
+      yAxisText: (values) => values.map((value) => short(value * extent.unit)),
       onSelect: (from, to) => select.current(from, to),
     };
-    const drawn = heat ? drawHeat(heat, matrix, frame, at) : drawCurves(curves, matrix, exemplars, panel, frame, at, common);
+    const drawn = heat ? drawHeat(heat, matrix, frame, at) : drawCurves({ curves, extent, isDense, matrix, exemplars, panel, common }, frame, at);
     plot.current = drawn;
     return () => drawn.destroy();
   }, [curves, heat, exemplars, width, panel.yMin, shownTheme.value, zone.value]);
   useEffect(() => {
-    if (heat || !plot.current || curves.length * matrix.times.length > FOCUS_POINTS_MAX) return;
+    // Where there are many points, drawing all of them again would take too long.
+    if (heat || !plot.current || isDense) return;
     const at = curves.findIndex((curve) => curve.key === pointed);
     plot.current.setSeries(at < 0 ? (null as unknown as number) : at + 1, { focus: at >= 0 } as uPlot.Series);
   }, [pointed]);
@@ -90,27 +94,51 @@ function curvesOf(matrix: Matrix, panel: Panel, colourOf: ReadonlyMap<string, nu
   return panel.display === "stacked" ? stacked(curves) : curves;
 }
 
-function drawCurves(curves: Curve[], matrix: Matrix, exemplars: Exemplar[], panel: Panel, frame: Frame, host: HTMLElement, common: Labels): uPlot {
+interface Drawn {
+  curves: Curve[];
+  extent: Extent;
+  isDense: boolean;
+  matrix: Matrix;
+  exemplars: Exemplar[];
+  panel: Panel;
+  common: Labels;
+}
+
+function drawCurves({ curves, extent, isDense, matrix, exemplars, panel, common }: Drawn, frame: Frame, host: HTMLElement): uPlot {
   const options = frameOptions(frame, host);
   const palette = colours(shownTheme.value === "dark");
   const isStacked = panel.display === "stacked" && !panel.replicas;
-  const strokes = curves.map((curve) => palette[curve.colour]);
+  const strokes = curves.map((curve) => palette[curve.colour % palette.length]);
+  const { unit } = extent;
+  const width = isStacked ? 1 : 1.6;
+  let stop = () => {};
+  const overLines = (u: uPlot) => {
+    drawExemplars(u, exemplars, unit, host);
+    host.setAttribute("aria-busy", "false");
+  };
+  const draw = (u: uPlot) => {
+    stop();
+    host.setAttribute("aria-busy", "true");
+    if (isDense) stop = drawDense(u, curves, { strokes, width, isStacked, unit }, () => overLines(u));
+    else overLines(u);
+  };
   for (const stroke of strokes) {
-    options.series.push({
+    options.series.push(isDense ? { auto: false, paths: () => null, points: { show: false } } : {
       stroke,
-      width: isStacked ? 1 : 1.6,
+      width,
+      auto: false,
       fill: isStacked ? `${stroke}59` : undefined,
       points: { size: 5, fill: stroke, width: 0 },
       spanGaps: false,
     });
   }
-  if (isStacked) options.bands = curves.slice(1).map((_, i) => ({ series: [i + 1, i + 2], fill: `${strokes[i]}59` }));
-  if (curves.length * matrix.times.length <= FOCUS_POINTS_MAX) {
-    options.focus = { alpha: 0.22 };
-  }
-  const tooltip = tooltipOf(host, curves, strokes, common, exemplars);
-  options.hooks = { ...options.hooks, setCursor: [tooltip.move], draw: [(u) => drawExemplars(u, exemplars, host)], destroy: [tooltip.remove] };
-  return new uPlot(options, [matrix.times, ...curves.map((curve) => curve.drawn)] as uPlot.AlignedData, host);
+  if (isStacked && !isDense) options.bands = curves.slice(1).map((_, i) => ({ series: [i + 1, i + 2], fill: `${strokes[i]}59` }));
+  if (!isDense) options.focus = { alpha: 0.22 };
+  const tooltip = tooltipOf({ curves, strokes, common, exemplars, unit });
+  const leave = () => (stop(), tooltip.remove());
+  options.hooks = { ...options.hooks, setCursor: [tooltip.move], draw: [draw], destroy: [leave] };
+  const columns = isDense ? curves.map((curve) => curve.drawn) : curves.map((curve) => withGaps(curve.drawn, unit));
+  return new uPlot(options, [matrix.times, ...columns] as uPlot.AlignedData, host);
 }
 
 /** The width of an element, as it changes. */

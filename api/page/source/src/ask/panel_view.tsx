@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Icon } from "../app/icons";
+import { lazy } from "../app/lazy";
 import { EditorBox } from "../editor/editor";
 import { problemOf } from "../editor/problems";
 import { Menu } from "../parts/menu";
@@ -9,12 +10,15 @@ import { Empty, Loading, Notices, Problem } from "../parts/notices";
 import type { Panel, Tab } from "./address";
 import { DedupControl, DisplayControl, DrawingControls, RangeControls, ResolutionControl, TimeControl } from "./controls";
 import { Explain } from "./explain";
-import { Graph } from "./graph";
+import type { GraphProps } from "./graph";
 import { useRun } from "./run";
 import { addPanel, asked, change, remember, removePanel, type Shown } from "./state";
 import { StatsLine } from "./stats";
 import { Table } from "./table";
 import { ask } from "../server/client";
+
+/** With what draws it, it is a third of this page. */
+const Graph = lazy<GraphProps>(() => import("./graph").then((m) => m.Graph));
 
 const TABS: [Tab, string][] = [["graph", "Graph"], ["table", "Table"], ["explain", "Explain"]];
 
@@ -62,6 +66,9 @@ export function PanelView({ shown, number, isOnly }: { shown: Shown; number: num
           <PanelMenu id={id} panel={panel} isOnly={isOnly} />
         </div>
       </div>}
+      {panel.showTree && panel.tab !== "explain" && run.end > 0 && !run.error && (
+        <section class="outcome above" aria-label={`Tree of query ${number}`}><Explain expr={panel.expr} time={run.end} /></section>
+      )}
       <div class={`outcome ${run.state === "running" ? "stale" : ""}`} id={`result-${id}`} role="tabpanel" aria-labelledby={`tab-${id}-${panel.tab}`}>
         {run.error && <Problem error={run.error} />}
         <Notices warnings={run.warnings} infos={run.infos} />
@@ -70,7 +77,7 @@ export function PanelView({ shown, number, isOnly }: { shown: Shown; number: num
           ? <Graph matrix={run.outcome.matrix} exemplars={run.outcome.exemplars} panel={panel}
             onSelect={(from, to) => set({ endMs: Math.ceil(to / 1000) * 1000, rangeMs: Math.max(1000, Math.ceil((to - from) / 1000) * 1000) })} />
           : <Nothing />)}
-        {run.outcome?.kind === "table" && (Array.isArray(run.outcome.data.result) && run.outcome.data.result.length ? <Table data={run.outcome.data} /> : <Nothing />)}
+        {run.outcome?.kind === "table" && (run.outcome.data.total ? <Table data={run.outcome.data} /> : <Nothing />)}
         {run.outcome?.kind === "explain" && <Explain expr={run.outcome.expr} time={run.outcome.time} />}
         <StatsLine run={run} />
       </div>
@@ -133,6 +140,7 @@ function PanelMenu({ id, panel, isOnly }: { id: number; panel: Panel; isOnly: bo
           <>
           {panel.tab === "graph" && <DrawingControls panel={panel} onChange={(changes) => change(id, changes)} />}
           <ul class="picks">
+            {panel.tab !== "explain" && item(panel.showTree ? "Hide the tree" : "Show the tree", () => change(id, { showTree: !panel.showTree }))}
             {item("Format expression", () => void prettify())}
             {item("Duplicate", () => addPanel({ expr }))}
             {item("Copy expression", () => void navigator.clipboard?.writeText(expr))}

@@ -3,7 +3,6 @@
 import uPlot from "uplot";
 import { colour } from "../app/theme";
 import { zone } from "../words/times";
-import { short } from "../words/numbers";
 
 const DAY = 86_400;
 const DAY_CHANGE = "\n{D} {MMM}";
@@ -24,8 +23,8 @@ export interface Frame {
   /** Seconds. */
   start: number;
   end: number;
-  yAxisText?: (values: number[]) => string[];
-  yRange: (min: number | null, max: number | null) => [number, number];
+  yAxisText: (values: number[]) => string[];
+  yRange: () => [number, number];
   onSelect: (startMs: number, endMs: number) => void;
 }
 
@@ -43,13 +42,13 @@ export function frameOptions(frame: Frame, host: Element): uPlot.Options {
     tzDate: (s) => (zone.value ? uPlot.tzDate(new Date(s * 1000), zone.value) : new Date(s * 1000)),
     scales: {
       x: { time: true, range: () => [frame.start, frame.end] },
-      y: { range: (_u, min, max) => frame.yRange(min, max) },
+      y: { range: () => frame.yRange() },
     },
     axes: [
       { ...axis, values: TICKS as uPlot.Axis.Values, size: 42, gap: 8, space: 80 },
       {
         ...axis,
-        values: (_u, values) => (frame.yAxisText ? frame.yAxisText(values) : values.map(short)),
+        values: (_u, values) => frame.yAxisText(values),
         size: (_u, values) => 18 + 6.4 * Math.max(4, ...(values ?? []).map((v) => String(v).length)),
         gap: 6,
         space: 36,
@@ -73,29 +72,4 @@ export function frameOptions(frame: Frame, host: Element): uPlot.Options {
       ],
     },
   };
-}
-
-/** A range of the y axis with some air, or what was asked for as its least value. */
-export function airy(min: number | null, max: number | null, least: number | null): [number, number] {
-  let low = min ?? 0;
-  let high = max ?? 1;
-  if (least !== null) low = least;
-  if (high <= low) {
-    const more = Math.abs(low) * 0.1 || 1;
-    return least !== null ? [low, low + more] : [low - more, high + more];
-  }
-  const air = (high - low) * 0.06;
-  // Counts that begin near zero are shown from zero.
-  const down = least !== null ? low : low >= 0 && low < (high - low) * 0.25 ? 0 : low - air;
-  return [down, high + air];
-}
-
-/** Values with null for gaps, as uPlot takes them; infinite ones cannot be drawn. */
-export function drawable(values: Float64Array): (number | null)[] {
-  const out = new Array<number | null>(values.length);
-  for (let i = 0; i < values.length; i += 1) {
-    const value = values[i];
-    out[i] = Number.isFinite(value) ? value : null;
-  }
-  return out;
 }

@@ -1,13 +1,13 @@
 /** Running a panel: which endpoint, with which parameters, and what has become of it. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ask, isAbort } from "../server/client";
+import { isAbort } from "../server/client";
 import { credential, tenant } from "../server/session";
 import { stepSeconds, type Panel } from "./address";
+import { askInstant, askRange } from "./answers";
 import { askExemplars, type Exemplar } from "./exemplars";
+import type { InstantData } from "./instant";
 import type { Matrix } from "./matrix";
-import { askRange } from "./ranges";
-import type { InstantData } from "./table";
 
 export type Outcome =
   | { kind: "graph"; matrix: Matrix; exemplars: Exemplar[] }
@@ -22,10 +22,11 @@ export interface Run {
   infos: string[];
   /** Milliseconds from asking to the answer. */
   took: number;
-  began: number;
+  /** The end of its range, or its time, in seconds. */
+  end: number;
 }
 
-const IDLE: Run = { state: "idle", outcome: null, error: null, warnings: [], infos: [], took: 0, began: 0 };
+const IDLE: Run = { state: "idle", outcome: null, error: null, warnings: [], infos: [], took: 0, end: 0 };
 
 /** What an answer depends on; how it is drawn does not count. */
 function keyOf(panel: Panel): string {
@@ -45,13 +46,14 @@ export function useRun(panel: Panel): Run & { again: () => void; cancel: () => v
     }
     const control = new AbortController();
     abort.current = control;
-    const began = performance.now();
-    setRun((old) => ({ ...old, state: "running", began, outcome: old.outcome?.kind === panel.tab ? old.outcome : null }));
-    perform(panel, control.signal).then(
-      (done) => control.signal.aborted || setRun({ ...IDLE, ...done, state: "done" }),
+    const end = Math.floor((panel.endMs ?? Date.now()) / 1000);
+    // What was there stays until the answer is, but not what was said of it.
+    setRun((old) => ({ ...IDLE, state: "running", end, outcome: old.outcome?.kind === panel.tab ? old.outcome : null }));
+    perform(panel, end, control.signal).then(
+      (done) => control.signal.aborted || setRun({ ...IDLE, ...done, end, state: "done" }),
       (error) => {
         if (control.signal.aborted || isAbort(error)) return;
-        setRun({ ...IDLE, state: "failed", error });
+        setRun({ ...IDLE, end, state: "failed", error });
       },
     );
     return () => control.abort();
@@ -69,13 +71,12 @@ export function useRun(panel: Panel): Run & { again: () => void; cancel: () => v
 
 type Done = Pick<Run, "outcome" | "warnings" | "infos" | "took">;
 
-async function perform(panel: Panel, signal: AbortSignal): Promise<Done> {
-  const end = Math.floor((panel.endMs ?? Date.now()) / 1000);
+async function perform(panel: Panel, end: number, signal: AbortSignal): Promise<Done> {
   if (panel.tab === "explain") return { outcome: { kind: "explain", expr: panel.expr, time: end }, warnings: [], infos: [], took: 0 };
   const shared = { query: panel.expr, dedup: panel.dedup || undefined, stats: "true" };
   if (panel.tab === "table") {
     const time = panel.endMs === null ? undefined : end;
-    const { data, ...rest } = await ask<InstantData>("query", { ...shared, time }, { signal, method: "POST" });
+    const { data, ...rest } = await askInstant({ ...shared, time }, signal);
     return { outcome: { kind: "table", data }, ...rest };
   }
   const step = stepSeconds(panel);

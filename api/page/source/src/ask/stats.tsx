@@ -29,7 +29,7 @@ export function StatsLine({ run }: { run: Run }) {
   const { outcome } = run;
   if (run.state !== "done" || !outcome || outcome.kind === "explain") return null;
   const stats = ((outcome.kind === "graph" ? outcome.matrix.stats : outcome.data.stats) ?? {}) as Stats;
-  const series = outcome.kind === "graph" ? outcome.matrix.total : Array.isArray(outcome.data.result) && outcome.data.resultType !== "scalar" && outcome.data.resultType !== "string" ? outcome.data.result.length : 1;
+  const series = outcome.kind === "graph" ? outcome.matrix.total : outcome.data.total;
   const total = stats.timings?.execTotalTime;
   return (
     <div class="stats quiet small">

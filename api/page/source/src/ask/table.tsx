@@ -7,49 +7,32 @@ import { leastWidth } from "../parts/grid";
 import { Virtual } from "../parts/virtual";
 import { namesOf, shared, shown, visible, type Labels } from "../words/labels";
 import { count, sampleValue } from "../words/numbers";
+import { sortedBy } from "../words/order";
 import { showTime } from "../words/times";
-import type { Bucket } from "./matrix";
-
-interface Histogram {
-  count: string;
-  sum: string;
-  buckets?: Bucket[];
-}
-export interface Row {
-  metric: Labels;
-  value?: [number, string];
-  values?: [number, string][];
-  histogram?: [number, Histogram];
-  histograms?: [number, Histogram][];
-  replica?: Labels;
-}
-export interface InstantData {
-  resultType: "vector" | "matrix" | "scalar" | "string";
-  result: Row[] | [number, string];
-  stats?: unknown;
-}
+import { samplesOf, type InstantData, type Row } from "./instant";
 
 const ROW_HEIGHT = 33;
 const COLUMNS_MAX = 7;
-const ROWS_MAX = 10_000;
 const METRIC = "__name__";
+/** Of the samples of one series. */
+const LINES_MAX = 2_000;
 
 export function Table({ data }: { data: InstantData }) {
   if (data.resultType === "scalar" || data.resultType === "string") {
-    return <p class="scalar mono"><span class="quiet">{data.resultType}</span> {visible((data.result as [number, string])[1], 4000)}</p>;
+    return <p class="scalar mono"><span class="quiet">{data.resultType}</span> {visible(data.text, 4000)}</p>;
   }
-  return <Rows rows={data.result as Row[]} />;
+  return <Rows rows={data.rows} total={data.total} />;
 }
 
-function Rows({ rows }: { rows: Row[] }) {
+function Rows({ rows, total }: { rows: Row[]; total: number }) {
   const [order, setOrder] = useState<{ by: string; down: boolean } | null>(null);
   const [open, setOpen] = useState<Row | null>(null);
-  const sets = useMemo(() => rows.slice(0, ROWS_MAX).map((row) => row.metric), [rows]);
+  const sets = useMemo(() => rows.map((row) => row.metric), [rows]);
   const common = useMemo(() => shared(sets), [sets]);
   const names = useMemo(() => namesOf(sets).filter((name) => !(name in common)), [sets, common]);
   const columns = names.slice(0, COLUMNS_MAX);
   const more = names.slice(COLUMNS_MAX);
-  const sorted = useMemo(() => inOrder(rows.slice(0, ROWS_MAX), order), [rows, order]);
+  const sorted = useMemo(() => inOrder(rows, order), [rows, order]);
   const widths = [...columns.map(() => "minmax(96px, 1fr)"), ...(more.length ? ["minmax(120px, 1.4fr)"] : []), "minmax(150px, 0.8fr)"];
   const template = widths.join(" ");
   const head = (by: string, label: string, name = "") => (
@@ -89,7 +72,7 @@ function Rows({ rows }: { rows: Row[] }) {
           <Virtual count={sorted.length} rowHeight={ROW_HEIGHT} maxHeight={ROW_HEIGHT * 18} row={line} role="rowgroup" label="Series" />
         </div>
       </div>
-      {rows.length > ROWS_MAX && <p class="note">The first {count(ROWS_MAX)} of {count(rows.length)} series.</p>}
+      {total > rows.length && <p class="note">The first {count(rows.length)} of {count(total)} series. <code>topk(100, …)</code> picks the largest.</p>}
       {open && <SeriesDetail row={open} onClose={() => setOpen(null)} />}
     </div>
   );
@@ -113,27 +96,28 @@ function SeriesDetail({ row, onClose }: { row: Row; onClose: () => void }) {
         ))}
         {row.replica && <div><dt>Replica</dt><dd class="mono">{shown(row.replica)}</dd></div>}
       </dl>
-      <h3>{row.values || row.histograms ? "Samples" : "Sample"}</h3>
+      <h3>{row.packed ? "Samples" : "Sample"}</h3>
       <pre class="samples">{samplesText(row)}</pre>
     </Detail>
   );
 }
 
 function samplesText(row: Row): string {
-  const lines = [...(row.value ? [row.value] : []), ...(row.values ?? [])].map(([t, v]) => `${showTime(t * 1000)}  ${v}`);
-  const histograms = [...(row.histogram ? [row.histogram] : []), ...(row.histograms ?? [])];
-  for (const [t, h] of histograms) {
+  const { values = [], histograms = [] } = samplesOf(row);
+  const lines = values.slice(0, LINES_MAX).map(([t, v]) => `${showTime(t * 1000)}  ${v}`);
+  for (const [t, h] of histograms.slice(0, LINES_MAX)) {
     lines.push(`${showTime(t * 1000)}  count ${h.count}, sum ${h.sum}`);
     for (const [, lower, upper, value] of h.buckets ?? []) lines.push(`    ${lower} to ${upper}: ${value}`);
   }
-  return lines.slice(0, 2000).join("\n");
+  const all = values.length + histograms.length;
+  return [...lines.slice(0, LINES_MAX), ...(lines.length > LINES_MAX || all > LINES_MAX ? [`… of ${count(all)} samples`] : [])].join("\n");
 }
 
 export function valueText(row: Row): string {
   if (row.value) return row.value[1];
   if (row.histogram) return `${row.histogram[1].count} in buckets`;
-  if (row.values?.length) return `${row.values.length} samples`;
-  return `${row.histograms?.length ?? 0} histograms`;
+  if (row.histograms) return `${row.histograms} histograms`;
+  return `${row.samples ?? 0} samples`;
 }
 
 function picked(labels: Labels, names: readonly string[]): Labels {
@@ -147,9 +131,6 @@ function next(order: { by: string; down: boolean } | null, by: string): { by: st
 
 function inOrder(rows: Row[], order: { by: string; down: boolean } | null): Row[] {
   if (!order) return rows;
-  const sign = order.down ? -1 : 1;
-  const worth = (row: Row) => (row.value ? sampleValue(row.value[1]) : row.values ? row.values.length : 0);
-  const text = (row: Row) => row.metric[order.by] ?? "";
-  const compare = order.by === "" ? (a: Row, b: Row) => worth(a) - worth(b) : (a: Row, b: Row) => text(a).localeCompare(text(b), "en", { numeric: true });
-  return [...rows].sort((a, b) => sign * compare(a, b));
+  const worth = (row: Row) => (row.value ? sampleValue(row.value[1]) : row.samples ?? 0);
+  return sortedBy(rows, order.by === "" ? worth : (row) => row.metric[order.by] ?? "", order.down);
 }

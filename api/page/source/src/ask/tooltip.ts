@@ -28,7 +28,16 @@ export function place(box: HTMLElement, u: uPlot, left: number, top: number): vo
   box.style.transform = `translate(${Math.max(0, toLeft ? left - width - 14 : left + 14)}px, ${Math.max(0, Math.min(top, u.over.clientHeight - box.offsetHeight))}px)`;
 }
 
-export function tooltipOf(host: HTMLElement, curves: readonly Curve[], strokes: readonly string[], common: Labels, exemplars: readonly Exemplar[]): Tooltip {
+export interface TooltipOf {
+  curves: readonly Curve[];
+  strokes: readonly string[];
+  common: Labels;
+  exemplars: readonly Exemplar[];
+  /** What is drawn as 1. */
+  unit: number;
+}
+
+export function tooltipOf({ curves, strokes, common, exemplars, unit }: TooltipOf): Tooltip {
   const box = element("div", "tooltip");
   box.hidden = true;
   const dot = element("i", "dot");
@@ -41,44 +50,43 @@ export function tooltipOf(host: HTMLElement, curves: readonly Curve[], strokes: 
       box.hidden = dot.hidden = true;
       return;
     }
-    const exemplar = nearExemplar(u, exemplars, left, top);
+    const exemplar = nearExemplar(u, exemplars, unit, left, top);
     if (exemplar) {
       dot.hidden = true;
       fillExemplar(box, exemplar);
       place(box, u, left, top);
       return;
     }
-    const at = nearest(u, curves, idx, top);
+    const at = nearest(u, curves, unit, idx, top);
     box.hidden = dot.hidden = at < 0;
     if (at < 0) return;
     const curve = curves[at];
     const x = u.valToPos(u.data[0][idx], "x");
-    dot.style.transform = `translate(${x}px, ${u.valToPos(curve.drawn[idx]!, "y")}px)`;
+    dot.style.transform = `translate(${x}px, ${u.valToPos(curve.drawn[idx] / unit, "y")}px)`;
     dot.style.background = strokes[at];
     fill(box, curve, idx, u.data[0][idx], strokes[at], without);
     place(box, u, x, top - 20);
   };
   const remove = () => box.remove();
-  void host;
   return { move, remove };
 }
 
 /** The curve that is drawn next to the cursor at a step, -1 if none is near. */
-function nearest(u: uPlot, curves: readonly Curve[], idx: number, top: number): number {
+function nearest(u: uPlot, curves: readonly Curve[], unit: number, idx: number, top: number): number {
   let best = -1;
   let least = curves.length === 1 ? Infinity : Math.max(NEAR, u.over.clientHeight / 4);
   for (let i = 0; i < curves.length; i += 1) {
     const value = curves[i].drawn[idx];
-    if (value === null || value === undefined) continue;
-    const distance = Math.abs(u.valToPos(value, "y") - top);
+    if (!Number.isFinite(value)) continue;
+    const distance = Math.abs(u.valToPos(value / unit, "y") - top);
     if (distance < least) [best, least] = [i, distance];
   }
   return best;
 }
 
-function nearExemplar(u: uPlot, exemplars: readonly Exemplar[], left: number, top: number): Exemplar | null {
+function nearExemplar(u: uPlot, exemplars: readonly Exemplar[], unit: number, left: number, top: number): Exemplar | null {
   for (const exemplar of exemplars) {
-    const [x, y] = positionOf(u, exemplar);
+    const [x, y] = positionOf(u, exemplar, unit);
     if (Math.abs(x - left) < 7 && Math.abs(y - top) < 7) return exemplar;
   }
   return null;

@@ -3,10 +3,10 @@
 import { useEffect } from "preact/hooks";
 import { setTenant } from "../app/route";
 import { Code } from "../parts/code";
-import { Loading } from "../parts/notices";
+import { Loading, Problem } from "../parts/notices";
 import { ask, root } from "../server/client";
 import { tenant } from "../server/session";
-import { DEFAULT, loadTenants, tenants } from "../server/tenants";
+import { DEFAULT, loadTenants, tenants, tenantsError } from "../server/tenants";
 import { useAnswer } from "../server/use_answer";
 import type { ReplicaGroup } from "../watch/replica_groups";
 import { shown } from "../words/labels";
@@ -20,15 +20,17 @@ const LOOK_AGAIN_MS = 3_000;
 export function Welcome() {
   const names = tenants.value;
   const isEmpty = names !== null && names.length === 0;
+  const error = tenantsError.value;
   useEffect(() => {
-    if (!isEmpty) return;
+    if (!isEmpty && !error) return;
     const timer = setInterval(() => void loadTenants(), LOOK_AGAIN_MS);
     return () => clearInterval(timer);
-  }, [isEmpty]);
+  }, [isEmpty, error === null]);
   useEffect(() => {
     // Who names no tenant has the one called default: where that has never written, another is meant.
     if (names?.length && !tenant.value && !names.includes(DEFAULT)) setTenant(names[0]);
   }, [names]);
+  if (error) return <div class="welcome-problem"><Problem error={error} /></div>;
   if (names === null) return null;
   return isEmpty ? <FirstSteps /> : <WhatIsThere />;
 }
@@ -59,7 +61,7 @@ function WhatIsThere() {
     ]);
     return { replicas, metrics };
   });
-  if (!asked.value) return asked.error ? null : <Loading label="Looking at what is there" />;
+  if (!asked.value) return asked.error ? <div class="welcome-problem"><Problem error={asked.error} /></div> : <Loading label="Looking at what is there" />;
   const { replicas, metrics } = asked.value;
   const pairs = replicas.filter((group) => group.replicas.length > 1);
   const known = new Set(metrics.seriesCountByMetricName.map((row) => row.name));

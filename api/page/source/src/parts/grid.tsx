@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
+import { sortedBy } from "../words/order";
 import { Virtual } from "./virtual";
 
 export interface Column<T> {
@@ -64,10 +65,5 @@ export function leastWidth(widths: readonly string[]): number {
 
 function inOrder<T>(rows: readonly T[], columns: Column<T>[], order: { at: number; down: boolean } | null): readonly T[] {
   const by = order && columns[order.at].by;
-  if (!by) return rows;
-  const sign = order.down ? -1 : 1;
-  return [...rows].sort((a, b) => {
-    const [x, y] = [by(a), by(b)];
-    return sign * (typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y), "en", { numeric: true }));
-  });
+  return by ? sortedBy(rows, by, order.down) : rows;
 }

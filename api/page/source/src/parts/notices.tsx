@@ -4,8 +4,11 @@ import type { ComponentChildren } from "preact";
 import { Icon } from "../app/icons";
 import { Refusal } from "../server/client";
 
-/** A refusal in the server's words. */
+/** A refusal in the server's words. What a server lacks is no fault, and is shown as such. */
 export function Problem({ error, children }: { error: Error; children?: ComponentChildren }) {
+  if (error instanceof Refusal && error.status === 404) {
+    return <div class="card"><Empty title="This server does not have it"><p>{error.message}</p>{children}</Empty></div>;
+  }
   const status = error instanceof Refusal && error.status ? ` (${error.status}${error.kind ? ` ${error.kind}` : ""})` : "";
   return (
     <div class="notice bad" role="alert">
@@ -24,7 +27,6 @@ function meaning(error: Error): string {
   if (error.status === 0) return "No answer came";
   if (error.status === 401) return "A credential is needed";
   if (error.status === 403) return "Your credential does not allow this";
-  if (error.status === 404) return "This server does not have it";
   if (error.status === 429 || error.status === 503) return "The server is busy or not ready";
   if (error.kind === "bad_data") return "The server does not understand this request";
   if (error.kind === "timeout") return "It took too long";

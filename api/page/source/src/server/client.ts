@@ -1,5 +1,6 @@
 /** Requests to the API of the server that the page came from; never to any other host. */
 
+import { noteTime } from "./clock";
 import { credential, signInNeeded, tenant } from "./session";
 
 export type Params = Record<string, string | number | string[] | undefined>;
@@ -64,7 +65,7 @@ export async function ask<T>(path: string, params: Params = {}, options: AskOpti
 /** Plain text of a path of the program, such as /metrics. Throws Refusal. */
 export async function askText(path: string, options: AskOptions = {}): Promise<string> {
   const response = await fetched(`${root}/${path}`, {}, options);
-  const text = await response.text();
+  const text = await textOf(response);
   if (!response.ok) throw refusal(response.status, text);
   return text;
 }
@@ -75,22 +76,39 @@ async function fetched(url: string, params: Params, options: AskOptions): Promis
   const headers = headersFor(options.tenant);
   if (posts) headers["Content-Type"] = "application/x-www-form-urlencoded";
   try {
-    return await fetch(posts || !form ? url : `${url}?${form}`, {
+    const response = await fetch(posts || !form ? url : `${url}?${form}`, {
       method: options.method ?? "GET",
       headers,
       body: posts ? form : undefined,
       signal: options.signal,
     });
+    noteTime(response.headers.get("Date"));
+    return response;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Refusal(0, "network", "The server cannot be reached.");
   }
 }
 
+/** The body; a connection may break off in the middle of it. */
+async function textOf(response: Response): Promise<string> {
+  try {
+    return await response.text();
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new Refusal(0, "network", "The server's answer has broken off.");
+  }
+}
+
 async function read(response: Response): Promise<unknown> {
-  const text = await response.text();
+  const text = await textOf(response);
   if (!response.ok) throw refusal(response.status, text);
-  return text === "" ? null : JSON.parse(text);
+  try {
+    return text === "" ? null : JSON.parse(text);
+  } catch {
+    // A proxy's page, or an answer that ended early.
+    throw new Refusal(response.status, "", "The server's answer cannot be read.");
+  }
 }
 
 /** The refusal that an answer is, and the form to sign in where a credential is missing. */

@@ -1,124 +1,124 @@
-/** Rules and alerts, as the API lists them. */
+/** Rules: what is computed again and again, how that went, and what it takes. */
 
 import { useState } from "preact/hooks";
 import { hrefOf, param, setParam } from "../app/route";
 import { Head } from "../app/shell";
-import { Choice } from "../parts/facts";
+import { Choice, Facts } from "../parts/facts";
+import { Detail } from "../parts/detail";
 import { Empty, Loading, Problem } from "../parts/notices";
 import { Virtual } from "../parts/virtual";
 import { ask } from "../server/client";
 import { useAnswer } from "../server/use_answer";
-import { aboutDuration } from "../words/durations";
-import { shown, visible, type Labels } from "../words/labels";
-import { plural } from "../words/numbers";
-import { ago } from "../words/times";
-
-interface Alert {
-  labels: Labels;
-  annotations: Labels;
-  state: string;
-  activeAt?: string;
-  value: string;
-}
-interface Rule {
-  type: "alerting" | "recording";
-  name: string;
-  query: string;
-  health?: string;
-  lastError?: string;
-  state?: string;
-  duration?: number;
-  evaluationTime?: number;
-  lastEvaluation?: string;
-  alerts?: Alert[];
-}
-interface Group {
-  name: string;
-  file: string;
-  interval?: number;
-  rules: Rule[];
-}
+import { aboutDuration, showDuration } from "../words/durations";
+import { visible } from "../words/labels";
+import { count, plural } from "../words/numbers";
+import { ago, showTime } from "../words/times";
+import { AlertRow, LabelPairs } from "./alert_parts";
+import { lampOf, matches, stateOf, timeOf, type Group, type Rule } from "./rule_groups";
 
 const EVERY_MS = 10_000;
+const ROW_HEIGHT = 64;
+const STATES: [string, string][] = [["", "All"], ["firing", "Firing"], ["pending", "Pending"], ["failing", "Failing"]];
 
 export function RulesPage() {
   const asked = useAnswer("rules", async (signal) => (await ask<{ groups: Group[] }>("rules", {}, { signal })).data.groups, EVERY_MS);
-  const [find, setFind] = useState("");
-  const groups = (asked.value ?? []).map((group) => ({ ...group, rules: group.rules.filter((rule) => `${rule.name} ${rule.query}`.toLowerCase().includes(find.toLowerCase())) })).filter((group) => group.rules.length);
+  const find = param("find");
+  const state = param("state");
+  const [open, setOpen] = useState<{ group: Group; rule: Rule } | null>(null);
+  const wanted = (rule: Rule) => (!state || stateOf(rule) === state) && matches(`${rule.name} ${rule.query}`, find);
+  const groups = (asked.value ?? []).map((group) => ({ group, rules: group.rules.filter(wanted) })).filter(({ rules }) => rules.length);
+  const isChosen = find !== "" || state !== "";
   return (
     <>
-      <Head title="Rules" tools={<input class="field" type="search" aria-label="Find a rule" placeholder="Find a rule" value={find} onInput={(event) => setFind(event.currentTarget.value)} />}>
+      <Head title="Rules" tools={(
+        <>
+          <input class="field" type="search" aria-label="Find a rule" placeholder="Find a rule" value={find} onInput={(event) => setParam("find", event.currentTarget.value)} />
+          <Choice label="State" value={state} choices={STATES} onSet={(value) => setParam("state", value, true)} />
+        </>
+      )}>
         What is computed again and again: recording rules write series, alerting rules watch over them.
       </Head>
       {asked.error && <Problem error={asked.error} />}
       {!asked.value && !asked.error && <Loading />}
       {asked.value && !groups.length && (
-        <div class="card"><Empty title={find ? "No rule with these words" : "No rules"}><p>{find ? "Other words may find one." : "This server evaluates no rules for this tenant."}</p></Empty></div>
+        <div class="card"><Empty title={isChosen ? "No such rule" : "No rules"}><p>{isChosen ? "Other words or another state may find one." : "This server evaluates no rules for this tenant."}</p></Empty></div>
       )}
-      {groups.map((group) => (
-        <section class="card rules" key={`${group.file} ${group.name}`}>
-          <header><h2><bdi>{visible(group.name)}</bdi></h2><span class="quiet small clip">{visible(group.file)}{group.interval ? `, every ${aboutDuration(group.interval)}` : ""}</span></header>
-          <Virtual count={group.rules.length} rowHeight={64} maxHeight={64 * 12} label={`Rules of ${group.name}`} row={(index) => <RuleRow rule={group.rules[index]} key={index} />} />
-        </section>
-      ))}
+      {groups.map(({ group, rules }) => <GroupCard key={JSON.stringify([group.tenant, group.file, group.name])} group={group} rules={rules} onOpen={(rule) => setOpen({ group, rule })} />)}
+      {open && <RuleDetail {...open} onClose={() => setOpen(null)} />}
     </>
   );
 }
 
-function lampOf(state: string | undefined, health: string | undefined): string {
-  if (health === "err" || state === "firing") return "bad";
-  if (state === "pending") return "warn";
-  return health === "ok" || state === "inactive" ? "good" : "";
+function GroupCard({ group, rules, onOpen }: { group: Group; rules: readonly Rule[]; onOpen: (rule: Rule) => void }) {
+  const last = timeOf(group.lastEvaluation);
+  const facts = [
+    group.interval ? `every ${showDuration(group.interval * 1000)}` : "",
+    last === null ? "not yet evaluated" : `evaluated ${ago(last)}`,
+    group.evaluationTime ? `in ${aboutDuration(group.evaluationTime)}` : "",
+    group.missedEvaluations ? `${count(group.missedEvaluations)} missed` : "",
+  ].filter(Boolean).join(", ");
+  return (
+    <section class="card rules" aria-label={`Group ${visible(group.name, 80)}`}>
+      <header>
+        <h2 class="clip"><bdi>{visible(group.name)}</bdi></h2>
+        <span class="quiet small clip"><bdi>{visible(group.tenant ? `${group.tenant}: ${group.file}` : group.file)}</bdi></span>
+        <span class="quiet small number">{facts}</span>
+      </header>
+      <Virtual count={rules.length} rowHeight={ROW_HEIGHT} maxHeight={ROW_HEIGHT * 12} label={`Rules of ${visible(group.name, 80)}`} row={(index) => <RuleRow rule={rules[index]} onOpen={onOpen} key={index} />} />
+    </section>
+  );
 }
 
-function RuleRow({ rule }: { rule: Rule }) {
+function RuleRow({ rule, onOpen }: { rule: Rule; onOpen: (rule: Rule) => void }) {
+  const state = stateOf(rule);
+  const last = timeOf(rule.lastEvaluation);
   return (
     <div class="rule" role="listitem">
-      <i class={`lamp ${lampOf(rule.state, rule.health)}`} />
+      <i class={`lamp ${lampOf(state)}`} />
       <div>
-        <p class="clip"><strong><bdi>{visible(rule.name)}</bdi></strong> <span class="quiet small">{rule.type}{rule.state ? `, ${rule.state}` : ""}{rule.alerts?.length ? `, ${plural(rule.alerts.length, "alert")}` : ""}</span></p>
-        <p class="clip"><a href={hrefOf("ask", { "g0.expr": rule.query, "g0.tab": "table" })}><code>{visible(rule.query)}</code></a></p>
-        {rule.lastError && <p class="bad-text small clip">{visible(rule.lastError)}</p>}
+        <p class="clip">
+          <button type="button" class="named" onClick={() => onOpen(rule)}><bdi>{visible(rule.name)}</bdi></button>
+          <span class="quiet small">{rule.type}, {state}{rule.alerts?.length ? `, ${plural(rule.alerts.length, "alert")}` : ""}</span>
+        </p>
+        <p class="clip"><a href={hrefOf("ask", { "g0.expr": rule.query, "g0.tab": "graph" })}><code>{visible(rule.query)}</code></a></p>
+        {rule.lastError && <p class="bad-text small clip"><bdi>{visible(rule.lastError)}</bdi></p>}
       </div>
-      <span class="quiet small number">{rule.lastEvaluation && !rule.lastEvaluation.startsWith("0001") ? ago(Date.parse(rule.lastEvaluation)) : "not yet"}{rule.evaluationTime ? `, ${aboutDuration(rule.evaluationTime)}` : ""}</span>
+      <span class="quiet small number">{last === null ? "not yet" : ago(last)}{rule.evaluationTime ? <><br />{aboutDuration(rule.evaluationTime)}</> : ""}</span>
     </div>
   );
 }
 
-const STATES: [string, string][] = [["", "All"], ["firing", "Firing"], ["pending", "Pending"]];
-
-export function AlertsPage() {
-  const state = param("state");
-  const asked = useAnswer("alerts", async (signal) => (await ask<{ alerts: Alert[] }>("alerts", {}, { signal })).data.alerts, EVERY_MS);
-  const alerts = (asked.value ?? []).filter((alert) => !state || alert.state === state);
+function RuleDetail({ group, rule, onClose }: { group: Group; rule: Rule; onClose: () => void }) {
+  const last = timeOf(rule.lastEvaluation);
+  const rows: [string, string][] = [
+    ["Kind", rule.type],
+    ["State", stateOf(rule)],
+    ["Group", group.name],
+    ["File", group.file],
+    ["Evaluated", last === null ? "not yet" : `${showTime(last)}, ${ago(last)}`],
+  ];
+  if (rule.duration) rows.push(["Fires after", showDuration(rule.duration * 1000)]);
+  if (rule.keepFiringFor) rows.push(["Fires on for", showDuration(rule.keepFiringFor * 1000)]);
+  if (group.queryOffset) rows.push(["Looks back by", showDuration(group.queryOffset * 1000)]);
+  if (group.sourceTenants?.length) rows.push(["Asks tenants", group.sourceTenants.join(", ")]);
   return (
-    <>
-      <Head title="Alerts" tools={<Choice label="State" value={state} choices={STATES} onSet={(value) => setParam("state", value)} />}>
-        What alerting rules have found, and since when.
-      </Head>
-      {asked.error && <Problem error={asked.error} />}
-      {!asked.value && !asked.error && <Loading />}
-      {asked.value && !alerts.length && <div class="card"><Empty title={state ? `No ${state} alerts` : "No alerts"}><p>{asked.value.length ? "There are others." : "No rule has found anything."} <a href={hrefOf("rules")}>The rules</a></p></Empty></div>}
-      {alerts.length > 0 && (
-        <div class="card">
-          <Virtual count={alerts.length} rowHeight={72} maxHeight={72 * 12} label="Alerts" row={(index) => <AlertRow alert={alerts[index]} key={index} />} />
-        </div>
+    <Detail title={visible(rule.name, 200)} onClose={onClose}>
+      <a class="expr" href={hrefOf("ask", { "g0.expr": rule.query, "g0.tab": "graph" })}><code>{visible(rule.query, 8000)}</code></a>
+      {rule.lastError && <p class="message bad-text">{visible(rule.lastError, 4000)}</p>}
+      <Facts facts={[
+        ["Took", rule.evaluationTime ? aboutDuration(rule.evaluationTime) : "–"],
+        ["Series read", count(rule.seriesRead ?? NaN)],
+        ["Samples read", count(rule.samplesRead ?? NaN)],
+      ]} />
+      <dl class="pairs">{rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd><bdi>{visible(value, 1000)}</bdi></dd></div>)}</dl>
+      <LabelPairs title="Labels" labels={rule.labels} />
+      <LabelPairs title="Annotations" labels={rule.annotations} />
+      {!!rule.alerts?.length && (
+        <>
+          <h3>{plural(rule.alerts.length, "alert")}</h3>
+          <Virtual count={rule.alerts.length} rowHeight={72} maxHeight={72 * 6} label="Alerts of this rule" row={(index) => <AlertRow alert={rule.alerts![index]} key={index} />} />
+        </>
       )}
-    </>
-  );
-}
-
-function AlertRow({ alert }: { alert: Alert }) {
-  const { alertname, ...labels } = alert.labels;
-  return (
-    <div class="rule" role="listitem">
-      <i class={`lamp ${lampOf(alert.state, undefined)}`} />
-      <div>
-        <p class="clip"><strong><bdi>{visible(alertname ?? "")}</bdi></strong> <span class="quiet small">{alert.state}</span></p>
-        <p class="clip"><bdi>{visible(alert.annotations.summary ?? alert.annotations.description ?? "")}</bdi></p>
-        <p class="clip quiet"><bdi class="mono">{shown(labels)}</bdi></p>
-      </div>
-      <span class="quiet small number">{alert.activeAt ? ago(Date.parse(alert.activeAt)) : ""}<br />{alert.value}</span>
-    </div>
+    </Detail>
   );
 }

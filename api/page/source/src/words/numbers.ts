@@ -6,11 +6,12 @@ export function count(value: number): string {
   return Number.isFinite(value) ? COUNT.format(Math.round(value)) : "–";
 }
 
-/** `1.2 k`, `3.4 M`: three digits. */
+/** `1.2 k`, `3.4 M`: three digits; beyond these `1.2e+15`. */
 export function short(value: number): string {
   const size = Math.abs(value);
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
   if (size === 0) return "0";
+  if (size >= 1e15) return value.toExponential(2);
   for (const [unit, least] of [["T", 1e12], ["G", 1e9], ["M", 1e6], ["k", 1e3]] as const) {
     if (size >= least) return `${trim((value / least).toPrecision(3))} ${unit}`;
   }

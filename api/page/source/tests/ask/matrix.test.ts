@@ -31,7 +31,7 @@ test("stacks: a gap counts as nothing, and where no line is there is none", () =
     data({ metric: { n: "1" }, values: [[0, "1"], [1, "1"]] }, { metric: { n: "2" }, values: [[0, "2"], [2, "2"]] }), 0, 3, 1,
   );
   const curves = stacked(plainCurves(matrix.lines, new Map()));
-  expect(curves.map((curve) => curve.drawn)).toEqual([[3, 1, 2, null], [2, 0, 2, null]]);
+  expect(curves.map((curve) => [...curve.drawn])).toEqual([[3, 1, 2, NaN], [2, 0, 2, NaN]]);
   expect([...curves[0].values]).toEqual([1, 1, NaN, NaN]);
 });
 
@@ -41,7 +41,7 @@ test("by replica: each has its steps and the way to them", () => {
     data({ metric: {}, values: [[0, "1"], [1, "2"], [2, "3"]], replicas: [a, a, b] }), 0, 2, 1,
   );
   const curves = byReplica(matrix);
-  expect(curves.map((curve) => [curve.replica, curve.drawn])).toEqual([[a, [1, 2, null]], [b, [null, 2, 3]]]);
+  expect(curves.map((curve) => [curve.replica, [...curve.drawn]])).toEqual([[a, [1, 2, NaN]], [b, [NaN, 2, 3]]]);
   expect(shares(matrix)).toEqual([2, 1]);
 });
 
