@@ -24,7 +24,7 @@ TYPES = {
 }
 # Fonts are compressed as they are.
 COMPRESSED_ALREADY = (".woff2",)
-# Of brotli, 9 takes five times as long, which the first visitor waits for, and gives one per cent less.
+# Brotli's 9 takes five times as long, which the first visitor waits for, for one per cent less.
 BROTLI_LEVEL, GZIP_LEVEL = 6, 9
 
 

@@ -56,6 +56,23 @@ PAGES: dict[str, tuple[str, str]] = {
     "table": (ask("http_requests_total", tab="table"), "[role=cell]"),
     "error": (ask("sum(rate(up))", tab="table"), ".cm-lintRange-error"),
     "explain": (ask(REQUESTS, tab="explain"), ".step"),
+    "tree": (ask(REQUESTS, tab="graph", show_tree="1"), ".plot canvas"),
+    "native": (
+        ask("sum(rate(rpc_duration_seconds[5m]))", tab="graph").replace("=edge", "=lab"),
+        ".plot canvas",
+    ),
+    "exemplars": (
+        ask("sum(rate(rpc_requests_total[5m]))", tab="graph", show_exemplars="1").replace(
+            "=edge", "=lab"
+        ),
+        ".plot canvas",
+    ),
+    "panels": (ask("up", REQUESTS, tab="graph"), ".plot canvas"),
+    "hostile": (ask('{number=~".+"}', tab="table").replace("=edge", "=hostile"), "[role=cell]"),
+    "hostile-graph": (
+        ask('last_over_time({number=~".+"}[1h])', tab="graph").replace("=edge", "=hostile"),
+        ".plot canvas",
+    ),
     "metrics": ("ui/metrics?tenant=edge&metric=http_requests_total", ".tops"),
     "tenants": ("ui/tenants?tenant=edge", "[role=cell]"),
     "replicas": ("ui/replicas?tenant=edge", ".used svg"),
@@ -66,6 +83,9 @@ PAGES: dict[str, tuple[str, str]] = {
     "segments": ("ui/segments?tenant=edge", ".timeline"),
     "head": ("ui/head?tenant=edge", "[role=cell]"),
     "cardinality": ("ui/cardinality?tenant=edge&before=1h", ".tops"),
+    "status": ("ui/status?tenant=edge", ".pairs"),
+    "settings": ("ui/status?tenant=edge&view=settings", "[role=cell]"),
+    "configuration": ("ui/status?tenant=edge&view=configuration", ".code, .empty"),
 }
 # Those that docs/web.md shows.
 IN_DOCS = {

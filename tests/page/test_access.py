@@ -33,7 +33,14 @@ ADDRESSES = {
     "segments": ("/ui/segments?tenant=edge", ".timeline"),
     "head": ("/ui/head?tenant=edge", "[role=cell]"),
     "cardinality": ("/ui/cardinality?tenant=edge&before=1h", ".tops"),
+    "status": ("/ui/status?tenant=edge", ".pairs"),
+    "settings": ("/ui/status?tenant=edge&view=settings", "[role=cell]"),
+    "configuration": ("/ui/status?tenant=edge&view=configuration", ".code"),
+    "tree": ("/ui/ask?tenant=edge&g0.expr=sum(up)&g0.tab=graph&g0.show_tree=1", ".step"),
+    "heat map": ("/ui/ask?tenant=lab&g0.expr=rpc_duration_seconds&g0.tab=graph", ".plot canvas"),
 }
+# Of a screen and of a phone.
+SIZES = ({"width": 1400, "height": 900}, {"width": 390, "height": 844})
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not there: `make page-tools`")
@@ -49,14 +56,24 @@ def test_axe_finds_nothing_serious(
     page.goto(program.url + address)
     expect(page.locator(wanted).first).to_be_visible()
     page.add_script_tag(path=AXE)
+    told = []
+    for size in SIZES:
+        page.set_viewport_size(size)
+        expect(page.locator(wanted).first).to_be_visible()
+        told += findings(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    context.close()
+    assert told == []
+
+
+def findings(page: Any) -> list[str]:
+    """What is serious, with the elements."""
     found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-    told = [
+    return [
         f"{one['id']}: {[node['html'][:120] for node in one['nodes'][:3]]}"
         for one in found
         if one["impact"] in SERIOUS
     ]
-    context.close()
-    assert told == []
 
 
 def test_the_keyboard_alone_is_enough(watched: Any) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from api.promql.engine import Engine
 from tests.makers.real_api import ServedProgram
 
 PAGES = {
@@ -21,6 +23,7 @@ PAGES = {
     "segments": "Segments",
     "head": "Head and log",
     "cardinality": "Cardinality",
+    "status": "Status",
 }
 
 
@@ -77,7 +80,7 @@ def test_tenants(watched: Any) -> None:
     rows = page.get_by_role("table", name="Tenants").get_by_role("row")
     expect(rows).to_have_count(4)
     expect(rows.nth(1)).to_contain_text(re.compile("^edge"))
-    expect(rows.nth(3)).to_contain_text(re.compile("^lab30"))
+    expect(rows.nth(3)).to_contain_text(re.compile("^lab39"))
     rows.nth(3).get_by_role("link").click()
     expect(page.get_by_role("button", name="Tenant lab")).to_be_visible()
 
@@ -88,15 +91,49 @@ def test_slow_queries(watched: Any) -> None:
     expect(page.get_by_role("heading", name="Slow ones of late")).to_be_visible()
 
 
+def test_a_query_is_ended_by_a_button(watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    door, evaluate = threading.Event(), Engine.range_query
+
+    def held(*args: Any, **kwargs: Any) -> Any:
+        door.wait(1_000)
+        return evaluate(*args, **kwargs)
+
+    monkeypatch.setattr(Engine, "range_query", held)
+    try:
+        asker = watched.open("/ui/ask?tenant=edge&g0.expr=sum(up)&g0.tab=graph")
+        page = asker.context.new_page()
+        page.goto(f"{watched.base}/ui/queries?tenant=edge")
+        running = page.get_by_role("table", name="Running")
+        expect(running).to_contain_text("sum(up)")
+        running.get_by_role("button", name="End sum(up)").click()
+        expect(running.get_by_role("button", name="End sum(up)")).to_be_enabled()
+    finally:
+        door.set()
+    expect(asker.get_by_role("alert")).to_contain_text("canceled")
+    expect(page.get_by_role("heading", name="Nothing is running")).to_be_visible()
+    page.close()
+
+
 def test_cardinality_and_what_has_changed(watched: Any) -> None:
     page = watched.open("/ui/cardinality?tenant=edge")
     metrics = page.get_by_role("region", name="Metrics by number of series")
     expect(metrics).to_contain_text("http_requests_total")
     page.get_by_label("Compare with").select_option("A day before")
     expect(page.get_by_role("table", name="What has changed")).to_contain_text("+24")
+    uses = page.get_by_role("table", name="What takes the most")
+    expect(uses).to_contain_text("http_requests_total")
+    for name in ("Samples", "In segments", "Began", "Ended"):
+        expect(uses.get_by_role("button", name=name)).to_be_visible()
+    page.get_by_role("button", name="Pairs").click()
+    uses.get_by_role("button", name="job=db").click()
+    expect(page.get_by_label("Only series of")).to_have_value('{job="db"}')
+    page.get_by_label("Only series of").fill("")
+    page.get_by_label("Only series of").press("Enter")
     metrics.get_by_role("button", name="http_requests_total", exact=True).click()
     expect(page).to_have_url(re.compile("match="))
     expect(metrics.get_by_role("listitem")).to_have_count(1)
+    page.get_by_role("button", name="handler", exact=True).click()
+    expect(page.get_by_role("heading", name="What has changed, by handler")).to_be_visible()
 
 
 def test_metrics_with_type_and_help(watched: Any) -> None:
@@ -126,3 +163,26 @@ def test_every_page_opens_alone_and_from_the_list(name: str, watched: Any) -> No
 def test_a_page_that_there_is_not(watched: Any) -> None:
     page = watched.open("/ui/nonsense")
     expect(page.get_by_role("heading", name="No such page")).to_be_visible()
+
+
+def test_the_settings_in_force(watched: Any) -> None:
+    page = watched.open("/ui/status?tenant=edge")
+    expect(page.get_by_text("Time of the server")).to_be_visible()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("searchbox", name="Find a setting").fill("replica-labels")
+    rows = page.get_by_role("table", name="Settings").get_by_role("row")
+    expect(rows).to_have_count(2)
+    expect(rows.last).to_contain_text("prometheus_replica")
+    page.get_by_role("button", name="Configuration").click()
+    expect(page.locator(".code")).to_contain_text("replica-labels")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_whose_endpoints_are_not_there_says_so(name: str, watched: Any) -> None:
+    page = watched.page
+    page.route("**/api/v1/**", lambda route: route.fulfill(status=404, body="404 page not found"))
+    page.route("**/metrics", lambda route: route.fulfill(status=404, body="404 page not found"))
+    watched.open(f"/ui/{name}?tenant=edge")
+    said = page.get_by_role("heading", name="This server does not have it")
+    expect(said.first).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)

@@ -2,7 +2,7 @@
 
 edge      an HA pair, of which b has been silent for the last twenty minutes, and late samples
           that were refused
-lab       one agent, with half as many requests
+lab       one agent, with half as many requests; native histograms, exemplars, values that are huge
 hostile   texts that look like markup, point the wrong way, or are far too long
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from tests.makers.bodies.rich import body_v1, compress, metadata_v1
 from tests.makers.bodies.v1 import HEADERS, encode
+from tests.makers.page.observed import observe
 from tests.makers.real_api import RealApi, Series
 
 SETTINGS: Mapping[str, object] = {
@@ -101,6 +102,7 @@ async def fill(api: RealApi, now_ms: int) -> None:
     await api.write(*targets(now_ms, b, now_ms - SILENT_MS, rate=40), tenant="edge")
     lab = {"cluster": "lab-1", "prometheus_replica": "a"}
     await api.write(*targets(now_ms, lab, now_ms, rate=20), tenant="lab")
+    await observe(api, now_ms, "lab")
     await refuse(api, now_ms)
     await api.write(*hostile(now_ms), tenant="hostile")
 

@@ -101,11 +101,13 @@ const DEDUPS: [Dedup, string][] = [
   ["false", "Each replica"],
 ];
 
-export function DisplayControl({ panel, onChange }: ControlsProps) {
+/** isHeat: whether it is a heat map without being asked for. */
+export function DisplayControl({ panel, onChange, isHeat }: ControlsProps & { isHeat: boolean }) {
+  const drawn = isHeat ? "heatmap" : panel.display;
   return (
     <div class="choice" role="group" aria-label="Kind of graph">
       {DISPLAYS.map(([value, label]) => (
-        <button type="button" key={value} aria-pressed={panel.display === value} onClick={() => onChange({ display: value })}>{label}</button>
+        <button type="button" key={value} aria-pressed={drawn === value} onClick={() => onChange({ display: value })}>{label}</button>
       ))}
     </div>
   );

@@ -14,7 +14,7 @@ import { airy, extentOf, withGaps, type Extent } from "./extent";
 import { drawHeat } from "./heat_plot";
 import { heatOf } from "./heat";
 import { Legend, ReplicaLegend } from "./legend";
-import { LINES_MAX, type Matrix } from "./matrix";
+import { hasOnlyHistograms, LINES_MAX, type Matrix } from "./matrix";
 import { assign, colours } from "./palette";
 import { frameOptions, type Frame } from "./plot";
 import { tooltipOf } from "./tooltip";
@@ -33,7 +33,7 @@ export function Graph({ matrix, exemplars, panel, onSelect }: GraphProps) {
   const width = useWidth(host);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [pointed, setPointed] = useState<string | null>(null);
-  const heat = useMemo(() => (wantsHeat(panel, matrix) ? heatOf(matrix) : null), [matrix, panel.display]);
+  const heat = useMemo(() => (panel.display === "heatmap" || hasOnlyHistograms(matrix) ? heatOf(matrix) : null), [matrix, panel.display]);
   const keys = useMemo(() => matrix.lines.map((line) => keyOf(line.labels)), [matrix]);
   const colourOf = useMemo(() => new Map(assign(keys).map((c, i) => [keys[i], c])), [keys]);
   const isByReplica = panel.replicas && matrix.replicas.length > 0;
@@ -80,11 +80,6 @@ export function Graph({ matrix, exemplars, panel, onSelect }: GraphProps) {
       )}
     </figure>
   );
-}
-
-function wantsHeat(panel: Panel, matrix: Matrix): boolean {
-  const onlyHistograms = matrix.lines.length > 0 && matrix.lines.every((l) => l.histograms.length && l.values.every(Number.isNaN));
-  return panel.display === "heatmap" || onlyHistograms;
 }
 
 function curvesOf(matrix: Matrix, panel: Panel, colourOf: ReadonlyMap<string, number>, hidden: ReadonlySet<string>): Curve[] {

@@ -71,6 +71,11 @@ export function toMatrix(data: RangeData, start: number, end: number, step: numb
   return { times, lines, total: data.result.length, replicas, stats: data.stats };
 }
 
+/** Whether there is nothing that lines could be drawn of. */
+export function hasOnlyHistograms({ lines }: Matrix): boolean {
+  return lines.length > 0 && lines.every((line) => line.histograms.length > 0 && line.values.every(Number.isNaN));
+}
+
 /** The buffers that go to another thread without being copied. */
 export function buffersOf(matrix: Matrix): ArrayBuffer[] {
   const own = [matrix.times, ...matrix.lines.flatMap((line) => (line.origins ? [line.values, line.origins] : [line.values]))];

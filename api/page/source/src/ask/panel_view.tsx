@@ -11,6 +11,7 @@ import type { Panel, Tab } from "./address";
 import { DedupControl, DisplayControl, DrawingControls, RangeControls, ResolutionControl, TimeControl } from "./controls";
 import { Explain } from "./explain";
 import type { GraphProps } from "./graph";
+import { hasOnlyHistograms } from "./matrix";
 import { useRun } from "./run";
 import { addPanel, asked, change, remember, removePanel, type Shown } from "./state";
 import { StatsLine } from "./stats";
@@ -61,7 +62,7 @@ export function PanelView({ shown, number, isOnly }: { shown: Shown; number: num
           {panel.tab === "graph" && <RangeControls {...controls} />}
           <TimeControl {...controls} />
           {panel.tab === "graph" && <ResolutionControl {...controls} />}
-          {panel.tab === "graph" && <DisplayControl {...controls} />}
+          {panel.tab === "graph" && <DisplayControl {...controls} isHeat={run.outcome?.kind === "graph" && hasOnlyHistograms(run.outcome.matrix)} />}
           {panel.tab !== "explain" && <DedupControl {...controls} />}
           <PanelMenu id={id} panel={panel} isOnly={isOnly} />
         </div>

@@ -4,6 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { Icon } from "../app/icons";
 import { Detail } from "../parts/detail";
 import { leastWidth } from "../parts/grid";
+import { useNarrow } from "../parts/narrow";
 import { Virtual } from "../parts/virtual";
 import { namesOf, shared, shown, visible, type Labels } from "../words/labels";
 import { count, sampleValue } from "../words/numbers";
@@ -30,10 +31,12 @@ function Rows({ rows, total }: { rows: Row[]; total: number }) {
   const sets = useMemo(() => rows.map((row) => row.metric), [rows]);
   const common = useMemo(() => shared(sets), [sets]);
   const names = useMemo(() => namesOf(sets).filter((name) => !(name in common)), [sets, common]);
-  const columns = names.slice(0, COLUMNS_MAX);
-  const more = names.slice(COLUMNS_MAX);
+  const isNarrow = useNarrow();
+  // On a phone the value has to be seen without scrolling: the labels share what is left.
+  const columns = names.slice(0, isNarrow ? 0 : COLUMNS_MAX);
+  const more = names.slice(columns.length);
   const sorted = useMemo(() => inOrder(rows, order), [rows, order]);
-  const widths = [...columns.map(() => "minmax(96px, 1fr)"), ...(more.length ? ["minmax(120px, 1.4fr)"] : []), "minmax(150px, 0.8fr)"];
+  const widths = [...columns.map(() => "minmax(96px, 1fr)"), ...(more.length ? ["minmax(120px, 1.4fr)"] : []), isNarrow ? "minmax(110px, 0.6fr)" : "minmax(150px, 0.8fr)"];
   const template = widths.join(" ");
   const head = (by: string, label: string, name = "") => (
     <span role="columnheader" class={name} key={by} aria-sort={order?.by === by ? (order.down ? "descending" : "ascending") : "none"}>
@@ -65,7 +68,7 @@ function Rows({ rows, total }: { rows: Row[]; total: number }) {
           <div role="rowgroup">
             <div role="row" class="line heads" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
               {columns.map((name) => head(name, name === METRIC ? "metric" : visible(name, 80)))}
-              {more.length > 0 && <span role="columnheader" class="quiet">{more.length} more labels</span>}
+              {more.length > 0 && <span role="columnheader" class="quiet">{columns.length ? `${more.length} more labels` : "labels"}</span>}
               {head("", "value", "number")}
             </div>
           </div>

@@ -59,7 +59,7 @@ function Program() {
       <Facts facts={[
         ["Started", ago(started), showTime(started)],
         ["Watched files", runtime.reloadConfigSuccess ? "in force" : "refused", `${runtime.reloadConfigSuccess ? "read" : "tried"} ${ago(reloaded)}`],
-        ["Samples are kept", runtime.storageRetention || "–"],
+        ["Samples are kept", /^0\w?$/.test(runtime.storageRetention) ? "for ever" : runtime.storageRetention || "–"],
         ["Processors", runtime.GOMAXPROCS, `${runtime.goroutineCount} threads`],
       ]} />
       {!runtime.reloadConfigSuccess && <p class="note bad-text">A file that the program watches could not be used: the one before is in force. The log says why.</p>}

@@ -22,7 +22,7 @@ export function ReplicasPage() {
   const range = param("range") || "1h";
   const asked = useAnswer(range, async (signal) => {
     const end = Math.floor(Date.now() / 1000);
-    const start = end - parseDuration(range)! / 1000;
+    const start = end - (parseDuration(range) ?? 3_600_000) / 1000;
     const { data } = await ask<{ groups: ReplicaGroup[] }>("status/replicas", { start, end }, { signal });
     return { groups: data.groups, start, end };
   }, EVERY_MS);
