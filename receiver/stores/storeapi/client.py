@@ -1,5 +1,7 @@
 """The gRPC channel to one store: bytes out, bytes in, errors in words.
 
+The library is loaded with the first channel: it is large, and most servers have no stores.
+
 A call ends at its deadline, or when nothing came for the time that a store may be silent, or when
 it is cancelled: whoever waits for it looks after that.
 """
@@ -10,13 +12,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-
-import grpc
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from receiver.stores.endpoints import TlsFiles
 from receiver.stores.errors import StoreError
 from receiver.stores.limits import CallLimits
+
+if TYPE_CHECKING:
+    import grpc
 
 INFO = "/thanos.info.Info/Info"
 SERIES = "/thanos.Store/Series"
@@ -32,6 +35,8 @@ class Channel:
 
     def __init__(self, target: str, tls: TlsFiles | None, limits: CallLimits) -> None:
         """target: as gRPC names addresses. Raises OSError if a file cannot be read."""
+        import grpc
+
         self.limits = limits
         options: list[tuple[str, int | str]] = [
             ("grpc.max_receive_message_length", min(limits.message_bytes, (1 << 31) - 1)),
@@ -76,6 +81,8 @@ class Stream:
 
     def frames(self) -> Iterator[bytes]:
         """Raises StoreError."""
+        import grpc
+
         try:
             for frame in self.call:
                 self.last_s = time.monotonic()
@@ -97,8 +104,10 @@ class Stream:
             self.end(f"it sent nothing for {self.limits.silence_s:g} s (stores.response-timeout)")
 
 
-def credentials_of(tls: TlsFiles) -> grpc.ChannelCredentials:
+def credentials_of(tls: TlsFiles) -> "grpc.ChannelCredentials":
     """Raises OSError."""
+    import grpc
+
     ca, key, cert = (
         Path(name).read_bytes() if name else None
         for name in (tls.ca_file, tls.key_file, tls.cert_file)
@@ -106,8 +115,10 @@ def credentials_of(tls: TlsFiles) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(ca, key, cert)
 
 
-def text_of(error: grpc.RpcError) -> str:
+def text_of(error: "grpc.RpcError") -> str:
     """What a failed call says, in Thanos' words."""
+    import grpc
+
     code = getattr(error, "code", lambda: None)()
     details = getattr(error, "details", lambda: None)() or ""
     name = "UNKNOWN" if code is None else code.name

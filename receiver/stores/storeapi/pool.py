@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import grpc
-
 from receiver.settings.stores import StoresOptions
 from receiver.stores.dns import Resolver, targets_of
 from receiver.stores.endpoints import Endpoint
@@ -153,6 +151,8 @@ class StorePool:
 
 def ask(state: StoreState, answer: Callable[[], bytes]) -> None:
     """Note what a store says of itself, or why it does not."""
+    import grpc
+
     before = state.error
     try:
         state.note(parse_info(answer()), "", now_ms())
