@@ -1,6 +1,6 @@
 """Known weaknesses and licences of the libraries that users get: python -m deploy.audit
 
-Weaknesses are asked of PyPI by pip-audit; where it does not answer, that is said, and nothing fails.
+Weaknesses are asked of PyPI by pip-audit; that it does not answer is said, and nothing fails.
 Licences are those that the installed packages declare; one that is not in ALLOWED fails.
 """
 
