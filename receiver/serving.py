@@ -74,7 +74,12 @@ async def serve_until_stopped(config: Config, listener: socket.socket, place: Pl
         shutdown_timeout=config.web.shutdown_timeout_ms / 1000,
         **parser_limits(config.web if place.is_alone else company.head_limits),
     )
-    await runner.setup()
+    try:
+        await runner.setup()
+    except OSError:
+        # What has begun ends in order, above all a database that is being opened.
+        await runner.cleanup()
+        raise
     assert runner.server is not None, "BUG: set up, but without a server"
     stop = asyncio.Event()
     on_signals(stop.set, app[RELOADER].reload_now)

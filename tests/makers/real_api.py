@@ -55,7 +55,11 @@ async def started_program(settings: Mapping[str, object]) -> AsyncIterator[TestC
     config = build(settings)
     app = build_app(config)
     server = TestServer(app)
-    await server.start_server(auto_decompress=False, **parser_limits(config.web))
+    try:
+        await server.start_server(auto_decompress=False, **parser_limits(config.web))
+    except OSError:
+        await app.cleanup()
+        raise
     async with TestClient(server) as client:
         await app[DATABASE].opened()
         yield client
