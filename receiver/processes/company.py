@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -45,12 +46,12 @@ class Company:
     def __init__(
         self, place: Place, config: Config, registry: CollectorRegistry, database: LateDatabase
     ) -> None:
-        self.place = place
+        self.place = replace(place, shards=config.storage.shards) if place.is_alone else place
         self._peers: Peers | None = None
         self._passing: Passing | None = None
         metrics = PassingMetrics(registry)
         self._cluster = Cluster(
-            place, database, registry, passed_on=lambda: int(metrics.passed._value.get())
+            self.place, database, registry, passed_on=lambda: int(metrics.passed._value.get())
         )
         self.head_limits = inner_limits(config.web)
         if place.is_alone:
