@@ -93,6 +93,7 @@ def grouping_names(node: Aggregate, labels: LabelFrame) -> tuple[str, ...]:
     return tuple(name for name in labels.names if name not in (*node.grouping, METRIC_NAME))
 
 
+@dataclass(frozen=True, slots=True)
 class _State:
     """The running state of one accumulating operator, all arrays [groups, steps].
 
@@ -100,11 +101,20 @@ class _State:
     and switched marks averages that have become running means.
     """
 
-    def __init__(self, shape: tuple[int, int], start: float) -> None:
-        self.value = np.full(shape, start)
-        self.extra = np.zeros(shape)
-        self.count = np.zeros(shape, np.int64)
-        self.switched = np.zeros(shape, np.bool_)
+    value: Float64s
+    extra: Float64s
+    count: Int64s
+    switched: Bools
+
+    @classmethod
+    def fresh(cls, shape: tuple[int, int], start: float) -> _State:
+        none_seen = np.zeros(shape, np.int64)
+        return cls(np.full(shape, start), np.zeros(shape), none_seen, np.zeros(shape, np.bool_))
+
+    def part(self, groups: slice) -> _State:
+        """That of a stretch of groups."""
+        seen, switched = self.count[groups], self.switched[groups]
+        return _State(self.value[groups], self.extra[groups], seen, switched)
 
 
 def _sum(state: _State) -> Float64s:
@@ -163,12 +173,13 @@ class Accumulator:
         fold_cost: int = FOLD_COST,
     ) -> None:
         """labels and drop_name are those of all rows that will be added."""
+        self._context = context
         self._groups = make_groups(node, labels)
         self._marks = _Marks(self._groups, drop_name)
         self._add, start, self._finish = ACCUMULATING[node.op]
         shape = (self._groups.count, len(context.steps))
         context.charge(shape[0] * shape[1])
-        self._state = _State(shape, start)
+        self._state = _State.fresh(shape, start)
         self._natives = NativeSums(
             context, node, labels, self._groups.number, shape, fold_cost=fold_cost
         )
@@ -187,8 +198,11 @@ class Accumulator:
 
     def finish(self) -> Vector:
         """One row per group. Nothing can be added afterwards."""
+        groups, steps = self._state.count.shape
+        values = np.empty((groups, steps))
         with np.errstate(all="ignore"):
-            values = self._finish(self._state)
+            for part in blocks(self._context.check, groups, steps):
+                values[part] = self._finish(self._state.part(part))
         vector = Vector(self._groups.labels, values, self._state.count > 0, self._marks.finish())
         return self._natives.finish(vector)
 

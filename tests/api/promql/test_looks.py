@@ -32,6 +32,8 @@ QUERIES = {
     "quantile by (g) (0.5, x)": 18,
     'count_values("v", x)': 18 + 18,
     "sum(topk(100, x))": 18 + 18,
+    "sum by (i) (x)": 18,
+    "stddev by (i) (x)": 18,
     "x + y": 18,
     "x > y": 18,
     "x == bool on (i) y": 18,
