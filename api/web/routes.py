@@ -10,6 +10,8 @@ from itertools import product
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler as AiohttpHandler
+from aiohttp.typedefs import Middleware
 
 from api.endpoints.absent.notifications import NotificationHandlers
 from api.endpoints.absent.search import SearchHandlers
@@ -297,7 +299,24 @@ def add_routes(app: web.Application, api: Api) -> None:
                 asked_for_options.add(f"{prefix}/{path}")
                 app.router.add_route("OPTIONS", f"{prefix}/{path}", api.server.preflight)
 
+    app.middlewares.append(preflights(api))
+
     async def close(_: web.Application) -> None:
         api.pool.close()
 
     app.on_cleanup.append(close)
+
+
+def preflights(api: Api) -> Middleware:
+    """Answers OPTIONS below the prefixes of the API also of paths that there are not, as Prometheus
+    does."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
+        is_miss = isinstance(request.match_info.http_exception, web.HTTPNotFound)
+        below = request.path.startswith(tuple(f"{prefix}/" for prefix in PREFIXES))
+        if request.method == "OPTIONS" and is_miss and below:
+            return await api.server.preflight(request)
+        return await handler(request)
+
+    return answer

@@ -208,6 +208,8 @@ class Server:
                 "error parsing form values: the form did not arrive within "
                 f"query.timeout={self._timeout_ms} ms"
             ) from None
+        except web.RequestPayloadError as error:  # its parts are not what they claim to be
+            raise BadData(f"error parsing form values: {error}") from None
 
     async def _read_body(self, request: web.Request) -> bytes:
         parts: list[bytes] = []

@@ -1,13 +1,15 @@
 """The same data in Debian's Prometheus and in Cupola, the same requests to both, the same answers.
 
 A third Prometheus scrapes real targets and sends what it gets to both. It has stopped when they are
-asked, so that both have the same samples. What may differ is listed in DIFFERENCES: Debian's
-Prometheus is of version 2.42, and Cupola answers as 3.14.
+asked, so that both have the same samples. The Prometheus is that of CUPOLA_PROMETHEUS_BIN, else
+Debian's. What may differ is listed in DIFFERENCES: Debian's is of version 2.42, and Cupola answers
+as 3.14.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 import urllib.error
@@ -26,7 +28,7 @@ import yaml
 from compose.processes import Server, free_ports
 from compose.scene import NODE_PROGRAM, cupola_server, node_exporter_server
 
-PROMETHEUS = "prometheus"
+PROMETHEUS = os.environ.get("CUPOLA_PROMETHEUS_BIN") or "prometheus"
 # Ranges and their windows reach back 16 of them, and are not to meet where counters begin.
 SCRAPES_MIN = 24
 PATIENCE_S = 90
@@ -80,7 +82,7 @@ def server(directory: Path, name: str, config: dict[str, Any], port: int, *flags
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     if shutil.which(PROMETHEUS) is None:
-        pytest.skip("Debian's package prometheus is not installed")
+        pytest.skip("neither CUPOLA_PROMETHEUS_BIN nor Debian's package prometheus is there")
     directory = tmp_path_factory.mktemp("beside")
     cupola_port, twin_port, scraper_port, node_port = free_ports(0, 0, 0, 0)
     cupola = cupola_server(directory, port=cupola_port)

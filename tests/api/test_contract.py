@@ -43,7 +43,7 @@ CASES: list[tuple[str, int, Any]] = [
     (
         'targets/relabel_steps?scrapePool=a&labels={"a":"b"}',
         400,
-        (BAD, 'error getting relabel configuration: scrape pool "a" not found'),
+        (BAD, 'error retrieving scrape config: scrape pool "a" not found'),
     ),
     ("scrape_pools", 200, {"scrapePools": []}),
     ("scrape_pools/config", 400, (BAD, "no scrapePool parameter provided")),
@@ -169,6 +169,24 @@ def test_every_path_answers_preflights() -> None:
         assert (status, body) == (204, None)
         assert headers["Access-Control-Allow-Methods"] == "GET, POST, OPTIONS"
         assert headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_preflights_of_unknown_paths_are_answered_below_the_api() -> None:
+    async def check(running: Running) -> None:
+        for path, status in (
+            ("/api/v1/nothing", 204),
+            ("/prometheus/api/v1/a/b", 204),
+            ("/nothing", 404),
+            ("/api/v1x", 404),
+        ):
+            async with running.client.options(path, headers={"Origin": "http://a"}) as response:
+                assert response.status == status, path
+                allowed = response.headers.get("Access-Control-Allow-Methods")
+                assert allowed == ("GET, POST, OPTIONS" if status == 204 else None), path
+        async with running.client.get("/api/v1/nothing") as response:
+            assert response.status == 404
+
+    run_api(check)
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])

@@ -192,7 +192,12 @@ def run_api(
         )
         app = web.Application()
         add_routes(app, api)
-        runner = web.AppRunner(app, handler_cancellation=handler_cancellation, shutdown_timeout=1.0)
+        runner = web.AppRunner(
+            app,
+            handler_cancellation=handler_cancellation,
+            shutdown_timeout=1.0,
+            auto_decompress=False,  # as the program has it
+        )
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         running = Running(runner.addresses[0][1], store, registry, api)

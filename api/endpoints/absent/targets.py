@@ -36,7 +36,7 @@ class TargetHandlers:
             msgspec.json.decode(labels.encode("utf-8", "replace"), type=dict[str, str])
         except (msgspec.DecodeError, RecursionError) as error:
             raise BadData(f"error parsing labels: {error}") from None
-        raise BadData(f"error getting relabel configuration: {no_pool(pool)}")
+        raise BadData(f"error retrieving scrape config: {no_pool(pool)}")
 
     def scrape_pools(self, call: Call) -> bytes:
         return encode_data({"scrapePools": []})
