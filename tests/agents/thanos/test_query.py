@@ -162,6 +162,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         f"--grpc.listen-address={address}",
         "--dedup.replica-labels=replica",
         f"--rules.files={rules}",
+        "--rules.tenant=default",
         port=port,
     )
     replicas = "--query.replica-label=replica"
@@ -352,13 +353,14 @@ def test_rules_exemplars_metadata_and_targets(scene: Scene) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while True:
         groups = data_of(scene.cupola.url, "rules")["groups"]
-        if all(rule["health"] == "ok" for group in groups for rule in group["rules"]):
+        rules = [rule for group in groups for rule in group["rules"]]
+        if [rule["health"] for rule in rules] == ["ok", "ok"]:
             break
         assert time.monotonic() < deadline, groups
         time.sleep(0.2)
     for querier in scene.queriers.values():
         (group,) = data_of(querier.url, "rules")["groups"]
-        recording, alert = group["rules"]
+        alert, recording = group["rules"]  # which is the order there
         assert (group["name"], group["interval"]) == ("g", 1)
         assert (recording["name"], recording["query"]) == ("up:count", "count(up)")
         assert recording["health"] == "ok"
