@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,8 @@ def make_listener(
     callers = Callers(guard, files.web_config, options.default_tenant)
     methods = methods_of(
         Sources(
-            api.source,
+            # What other stores have is theirs to send; two that name each other would ask for ever.
+            replace(api.source, store=database),
             api.engine,
             api.rule_book,
             SeriesLimits(options.frame_bytes_max, options.held_bytes_max),
