@@ -25,6 +25,7 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 # Modules with the texts HELP and DESCRIPTION, with add_arguments(parser), and with run(options),
 # which returns the exit code. They import what they need when they run.
 SUBCOMMANDS = {
+    "doctor": "receiver.doctor.command",
     "export": "receiver.exporting.command",
     "import": "receiver.importing.command",
     "query": "receiver.querying.command",
@@ -33,6 +34,7 @@ SUBCOMMANDS = {
     "rules": "receiver.commands.rules",
     "snapshot": "receiver.commands.snapshot",
     "sql": "receiver.sql.command",
+    "support-bundle": "receiver.doctor.bundle_command",
 }
 
 

@@ -28,6 +28,7 @@ from receiver.importing import warm_up as import_steps
 from receiver.late_database import LateDatabase
 from receiver.metrics import ReceiverMetrics
 from receiver.ruling.results import warm_results
+from receiver.settings.options import ProgramOptions
 from receiver.stores.warm_up import warm_stores
 from receiver.wire.decoder import warm_decoder
 from receiver.write.handler import WriteHandler
@@ -109,6 +110,7 @@ class WarmUp:
     def __init__(self, on_decoder: Callable[[], None]) -> None:
         self._on_decoder = on_decoder
         self._ending = threading.Event()
+        self._own_only = False
 
     def end(self) -> None:
         """Give up at the next occasion."""
@@ -126,6 +128,13 @@ class WarmUp:
         # What could not be kept on disk, or was not compiled, is compiled here.
         return loaded and (is_complete(KERNELS) or self.load(steps()))
 
+    def improve(self) -> None:
+        """Let other processes compile for this very processor what is there for any only."""
+        self._own_only = True
+        if not is_complete(KERNELS, own_only=True):
+            logger.info("kernels are compiled for this processor in the background")
+            self.compile_missing()
+
     def load(self, wanted: "list[Step] | Iterator[Step]") -> bool:
         """Run these steps; False if the program ends meanwhile."""
         for step in wanted:
@@ -138,7 +147,7 @@ class WarmUp:
 
     def compile_missing(self) -> None:
         """Let other processes compile all kernels, unless those of another server do that."""
-        while not self._ending.is_set() and not is_complete(KERNELS):
+        while not (self._ending.is_set() or is_complete(KERNELS, own_only=self._own_only)):
             with compiling_alone() as alone:
                 if alone:
                     self.compile_all()
@@ -159,7 +168,8 @@ class WarmUp:
                 reported = time.monotonic()
                 logger.info("compiling kernels done=%d of=%d", done, total)
 
-        if run_steps(Terms(run_step, NICENESS), places, report=report, stopped=self._ending.is_set):
+        terms = Terms(run_step, NICENESS, self._own_only)
+        if run_steps(terms, places, report=report, stopped=self._ending.is_set):
             mark_complete(KERNELS)
 
 
@@ -167,6 +177,7 @@ async def run_warm_up(
     database: LateDatabase,
     handler: WriteHandler,
     metrics: ReceiverMetrics,
+    options: ProgramOptions,
     *,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> AsyncIterator[None]:
@@ -197,6 +208,8 @@ async def run_warm_up(
         query_steps.warm_up(list(islice(query_steps.queries(), QUERIES_AGAIN)))
         metrics.kernels_warm.set(1)
         logger.info("kernels warm seconds=%.1f", time.monotonic() - started)
+        if options.own_kernels:
+            warm_up.improve()
 
     async def start() -> None:
         # Opening the database is what everybody waits for: nothing should slow it down.

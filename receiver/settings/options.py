@@ -67,6 +67,14 @@ class ProgramOptions:
         "log.format", "text", "logfmt", "Form of the log's lines.", allowed=("logfmt", "json")
     )
 
+    own_kernels: bool = setting(
+        "kernels.for-this-processor",
+        "flag",
+        False,
+        "Where there are kernels for any processor only, compile them for this one in the "
+        "background, for later starts.",
+    )
+
     reload_interval_ms: int = setting(
         "reload-interval",
         "duration",

@@ -22,12 +22,12 @@ SUFFIX = ".mark"
 LOCK = "compiling.lock"
 
 
-def is_complete(kernels: Iterable[Kernel]) -> bool:
-    """Whether all of these that are part of the program were compiled for this very processor, or
-    for any."""
+def is_complete(kernels: Iterable[Kernel], *, own_only: bool = False) -> bool:
+    """Whether all of these that are part of the program were compiled for this very processor, or,
+    unless own_only, for any."""
     wanted = stamps(kernels)
     made_for = processors(cpu_target.target_context.codegen())
-    names = [mark_name(processor) for processor in made_for]
+    names = [mark_name(processor) for processor in made_for[: 1 if own_only else None]]
     return any(fits(place / name, wanted) for name in names for place in places(__file__))
 
 

@@ -103,7 +103,7 @@ class Scene:
         self.did: list[str] = []
         self.warm_up = WarmUp(lambda: self.did.append("decoder"))
         self._complete = complete
-        monkeypatch.setattr(warm_up, "is_complete", lambda kernels: self._complete.pop(0))
+        monkeypatch.setattr(warm_up, "is_complete", lambda kernels, **_: self._complete.pop(0))
         monkeypatch.setattr(warm_up, "mark_complete", lambda kernels: self.did.append("mark"))
         monkeypatch.setattr(warm_up, "first_steps", lambda: [warm_up.warm_decoder])
         monkeypatch.setattr(warm_up, "steps", lambda: [lambda: self.did.append("all steps")])
@@ -112,7 +112,7 @@ class Scene:
 
     def run_steps(self, terms: Any, places: Any, **others: Any) -> bool:
         assert terms.niceness > 0
-        self.did.append(f"processes {places}")
+        self.did.append(f"{'own ' * terms.own_only}processes {places}")
         return True
 
 
@@ -132,6 +132,17 @@ def test_what_is_missing_is_compiled_by_other_processes(
     scene = Scene(monkeypatch, complete)
     assert scene.warm_up.run()
     assert set(scene.did) == did
+
+
+@pytest.mark.parametrize(
+    ("complete", "did"), [([True], []), ([False, False], ["own processes [0, 1, 2]", "mark"])]
+)
+def test_kernels_for_any_processor_are_compiled_for_this_one(
+    complete: list[bool], did: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(monkeypatch, complete)
+    scene.warm_up.improve()
+    assert scene.did == did
 
 
 def test_a_warm_up_that_is_ended_is_not_warm(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,7 @@ def test_a_mark_for_any_processor_will_do(folder: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(complete.cache, "processor", lambda codegen: "any")
     mark_complete(kernels())
     assert is_complete(kernels())
+    assert not is_complete(kernels(), own_only=True)
 
 
 def test_a_mark_of_a_package_will_do(folder: Path) -> None:

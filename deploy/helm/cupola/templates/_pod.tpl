@@ -126,6 +126,9 @@ spec:
 - --objstore.local-size={{ . }}
 {{- end }}
 {{- end }}
+{{- if .Values.kernelCache.enabled }}
+- --kernels.for-this-processor=true
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}
