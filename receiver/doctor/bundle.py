@@ -114,7 +114,7 @@ def answer(url: str, headers: Mapping[str, str], path: str) -> str:
             body = response.read(ANSWER_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         return f"{path}: not answered: {error}\n"
-    text = body[:ANSWER_BYTES_MAX].decode(errors="replace")
+    text: str = body[:ANSWER_BYTES_MAX].decode(errors="replace")
     return text if len(body) <= ANSWER_BYTES_MAX else text + "\n... and more\n"
 
 

@@ -110,9 +110,10 @@ def kernels() -> Finding:
     from receiver import server, warm_up
     from storage.kernels.cache import directories
     from storage.kernels.complete import is_complete
+    from storage.kernels.jit import KERNELS
 
     assert server is not None  # all kernels are known once it is imported
-    if is_complete(warm_up.KERNELS):
+    if is_complete(KERNELS):
         return ok("kernels", "compiled")
     places = directories(warm_up.__file__)
     writable = [place for place in places if can_be_made(place)]

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from compose.processes import ROOT, Server, free_ports
-from receiver import warm_up
 from storage.kernels.complete import is_complete
+from storage.kernels.jit import KERNELS
 from tests.makers.bodies import v1
 
 # Of a build that fetches what it is built with, and of a first start that compiles.
@@ -62,7 +62,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     """Those that this checkout has compiled, if these are all that there are."""
-    if not is_complete(warm_up.KERNELS):
+    if not is_complete(KERNELS):
         return None
     folder = tmp_path_factory.mktemp("kernels")
     found = [p for p in ROOT.glob("*/**/__pycache__/*") if p.suffix in (".kernel", ".mark")]
