@@ -131,3 +131,41 @@ def test_every_answer_to_a_write_is_documented_with_what_senders_do() -> None:
         table = page[page.index(heading) :].split("\n\n")[0]
         rows = [line.split("|")[1] for line in table.splitlines()[2:]]
         assert statuses <= {int(code) for row in rows for code in re.findall(r"\d{3}", row)}
+
+
+# What a newcomer looks for, and the page that has it.
+TOPICS = {
+    "send": "operating.md",
+    "query": "http.md",
+    "HA pair": "operating.md",
+    "tenants": "operating.md",
+    "limits": "configuration.md",
+    "rules": "rules.md",
+    "storage": "operating.md",
+    "cluster": "operating.md",
+    "alerts": "operating.md",
+}
+
+
+@pytest.mark.parametrize(("topic", "page"), TOPICS.items())
+def test_the_index_leads_to_what_newcomers_look_for(topic: str, page: str) -> None:
+    rows = (DOCS / "README.md").read_text().splitlines()
+    (row,) = [row for row in rows if f"**{topic}**" in row]
+    assert f"]({page}" in row
+
+
+def test_the_index_has_every_page() -> None:
+    linked = set(re.findall(r"\]\(([a-z]+\.md)", (DOCS / "README.md").read_text()))
+    assert linked == {path.name for path in DOCS.glob("*.md")} - {"README.md"}
+    assert "docs/README.md" in (DOCS.parent / "README.md").read_text()
+
+
+def test_settings_that_pages_name_exist() -> None:
+    """Of those pages that tell what to set; in the others, rules and tests see to it."""
+    known = set(settings())
+    sections_of = {name.partition(".")[0] for name in known if "." in name}
+    for page in ("runbooks.md", "security.md", "moving.md", "kubernetes.md", "install.md"):
+        named = re.findall(r"`([a-z]+\.[a-z0-9.-]+[a-z0-9])`", (DOCS / page).read_text())
+        named = [n for n in named if not n.endswith((".yml", ".alloy"))]
+        wrong = {n for n in named if n.partition(".")[0] in sections_of and n not in known}
+        assert wrong == set(), page
