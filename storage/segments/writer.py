@@ -39,7 +39,12 @@ from storage.labels.pairs import LabelPairs, take_pairs
 from storage.samples.exemplars import Exemplars, no_exemplars
 from storage.samples.samples import Samples
 from storage.segments.duck import Duck
-from storage.segments.encoding.samples_file import GROUP_ROWS, FloatRows, SampleWriter
+from storage.segments.encoding.samples_file import (
+    GROUP_ROWS,
+    OLD_GROUP_ROWS,
+    FloatRows,
+    SampleWriter,
+)
 from storage.segments.exemplars import write_exemplars
 from storage.segments.histograms import HISTOGRAM_GROUPS, HistogramGroups, HistogramWriter
 from storage.segments.runs import strictly_ascending
@@ -103,13 +108,16 @@ class SeriesColumns:
 
 @dataclass(frozen=True, slots=True)
 class RowGroups:
-    """How large the row groups of samples and histograms get."""
+    """How large the row groups of samples and histograms get; old_sample_rows: of segments of
+    OLD_LEVEL and above."""
 
     sample_rows: int = GROUP_ROWS
+    old_sample_rows: int = OLD_GROUP_ROWS
     histograms: HistogramGroups = HISTOGRAM_GROUPS
 
 
 ROW_GROUPS = RowGroups()
+OLD_LEVEL = 3  # windows of eight days
 
 
 class EmptySegment(Exception):
@@ -178,11 +186,12 @@ class SegmentWriter:
     ) -> SegmentMeta:
         series, blocks, exemplars = contents
         summary = SeriesSummary(series.ids)
-        names = [SAMPLES_FILE, SERIES_FILE]
+        names, is_old = [SAMPLES_FILE, SERIES_FILE], origin.level >= OLD_LEVEL
+        rows_max = self._groups.old_sample_rows if is_old else self._groups.sample_rows
         with (
             HistogramWriter(directory / HISTOGRAMS_FILE, self._groups.histograms) as histograms,
             SampleWriter(
-                directory / SAMPLES_FILE, starts=origin.starts, group_rows=self._groups.sample_rows
+                directory / SAMPLES_FILE, starts=origin.starts, group_rows=rows_max, is_old=is_old
             ) as writer,
         ):
             for part in float_rows(blocks, summary, histograms, starts=origin.starts):

@@ -11,8 +11,9 @@ import numpy as np
 from storage.kernels.arrays import Bools, Bytes, Float64s, Int64s, frozen
 from storage.kernels.jit import float_kernel
 from storage.samples.edges import EdgeRoom, take_edges
+from storage.segments.encoding.expanding import expanded
 from storage.segments.encoding.footers import Footer
-from storage.segments.encoding.pages import SCRATCH_WORDS
+from storage.segments.encoding.pages import SCRATCH_WORDS, ZSTD
 from storage.segments.encoding.placing import (
     HELD_TIMES,
     decode_held,
@@ -40,7 +41,9 @@ def edges_of(
     them, of each group. wanted: runs of rows: the series of each, its first row and the one behind
     its last.
     """
-    groups: tuple[Any, ...] = stored_groups(footer, numbers, *stored)
+    groups: list[Any] = list(stored_groups(footer, numbers, *stored))
+    if (groups[1][:, 4:] == ZSTD).any():
+        groups[:2] = expanded(*groups[:2])
     return bool(edge_groups(*groups, *columns_of(wanted), *room.arguments))
 
 

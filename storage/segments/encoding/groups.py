@@ -21,15 +21,14 @@ from storage.errors import FormatError
 from storage.kernels.arrays import Bytes, Int64s, UInt64s, frozen
 from storage.kernels.thrift import DAMAGED
 from storage.segments.damage import UNREADABLE
+from storage.segments.encoding.expanding import CODECS
 from storage.segments.encoding.footers import FLOATS, IDS, SCALED, TIMES, VALUES, Footer
 from storage.segments.encoding.pages import (
     DELTA,
     LEVELS_LENGTH_BYTES,
-    LZ4,
     PLAIN,
     SPLIT,
     UNCOMPRESSED,
-    ZSTD,
     decode_delta,
     decode_groups,
     decode_split,
@@ -44,7 +43,6 @@ READ_BYTES = 1 << 20
 READ_ROWS = 1 << 17
 
 ARROW_FIELDS = {field.name: field.with_nullable(True) for field in STARTS_SCHEMA}
-CODECS = {ZSTD: pa.Codec("zstd"), LZ4: pa.Codec("lz4_raw")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ VALUE_BYTES = 8
 LEVELS_LENGTH_BYTES = 4
 # As Parquet numbers them: compressions, and encodings.
 UNCOMPRESSED, ZSTD, LZ4 = 0, 6, 7
+# Uncompressed since it was read, behind a header that says how it was stored.
+EXPANDED = 1 << 20
 PLAIN, DELTA, SPLIT = 0, 5, 9
 # Differences of so many bits above one that is not negative are not, either.
 RISING_BITS = 62
@@ -264,6 +266,9 @@ def decode_chunk(
         if codec == LZ4:
             if not uncompress_lz4(data, body, body + stored, page):
                 return False
+        elif codec == EXPANDED and plain <= end - body:
+            page[:] = data[body : body + plain]
+            stored = max(plain, stored)
         elif codec == UNCOMPRESSED and plain == stored:
             page[:] = data[body : body + stored]
         else:

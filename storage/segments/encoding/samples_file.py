@@ -32,6 +32,10 @@ from storage.segments.encoding.scaling import (
 # Rows of a row group, the unit of reading; see docs/decisions/0028-edges-of-windows.md.
 GROUP_ROWS = 32_768
 LZ4_LEVEL = 6
+# Of old segments, which are read less often and last longest; see
+# docs/decisions/0035-eight-differences-at-a-time.md.
+OLD_GROUP_ROWS = 65_536
+ZSTD_LEVEL = 15
 MIXED_ROWS = 2_048  # so many rows a group has before it ends because of another scale
 
 SAMPLES_SCHEMA = pa.schema(
@@ -108,13 +112,18 @@ class FloatRows:
 class SampleWriter(AbstractContextManager["SampleWriter"]):
     """Writes one file, in the order in which rows come. Raises StorageError."""
 
-    def __init__(self, path: Path, *, starts: bool, group_rows: int = GROUP_ROWS) -> None:
+    def __init__(
+        self, path: Path, *, starts: bool, group_rows: int = GROUP_ROWS, is_old: bool = False
+    ) -> None:
+        """is_old: whether room counts for more than the time that reading takes."""
         self._path = path
         self._group_rows = group_rows
         self._schema = STARTS_SCHEMA if starts else SAMPLES_SCHEMA
         nothing = np.zeros(0, np.int64)
         self._waiting = FloatRows(nothing, nothing, np.zeros(0), nothing if starts else None)
-        self._writer = pq.ParquetWriter(path, self._schema, **format_of(self._schema.names))
+        self._writer = pq.ParquetWriter(
+            path, self._schema, **format_of(self._schema.names, is_old=is_old)
+        )
 
     def write(self, rows: FloatRows) -> None:
         """Add rows, sorted by series and time, behind those before."""
@@ -149,14 +158,18 @@ class SampleWriter(AbstractContextManager["SampleWriter"]):
             self._writer.close()
 
 
-def format_of(names: list[str]) -> dict[str, Any]:
+def format_of(names: list[str], *, is_old: bool = False) -> dict[str, Any]:
     """SAMPLES_FORMAT for a file of these columns."""
-    return {
+    form = {
         key: {name: value[name] for name in names if name in value}
         if isinstance(value, dict)
         else value
         for key, value in SAMPLES_FORMAT.items()
     }
+    if is_old:
+        form["compression"] = dict.fromkeys(names, "zstd")
+        form["compression_level"] = dict.fromkeys(names, ZSTD_LEVEL)
+    return form
 
 
 def group_ends(rows: FloatRows, group_rows: int) -> Int64s:

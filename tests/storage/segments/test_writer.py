@@ -11,8 +11,8 @@ import pytest
 
 from storage.errors import StorageError
 from storage.segments.duck import Duck
-from storage.segments.segment import FORMAT_OF_RAW, read_meta, verify_segment
-from storage.segments.writer import Block, EmptySegment, SegmentWriter
+from storage.segments.segment import FORMAT_OF_RAW, Origin, read_meta, verify_segment
+from storage.segments.writer import Block, EmptySegment, RowGroups, SegmentWriter
 from tests.makers.segments import (
     EXTREME_BITS,
     Row,
@@ -85,6 +85,25 @@ def test_columns_are_packed_without_dictionaries(tmp_path: Path, duck: Duck) -> 
     assert "DELTA_BINARY_PACKED" in encodings[0] and "DELTA_BINARY_PACKED" in encodings[1]
     assert "BYTE_STREAM_SPLIT" in encodings[2]
     assert group.column(0).compression == "ZSTD"
+
+
+@pytest.mark.parametrize(("level", "kinds", "groups"), [(2, "LZ4", 6), (3, "ZSTD", 3)])
+def test_old_segments_are_packed_tighter(
+    tmp_path: Path, duck: Duck, level: int, kinds: str, groups: int
+) -> None:
+    rows = [(i, 15_000 * t, i * t) for i in range(6) for t in range(100)]
+    bits = [(i, t, int(np.float64(v).view(np.uint64))) for i, t, v in rows]
+    writer = SegmentWriter(duck, tmp_path, 3, RowGroups(sample_rows=100, old_sample_rows=200))
+    blocks, origin = blocks_of(bits, 70), Origin(level=level)
+    meta = writer.write(series_columns(range(6)), blocks, created_ms=5, origin=origin)
+    file = pq.ParquetFile(tmp_path / meta.ulid / "samples.parquet")
+    assert file.metadata.num_row_groups == groups
+    found = {
+        file.metadata.row_group(g).column(c).compression for g in range(groups) for c in (1, 3)
+    }
+    assert found == {kinds}
+    columns = (file.read()[name].to_pylist() for name in ("series_id", "ts", "scaled"))
+    assert list(zip(*columns, strict=True)) == rows
 
 
 def test_series_without_samples_are_left_out(tmp_path: Path, duck: Duck) -> None:

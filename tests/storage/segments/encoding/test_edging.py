@@ -19,11 +19,11 @@ from tests.twins.storage.edges import window_edges
 SERIES, SCRAPES, INTERVAL_MS = 9, 200, 15_000
 
 
-def written(path: Path, values: list[np.ndarray]) -> Footer:
+def written(path: Path, values: list[np.ndarray], *, is_old: bool = False) -> Footer:
     late = np.random.default_rng(3).integers(0, 40, (SERIES, SCRAPES))
     times = np.arange(SCRAPES) * INTERVAL_MS + late[np.arange(SERIES) // 3]
     ids = np.repeat(np.arange(SERIES), SCRAPES)
-    with SampleWriter(path, starts=False, group_rows=450) as writer:
+    with SampleWriter(path, starts=False, group_rows=450, is_old=is_old) as writer:
         writer.write(FloatRows(ids, times.ravel(), np.concatenate(values), None))
     return read_footer(path)
 
@@ -37,10 +37,12 @@ def counters() -> list[np.ndarray]:
     return list((rises - since) / 100)
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Footer]:
+@pytest.fixture(scope="module", params=["lz4", "zstd"])
+def file(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> tuple[Path, Footer]:
     path = tmp_path_factory.mktemp("edges") / "samples.parquet"
-    return path, written(path, counters())
+    return path, written(path, counters(), is_old=request.param == "zstd")
 
 
 def taken(path: Path, footer: Footer, runs: list[tuple[int, int]], room: EdgeRoom) -> bool:
