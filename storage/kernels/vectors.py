@@ -68,11 +68,10 @@ def _packed(builder: Any, source: Any, width: Any, loads: int) -> Any:
 
 
 def _sums_of(loads: int) -> Callable[..., Typed]:
-    def sums(
-        typing_context: Any, source: Any, width: Any, least: Any, before: Any, target: Any
-    ) -> Typed:
+    def sums(typing_context: Any, source: Any, width: Any, before: Any, target: Any) -> Typed:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            source, width, least, before, target = arguments
+            source, width, pair, target = arguments
+            before, least = (builder.extract_value(pair, k) for k in range(2))
             found = builder.add(_packed(builder, source, width, loads), _spread(builder, least))
             for by in (1, 2, 4):
                 found = builder.add(found, _moved(builder, found, by))
@@ -83,14 +82,15 @@ def _sums_of(loads: int) -> Callable[..., Typed]:
             return builder.add(before, risen)
 
         number: Any = types.int64
-        return number(number, number, number, number, number), generate
+        pair: Any = types.UniTuple(number, 2)
+        return number(number, number, pair, number), generate
 
     return sums
 
 
-Sums = Callable[[Place, int, int, int, Place], int]
-# Eight numbers of `width` bits, one to WIDTHS[i], lie from a byte on: (source, width, least,
-# before, target) writes the running sums of what each is above `least`, from `before` on, and
+Sums = Callable[[Place, int, tuple[int, int], Place], int]
+# Eight numbers of `width` bits, one to WIDTHS[i], lie from a byte on: (source, width, (before,
+# least), target) writes the running sums of what each is above `least`, from `before` on, and
 # returns the last. Up to eight bytes behind the byte in which the last number begins are read.
 sums_of_narrow = cast(Sums, intrinsic(_sums_of(1)))
 sums_of_medium = cast(Sums, intrinsic(_sums_of(2)))

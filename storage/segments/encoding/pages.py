@@ -142,13 +142,13 @@ def add_eights(
         count -= 1
     if width <= WIDTHS[0]:
         for k in range(count):
-            value = sums_of_narrow(source + k * width, width, least, value, target + 64 * k)
+            value = sums_of_narrow(source + k * width, width, (value, least), target + 64 * k)
     elif width <= WIDTHS[1]:
         for k in range(count):
-            value = sums_of_medium(source + k * width, width, least, value, target + 64 * k)
+            value = sums_of_medium(source + k * width, width, (value, least), target + 64 * k)
     else:
         for k in range(count):
-            value = sums_of_wide(source + k * width, width, least, value, target + 64 * k)
+            value = sums_of_wide(source + k * width, width, (value, least), target + 64 * k)
     return count * LANES, value
 
 

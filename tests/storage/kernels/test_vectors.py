@@ -24,11 +24,11 @@ def running_sums(data: Bytes, words: int, width: int, least: int, out: Int64s) -
     for k in range(0, len(out), LANES):
         place, room = source + k // LANES * width, target + 8 * k
         if words == 1:
-            value = sums_of_narrow(place, width, least, value, room)
+            value = sums_of_narrow(place, width, (value, least), room)
         elif words == 2:
-            value = sums_of_medium(place, width, least, value, room)
+            value = sums_of_medium(place, width, (value, least), room)
         else:
-            value = sums_of_wide(place, width, least, value, room)
+            value = sums_of_wide(place, width, (value, least), room)
     return value
 
 
