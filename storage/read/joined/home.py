@@ -1,19 +1,22 @@
 """The querier of a tenant that has series in other sources, too, beside those of the database.
 
 Where no other source has anything of a selector, it is the database's own querier that answers, so
-that nothing is slower than without other sources.
+that nothing is slower than without other sources. What it has downsampled is not made one with what
+others have, but stands beside it (storage/read/joined/beside.py).
 """
 
 from collections.abc import Callable, Sequence
 
 from storage.dedup.algorithm import Algorithm
 from storage.labels.matchers import Matcher
+from storage.read.joined.beside import BesideSelection, beside
 from storage.read.joined.local import LocalSource
 from storage.read.joined.querier import JoinedQuerier, ReplicaRule
 from storage.read.joined.series import JoinedRows
 from storage.read.joined.source import MatcherSets, Source
 from storage.read.querier import Selected, StorageQuerier
 from storage.read.replicas.report import ReplicaGroup
+from storage.read.resolutions.mixing import MixedSelection
 from storage.read.usage import Usage
 from storage.revisions.watch import Watch
 from storage.samples.hint import NO_HINT, SelectHint
@@ -58,13 +61,17 @@ class HomeQuerier(JoinedQuerier):
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
-    ) -> Selected | JoinedRows:
+    ) -> Selected | JoinedRows | BesideSelection:
         span = start_ms, end_ms
         found = self.found_by(self._others, matchers, span, hint)
         if not any(series.labels.rows for series in found):
             return self._home.select(matchers, start_ms, end_ms, hint)
-        (own,) = self.found_by([self._local], matchers, span, hint)
-        return self.joined([own, *found], span, hint)
+        if self._home.has_aggregates and (hint.coarser or hint.resolution_ms):
+            own = self._home.select(matchers, start_ms, end_ms, hint)
+            if isinstance(own, MixedSelection):
+                return beside(own, self.joined(found, span, hint))
+        (series,) = self.found_by([self._local], matchers, span, hint)
+        return self.joined([series, *found], span, hint)
 
     def watches(self) -> tuple[Watch, ...]:
         """None: what other sources have may change, and nothing says so."""

@@ -22,6 +22,7 @@ from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
 from storage.read.exemplars import ExemplarSelection, select_rows
 from storage.read.federation import stack_frames
+from storage.read.joined.beside import BesideSelection
 from storage.read.joined.series import JoinedRows, JoinedSeries, join
 from storage.read.joined.source import MatcherSets, Source, SourceSeries, Span
 from storage.read.querier import Selected
@@ -71,7 +72,7 @@ class JoinedQuerier:
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT
-    ) -> Selected | JoinedRows:
+    ) -> Selected | JoinedRows | BesideSelection:
         """Raises LimitExceeded if more series match than storage.select.max-series allows, or a
         source has more than it may give."""
         span = start_ms, end_ms
