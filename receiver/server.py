@@ -57,7 +57,6 @@ from receiver.settings.config import Config, ConfigError
 from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions
 from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
 from receiver.stores.setup import ConfiguredStores, check_stores
-from receiver.stores.view import GlobalView
 from receiver.tenant_header import PREFIXES
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
@@ -119,7 +118,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     watched = present(limits.file, files.web, files.auth, *named)
     replays = EngineReplays(engine, config.replay, terms_of)
     api = Api(
-        GlobalView(database, [stores], series_max=config.storage.select_series_max),
+        stores.around(database),
         engine,
         ApiMetrics(registry),
         config.api,

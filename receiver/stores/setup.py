@@ -25,6 +25,7 @@ from receiver.stores.storeapi.pool import StorePool
 from receiver.stores.storeapi.source import StoreSource
 from receiver.stores.storeapi.state import StoreState
 from receiver.stores.terms import Asked, Terms
+from receiver.stores.view import Database, GlobalView
 from storage.read.joined.source import Source
 
 FILE_SETTING = "stores.file"
@@ -49,6 +50,7 @@ class ConfiguredStores:
         """Raises ConfigError."""
         options = self._options = config.stores
         self._fixed = named_by(options)
+        self._series_max = config.storage.select_series_max
         self._metrics = StoreMetrics(registry)
         self.file = watched_file(options, reloads)
         self._threads = ThreadPoolExecutor(options.concurrency_max, thread_name_prefix="stores")
@@ -71,6 +73,10 @@ class ConfiguredStores:
         self._servers = [
             known.get(server) or ServerState(server, self._call_limits) for server in found.servers
         ]
+
+    def around(self, database: Database) -> GlobalView:
+        """A database, and what the stores have beside it."""
+        return GlobalView(database, [self], series_max=self._series_max)
 
     def sources(self, terms: Terms) -> Sequence[Source]:
         """The stores that have something of a tenant, for one query."""
