@@ -30,6 +30,7 @@ from storage.kernels.arrays import Bytes, Int64s
 from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
+from storage.labels.pairs import LabelPairs, PickedPairs
 from storage.options import StorageOptions
 from storage.read.existence import are_among
 from storage.read.replicas.health import measure
@@ -234,6 +235,8 @@ def read_back(head: Head, refs: Int64s, labels: LabelFrame) -> None:
     # was read before is kept.
     labels.take(labels.order()).column("r")
     labels.take(labels.order()).matrix(["__name__", "r", "s", "t"])
+    pairs = LabelPairs(np.arange(2), np.zeros(1, np.int32), np.zeros(1, np.int32))
+    PickedPairs(pairs, np.zeros(1, np.int64)).fill(0, np.zeros(1, np.int32))
 
 
 def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:

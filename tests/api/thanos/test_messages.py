@@ -94,7 +94,7 @@ def test_series_without_chunks() -> None:
 def test_frames_have_all_pieces_in_order(sizes: list[int], batch: int, bytes_max: int) -> None:
     contents = [message(1, bytes([k]) * size) for k, size in enumerate(sizes)]
     bounds = np.concatenate([[0], np.cumsum([len(each) for each in contents])]).astype(np.int64)
-    data = np.frombuffer(b"".join(contents) + bytes(PADDING), np.uint8)
+    data = np.frombuffer(bytearray(b"".join(contents) + bytes(PADDING)), np.uint8)
     found = list(frames_of(data, bounds[:-1], bounds[1:], batch=batch, bytes_max=bytes_max))
     if batch <= 1:
         assert found == contents
