@@ -158,7 +158,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
         ruling.run,
         partial(replays.run, database, decoder),
         app[GRPC].run,
-        partial(run_warm_up, database, write_handler, metrics, config.program, turn=company.warming),
+        partial(run_warm_up, database, write_handler, metrics, company.warming, config.program),
     )
     return app
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import islice
 
@@ -177,9 +177,8 @@ async def run_warm_up(
     database: LateDatabase,
     handler: WriteHandler,
     metrics: ReceiverMetrics,
+    turn: Callable[[], AbstractContextManager[None]],
     options: ProgramOptions,
-    *,
-    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> AsyncIterator[None]:
     """Compile or load the kernels while the program serves. turn: waits until this process may, in
     a thread."""
@@ -193,6 +192,8 @@ async def run_warm_up(
     def warm() -> None:
         with turn():
             warm_now()
+        if options.own_kernels:
+            warm_up.improve()
 
     def warm_now() -> None:
         started = time.monotonic()
@@ -208,8 +209,6 @@ async def run_warm_up(
         query_steps.warm_up(list(islice(query_steps.queries(), QUERIES_AGAIN)))
         metrics.kernels_warm.set(1)
         logger.info("kernels warm seconds=%.1f", time.monotonic() - started)
-        if options.own_kernels:
-            warm_up.improve()
 
     async def start() -> None:
         # Opening the database is what everybody waits for: nothing should slow it down.

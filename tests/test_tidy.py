@@ -41,6 +41,8 @@ TESTED_WITH = {
     "api/promql/native_histograms/state.py": "test_arithmetic.py",
     "api/promql/ranges/native/extended_kernels.py": "test_extended.py",
     "api/promql/ranges/native/rate_kernels.py": "test_rates.py",
+    "receiver/doctor/bundle_command.py": "test_bundle.py",
+    "receiver/doctor/findings.py": "test_command.py",
     "receiver/facts.py": "test_server.py",
     "receiver/importing/text/labels.py": "test_scan.py",
     "receiver/importing/text/lines.py": "test_scan.py",

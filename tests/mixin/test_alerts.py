@@ -17,7 +17,7 @@ import yaml
 
 from api.promql.syntax.nodes import Node, VectorSelector, children
 from api.promql.syntax.parser import parse
-from tests.makers.alert_cases import CASES, HEALTHY
+from tests.makers.mixin.alert_cases import CASES, HEALTHY
 
 ROOT = Path(__file__).resolve().parents[2]
 MIXIN = ROOT / "mixin"

@@ -21,7 +21,7 @@ from compose.processes import Server, free_ports
 from compose.scene import cupola_server
 from mixin.render import names
 from tests.makers.bodies import exemplars, v1
-from tests.makers.dashboard_queries import queries
+from tests.makers.mixin.dashboard_queries import queries
 
 WATCHER = "watch"
 SCRAPES, MINUTE_MS = 4, 60_000

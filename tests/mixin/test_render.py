@@ -14,7 +14,7 @@ import pytest
 from api.promql.syntax.nodes import Node, VectorSelector, children
 from api.promql.syntax.parser import parse
 from mixin.render import DASHBOARDS, names, rendered
-from tests.makers.dashboard_queries import load, queries
+from tests.makers.mixin.dashboard_queries import load, queries
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTOGRAM_PARTS = re.compile(r"_(bucket|count|sum)$")
