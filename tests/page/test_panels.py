@@ -31,16 +31,26 @@ def over(page: Any, number: int = 0) -> Any:
     return page.locator(".plot .u-over").nth(number)
 
 
+# From one end to the other; true once a tooltip says what is wanted.
+SEARCH = """(over, wanted) => {
+    const box = over.getBoundingClientRect();
+    for (let x = 1; x < box.width; x += 4) {
+        for (let y = 1; y < box.height; y += 6) {
+            const at = { clientX: box.left + x, clientY: box.top + y };
+            over.dispatchEvent(new MouseEvent("mousemove", { ...at, bubbles: true }));
+            const tooltip = over.querySelector(".tooltip:not([hidden])");
+            if (tooltip?.textContent.includes(wanted)) return true;
+        }
+    }
+    return false;
+}"""
+
+
 def search(page: Any, wanted: str) -> None:
     """Move over the plot until the tooltip says something."""
-    box = over(page).bounding_box()
-    tooltip = page.locator(".tooltip")
-    for x in range(0, int(box["width"]), 3):
-        for y in (0.01, 0.3, 0.5, 0.7, 0.99):
-            page.mouse.move(box["x"] + x, box["y"] + box["height"] * y)
-            if tooltip.is_visible() and wanted in tooltip.inner_text():
-                return
-    raise AssertionError(f"no tooltip says {wanted!r}")
+    place = over(page)
+    place.hover()
+    assert place.evaluate(SEARCH, wanted), f"no tooltip says {wanted!r}"
 
 
 def test_exemplars_are_points_with_their_labels(watched: Any, now_ms: int) -> None:
@@ -143,7 +153,9 @@ def test_what_was_asked_before(watched: Any) -> None:
     page = watched.open(link("", tab="table"))
     editor = page.get_by_role("textbox", name="Expression 1")
     for expr in ("vector(5)", "vector(6)"):
-        editor.fill(expr)
+        editor.press("ControlOrMeta+a")
+        editor.press_sequentially(expr)
+        expect(editor).to_have_text(expr)
         editor.press("Escape")
         page.get_by_role("button", name="Run").click()
         expect(page).to_have_url(re.compile(quote(expr)))

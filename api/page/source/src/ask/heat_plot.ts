@@ -30,6 +30,7 @@ export function drawHeat(heat: Heat, matrix: Matrix, frame: Frame, host: HTMLEle
     ...options.hooks,
     drawAxes: [(u) => cells(u, heat, matrix, step, host)],
     setCursor: [(u) => point(u, box, heat, matrix)],
+    draw: [() => host.setAttribute("aria-busy", "false")],
     destroy: [() => box.remove()],
   };
   const middle = new Array<number>(matrix.times.length).fill(rows / 2);
