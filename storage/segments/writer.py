@@ -112,8 +112,8 @@ class RowGroups:
     OLD_LEVEL and above."""
 
     sample_rows: int = GROUP_ROWS
-    old_sample_rows: int = OLD_GROUP_ROWS
     histograms: HistogramGroups = HISTOGRAM_GROUPS
+    old_sample_rows: int = OLD_GROUP_ROWS
 
 
 ROW_GROUPS = RowGroups()

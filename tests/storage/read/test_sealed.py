@@ -80,9 +80,9 @@ def test_nothing_is_decoded_before_the_limit_is_looked_at(stored: StoredRows) ->
     stored.check()
     with pytest.raises(LimitExceeded, match=r"more than 71 samples .*storage\.select\.max-samples"):
         StoredRows(stored.reader, stored.runs, stored.ids, SPAN, 71).check()
-    assert len(stored.reader._caches.groups) == 0
+    assert len(stored.reader.caches.groups) == 0
     stored.read(0, 1)
-    assert len(stored.reader._caches.groups) == 2
+    assert len(stored.reader.caches.groups) == 2
 
 
 def test_what_has_histograms_is_not_plain(tmp_path: Path, duck: Duck, stored: StoredRows) -> None:

@@ -36,7 +36,7 @@ class Watched:
 
     def told(self, now_ms: int = NOW) -> dict[tuple[str, str, str], float]:
         tables = [shard.table for shard in self.database._shards]
-        self.watch.update(tables, self.database._tenant_name, now_ms)
+        self.watch.update(tables, self.database._known.name_of, now_ms)
         samples = [s for family in self.registry.collect() for s in family.samples]
         return {
             (s.labels["tenant"], s.labels["ha_cluster"], s.labels["ha_replica"]): s.value
