@@ -91,16 +91,16 @@ QUERIES = (
 WIDE = (
     "label/i/values?match[]={{z=~'.*1.*1.*|{n}'}}",
     "label/i/values?nocache=1",
-    "label/g/values?nocache=1&match[]={{i!='{n}'}}",
+    "label/g/values?nocache=1&match[]={{i=~'i.+',i!='{n}'}}",
     "labels?match[]={{i=~'.*1.*|{n}'}}",
-    "series?match[]={{i!='{n}'}}",
-    "status/cardinality?match[]={{i!='{n}'}}&start=0&end=END",
-    "cardinality/label_values?label_names[]=i&label_names[]=g&selector={{i!='{n}'}}",
-    "cardinality/label_names?selector={{i!='{n}'}}",
+    "series?match[]={{i=~'i.+',i!='{n}'}}",
+    "status/cardinality?match[]={{i=~'i.+',i!='{n}'}}&start=0&end=END",
+    "cardinality/label_values?label_names[]=i&label_names[]=g&selector={{i=~'i.+',i!='{n}'}}",
+    "cardinality/label_names?selector={{i=~'i.+',i!='{n}'}}",
     "status/tsdb?limit=10",
-    "query_exemplars?query={{i!='{n}'}}&start=0&end=END",
-    "query?query=count({{i!='{n}'}})&time=END",
-    "status/replicas?match[]={{i!='{n}'}}&start=0&end=END",
+    "query_exemplars?query={{i=~'i.+',i!='{n}'}}&start=0&end=END",
+    "query?query=count({{i=~'i.+',i!='{n}'}})&time=END",
+    "status/replicas?match[]={{i=~'i.+',i!='{n}'}}&start=0&end=END",
 )
 
 
@@ -135,7 +135,8 @@ def asks() -> Iterator[Ask]:
         path, _, query = text.replace("END", str(END_S)).partition("?")
         query = quote(query.replace("{n}", "NNN"), safe="=&[]").replace("NNN", "{n}")
         yield Ask(text, f"/api/v1/{path}?{query}", "wide")
-    yield Ask("federate", f"/federate?match[]={quote('{i!=')}'{{n}}'{quote('}')}", "wide")
+    selector = quote("{i=~'i.+',i!='NNN'}").replace("NNN", "{n}")
+    yield Ask("federate", f"/federate?match[]={selector}", "wide")
     for title, types in (("read, samples", (0,)), ("read, chunks", (1,))):
         body = read_request([read_query([("i", "!=", "none")], 0, END_S * 1000)], types)
         yield Ask(title, "/api/v1/read?n={n}", "deep", body)
