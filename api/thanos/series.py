@@ -45,6 +45,9 @@ from storage.samples.samples import Samples, empty_samples
 # Samples of rows that are encoded before the first of them is sent, and of those read at once.
 STRETCH_SAMPLES, BLOCK_SAMPLES = 1 << 24, 1 << 20
 BLOCK_ROWS = 1 << 10
+# Rows of a stretch of which all is in memory, where reading them in any order costs the same: so
+# the first are sent while the next are encoded.
+MEMORY_ROWS = 1 << 12
 # Nothing is made one here.
 AS_STORED, MADE_ONE = ReplicaParams(False, None), ReplicaParams(True, None)
 WARNING, HINTS = 2, 3
@@ -154,6 +157,8 @@ class SampleStream:
         size = len(order)
         if can_pick(self.selection):
             size = max(BLOCK_ROWS, STRETCH_SAMPLES // per_row)
+            if not expected_samples(self.selection):
+                size = MEMORY_ROWS
         rows_max = max(1, min(BLOCK_ROWS, BLOCK_SAMPLES // per_row))
         for first in range(0, len(order), max(1, size)):
             if self.request.limit and self.sent >= self.request.limit:

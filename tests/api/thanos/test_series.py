@@ -170,6 +170,7 @@ def test_stretches_are_the_whole(
         await api.write(*[({"__name__": name, "r": name[::-1]}, samples) for name in names])
         whole = await client.series(EVERYTHING, without=["__name__"])
         monkeypatch.setattr(series_module, "STRETCH_SAMPLES", stretch)
+        monkeypatch.setattr(series_module, "MEMORY_ROWS", rows if stretch == 1 else 1 << 12)
         monkeypatch.setattr(series_module, "BLOCK_ROWS", rows)
         for limit in (0, 7):
             parts = await client.series(EVERYTHING, without=["__name__"], limit=limit)

@@ -1,0 +1,204 @@
+"""The StoreAPI of Cupola beside that of `thanos receive`, which holds the same samples.
+
+Both are written the same bodies, and then asked in turns for all samples: by a client that only
+takes messages, and by a `thanos query` that counts them. Prints a Markdown table of seconds,
+processor seconds of the server, and samples a second. Times of a busy machine are worth nothing but
+as ratios.
+
+    python load-tests/thanos --thanos /path/to/thanos [--series 20000] [--scrapes 500] [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the program of this checkout
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the modules of all load tests
+
+import grpc
+import numpy as np
+import snappy
+from bodies import METRIC, SCRAPE_INTERVAL_MS, label_fields, sample_rows, series_labels, varint
+from processors import process_cpu_s
+from report import table
+from runs import say
+
+from api.thanos.fields import message, number, text
+from compose.processes import Server, free_ports
+from compose.scene import cupola_server
+
+COLUMNS = ("server", "asked by", "seconds", "processor s", "samples/s")
+BODY_SERIES, BODY_SCRAPES = 1_000, 100
+HEADERS = {
+    "Content-Type": "application/x-protobuf",
+    "Content-Encoding": "snappy",
+    "X-Prometheus-Remote-Write-Version": "0.1.0",
+}
+LONG_S = 600
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server that has the samples, where it is written to and asked, and its querier."""
+
+    name: str
+    server: Server
+    write: str
+    store: str
+    querier: Server
+
+
+def bodies(series: int, scrapes: int, end_ms: int) -> Iterator[bytes]:
+    """Counters in hundredths, in the order of time."""
+    values = np.zeros(series)
+    rng = np.random.default_rng(1)
+    for first in range(0, scrapes, BODY_SCRAPES):
+        count = min(BODY_SCRAPES, scrapes - first)
+        steps = rng.integers(0, 1_500, (series, count)) / 100
+        block = np.round(values[:, None] + np.cumsum(steps, axis=1), 2)
+        values = block[:, -1]
+        times = end_ms + (np.arange(first, first + count) - scrapes) * SCRAPE_INTERVAL_MS
+        for begin in range(0, series, BODY_SERIES):
+            parts = []
+            for each in range(begin, min(series, begin + BODY_SERIES)):
+                content = (
+                    label_fields(series_labels(each)) + sample_rows(times, block[each]).tobytes()
+                )
+                parts.append(b"\x0a" + varint(len(content)) + content)
+            yield snappy.compress(b"".join(parts))
+
+
+def querier(thanos: str, directory: Path, name: str, store: str) -> Server:
+    port, grpc_port = free_ports(0, 0)
+    flags = [f"--http-address=127.0.0.1:{port}", f"--grpc-address=127.0.0.1:{grpc_port}"]
+    command = [thanos, "query", *flags, f"--endpoint={store}"]
+    url = f"http://127.0.0.1:{port}"
+    return Server(name, command, url=url, ready="/-/ready", log=directory / f"{name}.log")
+
+
+def peers(thanos: str, directory: Path) -> list[Peer]:
+    web, store, http, receive, remote, capnproto = free_ports(*[0] * 6)
+    cupola = cupola_server(directory, f"--grpc.listen-address=127.0.0.1:{store}", port=web)
+    flags = [
+        '--label=receive_replica="0"',
+        f"--tsdb.path={directory / 'receive'}",
+        f"--grpc-address=127.0.0.1:{receive}",
+        f"--http-address=127.0.0.1:{http}",
+        f"--remote-write.address=127.0.0.1:{remote}",
+        f"--receive.capnproto-address=127.0.0.1:{capnproto}",
+        f"--receive.local-endpoint=127.0.0.1:{receive}",
+    ]
+    receiver = Server(
+        "receive",
+        [thanos, "receive", *flags],
+        url=f"http://127.0.0.1:{http}",
+        ready="/-/ready",
+        log=directory / "receive.log",
+    )
+    found = []
+    for name, server, write, address in (
+        ("Cupola", cupola, f"{cupola.url}/api/v1/write", f"127.0.0.1:{store}"),
+        (
+            "thanos receive",
+            receiver,
+            f"http://127.0.0.1:{remote}/api/v1/receive",
+            f"127.0.0.1:{receive}",
+        ),
+    ):
+        own = querier(thanos, directory, f"query-{len(found)}", address)
+        found.append(Peer(name, server, write, address, own))
+    return found
+
+
+def streamed(peer: Peer) -> None:
+    """Take all messages, and look at none."""
+    matcher = text(2, "__name__") + text(3, METRIC)
+    request = number(1, -(1 << 63)) + number(2, (1 << 63) - 1) + message(3, matcher) + number(15, 0)
+    # The field of the batch has a number of two bytes in its tag.
+    request += b"\x80\x01\x40"
+    options = [("grpc.max_receive_message_length", -1)]
+    with grpc.insecure_channel(peer.store, options) as channel:
+        size = sum(map(len, channel.unary_stream("/thanos.Store/Series")(request, timeout=LONG_S)))
+    assert size > 0
+
+
+def counted(peer: Peer, samples: int, end_ms: int) -> None:
+    query = f"sum(count_over_time({METRIC}[1d]))"
+    asked = urllib.parse.urlencode({"query": query, "time": end_ms / 1000, "timeout": f"{LONG_S}s"})
+    url = f"{peer.querier.url}/api/v1/query?{asked}"
+    with urllib.request.urlopen(url, timeout=LONG_S) as answer:
+        (found,) = json.loads(answer.read())["data"]["result"]
+    assert float(found["value"][1]) == samples, found
+
+
+def until_listed(peer: Peer) -> None:
+    while True:
+        with urllib.request.urlopen(f"{peer.querier.url}/api/v1/stores", timeout=LONG_S) as answer:
+            if any(json.loads(answer.read())["data"].values()):
+                return
+        time.sleep(0.5)
+
+
+def measured(peer: Peer, ask: Callable[[Peer], None]) -> tuple[float, float]:
+    """Seconds, and those of the server's processors."""
+    cpu_s, started = process_cpu_s(peer.server.pid), time.monotonic()
+    ask(peer)
+    return time.monotonic() - started, process_cpu_s(peer.server.pid) - cpu_s
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--thanos", required=True)
+    parser.add_argument("--series", type=int, default=20_000)
+    parser.add_argument("--scrapes", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    samples, end_ms = given.series * given.scrapes, time.time_ns() // 1_000_000
+    with tempfile.TemporaryDirectory() as path, ExitStack() as stack:
+        both = peers(given.thanos, Path(path))
+        for peer in both:
+            stack.enter_context(peer.server.start()).wait_ready()
+            stack.enter_context(peer.querier.start()).wait_ready()
+        for body in bodies(given.series, given.scrapes, end_ms):
+            for peer in both:
+                request = urllib.request.Request(peer.write, body, HEADERS)
+                with urllib.request.urlopen(request, timeout=LONG_S):
+                    pass
+        for peer in both:
+            until_listed(peer)
+        say("\n".join(table(COLUMNS, rows_of(both, samples, end_ms, given.rounds))))
+    return 0
+
+
+def rows_of(both: list[Peer], samples: int, end_ms: int, rounds: int) -> list[tuple[str, ...]]:
+    """Medians by server and by who asks; servers take turns."""
+    ways: dict[str, Callable[[Peer], None]] = {
+        "a client": streamed,
+        "thanos query": lambda peer: counted(peer, samples, end_ms),
+    }
+    rows = []
+    for name, ask in ways.items():
+        found: dict[str, list[tuple[float, float]]] = {peer.name: [] for peer in both}
+        for _ in range(rounds):
+            for peer in both:
+                found[peer.name].append(measured(peer, ask))
+        for peer_name, times in found.items():
+            seconds, cpu_s = map(statistics.median, zip(*times, strict=True))
+            rate = f"{samples / seconds:,.0f}"
+            rows.append((peer_name, name, f"{seconds:.2f}", f"{cpu_s:.2f}", rate))
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
