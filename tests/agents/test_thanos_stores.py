@@ -1,0 +1,288 @@
+"""Real stores of Thanos behind Cupola: data that lie half in a Prometheus behind a sidecar and half
+here, asked of Cupola and of a thanos query that has the other half from a receiver.
+
+The program is named by CUPOLA_THANOS_BIN, version 0.42 or later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from compose.processes import Server, free_ports
+from compose.scene import cupola_server
+from tests.makers.bodies.v1 import encode
+
+VARIABLE = "CUPOLA_THANOS_BIN"
+STEP_MS, SAMPLES = 15_000, 100  # of one chunk, as pairs of chunks are Thanos' own affair
+# The end of two hours as Prometheus cuts blocks. There it begins no second chunk of a series: which
+# chunks Thanos takes for those of one replica depends on where they are cut.
+CUT_S = 7_200
+START_MS = ((int(time.time()) - 900) // CUT_S * CUT_S - 1_560) * 1_000
+END_S = (START_MS + SAMPLES * STEP_MS) // 1_000
+Points = list[tuple[int, float]]
+Series = tuple[dict[str, str], Points]
+
+SELECTORS = (
+    "requests_total",
+    'requests_total{instance="1"}',
+    "temperature",
+    'temperature{cluster="eu"}',
+)
+OVER_TIME = ("avg_over_time", "max_over_time", "min_over_time", "sum_over_time", "last_over_time")
+COUNTED = ("rate", "increase", "irate", "resets")
+QUERIES = [
+    *SELECTORS,
+    *(f"{name}({selector}[{span}])" for name in OVER_TIME for selector in SELECTORS
+      for span in ("1m", "5m")),
+    *(f"{name}({selector}[{span}])" for name in COUNTED for selector in SELECTORS[:2]
+      for span in ("1m", "2m", "5m")),
+    *(f"{name} by (cluster) ({selector})" for name in ("count", "max", "min", "group")
+      for selector in SELECTORS),
+    *(f"{name}(temperature[3m])" for name in ("changes", "delta", "deriv", "stddev_over_time")),
+    "sum(rate(requests_total[2m]))",
+    "count_over_time(requests_total[4m])",
+    "requests_total - requests_total offset 1m",
+    "quantile(0.5, temperature)",
+    "absent(nothing)",
+]  # fmt: skip
+
+
+NAMES = ("requests_total", "temperature", "steady_requests_total", "steady_temperature", "resets")
+
+
+def half(replica: str, *, delay_ms: int, seed: int) -> list[Series]:
+    """What one replica scraped: counters and gauges, some scrapes of them missing but of the steady
+    ones, and a counter that is reset."""
+    rng = np.random.default_rng(seed)
+    found: list[Series] = []
+    for instance in range(3):
+        for name in NAMES:
+            missing = 0.0 if name.startswith("steady") else 0.1
+            kept = np.flatnonzero((rng.random(SAMPLES) >= missing) | (np.arange(SAMPLES) == 0))
+            same = np.random.default_rng(instance)
+            values = same.integers(0, 9, SAMPLES).cumsum().astype(float)
+            if name.endswith("temperature"):
+                values = np.round(same.normal(20, 3, SAMPLES), 2)
+            elif name == "resets":
+                values[60:] -= values[60]
+            times = START_MS + kept * STEP_MS + delay_ms
+            labels = {"__name__": name, "instance": str(instance), "replica": replica}
+            points = zip(times.tolist(), values[kept].tolist(), strict=True)
+            found.append(({**labels, "cluster": "eu"}, list(points)))
+    return found
+
+
+def open_metrics(series: list[Series]) -> str:
+    lines = []
+    for labels, points in series:
+        own = ",".join(
+            f'{name}="{value}"'
+            for name, value in labels.items()
+            if name not in ("__name__", "cluster", "replica")
+        )
+        lines += [f"{labels['__name__']}{{{own}}} {value} {t / 1000}" for t, value in points]
+    return "\n".join([*lines, "# EOF\n"])
+
+
+def write(url: str, series: list[Series], **headers: str) -> None:
+    about = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy", **headers}
+    request = urllib.request.Request(url, encode(series), about, method="POST")
+    with closing(urllib.request.urlopen(request, timeout=60)) as answer:
+        assert answer.status in (200, 204)
+
+
+def ask(url: str, path: str, **params: object) -> dict[str, Any]:
+    text = urllib.parse.urlencode(params)
+    with closing(urllib.request.urlopen(f"{url}/api/v1/{path}?{text}", timeout=120)) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def result(url: str, path: str, **params: object) -> list[tuple[str, Any]]:
+    """What a query gives, by label set."""
+    found = ask(url, path, **params)
+    assert not found.get("warnings"), found["warnings"]
+    return sorted(
+        (json.dumps(each["metric"], sort_keys=True), each.get("value") or each.get("values"))
+        for each in found["data"]["result"]
+    )
+
+
+@dataclass(frozen=True)
+class Scene:
+    cupola: str
+    thanos: str
+    sidecar: Server
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    program = os.environ.get(VARIABLE, "")
+    if not program:
+        pytest.skip(f"{VARIABLE} does not say where the program thanos is")
+    if not (shutil.which("prometheus") and shutil.which("promtool")):
+        pytest.skip("Debian's package prometheus is not installed")
+    with ExitStack() as stack:
+        yield started(tmp_path_factory.mktemp("thanos"), program, stack)
+
+
+def started(folder: Path, program: str, stack: ExitStack) -> Scene:
+    ports = iter(free_ports(*[0] * 12))
+
+    def run(name: str, command: list[str], port: int) -> Server:
+        server = Server(
+            name, command, url=f"http://127.0.0.1:{port}", ready="/-/ready",
+            log=folder / f"{name}.log",
+        )  # fmt: skip
+        stack.callback(server.kill)
+        return server.start()
+
+    def here(port: int) -> str:
+        return f"127.0.0.1:{port}"
+
+    (folder / "a.txt").write_text(open_metrics(half("a", delay_ms=0, seed=1)))
+    blocks = [
+        "promtool",
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        folder / "a.txt",
+        folder / "a",
+    ]
+    subprocess.run(blocks, check=True, capture_output=True, timeout=120)
+    config = {"global": {"external_labels": {"cluster": "eu", "replica": "a"}}}
+    (folder / "a.yml").write_text(yaml.safe_dump(config))
+    prometheus_port, sidecar_port, sidecar_grpc, receive_port, receive_grpc = (
+        next(ports) for _ in range(5)
+    )
+    prometheus = run(
+        "prometheus",
+        ["prometheus", f"--config.file={folder / 'a.yml'}", f"--storage.tsdb.path={folder / 'a'}",
+         f"--web.listen-address={here(prometheus_port)}"],
+        prometheus_port,
+    )  # fmt: skip
+    prometheus.wait_ready()
+    sidecar = run(
+        "sidecar",
+        [program, "sidecar", f"--prometheus.url={prometheus.url}", f"--tsdb.path={folder / 'a'}",
+         f"--grpc-address={here(sidecar_grpc)}", f"--http-address={here(sidecar_port)}"],
+        sidecar_port,
+    )  # fmt: skip
+    write_port, capnp_port = next(ports), next(ports)
+    receive = run(
+        "receive",
+        [program, "receive", '--label=receive_replica="0"', f"--tsdb.path={folder / 'receive'}",
+         f"--grpc-address={here(receive_grpc)}", f"--http-address={here(receive_port)}",
+         f"--remote-write.address={here(write_port)}",
+         f"--receive.capnproto-address={here(capnp_port)}",
+         f"--receive.local-endpoint={here(receive_grpc)}"],
+        receive_port,
+    )  # fmt: skip
+    query_port, query_grpc = next(ports), next(ports)
+    replica_labels = ("replica", "receive_replica", "tenant_id")
+    query = run(
+        "query",
+        [program, "query", f"--http-address={here(query_port)}",
+         f"--grpc-address={here(query_grpc)}",
+         f"--endpoint={here(sidecar_grpc)}", f"--endpoint={here(receive_grpc)}",
+         *(f"--query.replica-label={label}" for label in replica_labels)],
+        query_port,
+    )  # fmt: skip
+    cupola_port = next(ports)
+    cupola = cupola_server(
+        folder, f"--stores.endpoints={here(sidecar_grpc)}", "--dedup.replica-labels=replica",
+        "--stores.info-interval=5s", port=cupola_port,
+    )  # fmt: skip
+    stack.callback(cupola.kill)
+    cupola.start()
+    for server in (sidecar, receive, query, cupola):
+        server.wait_ready(300)
+    other = half("b", delay_ms=4_000, seed=2)
+    write(f"http://{here(write_port)}/api/v1/receive", other)
+    write(f"{cupola.url}/api/v1/write", other)
+    until_found(cupola.url, ("sidecar",))
+    until_found(query.url, ("sidecar", "receive"))
+    return Scene(cupola.url, query.url, sidecar)
+
+
+def until_found(url: str, kinds: tuple[str, ...]) -> None:
+    """Wait until the stores of these types have said what they have."""
+    for _ in range(1_200):
+        listed = ask(url, "stores")["data"]
+        if all(any(not each["lastError"] for each in listed.get(kind, [])) for kind in kinds):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{url} has not found {kinds}: {listed}")
+
+
+@pytest.mark.parametrize("dedup", ["penalty", "false"])
+def test_both_halves_are_answered_as_by_thanos(scene: Scene, dedup: str) -> None:
+    """Each query at one time and over a range; replicas as one where none has a hole. Labels that a
+    receiver adds are none of Cupola's."""
+    assert len(QUERIES) >= 90
+    wrong = []
+    for text in QUERIES:
+        if dedup == "penalty":
+            text = text.replace("requests", "steady_requests").replace("temp", "steady_temp")
+        for path, times in (
+            ("query", {"time": END_S - 593}),
+            ("query_range", {"start": END_S - 1_193, "end": END_S, "step": 20}),
+        ):
+            own = result(scene.cupola, path, query=text, dedup=dedup, **times)
+            on = str(dedup != "false").lower()
+            found = result(scene.thanos, path, query=text, dedup=on, **times)
+            other = without_labels(found, "receive_replica", "tenant_id")
+            if own != other:
+                pairs = zip(own, other, strict=False)
+                differ = [pair for pair in pairs if pair[0] != pair[1]]
+                wrong.append((path, text, len(own), len(other), differ[:1]))
+    assert not wrong, f"{len(wrong)} of {2 * len(QUERIES)} differ, such as {wrong[:2]}"
+
+
+def without_labels(found: list[tuple[str, Any]], *names: str) -> list[tuple[str, Any]]:
+    kept = []
+    for text, values in found:
+        labels = {name: value for name, value in json.loads(text).items() if name not in names}
+        kept.append((json.dumps(labels, sort_keys=True), values))
+    return sorted(kept)
+
+
+def test_no_counter_falls_with_auto(scene: Scene) -> None:
+    """Those that were reset fall once, though scrapes are missing."""
+    found = result(scene.cupola, "query", query="resets(resets[25m])", dedup="auto", time=END_S)
+    assert [value for _, (_, value) in found] == ["1", "1", "1"]
+
+
+def test_an_external_label_alone_selects(scene: Scene) -> None:
+    found = result(scene.cupola, "query", query='count({replica="a"})', time=END_S - 600)
+    assert [value for _, (_, value) in found] == ["15"]
+
+
+def test_a_sidecar_that_is_gone_is_missed(scene: Scene) -> None:
+    scene.sidecar.kill()
+    found = ask(scene.cupola, "query", query="requests_total", time=END_S - 600)
+    assert len(found["data"]["result"]) == 3
+    assert any("(sidecar)" in text for text in found["warnings"])
+    with pytest.raises(urllib.error.HTTPError, match="422"):
+        ask(
+            scene.cupola,
+            "query",
+            query="requests_total",
+            time=END_S - 600,
+            partial_response="false",
+        )
