@@ -1,5 +1,5 @@
 """Real stores of Thanos behind Cupola: data that lie half in a Prometheus behind a sidecar and half
-here, asked of Cupola and of a thanos query that has the other half from a receiver.
+here, asked of Cupola and of a thanos query that has the other half from Cupola, or from a receiver.
 
 The program is named by CUPOLA_THANOS_BIN, version 0.42 or later.
 """
@@ -125,8 +125,10 @@ def result(url: str, path: str, **params: object) -> list[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class Scene:
+    """queriers: of the sidecar and of who has the other half, by who that is."""
+
     cupola: str
-    thanos: str
+    queriers: dict[str, str]
     sidecar: Server
 
 
@@ -142,7 +144,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def started(folder: Path, program: str, stack: ExitStack) -> Scene:
-    ports = iter(free_ports(*[0] * 12))
+    ports = iter(free_ports(*[0] * 13))
 
     def run(name: str, command: list[str], port: int) -> Server:
         server = Server(
@@ -193,31 +195,33 @@ def started(folder: Path, program: str, stack: ExitStack) -> Scene:
          f"--receive.local-endpoint={here(receive_grpc)}"],
         receive_port,
     )  # fmt: skip
-    query_port, query_grpc = next(ports), next(ports)
-    replica_labels = ("replica", "receive_replica", "tenant_id")
-    query = run(
-        "query",
-        [program, "query", f"--http-address={here(query_port)}",
-         f"--grpc-address={here(query_grpc)}",
-         f"--endpoint={here(sidecar_grpc)}", f"--endpoint={here(receive_grpc)}",
-         *(f"--query.replica-label={label}" for label in replica_labels)],
-        query_port,
-    )  # fmt: skip
-    cupola_port = next(ports)
+    cupola_port, cupola_grpc = next(ports), next(ports)
     cupola = cupola_server(
         folder, f"--stores.endpoints={here(sidecar_grpc)}", "--dedup.replica-labels=replica",
-        "--stores.info-interval=5s", port=cupola_port,
+        f"--grpc.listen-address={here(cupola_grpc)}", port=cupola_port,
     )  # fmt: skip
     stack.callback(cupola.kill)
     cupola.start()
-    for server in (sidecar, receive, query, cupola):
+    queriers = {}
+    for name, grpc in (("receive", receive_grpc), ("cupola", cupola_grpc)):
+        port, own = next(ports), next(ports)
+        replica_labels = ("replica", "receive_replica", "tenant_id")
+        queriers[name] = run(
+            f"query-{name}",
+            [program, "query", f"--http-address={here(port)}", f"--grpc-address={here(own)}",
+             f"--endpoint={here(sidecar_grpc)}", f"--endpoint={here(grpc)}",
+             *(f"--query.replica-label={label}" for label in replica_labels)],
+            port,
+        )  # fmt: skip
+    for server in (sidecar, receive, *queriers.values(), cupola):
         server.wait_ready(300)
     other = half("b", delay_ms=4_000, seed=2)
     write(f"http://{here(write_port)}/api/v1/receive", other)
     write(f"{cupola.url}/api/v1/write", other)
     until_found(cupola.url, ("sidecar",))
-    until_found(query.url, ("sidecar", "receive"))
-    return Scene(cupola.url, query.url, sidecar)
+    for querier in queriers.values():
+        until_found(querier.url, ("sidecar", "receive"))
+    return Scene(cupola.url, {name: q.url for name, q in queriers.items()}, sidecar)
 
 
 def until_found(url: str, kinds: tuple[str, ...]) -> None:
@@ -230,8 +234,9 @@ def until_found(url: str, kinds: tuple[str, ...]) -> None:
     raise AssertionError(f"{url} has not found {kinds}: {listed}")
 
 
+@pytest.mark.parametrize("other_half", ["receive", "cupola"])
 @pytest.mark.parametrize("dedup", ["penalty", "false"])
-def test_both_halves_are_answered_as_by_thanos(scene: Scene, dedup: str) -> None:
+def test_both_halves_are_answered_as_by_thanos(scene: Scene, dedup: str, other_half: str) -> None:
     """Each query at one time and over a range; replicas as one where none has a hole. Labels that a
     receiver adds are none of Cupola's."""
     assert len(QUERIES) >= 90
@@ -245,7 +250,7 @@ def test_both_halves_are_answered_as_by_thanos(scene: Scene, dedup: str) -> None
         ):
             own = result(scene.cupola, path, query=text, dedup=dedup, **times)
             on = str(dedup != "false").lower()
-            found = result(scene.thanos, path, query=text, dedup=on, **times)
+            found = result(scene.queriers[other_half], path, query=text, dedup=on, **times)
             other = without_labels(found, "receive_replica", "tenant_id")
             if own != other:
                 pairs = zip(own, other, strict=False)
