@@ -26,7 +26,7 @@ demo: $(INSTALLED) peers
 
 #: make test    check, then all tests, by two workers
 # In the order of their names: the share with real agents, the longest, has to be begun first.
-test: check peers senders clients browser page-tools tools audit
+test: check peers senders clients browser page-tools tools
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 #: make check   style, types and the import law
