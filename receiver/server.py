@@ -41,7 +41,7 @@ from receiver.notifying import Notifying, check_alertmanagers
 from receiver.opening import check_role, opener
 from receiver.otlp.handler import OtlpHandler
 from receiver.otlp.translation import Rules
-from receiver.processes.company import Company
+from receiver.processes.company import Company, Writes
 from receiver.processes.identity import grant_of_inner
 from receiver.processes.place import ALONE, Place, check_processes
 from receiver.processes.routes import check_places
@@ -66,7 +66,7 @@ from receiver.web.lifespans import add_lifespans, run_closed, run_database, run_
 from receiver.web.prefix import serve_under
 from receiver.web.probes import Probes
 from receiver.web.redirects import Redirects
-from receiver.wire.columns import limits_of, replay_limits_of
+from receiver.wire.columns import Secrets, limits_of, replay_limits_of
 from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
@@ -97,7 +97,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     replicas = replica_defaults(config.dedup)
     registry = CollectorRegistry()
     metrics = program_metrics(registry)
-    decoder = WriteDecoder(replay_limits_of(config.write))
+    decoder = WriteDecoder(replay_limits_of(config.write), secrets=Secrets(place.seed))
     reload_metrics = ReloadMetrics(registry)
     limits = limits_in_force(config, reload_metrics)
     ledger = RejectLedger(config.storage.ledger_entries_max)
@@ -105,7 +105,8 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     database = LateDatabase(opener(config, decoder, registry, policy))
     company = Company(place, config, registry, database)
     gate = WriteGate(database, limits.of, rate_limit_status=int(config.limits.rate_limit_status))
-    write_handler = make_write_handler(config, gate, decoder, metrics, ledger)
+    writes = company.writes(gate, decoder.with_limits(limits_of(config.write)))
+    write_handler = make_write_handler(config, writes, metrics, ledger)
     engine = Engine(config.query, features)
     files = AccessFiles.open(config, reload_metrics)
     queriers = QuerierSource(database, replicas, lambda tenant: query_limits(limits.of(tenant)))
@@ -164,16 +165,18 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
 
 
 def make_write_handler(
-    config: Config,
-    gate: WriteGate,
-    decoder: WriteDecoder,
-    metrics: ReceiverMetrics,
-    ledger: RejectLedger,
+    config: Config, writes: Writes, metrics: ReceiverMetrics, ledger: RejectLedger
 ) -> WriteHandler:
     """What takes remote write, behind the gate."""
-    limited = decoder.with_limits(limits_of(config.write))
-    writes = by_label(config.tenant, gate, limited, metrics)
-    return WriteHandler(writes, limited, config.write, metrics, ledger, admit=gate.admit)
+    return WriteHandler(
+        by_label(config.tenant, writes.database, writes.decoder, metrics),
+        writes.decoder,
+        config.write,
+        metrics,
+        ledger,
+        admit=writes.admit,
+        decoder_of=writes.decoder_of,
+    )
 
 
 def make_otlp_handler(
@@ -320,7 +323,7 @@ def limits_in_force(config: Config, metrics: ReloadMetrics) -> LimitsInForce:
 
 
 def by_label(
-    options: TenantOptions, database: WriteGate, decoder: WriteDecoder, metrics: ReceiverMetrics
+    options: TenantOptions, database: WriteDatabase, decoder: WriteDecoder, metrics: ReceiverMetrics
 ) -> WriteDatabase:
     """The database of writes, behind what splits them by a label where that is configured."""
     if not options.label:

@@ -53,6 +53,7 @@ TESTED_WITH = {
     "receiver/importing/tsdb/index.py": "test_block.py",
     "receiver/importing/tsdb/tombstones.py": "test_block.py",
     "receiver/processes/peers.py": "test_passing.py",
+    "receiver/processes/taking.py": "test_handing.py",
     "receiver/replaying/local.py": "test_command.py",
     "receiver/replaying/remote.py": "test_serving.py",
     "receiver/serving.py": "test_cli.py",

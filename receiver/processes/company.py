@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web
@@ -21,23 +21,41 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from receiver.late_database import LateDatabase
+from receiver.limits.gate import WriteGate
 from receiver.processes import merging
+from receiver.processes.arenas import ArenaPool
 from receiver.processes.cluster import Cluster
+from receiver.processes.handing import Handing
 from receiver.processes.metrics import DECODER, Family, Merged, OwnMetrics, added, read_counted
 from receiver.processes.passing import Passing, PassingMetrics, tenants_of
 from receiver.processes.peers import NoAnswer, Part, Peers
 from receiver.processes.place import Place
 from receiver.processes.routes import PLACES, Answered
-from receiver.processes.sockets import Meeting
+from receiver.processes.sockets import COLUMNS, Meeting
+from receiver.processes.taking import Taking
 from receiver.settings.config import Config
 from receiver.settings.options import WebOptions
 from receiver.web.fast_lane import Answer, Answering
+from receiver.wire.buffers import BufferPool
+from receiver.wire.decoder import POOL_BYTES_MAX, WriteDecoder
+from receiver.write.handler import WriteDatabase
 
 # What the head of a request may have beyond web.max-head-bytes once it is passed on: the grant.
 GRANT_BYTES_MAX = 4 << 20
 GRANT_HEADERS = 8
 DRAIN_LOOK_S = 0.05
 _LABEL_VALUES = re.compile(r"/api/v1/label/[^/]+/values")
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """Where writes go, who is asked before their bodies are read, and what decodes them: in most
+    cases, and of each tenant."""
+
+    database: WriteDatabase
+    admit: Callable[[str, int | None], None]
+    decoder: WriteDecoder
+    decoder_of: Callable[[str], WriteDecoder]
 
 
 class Company:
@@ -57,12 +75,14 @@ class Company:
         if place.is_alone:
             return
         self._meeting = Meeting(Path(config.storage.path))
+        self._arenas = ArenaPool(BufferPool(POOL_BYTES_MAX))
         own = OwnMetrics(registry, self._file(place.share.number), inherits=place.restarts > 0)
         mergers = {path: merging.merged(merge) for path, merge in merging.DOCUMENTS.items()}
         mergers |= {
             "/-/ready": merging.ready,
             "/metrics": self.merged_metrics,
             "/api/v1/status/cluster": self._cluster.merge,
+            "/api/v1/status/rejected": merging.rejected,
         }
         self._passing = Passing(place, self._others, mergers, metrics, own.report)
 
@@ -104,15 +124,32 @@ class Company:
         """The socket by which the others reach this process, if there are any. Raises OSError."""
         return None if self.place.is_alone else self._meeting.listen(self.place.share.number)
 
+    def writes(self, gate: WriteGate, decoder: WriteDecoder) -> Writes:
+        """Where writes go, and which decoder makes batches of them."""
+        if self.place.is_alone:
+            return Writes(gate, gate.admit, decoder, lambda tenant: decoder)
+        sharing = decoder.with_pool(self._arenas)
+        self._taking = Taking(gate, decoder.decode)
+        self._handing = Handing(self.place, self._meeting, self._arenas, gate, gate.admit)
+        return Writes(
+            self._handing,
+            self._handing.admit,
+            decoder,
+            lambda tenant: decoder if self.has(tenant) else sharing,
+        )
+
     async def run(self) -> AsyncIterator[None]:
         """For the program's cleanup contexts."""
         if self.place.is_alone:
             yield
             return
+        self._taking.listen(self._meeting.listen(self.place.share.number, COLUMNS))
         self._peers = Peers(
             self._meeting, self.place.share.count, head_bytes_max=self.head_limits.head_bytes_max
         )
         yield
+        self._handing.close()
+        await self._taking.close()
         await self._peers.close()
         self._meeting.close()
 

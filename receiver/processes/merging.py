@@ -35,6 +35,27 @@ def merged(merge: Merge) -> Callable[[web.Request, Sequence[Part | NoAnswer]], w
     return answer
 
 
+def rejected(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:
+    """The refusals of all, newest first, as many as are wanted, and the counts of each reason."""
+
+    def merge(found: Sequence[Any]) -> dict[str, Any]:
+        entries = [entry for data in found for entry in data["rejected"]]
+        entries.sort(key=lambda entry: -float(entry["lastSeen"]))
+        counts: dict[tuple[str, str], dict[str, Any]] = {}
+        for tally in (tally for data in found for tally in data["counts"]):
+            known = counts.setdefault((tally["tenant"], tally["reason"]), tally)
+            if known is not tally:
+                known["count"] += tally["count"]
+                known["firstSeen"] = min(known["firstSeen"], tally["firstSeen"])
+                known["lastSeen"] = max(known["lastSeen"], tally["lastSeen"])
+        wanted = request.query.get("limit", "")
+        limit = int(wanted) if wanted.isdigit() and int(wanted) else len(entries)
+        tallies = sorted(counts.values(), key=lambda tally: -float(tally["lastSeen"]))
+        return {"rejected": entries[:limit], "counts": tallies}
+
+    return merged(merge)(request, parts)
+
+
 def ready(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:
     """200 once all are ready; else what each that is not says."""
     problems = [

@@ -24,7 +24,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -149,7 +149,7 @@ class Parent:
             share = Share(child.number, len(self.children))
             place = self._place
             code = self._work(
-                Place(share, place.shards, place.port, child.restarts, leash, reports)
+                replace(place, share=share, restarts=child.restarts, leash=leash, reports=reports)
             )
         except BaseException:
             logger.exception("process failed process=%d", child.number)
@@ -282,7 +282,7 @@ def serve(config: Config, work: Work) -> int:
     if shards < count:
         logger.warning("more processes than shards processes=%d shards=%d", count, shards)
     with reserve(host, port) as taken:
-        place = Place(shards=shards, port=taken.getsockname()[1])
+        place = Place(shards=shards, port=taken.getsockname()[1], seed=os.urandom(32))
         parent = Parent(count, place, work, drain_s=config.web.shutdown_timeout_ms / 1000)
         return parent.run()
 

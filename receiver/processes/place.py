@@ -12,14 +12,16 @@ class Place:
     """What a child is given by its parent; without a parent, what the only process has.
 
     shards: of the data directory. port: the one that all of them listen to. restarts: how often the
-    child was started again. leash: a descriptor that is at its end once the child has to end, as
-    when its parent is gone; reports: a descriptor for lines to the parent; -1: there is no parent.
+    child was started again. seed: random bytes that all of them have. leash: a descriptor that is
+    at its end once the child has to end, as when its parent is gone; reports: a descriptor for
+    lines to the parent; -1: there is no parent.
     """
 
     share: Share = WHOLE
     shards: int = 1
     port: int = 0
     restarts: int = 0
+    seed: bytes = b""
     leash: int = -1
     reports: int = -1
 

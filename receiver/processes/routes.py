@@ -14,7 +14,8 @@ from receiver.access.rules import ROUTE_PREFIX, rule_name
 
 class Answered(Enum):
     """By whoever accepted it; by the process that has its tenants; by process 0, of which there is
-    one; or by all of them together."""
+    one; or by all of them together. Writes are answered by whoever accepted them, and handed over
+    to the process that has their tenant on the way."""
 
     HERE = "here"
     OWNER = "owner"
@@ -31,10 +32,14 @@ PLACES: dict[str, Answered] = {
     "/api/v1/status/tsdb/blocks": Answered.TOGETHER,
     "/api/v1/status/walreplay": Answered.TOGETHER,
     "/api/v1/status/cluster": Answered.TOGETHER,
+    # What was refused is noted where it was accepted.
+    "/api/v1/status/rejected": Answered.TOGETHER,
     # Of the whole directory; one that is being taken must not meet another.
     "/api/v1/admin/tsdb/snapshot": Answered.FIRST,
     **dict.fromkeys(
         (
+            "/api/v1/write", "/api/v1/push", "/api/v1/receive", "/api/v1/otlp/v1/metrics",
+            "/otlp/v1/metrics", "/api/v1/otlp",
             "/", "/-/healthy", "/graph", "/query", "/ui", "/ui/", "/ui/{page}",
             "/ui/assets/{file}", "/version", "/api/v1/status/buildinfo",
             "/api/v1/status/self_metrics",  # of that process, as its own page shows them
@@ -50,11 +55,10 @@ PLACES: dict[str, Answered] = {
     ),
     **dict.fromkeys(
         (
-            "/api/v1/write", "/api/v1/push", "/api/v1/receive", "/api/v1/otlp/v1/metrics",
-            "/otlp/v1/metrics", "/api/v1/otlp", "/api/v1/query", "/api/v1/query_range",
+            "/api/v1/query", "/api/v1/query_range",
             "/api/v1/query_explain", "/api/v1/query_range_explain", "/api/v1/query_exemplars",
             "/api/v1/series", "/api/v1/labels", "/api/v1/label/{name}/values",
-            "/api/v1/metadata", "/api/v1/status/replicas", "/api/v1/status/rejected",
+            "/api/v1/metadata", "/api/v1/status/replicas",
             "/api/v1/status/deletions", "/federate", "/api/v1/read",
             "/api/v1/status/active_queries", "/api/v1/status/active_queries/{id}",
             "/api/v1/status/slow_queries", "/api/v1/status/tsdb", "/api/v1/status/cardinality",

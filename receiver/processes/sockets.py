@@ -14,6 +14,8 @@ from receiver.settings.listen_address import BACKLOG
 from storage.files import make_directory
 
 DIRECTORY = "processes"
+# What a socket is for: requests that are passed on, and writes that are handed over.
+REQUESTS, COLUMNS = "requests", "columns"
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -80,13 +82,13 @@ class Meeting:
         for path in self.path.iterdir():
             path.unlink()
 
-    def address(self, number: int) -> str:
-        """The socket of a process, as a path that is short."""
-        return f"/proc/self/fd/{self._descriptor}/{number}.sock"
+    def address(self, number: int, kind: str = REQUESTS) -> str:
+        """A socket of a process, as a path that is short."""
+        return f"/proc/self/fd/{self._descriptor}/{number}.{kind}"
 
-    def listen(self, number: int) -> socket.socket:
+    def listen(self, number: int, kind: str = REQUESTS) -> socket.socket:
         """A socket that the others reach as that of a process. Raises OSError."""
-        address = self.address(number)
+        address = self.address(number, kind)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             Path(address).unlink(missing_ok=True)

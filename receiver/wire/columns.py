@@ -1,5 +1,6 @@
 """What decoding of both versions of remote write shares: limits, secrets, errors, histograms."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from receiver.settings.options import (
 )
 from receiver.wire.buffers import DecodeBuffers
 from receiver.wire.histogram_columns import HistogramLimits, decode_histograms
-from receiver.wire.label_hash import new_secret
+from receiver.wire.label_hash import LOW_POINT, PRIME, SECRET_WORDS, new_secret
 from receiver.wire.scan import (
     EXEMPLARS,
     METADATA,
@@ -27,7 +28,7 @@ from receiver.wire.scan import (
 )
 from storage.batch import Batch, RawNatives
 from storage.histograms.columns import NO_HISTOGRAM
-from storage.kernels.arrays import Int64s
+from storage.kernels.arrays import Int64s, UInt64s
 from storage.kernels.words import Place
 
 # Each takes memory of its own, however few bytes it is on the wire.
@@ -69,10 +70,32 @@ def replay_limits_of(options: WriteOptions) -> DecodeLimits:
 class Secrets:
     """The keys of all hashes: of label bytes, of texts, and of series by their symbols."""
 
-    def __init__(self) -> None:
-        self.series_v1 = new_secret()
-        self.texts = new_secret()
-        self.series_v2 = new_secret()
+    def __init__(self, seed: bytes = b"") -> None:
+        """seed: random bytes that several processes have, so that their keys are the same; without
+        it they are no one else's."""
+        stream = Stream(seed)
+        drawn = [stream.secret() if seed else new_secret() for _ in range(3)]
+        self.series_v1, self.texts, self.series_v2 = drawn
+
+
+class Stream:
+    """Secrets that follow from a seed, which they do not reveal."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._seed = seed
+        self._count = 0
+
+    def secret(self) -> UInt64s:
+        """As new_secret()."""
+        secret = np.frombuffer(self._take(8 * SECRET_WORDS), np.uint64).copy()
+        # Of 128 bits, so that the remainder favours none.
+        points = [int.from_bytes(self._take(16), "little") for _ in range(2)]
+        secret[LOW_POINT:] = [1 + point % (int(PRIME) - 1) for point in points]
+        return secret
+
+    def _take(self, size: int) -> bytes:
+        self._count += 1
+        return hashlib.shake_256(self._seed + self._count.to_bytes(8, "little")).digest(size)
 
 
 def columns_of_buffers(buffers: DecodeBuffers, size: int, series: int, samples: int) -> Batch:

@@ -140,6 +140,14 @@ class WriteDecoder:
         """A decoder with other limits that shares pool and secrets."""
         return WriteDecoder(limits, pool=self._pool, secrets=self._secrets)
 
+    def with_pool(self, pool: BufferPool) -> "WriteDecoder":
+        """A decoder that leases its buffers from another pool."""
+        return WriteDecoder(self._limits, pool=pool, secrets=self._secrets)
+
+    @property
+    def pool(self) -> BufferPool:
+        return self._pool
+
     @property
     def kept_bytes(self) -> int:
         """Bytes of buffers that wait for reuse."""

@@ -94,13 +94,15 @@ class WriteHandler:
         ledger: RejectLedger,
         *,
         admit: Callable[[str, int | None], None] = lambda tenant, body_bytes: None,
+        decoder_of: Callable[[str], WriteDecoder] | None = None,
     ) -> None:
         """admit: asked before the body of a request is read, with the tenant and what the request
-        says of its size; raises what is answered if it may not come."""
+        says of its size; raises what is answered if it may not come. decoder_of: the decoder of a
+        tenant's bodies, where not all have the same."""
+        self._decoder_of = decoder_of or (lambda tenant: decoder)
         self._admit = admit
         self._ledger = ledger
         self._database = database
-        self._decoder = decoder
         self._options = options
         self._metrics = metrics
         self._admission = Admission(options)
@@ -177,7 +179,7 @@ class WriteHandler:
         """Decode a payload and make it durable. points: as in Batch. Raises WriteError or
         StorageError."""
         arrival_ms = now_ms()
-        batch = await self._decode(kind, payload, ticket)
+        batch = await self._decode(self._decoder_of(tenant), kind, payload, ticket)
         batch.points = points
         self._count(batch)
         if batch.is_empty:
@@ -220,12 +222,14 @@ class WriteHandler:
                 f"body of {size} bytes or more; allowed are {allowed} (write.max-body-bytes)"
             )
 
-    async def _decode(self, kind: int, payload: bytes, ticket: Ticket) -> Batch:
-        size = self._decoder.bytes_needed(kind, payload)
+    async def _decode(
+        self, decoder: WriteDecoder, kind: int, payload: bytes, ticket: Ticket
+    ) -> Batch:
+        size = decoder.bytes_needed(kind, payload)
         ticket.add(size)
         if self._decodes_at_once(size):
-            return self._decoder.decode(kind, payload)
-        return await self.threads.run(self._decoder.decode, kind, payload)
+            return decoder.decode(kind, payload)
+        return await self.threads.run(decoder.decode, kind, payload)
 
     def _decodes_at_once(self, size: int) -> bool:
         """Whether the event loop decodes a body of this size itself.

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from receiver.processes.merging import DOCUMENTS, merged, ready
+from receiver.processes.merging import DOCUMENTS, merged, ready, rejected
 from receiver.processes.peers import NoAnswer, Part
 
 SEGMENT = {"ulid": "01"}
@@ -20,7 +20,7 @@ def part(data: Any, status: int = 200) -> Part:
     return Part(status, {"Content-Type": "application/json", "Content-Length": "1"}, body)
 
 
-def request(path: str = "/api/v1/status/tenants") -> web.Request:
+def request(path: str = "/api/v1/status/tenants", query: str = "") -> web.Request:
     app = web.Application()
 
     async def handler(_: web.Request) -> web.Response:
@@ -28,7 +28,7 @@ def request(path: str = "/api/v1/status/tenants") -> web.Request:
 
     route = app.router.add_get(path, handler)
     info = web.UrlMappingMatchInfo({}, route)
-    made = make_mocked_request("GET", path, app=app, match_info={})
+    made = make_mocked_request("GET", f"{path}{query}", app=app, match_info={})
     made._match_info = info
     info.add_app(app)
     return made
@@ -103,3 +103,25 @@ def test_ready_is_who_has_no_one_that_is_not() -> None:
     answer = ready(request(), [well, ill, NoAnswer("process 2 is away")])
     assert answer.status == 503
     assert answer.text == "process 1: Opening.\nprocess 2 is away\n"
+
+
+def test_refusals_are_those_of_all_newest_first() -> None:
+    def entry(tenant: str, count: int, first: int, last: int) -> dict[str, Any]:
+        seen = {"firstSeen": first, "lastSeen": last}
+        return {"tenant": tenant, "reason": "too_old", "count": count, **seen}
+
+    parts = [
+        part({"rejected": [entry("a", 1, 5, 9)], "counts": [entry("a", 1, 5, 9)]}),
+        part(
+            {
+                "rejected": [entry("a", 2, 3, 10), entry("b", 4, 1, 2)],
+                "counts": [entry("a", 2, 3, 10), entry("b", 4, 1, 2)],
+            }
+        ),
+    ]
+    for query, most in (("", 3), ("?limit=2", 2), ("?limit=0", 3)):
+        answer = rejected(request("/api/v1/status/rejected", query), parts)
+        assert isinstance(answer.body, bytes)
+        data = json.loads(answer.body)["data"]
+        assert [e["lastSeen"] for e in data["rejected"]] == [10, 9, 2][:most]
+        assert data["counts"] == [entry("a", 3, 3, 10), entry("b", 4, 1, 2)]

@@ -29,8 +29,9 @@ def test_a_route_without_a_place_stops_the_program() -> None:
 @pytest.mark.parametrize(
     ("path", "answered"),
     [
-        ("/api/v1/write", Answered.OWNER),
+        ("/api/v1/write", Answered.HERE),
         ("/api/v1/label/{name}/values", Answered.OWNER),
+        ("/api/v1/status/rejected", Answered.TOGETHER),
         ("/metrics", Answered.TOGETHER),
         ("/-/healthy", Answered.HERE),
         ("/api/v1/admin/tsdb/snapshot", Answered.FIRST),

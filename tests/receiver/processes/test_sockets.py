@@ -52,7 +52,7 @@ def test_no_other_user_gets_in(tmp_path: Path) -> None:
     with meeting.listen(3):
         path = tmp_path / "data" / "processes"
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
-        assert stat.S_IMODE((path / "3.sock").stat().st_mode) == 0o600
+        assert stat.S_IMODE((path / "3.requests").stat().st_mode) == 0o600
     meeting.close()
 
 
@@ -62,7 +62,7 @@ def test_paths_may_be_long_and_sockets_outlive_their_processes(tmp_path: Path) -
     with meeting.listen(0) as listener, socket.socket(socket.AF_UNIX) as client:
         client.connect(meeting.address(0))
         listener.accept()[0].close()
-    assert [path.name for path in meeting.path.iterdir()] == ["0.sock"]
+    assert [path.name for path in meeting.path.iterdir()] == ["0.requests"]
     meeting.clear()
     assert os.listdir(meeting.path) == []
     meeting.close()

@@ -10,11 +10,13 @@ from receiver.settings.options import WriteOptions
 from receiver.wire.columns import (
     REPLAY_LIMITS,
     DecodeLimits,
+    Secrets,
     check_scanned,
     limits_of,
     replay_limits_of,
 )
 from receiver.wire.decoder import WriteDecoder
+from receiver.wire.label_hash import LOW_POINT, PRIME
 from receiver.wire.scan import SCANNED, TRUNCATED
 from storage.batch import KIND_REMOTE_WRITE_1_SNAPPY, KIND_REMOTE_WRITE_2_SNAPPY, Batch
 from storage.reasons import COUNT_MISMATCH, TOO_MANY_BUCKETS
@@ -97,3 +99,14 @@ def test_results_of_kernels() -> None:
     assert check_scanned((np.int64(SCANNED), np.int64(7)), 10) == 7
     with pytest.raises(CorruptBody, match="at byte 7 of 10: the message ends inside a field"):
         check_scanned((np.int64(TRUNCATED), np.int64(7)), 10)
+
+
+def test_who_has_the_same_seed_has_the_same_secrets() -> None:
+    one, same, other, own = (Secrets(seed) for seed in (b"a" * 32, b"a" * 32, b"b" * 32, b""))
+    for name in ("series_v1", "texts", "series_v2"):
+        secret = getattr(one, name)
+        assert secret.tolist() == getattr(same, name).tolist()
+        for different in (getattr(other, name), getattr(own, name)):
+            assert not set(secret.tolist()) & set(different.tolist())
+        assert all(0 < point < int(PRIME) for point in secret[LOW_POINT:].tolist())
+    assert not set(one.series_v1.tolist()) & set(one.series_v2.tolist())
