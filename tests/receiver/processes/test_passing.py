@@ -84,7 +84,8 @@ def handlers(app: web.Application, seen: Seen, number: int) -> None:
     async def part(request: web.Request) -> web.Response:
         return web.json_response({"data": {"number": number, "who": GRANT.get().name}})
 
-    app.router.add_route("*", "/api/v1/write", answer)
+    app.router.add_route("*", "/api/v1/series", answer)
+    app.router.add_route("*", "/api/v1/read", answer)
     app.router.add_route("*", "/api/v1/query", large)
     app.router.add_route("*", "/api/v1/labels", endless)
     app.router.add_get("/api/v1/status/tenants", part)
@@ -166,7 +167,7 @@ def test_a_request_is_answered_by_who_has_its_tenant(tmp_path: Path, method: str
         for accepting in processes:
             for owner, tenant in enumerate((FIRST, SECOND)):
                 body = b"x" * 70_000 if method in ("POST", "PUT") else b""
-                url = f"{accepting.url}/api/v1/write?a=%2Fb"
+                url = f"{accepting.url}/api/v1/series?a=%2Fb"
                 async with client.request(method, url, data=body, headers=of(tenant)) as answer:
                     assert (answer.status, answer.reason) == (207, "Multi-Status")
                     assert answer.headers.getall("X-Number") == [str(owner)]
@@ -223,7 +224,7 @@ def test_a_client_that_leaves_takes_its_request_with_it(tmp_path: Path) -> None:
 
 def test_who_is_not_there_is_told_of(tmp_path: Path) -> None:
     async def scenario(processes: list[Process], client: aiohttp.ClientSession) -> None:
-        for path, kind in (("query", "application/json"), ("write", "text/plain")):
+        for path, kind in (("query", "application/json"), ("read", "text/plain")):
             url = f"{processes[0].url}/api/v1/{path}"
             async with client.post(url, headers=of(SECOND), data=b"x") as answer:
                 assert (answer.status, answer.content_type) == (503, kind)
