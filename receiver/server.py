@@ -66,7 +66,7 @@ from receiver.web.lifespans import add_lifespans, run_closed, run_database, run_
 from receiver.web.prefix import serve_under
 from receiver.web.probes import Probes
 from receiver.web.redirects import Redirects
-from receiver.wire.columns import Secrets, limits_of, replay_limits_of
+from receiver.wire.columns import Secrets, replay_limits_of
 from receiver.wire.decoder import WriteDecoder
 from receiver.write.handler import WriteDatabase, WriteHandler
 from receiver.write.label_tenants import LabelTenants
@@ -105,8 +105,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     database = LateDatabase(opener(config, decoder, registry, policy))
     company = Company(place, config, registry, database)
     gate = WriteGate(database, limits.of, rate_limit_status=int(config.limits.rate_limit_status))
-    writes = company.writes(gate, decoder.with_limits(limits_of(config.write)))
-    write_handler = make_write_handler(config, writes, metrics, ledger)
+    write_handler = make_write_handler(config, company.writes(gate, decoder), metrics, ledger)
     engine = Engine(config.query, features)
     files = AccessFiles.open(config, reload_metrics)
     queriers = QuerierSource(database, replicas, lambda tenant: query_limits(limits.of(tenant)))

@@ -37,6 +37,7 @@ from receiver.settings.config import Config
 from receiver.settings.options import WebOptions
 from receiver.web.fast_lane import Answer, Answering
 from receiver.wire.buffers import BufferPool
+from receiver.wire.columns import limits_of
 from receiver.wire.decoder import POOL_BYTES_MAX, WriteDecoder
 from receiver.write.handler import WriteDatabase
 
@@ -72,6 +73,7 @@ class Company:
             self.place, database, registry, passed_on=lambda: int(metrics.passed._value.get())
         )
         self.head_limits = inner_limits(config.web)
+        self._decode_limits = limits_of(config.write)
         if place.is_alone:
             return
         self._meeting = Meeting(Path(config.storage.path))
@@ -125,7 +127,8 @@ class Company:
         return None if self.place.is_alone else self._meeting.listen(self.place.share.number)
 
     def writes(self, gate: WriteGate, decoder: WriteDecoder) -> Writes:
-        """Where writes go, and which decoder makes batches of them."""
+        """Where writes go, and what decodes them, within the limits of requests."""
+        decoder = decoder.with_limits(self._decode_limits)
         if self.place.is_alone:
             return Writes(gate, gate.admit, decoder, lambda tenant: decoder)
         sharing = decoder.with_pool(self._arenas)
