@@ -100,12 +100,16 @@ class SeriesHandlers:
 
     def _querier(self, call: Call, request: SeriesRequest) -> Querier:
         """Replicas are made one only where they were so before they were downsampled, and only for
-        who wants their labels taken off."""
-        if request.resolution_ms and request.parts:
-            made_one = self._source.querier(call.tenants, MADE_ONE)
-            if made_one.has_aggregates and request.without.issuperset(self._source.replicas.labels):
-                return made_one
-        return self._source.querier(call.tenants, AS_STORED)
+        who sees no difference between their labels."""
+        stored = self._source.querier(call.tenants, AS_STORED)
+        if not (request.resolution_ms and request.parts):
+            return stored
+        made_one = self._source.querier(call.tenants, MADE_ONE)
+        if not made_one.has_aggregates:
+            return stored
+        labels = stored.select(request.matchers, 0, 0).labels
+        shown = set(self._source.replicas.labels) - request.without
+        return stored if any(labels.has(name) for name in shown) else made_one
 
     def _labels(self, labels: LabelFrame, request: SeriesRequest) -> Iterator[bytes]:
         """Series without chunks."""

@@ -149,16 +149,17 @@ def scene(
     policy = Policy(pairs=lambda tenant: PairRule(pairs), clock=lambda: now[0])
     points = [(60_000 * k, float(k)) for k in range(1, 3 * 24 * 60)]
     with opened(tmp_path_factory.mktemp("data"), policy=policy) as made:
-        write(made, [series("m", points, replica=r) for r in "ab"])
+        alone = series("alone", points)
+        write(made, [alone, *(series("m", points, replica=r) for r in "ab")])
         seal(made)
         downsample(made, at_ms=2 * DAY_MS, **(SOON | {"downsampling_1h_after_ms": 99 * DAY_MS}))
         yield made, pairs
 
 
-def ask(database: Database, **asked: Any) -> Answer:
+def ask(database: Database, name: str = "m", **asked: Any) -> Answer:
     source = QuerierSource(database, ReplicaDefaults(labels=("replica",)))
     handlers = SeriesHandlers(source, SeriesLimits(1 << 20, 1 << 30))
-    body = series_request([("__name__", "=", "m")], (0, 9 * DAY_MS), **asked)
+    body = series_request([("__name__", "=", name)], (0, 9 * DAY_MS), **asked)
     job = handlers.series(Call(Params.parse(""), ("t",), {}, body))
     assert isinstance(job, Job)
     return read_answer(map(bytes, job.run(Slot(10_000, 0.0, lambda: False))))
@@ -195,3 +196,11 @@ def test_what_is_sent(
         if "count" in parts:
             counted = sum(value for _, value in one.points("count"))
             assert counted + len(one.points()) == (3 * 24 * 60 - 1)
+
+
+def test_series_without_replicas_are_coarse_for_everyone(
+    scene: tuple[Database, tuple[str, ...]],
+) -> None:
+    (one,) = ask(scene[0], "alone", resolution_ms=M5, aggregates=(1, 2)).series
+    assert {chunk.part for chunk in one.chunks} == {"raw", "count", "sum"}
+    assert one.labels == (("__name__", "alone"),)
