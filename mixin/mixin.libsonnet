@@ -15,6 +15,7 @@
   prometheusAlerts+:: { groups+: groups(importstr 'alerts.yml') },
   prometheusRules+:: { groups+: groups(importstr 'rules.yml') },
   grafanaDashboards+:: {
+    'cupola-cluster.json': import 'dashboards/cluster.json',
     'cupola-overview.json': import 'dashboards/overview.json',
     'cupola-queries.json': import 'dashboards/queries.json',
     'cupola-replicas.json': import 'dashboards/replicas.json',

@@ -155,6 +155,10 @@ CASES = {
     "CupolaAlertsDropped": one(
         f'prometheus_notifications_dropped_total{{{OF},{AM},tenant="t"}}', "0x5 4x60", "8m", AM
     ),
+    "CupolaProcessAway": one(
+        f'cupola_process_open{{{OF},process="1"}}', f"0{EVER}", "20m", f'{OF},process="1"'
+    ),
+    "CupolaStoresSilent": one(f"cupola_stores_unhealthy{{{OF}}}", f"2{EVER}", "20m", OF),
     "CupolaReplicaSilent": Case(
         {
             f'{SILENCE}{{{CLUSTER},ha_replica="a"}}': f"130{EVER}",
