@@ -29,6 +29,7 @@ from compose.processes import Server, free_ports
 from compose.scene import NODE_PROGRAM, cupola_server, node_exporter_server
 
 PROMETHEUS = os.environ.get("CUPOLA_PROMETHEUS_BIN") or "prometheus"
+AGENT = "--agent" if os.environ.get("CUPOLA_PROMETHEUS_BIN") else "--enable-feature=agent"
 # Ranges and their windows reach back 16 of them, and are not to meet where counters begin.
 SCRAPES_MIN = 24
 PATIENCE_S = 90
@@ -105,7 +106,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                 for each in (cupola, twin)
             ],
         }
-        flags = ("--enable-feature=agent", f"--storage.agent.path={directory / 'agent'}")
+        flags = (AGENT, f"--storage.agent.path={directory / 'agent'}")
         scraper = server(directory, "scraper", config, scraper_port, *flags)
         with scraper.start():
             scraper.wait_ready()
@@ -340,6 +341,8 @@ def plain(error: str) -> str:
 
 def comparable(data: Any) -> Any:
     """The data with numbers as such, and vectors in one order."""
+    if isinstance(data, list) and all(isinstance(one, dict) for one in data):
+        return sorted(data, key=lambda one: json.dumps(one, sort_keys=True))  # 3.x has no order
     if not isinstance(data, dict) or "result" not in data:
         return data
     kind, found = data["resultType"], data["result"]
