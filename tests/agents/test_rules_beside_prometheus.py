@@ -39,8 +39,8 @@ from storage.kernels.stale import STALE_NAN_BITS
 from storage.labels.matchers import Matcher
 from storage.read_only import ReadOnlyDatabase
 from storage.tenants.tenant import DEFAULT_TENANT
+from tests.agents.beside.test_scrapes import result, server
 from tests.agents.busy_target import BusyTarget
-from tests.agents.test_beside_prometheus import result, server
 from tests.makers.batches import DECODER
 
 PROMETHEUS = "prometheus"

@@ -18,6 +18,7 @@ OF_TESTS = (
     "storage.chunks.histograms.read_",
     "storage.chunks.lay",
     "storage.segments.encoding.lz4.",
+    "storage.segments.encoding.pages.decode_chunk",
 )
 # Warm up as an installation does, not as a server.
 ALL = "--warm-all"

@@ -157,18 +157,7 @@ def started(folder: Path, program: str, stack: ExitStack) -> Scene:
     def here(port: int) -> str:
         return f"127.0.0.1:{port}"
 
-    (folder / "a.txt").write_text(open_metrics(half("a", delay_ms=0, seed=1)))
-    blocks = [
-        "promtool",
-        "tsdb",
-        "create-blocks-from",
-        "openmetrics",
-        folder / "a.txt",
-        folder / "a",
-    ]
-    subprocess.run(blocks, check=True, capture_output=True, timeout=120)
-    config = {"global": {"external_labels": {"cluster": "eu", "replica": "a"}}}
-    (folder / "a.yml").write_text(yaml.safe_dump(config))
+    make_blocks(folder)
     prometheus_port, sidecar_port, sidecar_grpc, receive_port, receive_grpc = (
         next(ports) for _ in range(5)
     )
@@ -222,6 +211,16 @@ def started(folder: Path, program: str, stack: ExitStack) -> Scene:
     for querier in queriers.values():
         until_found(querier.url, ("sidecar", "receive"))
     return Scene(cupola.url, {name: q.url for name, q in queriers.items()}, sidecar)
+
+
+def make_blocks(folder: Path) -> None:
+    """The data directory and the configuration of a Prometheus that has its half already."""
+    (folder / "a.txt").write_text(open_metrics(half("a", delay_ms=0, seed=1)))
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics"]
+    blocks = [*command, str(folder / "a.txt"), str(folder / "a")]
+    subprocess.run(blocks, check=True, capture_output=True, timeout=120)
+    config = {"global": {"external_labels": {"cluster": "eu", "replica": "a"}}}
+    (folder / "a.yml").write_text(yaml.safe_dump(config))
 
 
 def until_found(url: str, kinds: tuple[str, ...]) -> None:
