@@ -41,6 +41,7 @@ PLACES: dict[str, Answered] = {
             "/api/v1/write", "/api/v1/push", "/api/v1/receive", "/api/v1/otlp/v1/metrics",
             "/otlp/v1/metrics", "/api/v1/otlp",
             "/", "/-/healthy", "/graph", "/query", "/ui", "/ui/", "/ui/{page}",
+            "/alerts", "/rules", "/status", "/flags", "/config", "/tsdb-status",
             "/ui/assets/{file}", "/version", "/api/v1/status/buildinfo",
             "/api/v1/status/self_metrics",  # of that process, as its own page shows them
             "/api/v1/status/config", "/api/v1/status/flags", "/api/v1/status/runtimeinfo",

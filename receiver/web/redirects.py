@@ -4,6 +4,7 @@
     /api/v1/query/, /api/v1/Query       301, or 307 if something is posted, to the route meant
     /api/v1                             307 to /api/v1/
     /, /graph, /query                   302 to the page
+    /alerts, /rules, /config            302 to the one of its pages that shows this
 
 The rules are those of Go's router and of the one behind it, with one exception: the prefix of the
 API stays in the target, so that following it leads there. The query string is kept as it is.
@@ -24,6 +25,15 @@ from receiver.tenant_header import PREFIXES
 
 API = "/api/v1"
 PAGE = "/ui/ask"
+# Where Prometheus' own pages have their like.
+PAGES = {
+    "/alerts": "/ui/alerts",
+    "/rules": "/ui/rules",
+    "/status": "/ui/status",
+    "/flags": "/ui/status",
+    "/config": "/ui/status",
+    "/tsdb-status": "/ui/cardinality",
+}
 # What a URL may hold as it is; the rest, a backslash say, browsers read in ways of their own.
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
 
@@ -43,6 +53,8 @@ class Redirects:
         for prefix in PREFIXES:
             for path in ("/", "/graph", "/query", "/ui", "/ui/"):
                 app.router.add_get(prefix + path, self.to_page)
+            for path in PAGES:
+                app.router.add_get(prefix + path, self.to_one_page)
 
     def install(self, app: web.Application) -> None:
         """Redirect whoever asks for a path that is none; after what decides who may ask."""
@@ -58,6 +70,11 @@ class Redirects:
         """With the query string, which is that of Prometheus' page: links to it lead here."""
         prefix = request.path.rpartition("/")[0].removesuffix("/ui")
         return self._to(302, prefix + PAGE, raw_query(request))
+
+    async def to_one_page(self, request: web.Request) -> web.Response:
+        """To what shows the same as the page of Prometheus that was asked for."""
+        prefix, slash, name = request.path.rpartition("/")
+        return self._to(302, prefix + PAGES[slash + name], raw_query(request))
 
     def _target(self, request: web.Request) -> web.Response | None:
         """Where to go instead, if anywhere."""

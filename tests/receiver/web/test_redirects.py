@@ -56,6 +56,10 @@ CASES: list[tuple[str, str, int, str]] = [
     # The page.
     ("GET", "/", 302, "/ui/ask"),
     ("GET", "/?a=1", 302, "/ui/ask?a=1"),
+    ("GET", "/alerts?search=a", 302, "/ui/alerts?search=a"),
+    ("GET", "/prometheus/rules", 302, "/prometheus/ui/rules"),
+    ("GET", "/flags", 302, "/ui/status"),
+    ("GET", "/tsdb-status", 302, "/ui/cardinality"),
     ("POST", "/", 405, ""),
     ("GET", "/graph?g0.expr=up&g0.tab=1", 302, "/ui/ask?g0.expr=up&g0.tab=1"),
     ("GET", "/query?g0.expr=up", 302, "/ui/ask?g0.expr=up"),
