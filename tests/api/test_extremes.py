@@ -130,7 +130,9 @@ ROUTES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     **dict.fromkeys(("scrape_pools", "alerts", "alertmanagers", "notifications"), NOTHING_READ),
     **dict.fromkeys(("notifications/live", "stores", "features"), NOTHING_READ),
     "status/deletions": ({}, ("limit",)),
-    **dict.fromkeys(("status/config", "status/flags", "status/segments"), NOTHING_READ),
+    **dict.fromkeys(
+        ("status/config", "status/flags", "status/segments", "status/cluster"), NOTHING_READ
+    ),
     "status/self_metrics": ({}, ("metric_name_pattern",)),
     **dict.fromkeys(("status/runtimeinfo", "status/walreplay"), NOTHING_READ),
     "status/tsdb/blocks": NOTHING_READ,
