@@ -194,7 +194,7 @@ def test_hostile_texts_are_texts(watched: Any, now_ms: int) -> None:
     expect(table.get_by_role("row")).to_have_count(10)
     expect(table).to_contain_text("<script>window.hurt=1</script>")
     expect(table).to_contain_text("‹U+202E›gnp.exe")
-    page.get_by_role("button", name=re.compile("Details of .*long")).first.click()
+    page.get_by_role("button", name=re.compile("details of .*long")).first.click()
     expect(page.get_by_role("dialog")).to_contain_text("long long long")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)

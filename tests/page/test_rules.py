@@ -60,7 +60,7 @@ def test_rules_and_alerts(browser: Any, tmp_path: Path) -> None:
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Failing").click()
         expect(rules).to_have_count(1)
-        expect(rules.first).to_contain_text("many-to-many")
+        expect(rules.first).to_contain_text("many-to-one matching must be explicit")
         page.get_by_role("button", name="All").click()
         page.get_by_role("searchbox", name="Find a rule").fill("moves")
         expect(rules).to_have_count(1)

@@ -83,7 +83,7 @@ function Rows({ rows, total }: { rows: Row[]; total: number }) {
 
 function Opener({ row, onOpen, children }: { row: Row; onOpen: (row: Row) => void; children: string }) {
   return (
-    <button type="button" class="opener mono" onClick={() => onOpen(row)} aria-label={`Details of ${shown(row.metric)}`}>
+    <button type="button" class="opener mono" onClick={() => onOpen(row)} aria-label={`${visible(children)}: details of ${shown(row.metric)}`}>
       <bdi class="clip">{visible(children) || "–"}</bdi>
       <Icon name="more" size={14} />
     </button>
