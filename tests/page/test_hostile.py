@@ -52,7 +52,6 @@ def test_a_metric_of_that_name(text: str, watched: Any) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        f"/ui/{quote(MARKUP, safe='')}",
         f"/ui/ask?tenant={quote(MARKUP)}&g0.expr=up",
         f"/ui/ask?tenant=hostile&g0.expr={quote(TEXT)}&g0.tab=table",
         f"/ui/ask?tenant=hostile&g0.expr=up&g0.range_input={quote(TEXT)}&g0.tab=graph",
