@@ -5,7 +5,7 @@ on such a label is tried here: the server may know nothing of it.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
 
@@ -18,15 +18,13 @@ from receiver.stores.remote_read.servers import Server
 from receiver.stores.storeapi.columns import Collector, MatcherSets, Span
 from receiver.stores.terms import Asked
 from storage.bucket.pieces import must_not_wait
-from storage.catalog.metadata import Description
 from storage.errors import MustFetch, SourceFailed
-from storage.kernels.arrays import Bools
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import METRIC_NAME, Matcher, text_test
 from storage.labels.passing import passing
-from storage.read.exemplars import ExemplarSelection, no_exemplars
 from storage.read.federation import recode, stack_frames
 from storage.read.joined.fetched import FetchedSeries, nothing
+from storage.read.joined.source import SamplesOnly
 from storage.samples.hint import SelectHint
 from storage.samples.merge import take_rows
 
@@ -53,7 +51,7 @@ class ServerState:
 
 
 @dataclass(slots=True)
-class ReadSource:
+class ReadSource(SamplesOnly):
     """One server, asked by one query from any thread."""
 
     state: ServerState
@@ -80,17 +78,6 @@ class ReadSource:
             return stack_frames(self.symbols, frames)
 
         return answer
-
-    def exemplars(self, matcher_sets: MatcherSets, span: Span) -> Callable[[], ExemplarSelection]:
-        """None: remote read has none."""
-        return lambda: no_exemplars(self.symbols)
-
-    def metadata(self, family: str) -> Callable[[], Mapping[str, Sequence[Description]]]:
-        """None: remote read has none."""
-        return dict
-
-    def gauges(self, labels: LabelFrame) -> Bools | None:
-        return None
 
     def _asked(self, wanted: Sequence[Matcher], span: Span) -> Callable[[], FetchedSeries]:
         """A request that is under way; none where the server can have nothing of a selector."""

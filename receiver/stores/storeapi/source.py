@@ -4,7 +4,7 @@ What goes wrong costs what the store has, and is said in `losses`; what came bef
 the query wants all or nothing, it fails instead.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from receiver.stores.errors import StoreError
@@ -15,21 +15,19 @@ from receiver.stores.storeapi.messages import series_request
 from receiver.stores.storeapi.state import StoreState
 from receiver.stores.terms import Asked
 from storage.bucket.pieces import must_not_wait
-from storage.catalog.metadata import Description
 from storage.errors import MustFetch, SourceFailed
-from storage.kernels.arrays import Bools
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import METRIC_NAME, Matcher
-from storage.read.exemplars import ExemplarSelection, no_exemplars
 from storage.read.federation import recode, stack_frames
 from storage.read.joined.fetched import FetchedSeries, nothing
+from storage.read.joined.source import SamplesOnly
 from storage.samples.hint import SelectHint
 
 # Chosen by every series that has a name: a store wants a matcher besides those of its own labels.
 NAMED = Matcher(METRIC_NAME, "!=", "")
 
 
-class StoreSource:
+class StoreSource(SamplesOnly):
     """One store, asked by one query from any thread."""
 
     def __init__(self, state: StoreState, asked: Asked) -> None:
@@ -53,15 +51,6 @@ class StoreSource:
             self._asked(matchers, span, with_samples=False) for matchers in matcher_sets or [()]
         ]
         return lambda: stack_frames(self.symbols, [answer().labels for answer in asked])
-
-    def exemplars(self, matcher_sets: MatcherSets, span: Span) -> Callable[[], ExemplarSelection]:
-        return lambda: no_exemplars(self.symbols)
-
-    def metadata(self, family: str) -> Callable[[], Mapping[str, Sequence[Description]]]:
-        return dict
-
-    def gauges(self, labels: LabelFrame) -> Bools | None:
-        return None
 
     def _asked(
         self, wanted: Sequence[Matcher], span: Span, *, with_samples: bool

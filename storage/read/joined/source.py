@@ -12,7 +12,7 @@ from storage.catalog.metadata import Description
 from storage.kernels.arrays import Bools, Int64s
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
-from storage.read.exemplars import ExemplarSelection
+from storage.read.exemplars import ExemplarSelection, no_exemplars
 from storage.read.rows import Rows
 from storage.samples.hint import SelectHint
 
@@ -68,3 +68,19 @@ class Source(Protocol):
     def gauges(self, labels: LabelFrame) -> Bools | None:
         """Which rows are known to be gauges; None: none is."""
         ...
+
+
+class SamplesOnly:
+    """A source that has series and their samples, and nothing else of them."""
+
+    __slots__ = ()
+    symbols: Symbols
+
+    def exemplars(self, matcher_sets: MatcherSets, span: Span) -> Callable[[], ExemplarSelection]:
+        return lambda: no_exemplars(self.symbols)
+
+    def metadata(self, family: str) -> Callable[[], Mapping[str, Sequence[Description]]]:
+        return dict
+
+    def gauges(self, labels: LabelFrame) -> Bools | None:
+        return None
