@@ -143,6 +143,7 @@ def take(page: Any, url: str, wanted: str, path: Path) -> None:
     page.goto(url)
     page.locator(wanted).first.wait_for()
     page.wait_for_load_state("networkidle")
+    page.get_by_text("Opening").first.wait_for(state="hidden")
     page.screenshot(path=path, full_page=True)
     sys.stdout.write(f"{path}\n")
 

@@ -37,7 +37,7 @@ export function frameOptions(frame: Frame, host: Element): uPlot.Options {
   return {
     width: frame.width,
     height: frame.height,
-    padding: [10, 12, 0, 0],
+    padding: [10, 20, 0, 0],
     legend: { show: false },
     tzDate: (s) => (zone.value ? uPlot.tzDate(new Date(s * 1000), zone.value) : new Date(s * 1000)),
     scales: {
