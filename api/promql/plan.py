@@ -6,8 +6,8 @@ Walking is iterative, so a tree of any depth gets either a plan or an error that
 Invariants:
 * Every selector has a Span with its resolved durations, and belongs to one Select. So does every
   call of info(), which reads the info series.
-* Two selectors with the same matchers share a Select if their time bounds touch and both have the
-  same hint. All have the same one where a store says that hints make no difference.
+* Two selectors with the same matchers and hint share a Select if their time bounds touch, or are
+  equal where a store says that it matters where they begin.
 * A selector in `counted` has functions above it that look at counts and sums of histograms only.
 * A plan that is made is not changed: queries share it, moved to their times.
 * A node in `invariant` has the same value at every step, at whatever step it is evaluated.
@@ -15,6 +15,7 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -187,7 +188,7 @@ def make_plan(root: Node, frame: Times) -> Plan:
     if infos:
         references = _references(plan, order)
         wanted += [(visit.node, _info_select(plan, visit, frame, references)) for visit in infos]
-    _share_selects(plan, wanted)
+    _share_selects(plan, wanted, joins_spans=not frame.counters_differ)
     for node in reversed(order):
         if _is_invariant(plan, node):
             plan.invariant.add(node)
@@ -370,11 +371,12 @@ def _is_same_time(a: Span, b: Span) -> bool:
     return a.at_ms - a.offset_ms == b.at_ms - b.offset_ms
 
 
-def _share_selects(plan: Plan, wanted: list[tuple[Node, Select]]) -> None:
-    """One select for all that overlap or touch and look at their samples in the same way."""
-    latest: dict[tuple[tuple[Matcher, ...], SelectHint], int] = {}
+def _share_selects(plan: Plan, wanted: list[tuple[Node, Select]], *, joins_spans: bool) -> None:
+    """One select for all that look in the same way and overlap or touch, or are of one span."""
+    latest: dict[Hashable, int] = {}
     for node, own in sorted(wanted, key=lambda pair: pair[1].start_ms):
-        key = (own.matchers, own.hint)
+        span = None if joins_spans else (own.start_ms, own.end_ms)
+        key = (own.matchers, own.hint, span)
         number = latest.get(key)
         if number is not None and own.start_ms <= plan.selects[number].end_ms + 1:
             select = plan.selects[number]

@@ -78,8 +78,8 @@ class Queryable(Protocol):
 
     @property
     def counters_differ(self) -> bool:
-        """Whether the hint `counter` makes a difference. If not, and without aggregates, equal
-        selectors are read once, whatever stands above them."""
+        """Whether the hint `counter` makes a difference, and where a select begins. If not, and
+        without aggregates, equal selectors are read once, whatever stands above them."""
         ...
 
     @property

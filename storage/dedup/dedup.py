@@ -17,7 +17,7 @@ from storage.dedup.algorithm import Algorithm
 from storage.dedup.auto import choose_auto
 from storage.dedup.chain import choose_chain
 from storage.dedup.markers import STALE, weave_markers
-from storage.dedup.penalty import choose_penalty
+from storage.dedup.penalty import choose_penalty, split_overlaps, totals
 from storage.histograms.columns import HINT_GAUGE
 from storage.kernels.arrays import Bools, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel
@@ -87,7 +87,8 @@ def taken(samples: Samples, offsets: Int64s, chosen: Int64s, values: Float64s | 
     natives = None if samples.natives is None else samples.natives.at(chosen)
     if values is not None:
         found = values if natives is None else np.where(natives.mask, found, values)
-    return Samples(offsets, timestamps, found, starts, natives)
+    weights = None if samples.weights is None else samples.weights.at(chosen)
+    return Samples(offsets, timestamps, found, starts, natives, weights)
 
 
 def choose(
@@ -158,17 +159,32 @@ def kinds_of(samples: Samples) -> Bools:
 def penalty(samples: Samples, members: Int64s, counter: bool) -> Choice:
     """What Thanos gives for samples that start and end like these; histograms are never raised."""
     offsets, chosen = room_for(samples, members)
-    values = np.empty(len(chosen), np.float64)
     bits = samples.values.view(np.uint64)
     floats = samples.values
     if samples.natives is not None:
         floats = np.where(samples.natives.mask, np.nan, floats)
+    # Readers of counters do not see what is no number.
+    is_passed_over = np.isnan(floats) if counter else np.zeros(len(floats), np.bool_)
+    if samples.natives is not None:
+        is_passed_over &= ~samples.natives.mask
+    own_members, own_offsets = np.zeros(len(members), np.int64), np.zeros_like(samples.offsets)
+    places = np.empty(len(samples), np.int64)
+    split_overlaps(
+        members, samples.offsets, samples.timestamps, bits, is_passed_over,
+        own_members, own_offsets, places,
+    )  # fmt: skip
+    own_offsets = own_offsets[: own_members[-1] + 1]
+    places = places[: own_offsets[-1]]
+    levels = floats[places]
+    if counter:
+        totals(own_offsets, floats[places], levels)
+    values = np.empty(len(places), np.float64)
     choose_penalty(
-        members, samples.offsets, samples.timestamps, floats, bits,
+        own_members, own_offsets, samples.timestamps[places], levels, bits[places],
         counter, offsets, chosen, values,
     )  # fmt: skip
     size = offsets[-1]
-    return Choice(offsets, chosen[:size], values[:size] if counter else None)
+    return Choice(offsets, places[chosen[:size]], values[:size] if counter else None)
 
 
 def room_for(samples: Samples, members: Int64s) -> tuple[Int64s, Int64s]:

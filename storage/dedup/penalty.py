@@ -5,7 +5,10 @@ two current samples, ties from a, and bars the other side from the next 2 * (tak
 milliseconds, 5000 at the first sample. With `counter`, a change of side raises what a side gives
 from then on to the value given before, if it is lower. Both depend on where the samples start.
 
-What it does not follow: a stale marker is never raised, so that it stays one.
+So does what a replica is: Thanos knows chunks of one series without the labels of replicas, and
+takes for a replica what does not overlap (`split_overlaps`). Here as in the chunks that are sent to
+it, each CHUNK samples of a replica are one, from the first sample on. Values of counters are those
+that Thanos' readers make of them, without falls (`totals`).
 
 State of a group: node i has leaf i+1 as side b, and node i-1, or leaf 0, as side a. Each column of
 `state` is a node, each row one of the quantities below.
@@ -13,17 +16,119 @@ State of a group: node i has leaf i+1 as side b, and node i-1, or leaf 0, as sid
 
 import numpy as np
 
-from storage.kernels.arrays import Float64s, Int64s, UInt64s
+from storage.kernels.arrays import Bools, Float64s, Int64s, UInt64s
 from storage.kernels.jit import kernel
 from storage.kernels.stale import STALE_NAN_BITS
 
 STALE = np.uint64(STALE_NAN_BITS)
+# Samples of a chunk.
+CHUNK = 120
 INITIAL_PENALTY_MS = 5_000
 NO_TIME = np.int64(np.iinfo(np.int64).min)
 
 # Rows of the state: times are those of the last sample given, sides 1 for a and 0 for b.
 LAST, PENALTY_A, PENALTY_B, ON_A, MORE_A, MORE_B = range(6)
 ROWS = 6
+
+
+@kernel
+def split_overlaps(
+    members: Int64s, offsets: Int64s, times: Int64s, bits: UInt64s, is_passed_over: Bools,
+    out_members: Int64s, out_offsets: Int64s, places: Int64s,
+) -> None:  # fmt: skip
+    """Write where the samples of each group's replicas are, as Thanos finds them: group g has the
+    series out_members[g]:out_members[g+1], and series i is places[out_offsets[i]:out_offsets[i+1]].
+
+    Chunks are sorted, and each is put to the first replica whose latest one ends before it begins.
+    So there are at most as many as members. Samples that are passed over count for chunks alone.
+    """
+    widest = 1
+    for g in range(len(members) - 1):
+        widest = max(widest, members[g + 1] - members[g])
+    following, latest = np.empty(widest, np.int64), np.empty(widest, np.int64)
+    room = len(times) // CHUNK + len(offsets)
+    owner, begin, end = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+    series = out = 0
+    for g in range(len(members) - 1):
+        first, count = members[g], members[g + 1] - members[g]
+        for m in range(count):
+            following[m] = offsets[first + m]
+        found = chunks = 0
+        while True:
+            m = next_chunk(first, count, following, offsets, times, bits)
+            if m < 0:
+                break
+            a = following[m]
+            b = min(a + CHUNK, offsets[first + m + 1])
+            following[m] = b
+            own = 0
+            while own < found and latest[own] >= times[a]:
+                own += 1
+            found = max(found, own + 1)
+            latest[own] = times[b - 1]
+            owner[chunks], begin[chunks], end[chunks] = own, a, b
+            chunks += 1
+        for own in range(found):
+            for chunk in range(chunks):
+                if owner[chunk] == own:
+                    for k in range(begin[chunk], end[chunk]):
+                        if not is_passed_over[k]:
+                            places[out] = k
+                            out += 1
+            series += 1
+            out_offsets[series] = out
+        out_members[g + 1] = series
+
+
+@kernel
+def next_chunk(
+    first: int, count: int, following: Int64s, offsets: Int64s, times: Int64s, bits: UInt64s
+) -> int:
+    """The member whose next chunk is sorted before those of the others; -1 if none has one."""
+    best = -1
+    for m in range(count):
+        a, a_end = following[m], offsets[first + m + 1]
+        if a < a_end and (
+            best < 0 or is_before(a, a_end, following[best], offsets[first + best + 1], times, bits)
+        ):
+            best = m
+    return best
+
+
+@kernel
+def is_before(a: int, a_end: int, b: int, b_end: int, times: Int64s, bits: UInt64s) -> bool:
+    """Whether the chunk at `a` is sorted before that at `b`: by its first time, its last time, and
+    then descending by its bytes, which begin with how many samples it has and the value of the
+    first one."""
+    a_end, b_end = min(a + CHUNK, a_end), min(b + CHUNK, b_end)
+    if times[a] != times[b]:
+        return bool(times[a] < times[b])
+    if times[a_end - 1] != times[b_end - 1]:
+        return bool(times[a_end - 1] < times[b_end - 1])
+    if a_end - a != b_end - b:
+        return bool(a_end - a > b_end - b)
+    return bool(bits[a] > bits[b])
+
+
+@kernel
+def totals(offsets: Int64s, values: Float64s, out: Float64s) -> None:
+    """Write what each counter rose to since its first sample, a fall being a reset. What is no
+    number is passed over."""
+    for row in range(len(offsets) - 1):
+        last = total = np.nan
+        for k in range(offsets[row], offsets[row + 1]):
+            value = values[k]
+            out[k] = value
+            if np.isnan(value):
+                continue
+            if np.isnan(last):
+                total = value
+            elif value >= last:
+                total += value - last
+            else:
+                total += value
+            last = value
+            out[k] = total
 
 
 @kernel

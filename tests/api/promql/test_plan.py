@@ -88,6 +88,13 @@ def test_equal_selectors_share_a_select_if_their_times_touch(text: str, selects:
     assert len(planned(text).selects) == selects
 
 
+@pytest.mark.parametrize(("text", "selects"), [("x + x", 1), ("x - x offset 10m", 2)])
+def test_only_equal_spans_are_shared_where_it_matters_where_they_begin(
+    text: str, selects: int
+) -> None:
+    assert len(planned(text, counters_differ=True).selects) == selects
+
+
 @pytest.mark.parametrize(
     ("text", "counters"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,9 +70,40 @@ def test_a_counter_is_raised_to_the_value_before_the_switch() -> None:
     assert found[:4] == [0, 0, 60, 120]
 
 
-def test_a_raised_replica_keeps_its_stale_marker() -> None:
+def test_readers_of_counters_see_no_stale_markers() -> None:
     members: list[Series] = [LAGGING[0], [*LAGGING[1], (200 * S, STALE)]]
-    assert deduped(members, Algorithm.PENALTY, counter=True)[-1] == (200 * S, STALE, 1)
+    assert deduped(members, Algorithm.PENALTY)[-1] == (200 * S, STALE, 1)
+    assert deduped(members, Algorithm.PENALTY, counter=True)[-1] == (140 * S, 120, 1)
+
+
+def test_counters_do_not_fall_any_more() -> None:
+    """Both replicas see one reset, between 30 s and 45 s."""
+    a = at((0, 10), (15, 20), (30, 30), (45, 5), (60, 15))
+    b = at((4, 12), (19, 22), (34, 34), (49, 8), (64, 18))
+    found = deduped([a, b], Algorithm.PENALTY, counter=True)
+    assert [v for _, v, _ in found] == [10, 20, 30, 35, 45]
+
+
+def test_the_one_that_begins_first_is_the_first() -> None:
+    """Whatever its labels are: so the first choice is no switch, which would raise the other."""
+    a, b = at((10, 100), (25, 115), (40, 130), (55, 145)), at((6, 96), (21, 111))
+    found = deduped([a, b], Algorithm.PENALTY, counter=True)
+    assert found == [(6_000, 96, 1), (21_000, 111, 1), (55_000, 145, 0)]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "first"),
+    [
+        (at((0, 1), (30, 3)), at((0, 2), (15, 3)), 1),  # which ends first
+        (at((0, 1), (30, 3)), at((0, 2), (15, 3), (30, 3)), 1),  # has more samples
+        (at((0, 1), (30, 3)), at((0, 2), (30, 3)), 1),  # has more at first
+        (at((0, 2), (30, 3)), at((0, 1), (30, 3)), 0),
+        (at((0, 2), (30, 3)), at((0, 2), (30, 3)), 0),
+        ([], at((0, 2)), 1),
+    ],
+)
+def test_ties_go_to_the_chunk_that_is_sorted_first(a: Series, b: Series, first: int) -> None:
+    assert deduped([a, b], Algorithm.PENALTY)[0][2] == first
 
 
 def test_where_it_starts_decides_what_it_gives() -> None:
@@ -100,3 +132,28 @@ def replica(draw: st.DrawFn) -> Series:
 def test_the_kernels_do_as_their_twin(members: list[Series], counter: bool) -> None:
     expected = naive.penalty(members, counter=counter)
     assert deduped(members, Algorithm.PENALTY, counter=counter) == expected
+
+
+def test_chunks_that_do_not_overlap_are_of_one_replica() -> None:
+    """So both are there with all of their samples, though they come close to each other."""
+    a, b = times(0, 15, 2), times(19, 15, 3)
+    kept = deduped([a, b], Algorithm.PENALTY)
+    assert kept == [(*sample, number) for number in (0, 1) for sample in (a, b)[number]]
+
+
+@pytest.mark.parametrize("counter", [False, True])
+def test_long_replicas_with_holes_are_cut_to_chunks(counter: bool) -> None:
+    """Where both begin a chunk in the same hole, what follows is of the other one."""
+    used = set()
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        members: list[Series] = []
+        for delay in (0, 4, 9)[: 2 + seed % 2]:
+            there = np.flatnonzero(rng.random(400) > 0.1)
+            values = rng.integers(0, 9, 400).cumsum()
+            values[250:] -= values[250]
+            members.append([(int(15 * k + delay) * S, float(values[k])) for k in there])
+        found = deduped(members, Algorithm.PENALTY, counter=counter)
+        assert found == naive.penalty(members, counter=counter)
+        used |= {number for _, _, number in found}
+    assert used == {0, 1, 2}

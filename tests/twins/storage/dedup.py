@@ -8,6 +8,7 @@ of the member).
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -30,6 +31,7 @@ class Count(float):
 
 Member = Sequence[tuple[int, float]]
 Raw = Sequence[tuple[int, float | str]]
+Split = list[tuple[int, float | str, int]]
 Out = list[tuple[int, float, int]]
 
 
@@ -233,8 +235,8 @@ def chain(members: Sequence[Raw]) -> list[tuple[int, float | str, int]]:
 class Leaf:
     """One replica under `penalty`: a cursor, and what its values are raised by."""
 
-    def __init__(self, member: Raw, number: int) -> None:
-        self.member, self.number = member, number
+    def __init__(self, member: Split) -> None:
+        self.member = member
         self.k = -1
         self.raised = 0.0
 
@@ -248,8 +250,8 @@ class Leaf:
         return self.k < len(self.member)
 
     def now(self) -> tuple[int, float | str, int]:
-        t, value = self.member[self.k]
-        return (t, value if isinstance(value, str) else value + self.raised, self.number)
+        t, value, number = self.member[self.k]
+        return (t, value if isinstance(value, str) else value + self.raised, number)
 
     def raise_to(self, value: float) -> None:
         now = self.now()[1]
@@ -315,11 +317,53 @@ class Node:
         return True
 
 
-def penalty(members: Sequence[Raw], *, counter: bool) -> list[tuple[int, float | str, int]]:
-    """The members folded from the left into two-way choices."""
-    top: Node | Leaf = Leaf(members[0], 0)
-    for number, member in enumerate(members[1:], 1):
-        top = Node(top, Leaf(member, number), counter)
+def sort_key(chunk: Raw) -> tuple[int, int, int, int]:
+    """What a chunk comes by among others: the smallest is first."""
+    value, bits = chunk[0][1], 0x7FF0000000000002
+    if not isinstance(value, str):
+        (bits,) = struct.unpack("<Q", struct.pack("<d", value))
+    return chunk[0][0], chunk[-1][0], -len(chunk), -bits
+
+
+def split(members: Sequence[Raw]) -> list[Split]:
+    """What is taken for replicas: chunks of up to 120 samples that do not overlap. Samples have the
+    numbers of their members."""
+    chunks = [
+        (sort_key(member[k : k + 120]), number, member[k : k + 120])
+        for number, member in enumerate(members)
+        for k in range(0, len(member), 120)
+    ]
+    found: list[Split] = []
+    for _, number, chunk in sorted(chunks, key=lambda each: each[0]):
+        own = next((each for each in found if each[-1][0] < chunk[0][0]), None)
+        if own is None:
+            own = []
+            found.append(own)
+        own += [(t, value, number) for t, value in chunk]
+    return found
+
+
+def risen(member: Split) -> Split:
+    """A counter without falls, and without what is no number."""
+    out: Split = []
+    last = total = 0.0
+    for t, value, number in member:
+        if isinstance(value, str) or math.isnan(value):
+            continue
+        total += value - last if not out or value >= last else value
+        last = value
+        out.append((t, total, number))
+    return out
+
+
+def penalty(members: Sequence[Raw], *, counter: bool) -> Split:
+    """What is taken for replicas, folded from the left into two-way choices."""
+    leaves = [Leaf(risen(own) if counter else own) for own in split(members)]
+    if not leaves:
+        return []
+    top: Node | Leaf = leaves[0]
+    for leaf in leaves[1:]:
+        top = Node(top, leaf, counter)
     out = []
     while top.step():
         out.append(top.now())
