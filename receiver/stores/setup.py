@@ -26,6 +26,7 @@ from receiver.stores.storeapi.source import StoreSource
 from receiver.stores.storeapi.state import StoreState
 from receiver.stores.terms import Asked, Terms
 from receiver.stores.view import Database, GlobalView
+from receiver.stores.waiting import Calls
 from storage.read.joined.source import Source
 
 FILE_SETTING = "stores.file"
@@ -81,7 +82,7 @@ class ConfiguredStores:
     def sources(self, terms: Terms) -> Sequence[Source]:
         """The stores that have something of a tenant, for one query."""
         terms.tenant_label = self._options.tenant_label
-        asked = Asked(terms, self._limits, self._threads, self._metrics)
+        asked = Asked(terms, self._limits, Calls(self._threads), self._metrics)
         stores = [s for s in self._pool.states if self._is_of(s.endpoint.tenant, terms.tenant)]
         reads = [s for s in self._servers if self._is_of(s.server.tenant, terms.tenant)]
         return [

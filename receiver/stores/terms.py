@@ -1,11 +1,12 @@
 """What one query asks other stores with."""
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from receiver.stores.limits import AnswerLimits
 from receiver.stores.metrics import StoreMetrics
+from receiver.stores.waiting import Calls
+from storage.errors import SourceFailed
 from storage.labels.frames import LabelFrame
 from storage.labels.matchers import Matcher
 
@@ -31,10 +32,18 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the questions of one query to all stores have in common. limits: of each answer;
-    threads: that read them."""
+    """What the questions of one query to all stores have in common. limits: of each answer."""
 
     terms: Terms
     limits: AnswerLimits
-    threads: Executor
+    calls: Calls
     metrics: StoreMetrics
+
+    def missing(self, store: str, what: str) -> str:
+        """What a store does not have, in words. Raises SourceFailed where all or nothing is
+        wanted."""
+        text = f"{store}: {what}"
+        if self.terms.is_whole:
+            self.calls.end()
+            raise SourceFailed(f"{text} (partial_response=false)")
+        return text

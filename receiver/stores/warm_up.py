@@ -1,10 +1,12 @@
 """Calling the kernels that answers of other stores need, so that no query has to wait for them."""
 
 from receiver.stores.limits import AnswerLimits, Budget
+from receiver.stores.storeapi.aggregates import Windows
 from receiver.stores.storeapi.columns import Collector
 from receiver.wire.messages import message_field, number_field
 from storage.labels.matchers import METRIC_NAME, Matcher
 from storage.read.joined.series import join
+from storage.samples.hint import Purpose, SelectHint
 
 SMALL = AnswerLimits(1 << 16, 100, 100, 1_000)
 LABEL = message_field(1, message_field(1, METRIC_NAME.encode()) + message_field(2, b"up"))
@@ -15,7 +17,7 @@ NATIVE = bytes([0, 1]) + bytes(32)
 
 
 def warm_stores() -> None:
-    """Read frames of series that come twice, with floats and with histograms. Blocks."""
+    """Read frames of series that come twice: floats, histograms, what is downsampled. Blocks."""
     for chunks in ([(0, FLOAT)], [(0, FLOAT), (1, NATIVE), (2, NATIVE)]):
         fields = b"".join(
             message_field(2, message_field(3, number_field(1, kind) + message_field(2, data)))
@@ -26,3 +28,11 @@ def warm_stores() -> None:
             collector.add(message_field(1, labels + fields))
         found, _ = collector.finished([[Matcher(METRIC_NAME, "=", "up")]], (0, 1))
         join(found.labels.symbols, [found, found])
+    for purpose in (Purpose.TOTALS, Purpose.RISES):
+        windows = Windows.of(SelectHint(purpose=purpose, resolution_ms=1))
+        assert windows is not None
+        collector = Collector(Budget(SMALL), windows=windows)
+        parts = [message_field(3 + kind, message_field(2, FLOAT)) for kind in windows.aggregates]
+        for _ in range(2):
+            collector.add(message_field(1, LABEL + message_field(2, b"".join(parts))))
+        collector.finished([[Matcher(METRIC_NAME, "=", "up")]], (0, 1))

@@ -98,11 +98,12 @@ def read_chunk(
     end: Place,
     count: Place,
     first: Place,
+    ends_twice: bool,
     timestamps: Int64s,
     value_bits: UInt64s,
 ) -> int:
     """Fill the columns from `first` on with the samples of one chunk; OK, or why they are damaged.
-    start, end: in bits, behind the count."""
+    start, end: in bits, behind the count; ends_twice: the last time may come twice."""
     word, place = read_varint(base, start, end)
     if place < 0 or place + 64 > end:
         return TRUNCATED
@@ -124,7 +125,7 @@ def read_chunk(
         bits, leading, size, place = read_value(base, place, bits, leading, size)
         if place > end:
             return TRUNCATED
-        if step <= 0:
+        if step < 0 or (step == 0 and not (ends_twice and k == first + count - 1)):
             return TIME_ORDER
         time += step
         timestamps[k], value_bits[k] = time, bits
@@ -137,6 +138,7 @@ def read_floats(
     starts: Int64s,
     ends: Int64s,
     counts: Int64s,
+    ends_twice: bool,
     offsets: Int64s,
     timestamps: Int64s,
     value_bits: UInt64s,
@@ -150,13 +152,16 @@ def read_floats(
         offsets[c + 1] = first
         if reasons[c] == OK and counts[c] > 0:
             begin, end = 8 * (starts[c] + COUNT_BYTES), 8 * ends[c]
-            reasons[c] = read_chunk(base, begin, end, counts[c], first, timestamps, value_bits)
+            reasons[c] = read_chunk(
+                base, begin, end, counts[c], first, ends_twice, timestamps, value_bits
+            )
             if reasons[c] == OK:
                 offsets[c + 1] = first + counts[c]
 
 
-def decode_floats(chunks: Chunks) -> DecodedFloats:
-    """The samples of chunks of encoding XOR."""
+def decode_floats(chunks: Chunks, *, ends_twice: bool = False) -> DecodedFloats:
+    """The samples of chunks of encoding XOR. ends_twice: the last time of a chunk may come twice,
+    as that of a counter that was downsampled does."""
     counts, reasons = sample_counts(chunks, SAMPLE_BITS_MIN)
     offsets, room = np.empty(len(chunks) + 1, np.int64), int(counts.sum())
     timestamps, bits = np.empty(room, np.int64), np.empty(room, np.uint64)
@@ -165,6 +170,7 @@ def decode_floats(chunks: Chunks) -> DecodedFloats:
         chunks.starts,
         chunks.ends,
         counts,
+        ends_twice,
         offsets,
         timestamps,
         bits,

@@ -60,9 +60,9 @@ class ReadCall:
                 self._connection.close()
         return None
 
-    @property
-    def is_late(self) -> bool:
-        return time.monotonic() > self._deadline_s
+    def end_if_late(self) -> None:
+        if time.monotonic() > self._deadline_s:
+            self.end("it did not answer in time (stores.timeout)")
 
     def end(self, why: str) -> None:
         """Have run() fail."""
@@ -80,6 +80,9 @@ class ReadCall:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         body = bytes(snappy.compress(read_request([tuple(matchers)], TimeSpan(*span))))
         self._connection = connection = self._connected(parts.hostname or "", parts.port)
+        connection.connect()
+        if self._ended_why:  # meanwhile; there was no connection that could be ended
+            raise StoreError(self._ended_why)
         connection.request("POST", path, body, {**HEADERS, **self._server.headers})
         answer = connection.getresponse()
         if answer.status != 200:

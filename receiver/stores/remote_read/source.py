@@ -6,8 +6,8 @@ on such a label is tried here: the server may know nothing of it.
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from receiver.stores.remote_read.servers import Server
 from receiver.stores.storeapi.columns import Collector, MatcherSets, Span
 from receiver.stores.terms import Asked
 from storage.bucket.pieces import must_not_wait
-from storage.errors import MustFetch, SourceFailed
+from storage.errors import MustFetch
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import METRIC_NAME, Matcher, text_test
 from storage.labels.passing import passing
@@ -29,7 +29,6 @@ from storage.samples.hint import SelectHint
 from storage.samples.merge import take_rows
 
 NAMED = Matcher(METRIC_NAME, "!=", "")
-LOOK_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -89,13 +88,10 @@ class ReadSource(SamplesOnly):
             raise MustFetch(f"{self.state.name} is to be asked")
         call = ReadCall(self.state.server, self.state.limits)
         collector = Collector(Budget(self.asked.limits))
-        future = self.asked.threads.submit(self._run, call, sent, span, collector)
+        came = self.asked.calls.begin(call, partial(self._run, call, sent, span, collector))
 
         def answer() -> FetchedSeries:
-            while not wait([future], LOOK_SECONDS).done:
-                if call.is_late:
-                    call.end("it did not answer in time (stores.timeout)")
-            self._note(future.result(), collector)
+            self._note(came(), collector)
             found = self._found(collector, matchers, span)
 
             def wider(longer: Span) -> FetchedSeries:
@@ -149,7 +145,4 @@ class ReadSource(SamplesOnly):
 
     def _lose(self, what: str) -> None:
         """Note what is missing. Raises SourceFailed where all or nothing is wanted."""
-        text = f"{self.state.name}: {what}"
-        if self.asked.terms.is_whole:
-            raise SourceFailed(f"{text} (partial_response=false)")
-        self._losses[text] = None
+        self._losses[self.asked.missing(self.state.name, what)] = None

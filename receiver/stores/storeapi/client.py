@@ -9,10 +9,9 @@ it is cancelled: whoever waits for it looks after that.
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from receiver.stores.endpoints import TlsFiles
 from receiver.stores.errors import StoreError
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
 INFO = "/thanos.info.Info/Info"
 SERIES = "/thanos.Store/Series"
 EXEMPLARS = "/thanos.Exemplars/Exemplars"
+METADATA = "/thanos.Metadata/MetricMetadata"
+RULES = "/thanos.Rules/Rules"
+TARGETS = "/thanos.Targets/Targets"
 TENANT_METADATA = "thanos-tenant"
-# How often whoever waits looks whether the store is silent.
-LOOK_SECONDS = 0.1
-T = TypeVar("T")
 
 
 class Channel:
@@ -98,7 +97,7 @@ class Stream:
             self.ended_why = self.ended_why or why
         self.call.cancel()
 
-    def end_if_silent(self) -> None:
+    def end_if_late(self) -> None:
         silent_s = time.monotonic() - self.last_s
         if silent_s > self.limits.silence_s:
             self.end(f"it sent nothing for {self.limits.silence_s:g} s (stores.response-timeout)")
@@ -125,10 +124,3 @@ def text_of(error: "grpc.RpcError") -> str:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"{name}: it did not answer in time (stores.timeout): {details}"
     return f"{name}: {details}"
-
-
-def finished(future: "Future[T]", stream: Stream) -> T:
-    """The result of what reads a stream, which is ended if it is silent for too long."""
-    while not wait([future], LOOK_SECONDS).done:
-        stream.end_if_silent()
-    return future.result()

@@ -9,12 +9,14 @@ Invariants:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from receiver.stores.errors import LyingStore
 from receiver.stores.limits import Budget
+from receiver.stores.storeapi import aggregates
+from receiver.stores.storeapi.aggregates import Damage, Windows
 from receiver.stores.storeapi.frames import (
     AGGREGATES,
     ENCODING,
@@ -36,7 +38,7 @@ from storage.labels.matchers import Matcher
 from storage.labels.pairs import LabelPairs
 from storage.labels.passing import passing_any
 from storage.read.joined.fetched import FetchedSeries
-from storage.samples.merge import between, stack, take_rows
+from storage.samples.merge import between, merge, pick, sort_rows, stack, take_rows
 from storage.samples.samples import Samples, empty_samples
 from storage.series.symbols import SymbolTable
 
@@ -50,12 +52,14 @@ Span = tuple[int, int]
 
 @dataclass(slots=True)
 class Collector:
-    """What came of one answer so far. of_read: its frames are those of remote read. damaged: of
-    chunks, the number and an example of why."""
+    """What came of one answer so far. of_read: its frames are those of remote read; windows: what
+    is taken of downsampled series, None: nothing. damaged: of chunks, the number and an example of
+    why."""
 
     budget: Budget
     with_samples: bool = True
     of_read: bool = False
+    windows: Windows | None = None
     warnings: list[str] = field(default_factory=list)
     damaged: int = 0
     fault: str = ""
@@ -111,21 +115,31 @@ class Collector:
 
     def _take_samples(self, buffer: Bytes, found: Scanned) -> None:
         series, pieces = len(found.label_offsets) - 1, found.pieces
-        pieces = pieces[pieces[:, KIND] == RAW]
+        raw = pieces[pieces[:, KIND] == RAW]
         chunks = Chunks(
             buffer,
-            np.ascontiguousarray(pieces[:, START]),
-            np.ascontiguousarray(pieces[:, END]),
-            pieces[:, ENCODING] + (0 if self.of_read else XOR),
+            np.ascontiguousarray(raw[:, START]),
+            np.ascontiguousarray(raw[:, END]),
+            raw[:, ENCODING] + (0 if self.of_read else XOR),
         )
         self.budget.spend(samples=stated_samples(chunks))
-        offsets = np.searchsorted(pieces[:, OWNER], np.arange(series + 1))
+        offsets = np.searchsorted(raw[:, OWNER], np.arange(series + 1))
         decoded = decode_series(chunks, offsets)
         wrong = np.flatnonzero(decoded.reasons != OK)
         if len(wrong):
-            self.damaged += len(wrong)
-            self.fault = FAULTS[decoded.reasons[wrong[0]]]
-        self._samples.append(decoded.samples)
+            self._note(Damage(len(wrong), int(decoded.reasons[wrong[0]])))
+        samples = decoded.samples
+        if self.windows is not None and len(raw) < len(pieces):
+            self.budget.spend(samples=stated_samples(aggregates.chunks_at(buffer, pieces)))
+            coarse, damage = aggregates.samples_of(buffer, pieces, series, self.windows)
+            self._note(damage)
+            samples = merge(samples, coarse)
+        self._samples.append(samples)
+
+    def _note(self, damage: Damage) -> None:
+        if damage.count:
+            self.damaged += damage.count
+            self.fault = FAULTS[damage.reason]
 
     def add_samples(self, labels: Sequence[bytes], samples: Samples) -> None:
         """Take series whose samples are not in chunks. labels: the label fields of each. Raises
@@ -178,4 +192,8 @@ def joined(samples: Samples, groups: Int64s, count: int) -> Samples:
     samples = take_rows(samples, order)
     ends = np.searchsorted(groups[order], np.arange(count), side="right")
     offsets = samples.offsets[np.concatenate([[0], ends])]
-    return in_order(Samples(offsets, samples.timestamps, samples.values, natives=samples.natives))
+    found = replace(samples, offsets=offsets)
+    if found.weights is None:
+        return in_order(found)
+    rows = np.repeat(np.arange(count), np.diff(offsets))
+    return pick(found, *sort_rows(rows, found.timestamps, count))

@@ -1,17 +1,25 @@
 """The messages of StoreAPI and of Info, other than answers with series: written and read here.
 
-InfoResponse  label_sets = 1, component type = 2, store = 3 {min_time, max_time}, exemplars = 7
+InfoResponse  label_sets = 1, component type = 2, store = 3 {min_time, max_time}, rules = 4,
+              metadata = 5, targets = 6, exemplars = 7
 SeriesRequest min_time = 1, max_time = 2, matchers = 3, max_resolution_window = 4,
               aggregates = 5, partial_response_strategy = 7, skip_chunks = 8, query_hints = 12,
               response_batch_size = 16
+ExemplarsRequest       query = 1, start = 2, end = 3
+MetricMetadataRequest  metric = 1, limit = 2
+MetricMetadata         metadata = 1 {name = 1, entry = 2 {metas = 2 {type = 1, help = 2, unit = 3}}}
+
+Answers that are no series have their contents in field 1, and warnings in field 2.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from receiver.errors import CorruptBody
 from receiver.stores.errors import LyingStore
 from receiver.wire.messages import fields, message_field, number_field, read_varint
+from storage.catalog.metadata import KINDS, UNKNOWN, Description
 from storage.labels.matchers import Matcher
 
 OPERATORS = {"=": 0, "!=": 1, "=~": 2, "!~": 3}
@@ -23,11 +31,14 @@ Labels = Mapping[str, str]
 @dataclass(frozen=True, slots=True)
 class Info:
     """What a store says of itself. labels: its sets of external labels; span: in ms, both ends
-    inclusive, None if it serves no series; exemplars: whether it serves some."""
+    inclusive, None if it serves no series; the others: whether it answers questions for them."""
 
     kind: str = ""
     labels: tuple[Labels, ...] = ()
     span: tuple[int, int] | None = EVER
+    rules: bool = False
+    metadata: bool = False
+    targets: bool = False
     exemplars: bool = False
 
 
@@ -40,8 +51,10 @@ def parse_info(message: bytes) -> Info:
 
 
 def read_info(message: bytes) -> Info:
-    kind, labels, span, exemplars = "", [], None, False
+    kind, labels, span = "", [], None
+    numbers_there = set()
     for field in fields(message, 0, len(message)):
+        numbers_there.add(field.number)
         if field.number == 1:
             labels.append(read_labels(message, field.first, field.end))
         elif field.number == 2:
@@ -49,10 +62,9 @@ def read_info(message: bytes) -> Info:
         elif field.number == 3:
             numbers = read_numbers(message, field.first, field.end)
             span = (numbers.get(1, 0), numbers.get(2, 0))
-        elif field.number == 7:
-            exemplars = True
     # Sets without labels say nothing; no set at all means that it is always asked.
-    return Info(kind, tuple(filter(None, labels)), span, exemplars)
+    services = (number in numbers_there for number in (4, 5, 6, 7))
+    return Info(kind, tuple(filter(None, labels)), span, *services)
 
 
 def read_labels(message: bytes, start: int, end: int) -> Labels:
@@ -107,3 +119,70 @@ def series_request(
             number_field(16, BATCH_SERIES),
         ]
     )
+
+
+def selector_text(matchers: Sequence[Matcher]) -> str:
+    """A selector as an expression."""
+    return "{" + ", ".join(f"{label_name(m.name)}{m.op}{quoted(m.value)}" for m in matchers) + "}"
+
+
+def label_name(name: str) -> str:
+    return name if name.isascii() and name.isidentifier() else quoted(name)
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False)
+
+
+def exemplars_request(matcher_sets: Sequence[Sequence[Matcher]], span: tuple[int, int]) -> bytes:
+    query = "+".join(map(selector_text, matcher_sets)).encode()
+    return message_field(1, query) + number_field(2, span[0]) + number_field(3, span[1])
+
+
+def metadata_request(family: str) -> bytes:
+    """Of one family, or of all: ""."""
+    name = message_field(1, family.encode("utf-8", "replace")) if family else b""
+    return name + number_field(2, -1)
+
+
+def contents_of(frame: bytes) -> tuple[list[bytes], list[str]]:
+    """The contents and the warnings of a message. Raises LyingStore."""
+    found, warnings = [], []
+    try:
+        for field in fields(frame, 0, len(frame)):
+            own = frame[field.first : field.end]
+            if field.wire_type == 2 and field.number == 1:
+                found.append(own)
+            elif field.wire_type == 2 and field.number == 2:
+                warnings.append(own.decode(errors="replace"))
+    except CorruptBody as error:
+        raise LyingStore(f"its answer is damaged: {error}") from error
+    return found, warnings
+
+
+def read_metadata(message: bytes, found: dict[str, list[Description]]) -> None:
+    """Add the descriptions of families. Raises LyingStore."""
+    try:
+        for entry in fields(message, 0, len(message)):
+            name, metas = "", []
+            for part in fields(message, entry.first, entry.end):
+                if part.number == 1:
+                    name = message[part.first : part.end].decode()
+                elif part.number == 2:
+                    metas += [
+                        described(message, meta.first, meta.end)
+                        for meta in fields(message, part.first, part.end)
+                        if meta.number == 2
+                    ]
+            found.setdefault(name, []).extend(metas)
+    except (CorruptBody, UnicodeDecodeError) as error:
+        raise LyingStore(f"its metadata is damaged: {error}") from error
+
+
+def described(message: bytes, start: int, end: int) -> Description:
+    texts = dict.fromkeys((1, 2, 3), "")
+    for part in fields(message, start, end):
+        if part.wire_type == 2:
+            texts[part.number] = message[part.first : part.end].decode()
+    kind = KINDS.index(texts[1]) if texts[1] in KINDS else UNKNOWN
+    return Description(kind, texts[2], texts[3])

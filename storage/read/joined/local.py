@@ -28,6 +28,11 @@ class LocalSource:
     def losses(self) -> tuple[str, ...]:
         return self._querier.losses
 
+    @property
+    def has_aggregates(self) -> bool:
+        """What is downsampled here is read by itself (storage/read/joined/home.py)."""
+        return False
+
     def select(
         self, matchers: Sequence[Matcher], span: Span, hint: SelectHint
     ) -> Callable[[], StoredSeries]:

@@ -47,6 +47,11 @@ class Source(Protocol):
         """What may be missing of what was asked for so far: a sentence each."""
         ...
 
+    @property
+    def has_aggregates(self) -> bool:
+        """Whether it may have something that is downsampled, which a hint has to allow."""
+        ...
+
     def select(
         self, matchers: Sequence[Matcher], span: Span, hint: SelectHint
     ) -> Callable[[], SourceSeries]:
@@ -75,6 +80,10 @@ class SamplesOnly:
 
     __slots__ = ()
     symbols: Symbols
+
+    @property
+    def has_aggregates(self) -> bool:
+        return False
 
     def exemplars(self, matcher_sets: MatcherSets, span: Span) -> Callable[[], ExemplarSelection]:
         return lambda: no_exemplars(self.symbols)

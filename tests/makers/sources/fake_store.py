@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
@@ -20,6 +21,12 @@ from tests.makers.memory_store import float_samples_of
 Labels = Mapping[str, str]
 Points = Sequence[tuple[int, float]]
 EVER_MS = (1 << 63) - 1
+OTHERS = (
+    ("thanos.Exemplars", "Exemplars"),
+    ("thanos.Metadata", "MetricMetadata"),
+    ("thanos.Rules", "Rules"),
+    ("thanos.Targets", "Targets"),
+)
 
 
 def label_field(number: int, name: str, value: str) -> bytes:
@@ -57,30 +64,36 @@ def info_message(
     kind: str = "sidecar",
     labels: Sequence[Labels] = (),
     span: tuple[int, int] = (0, EVER_MS),
+    services: Sequence[int] = (),
 ) -> bytes:
+    """services: the fields of other things that it answers questions for."""
     sets = b"".join(
         message_field(1, b"".join(label_field(1, *pair) for pair in sorted(own.items())))
         for own in labels
     )
     store = number_field(1, span[0]) + number_field(2, span[1])
-    return sets + message_field(2, kind.encode()) + message_field(3, store)
+    others = b"".join(message_field(number, b"") for number in services)
+    return sets + message_field(2, kind.encode()) + message_field(3, store) + others
 
 
 @dataclass
 class Request:
-    """What a store was asked: numbers by their fields, matchers, and the tenant."""
+    """What a store was asked: numbers by their fields, matchers, the tenant, and aggregates."""
 
     numbers: dict[int, int]
     matchers: list[tuple[int, str, str]]
     tenant: str
+    aggregates: bytes = b""
 
     @classmethod
     def of(cls, message: bytes, metadata: Mapping[str, str]) -> Request:
-        numbers, matchers = {}, []
+        numbers, matchers, aggregates = {}, [], b""
         for found in fields(message, 0, len(message)):
             if found.wire_type == 0:
                 value, _ = read_varint(message, found.first, found.end)
                 numbers[found.number] = value - (1 << 64) if value >> 63 else value
+            elif found.number == 5:
+                aggregates = message[found.first : found.end]
             elif found.number == 3:
                 kind, texts = 0, {2: "", 3: ""}
                 for part in fields(message, found.first, found.end):
@@ -89,20 +102,24 @@ class Request:
                     else:
                         texts[part.number] = message[part.first : part.end].decode()
                 matchers.append((kind, texts[2], texts[3]))
-        return cls(numbers, matchers, metadata.get("thanos-tenant", ""))
+        return cls(numbers, matchers, metadata.get("thanos-tenant", ""), aggregates)
 
 
 @dataclass
 class FakeStore:
-    """What a server answers. frames: those of any request; info: its bytes, or an error instead.
+    """What a server answers. frames: those of any request for series; others: those of other
+    methods, by their names; info: its bytes, or an error instead.
 
-    asked: the requests so far; gone: is set when a call was given up by the other side.
+    asked: the requests so far; gone: is set when a call is over, also by the other side; left: how
+    many are.
     """
 
     frames: Callable[[Request], Iterator[bytes]] = lambda _: iter(())
     info: bytes | grpc.StatusCode = info_message()
     asked: list[Request] = field(default_factory=list)
     gone: threading.Event = field(default_factory=threading.Event)
+    left: int = 0
+    others: dict[str, Callable[[bytes], Iterator[bytes]]] = field(default_factory=dict)
     address: str = ""
 
     def answer_info(self, request: bytes, context: Any) -> bytes:
@@ -114,11 +131,21 @@ class FakeStore:
     def answer_series(self, message: bytes, context: Any) -> Iterator[bytes]:
         request = Request.of(message, dict(context.invocation_metadata()))
         self.asked.append(request)
-        context.add_callback(self.gone.set)
+        context.add_callback(self._over)
         try:
             yield from self.frames(request)
         except Failing as failing:
             context.abort(failing.code, failing.text)
+
+    def answer_other(self, method: str, message: bytes, context: Any) -> Iterator[bytes]:
+        context.add_callback(self._over)
+        if method not in self.others:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "no such method")
+        yield from self.others[method](message)
+
+    def _over(self) -> None:
+        self.left += 1
+        self.gone.set()
 
 
 class Failing(Exception):
@@ -141,6 +168,9 @@ def serving(store: FakeStore, port: int = 0, tls: Any = None) -> Iterator[FakeSt
                 "Series": grpc.unary_stream_rpc_method_handler(store.answer_series),
             },
         }
+        for service, name in OTHERS:
+            function = partial(store.answer_other, name)
+            handlers[service] = {name: grpc.unary_stream_rpc_method_handler(function)}
         for service, methods in handlers.items():
             handler = grpc.method_handlers_generic_handler(service, methods)
             server.add_generic_rpc_handlers((handler,))

@@ -37,6 +37,7 @@ class MemorySource:
     losses: tuple[str, ...] = ()
     symbols: Symbols = field(default_factory=Symbols)
     spans: list[Span] = field(default_factory=list)
+    has_aggregates: bool = False
 
     def select(
         self, matchers: Sequence[Matcher], span: Span, hint: SelectHint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,20 @@ import yaml
 
 from receiver.settings.config import ConfigError, build
 from receiver.stores.setup import check_stores
+from receiver.wire.messages import message_field, number_field
+from tests.makers.memory_store import float_samples_of
 from tests.makers.real_api import RealApi, run_real_api
 from tests.makers.sources.fake_store import (
     FakeStore,
     Request,
+    chunk_fields,
     info_message,
     series_frame,
     series_message,
     serving,
+    wait_until,
 )
+from tests.twins.storage.chunks import float_bits, float_chunk
 
 MINUTE = 60_000
 
@@ -44,15 +50,15 @@ async def asked(api: RealApi, path: str, headers: dict[str, str] | None = None) 
         return found
 
 
-async def until_listed(api: RealApi, count: int) -> dict[str, Any]:
-    """The list of stores, as soon as so many sidecars have said what they have."""
+async def until_listed(api: RealApi, count: int, kind: str = "sidecar") -> dict[str, Any]:
+    """The list of stores, as soon as so many of a type have said what they have."""
     for _ in range(6_000):
         listed = (await asked(api, "stores"))["data"]
-        healthy = [each for each in listed.get("sidecar", []) if each["lastError"] is None]
+        healthy = [each for each in listed.get(kind, []) if each["lastError"] is None]
         if len(healthy) == count:
             return dict(listed)
         await asyncio.sleep(0.01)
-    raise AssertionError(f"never {count} sidecars: {listed}")
+    raise AssertionError(f"never {count} of {kind}: {listed}")
 
 
 def settings(*stores: FakeStore, **more: str) -> dict[str, str]:
@@ -113,6 +119,83 @@ def test_partial_answers_are_said_or_refused(tmp_path: Path) -> None:
 
     with serving(store), serving(liar):
         run_real_api(tmp_path, scenario, **settings(store, liar))
+
+
+def test_downsampled_data_of_stores_is_used_where_it_is_allowed(tmp_path: Path) -> None:
+    """A store has windows of 5 minutes with 20 samples each, and the last ones as they came."""
+    windows = [300_000 * k for k in range(1, 13)]
+    requests: list[Request] = []
+
+    def part(values: list[float], times: list[int] | None = None) -> bytes:
+        points = zip(times or windows, values, strict=True)
+        data = float_chunk([(t, float_bits(value)) for t, value in points])
+        return message_field(2, data)
+
+    def frames(request: Request) -> Iterator[bytes]:
+        requests.append(request)
+        labels = series_message({"__name__": "total", "cluster": "eu"}, ())
+        times = number_field(1, windows[0]) + number_field(2, windows[-1])
+        rising = [2_000.0 * k for k in range(1, 13)]
+        fields = {
+            1: message_field(4, part([20.0] * 12)),
+            2: message_field(5, part([40.0] * 12)),
+            5: message_field(8, part([0.0, *rising, rising[-1]], [1, *windows, windows[-1]])),
+        }
+        if request.numbers.get(4):
+            chosen = b"".join(fields[kind] for kind in request.aggregates)
+            labels += message_field(2, times + chosen)
+        yield series_frame(labels + chunk_fields(float_samples_of([[(3_700_000, 30_000.0)]])))
+
+    store = FakeStore(frames, info_message("store", [{"cluster": "eu"}]))
+
+    async def value(api: RealApi, query: str) -> str:
+        found = await asked(api, f"query?time=3600&max_source_resolution=5m&query={query}")
+        assert "warnings" not in found, found
+        return str(found["data"]["result"][0]["value"][1])
+
+    async def scenario(api: RealApi) -> None:
+        await until_listed(api, 1, kind="store")
+        assert await value(api, "sum_over_time(total[30m])") == "240"
+        assert await value(api, "count_over_time(total[30m])") == "120"
+        assert await value(api, "avg_over_time(total[30m])") == "2"
+        assert float(await value(api, "increase(total[30m])")) == pytest.approx(12_000, rel=0.02)
+        found = await asked(
+            api, "query_range?query=total&start=600&end=3900&step=300&max_source_resolution=5m"
+        )
+        (series,) = found["data"]["result"]
+        assert {value for _, value in series["values"]} == {"2", "30000"}
+        requests.clear()
+        await asked(api, "query?time=3600&query=sum_over_time(total[30m])")
+        assert [request.numbers.get(4) for request in requests] == [None]
+
+    with serving(store):
+        run_real_api(tmp_path, scenario, **settings(store))
+
+
+def test_a_query_that_is_left_ends_the_calls_of_its_stores(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def slow(_: Request) -> Iterator[bytes]:
+        for number in range(1 << 20):
+            yield series_frame(series_message({"__name__": "up"}, [(number, 1.0)]))
+            if release.wait(0.05):
+                return
+
+    store = FakeStore(slow, info_message("sidecar"))
+
+    async def scenario(api: RealApi) -> None:
+        await until_listed(api, 1)
+        query = asyncio.ensure_future(asked(api, "query?query=up&time=600"))
+        await asyncio.to_thread(wait_until, lambda: len(store.asked) > 0, "the store is asked")
+        query.cancel()
+        await asyncio.to_thread(wait_until, store.gone.is_set, "the call is given up")
+        release.set()
+
+    with serving(store):
+        try:
+            run_real_api(tmp_path, scenario, **settings(store))
+        finally:
+            release.set()
 
 
 def test_a_label_maps_series_to_tenants(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from receiver.stores.metrics import StoreMetrics
 from receiver.stores.remote_read.servers import Server
 from receiver.stores.remote_read.source import ReadSource, ServerState
 from receiver.stores.terms import Asked, Terms
+from receiver.stores.waiting import Calls
 from receiver.wire.messages import encode_varint, message_field, number_field
 from storage.bucket.pieces import without_fetching
 from storage.chunks.encoder import encode_series
@@ -107,7 +108,7 @@ def asking(
         limits = CallLimits(timeout_s, silence_s, 1 << 20)
         state = ServerState(Server(url, labels or {}, headers or {}), limits)
         metrics = StoreMetrics(CollectorRegistry())
-        yield ReadSource(state, Asked(terms or Terms("t"), AMPLE, threads, metrics))
+        yield ReadSource(state, Asked(terms or Terms("t"), AMPLE, Calls(threads), metrics))
 
 
 def found(source: ReadSource, *matchers: Matcher) -> list[tuple[dict[str, str], list[float]]]:

@@ -15,7 +15,7 @@ def test_info_is_read() -> None:
     sets = [{"cluster": "eu", "replica": "a"}, {}, {"cluster": "us"}]
     more = message_field(7, number_field(1, 5)) + message_field(99, b"later") + number_field(98, 1)
     found = parse_info(info_message("receive", sets, (-5, 10)) + more)
-    assert found == Info("receive", (sets[0], sets[2]), (-5, 10), True)
+    assert found == Info("receive", (sets[0], sets[2]), (-5, 10), exemplars=True)
     assert parse_info(b"") == Info("", (), None, False)
     assert Info().span == EVER
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from api.promql.errors import QueryCanceled
 from receiver.stores.endpoints import Endpoint
 from receiver.stores.limits import AnswerLimits, CallLimits
 from receiver.stores.metrics import StoreMetrics
@@ -22,9 +23,11 @@ from receiver.stores.storeapi.messages import parse_info
 from receiver.stores.storeapi.source import StoreSource
 from receiver.stores.storeapi.state import StoreState
 from receiver.stores.terms import Asked, Terms
+from receiver.stores.waiting import Calls
 from receiver.wire.messages import message_field
 from storage.bucket.pieces import without_fetching
 from storage.errors import MustFetch, SourceFailed
+from storage.kernels.stops import stoppable
 from storage.labels.matchers import Matcher
 from storage.samples.hint import NO_HINT
 from tests.makers.sources.fake_store import (
@@ -63,7 +66,7 @@ def asking(
         state = StoreState(
             endpoint, store.address, channel, 300_000, parse_info(info), 1_000, 1_000
         )
-        asked = Asked(terms or Terms("t"), limits, threads, metrics)
+        asked = Asked(terms or Terms("t"), limits, Calls(threads), metrics)
         yield StoreSource(state, asked), store, state
         channel.close()
 
@@ -214,6 +217,33 @@ def test_all_or_nothing_is_an_error_that_names_the_store() -> None:
         pytest.raises(SourceFailed, match=rf"store {store.address} .*the disk is gone"),
     ):
         values(source)
+
+
+def test_a_query_that_ends_gives_its_calls_up() -> None:
+    """That of the store that it waits for, and those of others that it would ask next."""
+    release, is_over = threading.Event(), threading.Event()
+
+    def slow(_: Request) -> Iterator[bytes]:
+        for number in range(1 << 20):
+            yield series_frame(up((number, 1.0)))
+            if release.wait(0.05):
+                return
+
+    def check() -> None:
+        if is_over.is_set():
+            raise QueryCanceled("no one waits for it")
+
+    with asking(slow) as (source, store, _):
+        try:
+            first = source.select((UP,), (0, 100), NO_HINT)
+            source.select((UP,), (0, 50), NO_HINT)
+            wait_until(lambda: len(store.asked) == 2, "both are asked")
+            is_over.set()
+            with stoppable(check), pytest.raises(QueryCanceled):
+                first()
+            wait_until(lambda: store.left == 2, "both calls are given up")
+        finally:
+            release.set()
 
 
 def test_a_silent_store_is_given_up() -> None:
