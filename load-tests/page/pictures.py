@@ -84,6 +84,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "head": ("ui/head?tenant=edge", "[role=cell]"),
     "cardinality": ("ui/cardinality?tenant=edge&before=1h", ".tops"),
     "status": ("ui/status?tenant=edge", ".pairs"),
+    "processes": ("ui/status?tenant=edge&view=processes", "[role=cell]"),
+    "stores": ("ui/status?tenant=edge&view=stores", "[role=cell]"),
     "settings": ("ui/status?tenant=edge&view=settings", "[role=cell]"),
     "configuration": ("ui/status?tenant=edge&view=configuration", ".code, .empty"),
 }

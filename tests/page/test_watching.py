@@ -177,6 +177,30 @@ def test_the_settings_in_force(watched: Any) -> None:
     expect(page.locator(".code")).to_contain_text("replica-labels")
 
 
+def test_the_processes_and_the_stores(watched: Any) -> None:
+    page = watched.open("/ui/status?tenant=edge")
+    page.get_by_role("button", name="Processes").click()
+    rows = page.get_by_role("table", name="Processes").get_by_role("row")
+    expect(rows).to_have_count(2)
+    expect(rows.last).to_contain_text("open")
+    broken = {
+        "name": "sidecar:10901",
+        "lastCheck": "2026-11-30T10:00:00Z",
+        "lastError": "UNAVAILABLE: refused",
+        "labelSets": [{"cluster": "edge-2"}],
+        "minTime": -(2**63),
+        "maxTime": 2**63 - 1,
+    }
+    page.route(
+        "**/api/v1/stores",
+        lambda route: route.fulfill(json={"status": "success", "data": {"sidecar": [broken]}}),
+    )
+    page.get_by_role("button", name="Stores").click()
+    row = page.get_by_role("table", name="Stores").get_by_role("row").last
+    for text in ("sidecar:10901", "UNAVAILABLE: refused", 'cluster="edge-2"', "open"):
+        expect(row).to_contain_text(text)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_whose_endpoints_are_not_there_says_so(name: str, watched: Any) -> None:
     page = watched.page

@@ -1,5 +1,6 @@
-/** The program: what it is, which settings are in force, and its configuration as a file. */
+/** The program: what it is, its processes, the stores it asks, its settings and configuration. */
 
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { param, setParam } from "../app/route";
 import { Head } from "../app/shell";
@@ -11,6 +12,8 @@ import { ask } from "../server/client";
 import { useAnswer } from "../server/use_answer";
 import { visible } from "../words/labels";
 import { ago, showTime } from "../words/times";
+import { Processes } from "./processes";
+import { Stores } from "./stores";
 
 interface Runtime {
   startTime: string;
@@ -26,7 +29,13 @@ interface Runtime {
 type Build = Record<string, unknown>;
 
 const EVERY_MS = 10_000;
-const VIEWS: [string, string][] = [["", "Program"], ["settings", "Settings"], ["configuration", "Configuration"]];
+const VIEWS: [string, string][] = [["", "Program"], ["processes", "Processes"], ["stores", "Stores"], ["settings", "Settings"], ["configuration", "Configuration"]];
+const SHOWN: Record<string, () => ComponentChildren> = {
+  processes: () => <Processes />,
+  stores: () => <Stores />,
+  settings: () => <Settings />,
+  configuration: () => <Configuration />,
+};
 
 export function StatusPage() {
   const view = param("view");
@@ -35,7 +44,7 @@ export function StatusPage() {
       <Head title="Status" tools={<Choice label="What is shown" value={view} choices={VIEWS} onSet={(value) => setParam("view", value, true)} />}>
         The program that answers here, and how it is set up.
       </Head>
-      {view === "settings" ? <Settings /> : view === "configuration" ? <Configuration /> : <Program />}
+      {Object.hasOwn(SHOWN, view) ? SHOWN[view]() : <Program />}
     </>
   );
 }

@@ -42,7 +42,7 @@ export function showDuration(ms: number): string {
 export function aboutDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";
   const size = Math.abs(seconds);
-  if (size < 0.001) return `${(seconds * 1e6).toFixed(0)} µs`;
+  if (size < 0.0009995) return `${(seconds * 1e6).toFixed(0)} µs`;
   if (size < 1) return `${(seconds * 1000).toFixed(size < 0.01 ? 1 : 0)} ms`;
   if (size < 90) return `${seconds.toFixed(size < 10 ? 1 : 0)} s`;
   const parts: [string, number][] = [["d", 86_400], ["h", 3600], ["min", 60]];
