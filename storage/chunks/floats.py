@@ -103,7 +103,8 @@ def read_chunk(
     value_bits: UInt64s,
 ) -> int:
     """Fill the columns from `first` on with the samples of one chunk; OK, or why they are damaged.
-    start, end: in bits, behind the count; ends_twice: the last time may come twice."""
+    start, end: in bits, behind the count; ends_twice: the first and the last time may come
+    twice."""
     word, place = read_varint(base, start, end)
     if place < 0 or place + 64 > end:
         return TRUNCATED
@@ -125,7 +126,8 @@ def read_chunk(
         bits, leading, size, place = read_value(base, place, bits, leading, size)
         if place > end:
             return TRUNCATED
-        if step < 0 or (step == 0 and not (ends_twice and k == first + count - 1)):
+        is_end = k == first + 1 or k == first + count - 1
+        if step < 0 or (step == 0 and not (ends_twice and is_end)):
             return TIME_ORDER
         time += step
         timestamps[k], value_bits[k] = time, bits
@@ -161,7 +163,8 @@ def read_floats(
 
 def decode_floats(chunks: Chunks, *, ends_twice: bool = False) -> DecodedFloats:
     """The samples of chunks of encoding XOR. ends_twice: the last time of a chunk may come twice,
-    as that of a counter that was downsampled does."""
+    as that of a counter that was downsampled does, and the first one, where its window has no other
+    sample."""
     counts, reasons = sample_counts(chunks, SAMPLE_BITS_MIN)
     offsets, room = np.empty(len(chunks) + 1, np.int64), int(counts.sum())
     timestamps, bits = np.empty(room, np.int64), np.empty(room, np.uint64)

@@ -127,3 +127,22 @@ def test_any_bytes_end_in_samples_or_a_reason(noise: bytes, place: int, byte: in
         times = found.timestamps[found.offsets[k] : found.offsets[k + 1]]
         assert (np.diff(times) > 0).all()
         assert found.reasons[k] == OK or not len(times)
+
+
+@pytest.mark.parametrize("ends_twice", [True, False])
+@pytest.mark.parametrize(
+    "times", [[1_000, 2_000, 2_000], [1_000, 1_000, 1_000], [1_000, 1_000, 2_000, 2_000]]
+)
+def test_a_time_that_comes_twice_is_damage_unless_it_is_expected(
+    times: list[int], ends_twice: bool
+) -> None:
+    data = float_chunk([(time, 7 + k) for k, time in enumerate(times)])
+    found = decode_floats(chunks_of([data], [XOR]), ends_twice=ends_twice)
+    assert found.reasons.tolist() == [OK if ends_twice else TIME_ORDER]
+    assert found.timestamps.tolist() == (times if ends_twice else [])
+
+
+def test_a_time_that_comes_twice_in_the_middle_is_damage() -> None:
+    data = float_chunk([(1_000, 7), (2_000, 8), (2_000, 9), (3_000, 9)])
+    found = decode_floats(chunks_of([data], [XOR]), ends_twice=True)
+    assert found.reasons.tolist() == [TIME_ORDER]
