@@ -119,10 +119,18 @@ def index_of(
         content = entry(one, own, numbers)
         out += varint(len(content)) + summed(content)
     places[4] = len(out)
-    out += section(struct.pack(f">I{len(refs)}I", len(refs), *refs))
+    lists: dict[tuple[str, str], list[int]] = {}
+    for one, ref in zip(series, refs, strict=True):
+        for pair in one.labels.items():
+            lists.setdefault(pair, []).append(ref)
+    # That of all series is the first one elsewhere; here it comes behind some others.
+    lists = dict(sorted(lists.items())) | {("", ""): refs}
+    table = struct.pack(">I", len(lists))
+    for (name, value), own in lists.items():
+        table += b"\x02" + text(name) + text(value) + varint(len(out))
+        out += section(struct.pack(f">I{len(own)}I", len(own), *own))
     places[5] = len(out)
-    all_series = b"\x02" + text("") + text("") + varint(places[4])
-    out += section(struct.pack(">I", 2) + b"\x02" + text("a") + text("b") + varint(0) + all_series)
+    out += section(table)
     return bytes(out) + summed(struct.pack(">6Q", *places)), refs
 
 

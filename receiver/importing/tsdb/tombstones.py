@@ -12,7 +12,7 @@ from receiver.importing.errors import BlockError
 from receiver.importing.tsdb.files import CHECKSUM_BYTES, check_sum, u32
 from receiver.wire.messages import read_varint
 from storage.chunks.series import pick
-from storage.kernels.arrays import Int64s, frozen
+from storage.kernels.arrays import Bytes, Int64s, frozen
 from storage.samples.samples import Samples
 
 MAGIC, VERSION, HEADER_BYTES = 0x0130BA30, 1, 5
@@ -25,7 +25,11 @@ def read_tombstones(path: Path) -> Tombstones:
     """What is deleted; nothing where there is no file. Raises BlockError."""
     if not path.exists():
         return {}
-    data = frozen(np.fromfile(path, np.uint8))
+    return parse_tombstones(frozen(np.fromfile(path, np.uint8)))
+
+
+def parse_tombstones(data: Bytes) -> Tombstones:
+    """What is deleted by the bytes of such a file. Raises BlockError."""
     if len(data) < HEADER_BYTES + CHECKSUM_BYTES or u32(data, 0) != MAGIC:
         raise BlockError("its tombstones do not begin like some")
     if data[4] != VERSION:
