@@ -6,12 +6,16 @@ aggregate of them that is asked for, all over the same windows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from storage.chunks.encoder import EncodedSeries
 from storage.histograms.histograms import offsets_of
 from storage.kernels.arrays import Bytes, Int64s
+from storage.labels.frames import LabelFrame
+from storage.labels.matchers import Matcher
+from storage.samples.samples import Samples
 
 # The fields of AggrChunk that hold parts.
 RAW_PART, COUNT_PART, SUM_PART, MIN_PART, MAX_PART, COUNTER_PART = range(3, 9)
@@ -75,6 +79,36 @@ class ChunkColumns:
             ends[places],
             np.concatenate([c.data for _, c in parts]),
         )
+
+
+@runtime_checkable
+class EncodedSelection(Protocol):
+    """Series of which chunks are at hand, so that nothing has to be decoded to send them."""
+
+    @property
+    def labels(self) -> LabelFrame: ...
+
+    def read(self, first_row: int, end_row: int) -> Samples: ...
+
+    def chunks(self, first_row: int, end_row: int) -> tuple[ChunkColumns, int]:
+        """The chunks of rows [first_row, end_row), and how many samples they have."""
+        ...
+
+
+@runtime_checkable
+class EncodedQuerier(Protocol):
+    """A querier that has chunks."""
+
+    def encoded(
+        self,
+        matchers: Sequence[Matcher],
+        span: tuple[int, int],
+        resolution_ms: int,
+        parts: Sequence[int],
+    ) -> EncodedSelection:
+        """The series that pass all matchers, replicas apart. resolution_ms: the coarsest that may
+        be sent; parts: what is wanted of windows, as requests number it."""
+        ...
 
 
 def within(counts: Int64s) -> Int64s:

@@ -7,11 +7,10 @@ StoreInfo      min_time=1, max_time=2, supports_sharding=3, supports_without_rep
 TSDBInfo       labels=1, min_time=2, max_time=3
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from api.endpoints.handler import Call, Job, Slot
 from api.sources.store import Store
-from api.thanos.announcing import Announcing
 from api.thanos.fields import label_set, message, number, text
 
 # What queriers list this server as: one that takes writes, and has what came just now.
@@ -19,22 +18,26 @@ COMPONENT = "receive"
 FIRST_MS, LAST_MS = -(1 << 63), (1 << 63) - 1
 LABEL_SETS, TYPE, STORE, RULES, METADATA, TARGETS, EXEMPLARS = range(1, 8)
 TSDB_INFOS = 6
+SetsOf = Callable[[Sequence[str]], Sequence[Mapping[str, str]]]
 
 
 class InfoHandlers:
-    """The method over one store. oldest_ms: of what may be there, None if that is not known;
-    may_read: whether the caller of the request at hand may read a tenant."""
+    """The method over one store. sets_of: the label sets of tenants that are announced; oldest_ms:
+    of what may be there, None if that is not known; may_read: whether the caller of the request at
+    hand may read a tenant; component: what queriers list this server as."""
 
     def __init__(
         self,
         store: Store,
-        announcing: Announcing,
+        sets_of: SetsOf,
         *,
         oldest_ms: Callable[[], int | None],
         may_read: Callable[[str], bool],
+        component: str = COMPONENT,
     ) -> None:
         self._store = store
-        self._announcing = announcing
+        self._sets_of = sets_of
+        self._component = component
         self._oldest_ms = oldest_ms
         self._may_read = may_read
 
@@ -45,12 +48,14 @@ class InfoHandlers:
         def run(turn: Slot) -> Iterator[bytes]:
             oldest_ms = self._oldest_ms()
             span = FIRST_MS if oldest_ms is None else oldest_ms, LAST_MS
-            yield response(self._announcing.sets_of(tenants), span)
+            yield response(self._sets_of(tenants), span, self._component)
 
         return Job(run, kind=hash("thanos.info.Info/Info"))
 
 
-def response(label_sets: list[dict[str, str]], span: tuple[int, int]) -> bytes:
+def response(
+    label_sets: Sequence[Mapping[str, str]], span: tuple[int, int], component: str = COMPONENT
+) -> bytes:
     """span: of what may be there, in ms."""
     first_ms, last_ms = span
     store = [number(1, first_ms), number(2, last_ms), number(3, True), number(5, True)]
@@ -60,7 +65,7 @@ def response(label_sets: list[dict[str, str]], span: tuple[int, int]) -> bytes:
     return b"".join(
         [
             *(label_set(LABEL_SETS, labels) for labels in label_sets),
-            text(TYPE, COMPONENT),
+            text(TYPE, component),
             message(STORE, b"".join(store)),
             message(RULES, b""),
             message(METADATA, b""),

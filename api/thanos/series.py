@@ -23,7 +23,7 @@ from api.sources.queriers import QuerierSource
 from api.sources.query_limits import QueryLimits
 from api.sources.store import Querier
 from api.thanos.aggregates import chunks_of_windows, columns_for
-from api.thanos.chunks import ChunkColumns, within
+from api.thanos.chunks import ChunkColumns, EncodedQuerier, EncodedSelection, within
 from api.thanos.errors import Incomplete
 from api.thanos.fields import message, text
 from api.thanos.messages import (
@@ -84,8 +84,7 @@ class SeriesHandlers:
             labels = querier.series([request.matchers], request.start_ms, request.end_ms)
             found = self._labels(labels.drop(request.without), request)
         else:
-            hint = SelectHint(resolution_ms=request.resolution_ms if request.parts else 0)
-            selection = querier.select(request.matchers, request.start_ms, request.end_ms, hint)
+            selection = selected(querier, request)
             stream = SampleStream(
                 selection, request, self._limits, self._source.limits(call.tenants), turn
             )
@@ -102,7 +101,7 @@ class SeriesHandlers:
         """Replicas are made one only where they were so before they were downsampled, and only for
         who sees no difference between their labels."""
         stored = self._source.querier(call.tenants, AS_STORED)
-        if not (request.resolution_ms and request.parts):
+        if not (request.resolution_ms and request.parts) or has_encoded(stored):
             return stored
         made_one = self._source.querier(call.tenants, MADE_ONE)
         if not made_one.has_aggregates:
@@ -125,6 +124,20 @@ class SeriesHandlers:
                 batch=request.batch,
                 bytes_max=self._limits.frame_bytes_max,
             )
+
+
+def selected(querier: Querier, request: SeriesRequest) -> Selection:
+    """What a request is about; encoded, if that is how the querier has it."""
+    resolution_ms = request.resolution_ms if request.parts else 0
+    if isinstance(querier, EncodedQuerier):
+        span = request.start_ms, request.end_ms
+        return querier.encoded(request.matchers, span, resolution_ms, request.parts)
+    hint = SelectHint(resolution_ms=resolution_ms)
+    return querier.select(request.matchers, request.start_ms, request.end_ms, hint)
+
+
+def has_encoded(querier: Querier) -> bool:
+    return isinstance(querier, EncodedQuerier)
 
 
 def rows_in_order(labels: LabelFrame, request: SeriesRequest) -> Int64s:
@@ -212,6 +225,10 @@ class SampleStream:
         return encode_pieces(messages, chunks, bytes_max=self.limits.frame_bytes_max)
 
     def _chunks(self, selection: Selection, first: int, end: int) -> ChunkColumns:
+        if isinstance(selection, EncodedSelection):
+            columns, samples = selection.chunks(first, end)
+            self._count(samples)
+            return columns
         if not isinstance(selection, MixedSelection):
             return self._raw(selection.read(first, end))
         rows = np.arange(end - first)

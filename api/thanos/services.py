@@ -1,6 +1,6 @@
 """The methods that queriers of Thanos call, by their full names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from api.endpoints.handler import Handler
@@ -9,7 +9,7 @@ from api.sources.queriers import QuerierSource
 from api.sources.rules import RuleBook
 from api.thanos.announcing import Announcing
 from api.thanos.exemplars import ExemplarHandlers
-from api.thanos.info import InfoHandlers
+from api.thanos.info import COMPONENT, InfoHandlers
 from api.thanos.labels import LabelHandlers
 from api.thanos.metadata import MetadataHandlers
 from api.thanos.rules import RuleHandlers
@@ -31,7 +31,8 @@ class Method:
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What the methods are answered from. announced: the labels whose values are announced;
-    oldest_ms, may_read: as InfoHandlers has them."""
+    label_sets: the sets that are announced instead, of a server that knows them; oldest_ms,
+    may_read, component: as InfoHandlers has them."""
 
     queriers: QuerierSource
     engine: Engine
@@ -40,16 +41,21 @@ class Sources:
     announced: tuple[str, ...]
     oldest_ms: Callable[[], int | None]
     may_read: Callable[[str], bool]
+    component: str = COMPONENT
+    label_sets: Callable[[], Sequence[Mapping[str, str]]] | None = None
 
 
 def methods_of(sources: Sources) -> list[Method]:
     queriers = sources.queriers
     labels = LabelHandlers(queriers)
+    announcing = Announcing(queriers, sources.announced)
+    label_sets = sources.label_sets
     info = InfoHandlers(
         queriers.store,
-        Announcing(queriers, sources.announced),
+        announcing.sets_of if label_sets is None else lambda tenants: label_sets(),
         oldest_ms=sources.oldest_ms,
         may_read=sources.may_read,
+        component=sources.component,
     )
     return [
         Method("thanos.info.Info/Info", info.info, streams=False, of_tenants=False),
