@@ -32,7 +32,8 @@ OWN_HEADERS = ("content-type", "content-encoding", "content-length", "host", "tr
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server. labels: those that are added to its series; tenant: "" for the one that the
+    """A server. labels: those that are added to its series, in place of own ones of the same name
+    if labels_win; tenant: "" for the one that the
     settings name; files: what its entry names."""
 
     url: str
@@ -42,6 +43,7 @@ class Server:
     tenant: str = ""
     files: tuple[Path, ...] = ()
     verifies: bool = True
+    labels_win: bool = False
 
     def context(self) -> ssl.SSLContext | None:
         """How a connection is encrypted; None: not at all. Raises OSError, ssl.SSLError."""

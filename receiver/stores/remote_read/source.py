@@ -15,7 +15,7 @@ from receiver.stores.errors import StoreError
 from receiver.stores.limits import Budget, CallLimits
 from receiver.stores.remote_read.client import ReadCall
 from receiver.stores.remote_read.servers import Server
-from receiver.stores.storeapi.columns import Collector, MatcherSets, Span
+from receiver.stores.storeapi.columns import Collector, MatcherSets, Span, distinct
 from receiver.stores.terms import Asked
 from storage.bucket.pieces import must_not_wait
 from storage.errors import MustFetch
@@ -135,13 +135,17 @@ class ReadSource(SamplesOnly):
             self._lose(str(error))
             return nothing(self.symbols, span)
         labels = found.labels
-        for name, value in self.state.server.labels.items():
+        server = self.state.server
+        for name, value in server.labels.items():
             codes = labels.column(name)
-            added = np.where(codes == 0, labels.symbols.code(value), codes).astype(np.int32)
+            keeps = (codes != 0) & (not server.labels_win)
+            added = np.where(keeps, codes, labels.symbols.code(value)).astype(np.int32)
             labels = labels.with_column(name, added)
         rows = np.flatnonzero(passing(labels, matchers))
-        shown = self.asked.terms.shown(labels.take(rows))
-        return replace(found, labels=shown, samples=take_rows(found.samples, rows))
+        labels, samples = labels.take(rows), take_rows(found.samples, rows)
+        if server.labels_win:
+            labels, samples = distinct(labels, samples)
+        return replace(found, labels=self.asked.terms.shown(labels), samples=samples)
 
     def _lose(self, what: str) -> None:
         """Note what is missing. Raises SourceFailed where all or nothing is wanted."""

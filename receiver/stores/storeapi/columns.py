@@ -183,6 +183,12 @@ def stated_samples(chunks: Chunks) -> int:
     return int((chunks.buffer[starts].astype(np.int64) << 8 | chunks.buffer[starts + 1]).sum())
 
 
+def distinct(labels: LabelFrame, samples: Samples) -> tuple[LabelFrame, Samples]:
+    """Series that have become the same as one."""
+    groups, firsts = labels.group(labels.names)
+    return labels.take(firsts), joined(samples, groups, len(firsts))
+
+
 def joined(samples: Samples, groups: Int64s, count: int) -> Samples:
     """Rows that are of one series as one. groups: the series of each row, from 0 up in order of
     appearance."""
