@@ -29,6 +29,7 @@ from receiver.late_database import LateDatabase
 from receiver.metrics import ReceiverMetrics
 from receiver.ruling.results import warm_results
 from receiver.settings.options import ProgramOptions
+from receiver.stores.bucket.warm_up import warm_bucket
 from receiver.stores.warm_up import warm_stores
 from receiver.wire.decoder import warm_decoder
 from receiver.write.handler import WriteHandler
@@ -84,6 +85,7 @@ def all_steps() -> Iterator[Step]:
     """All that there is to compile, for a server and for the other commands."""
     yield from steps()
     yield from import_steps.STEPS
+    yield warm_bucket
 
 
 def compile_kernels(report: Callable[[int, int], None] = lambda done, total: None) -> bool:

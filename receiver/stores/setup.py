@@ -14,6 +14,9 @@ from receiver.settings.config import Config, ConfigError, read_document
 from receiver.settings.reloading import Reading, ReloadMetrics, WatchedFile
 from receiver.settings.stores import StoresOptions
 from receiver.stores import endpoints
+from receiver.stores.bucket.setup import check_bucket, view_of
+from receiver.stores.bucket.source import BucketSource
+from receiver.stores.bucket.view import BucketView
 from receiver.stores.endpoints import Endpoint, endpoint_of
 from receiver.stores.limits import AnswerLimits, CallLimits
 from receiver.stores.metrics import StoreMetrics
@@ -62,6 +65,7 @@ class ConfiguredStores:
             options.timeout_ms / 1000, options.response_timeout_ms / 1000, options.bytes_max
         )
         self._servers: list[ServerState] = []
+        self.bucket = view_of(options, config.objstore)
         self._pool = StorePool((), options, self._call_limits, self._metrics)
         self._configure(Named() if self.file is None else self.file.value)
         if self.file is not None:
@@ -85,10 +89,13 @@ class ConfiguredStores:
         asked = Asked(terms, self._limits, Calls(self._threads), self._metrics)
         stores = [s for s in self._pool.states if self._is_of(s.endpoint.tenant, terms.tenant)]
         reads = [s for s in self._servers if self._is_of(s.server.tenant, terms.tenant)]
-        return [
+        found: list[Source] = [
             *(StoreSource(state, asked) for state in stores),
             *(ReadSource(state, asked) for state in reads),
         ]
+        if self.bucket is not None and self._is_of("", terms.tenant):
+            found.append(BucketSource(self.bucket, asked, self._call_limits.timeout_s))
+        return found
 
     def _is_of(self, own: str, tenant: str) -> bool:
         """Whether a store takes part in the view of a tenant. own: the tenant of its entry."""
@@ -98,14 +105,20 @@ class ConfiguredStores:
         """What there is to know of each store."""
         found = [of_store(state) for state in self._pool.states]
         found += [of_server(state) for state in self._servers]
+        if self.bucket is not None:
+            found.append(of_bucket(self.bucket))
         if self._options.tenant_label:
             return [replace(each, tenant="") for each in found]
         return [replace(each, tenant=each.tenant or self._options.tenant) for each in found]
 
     async def run(self) -> AsyncIterator[None]:
         self._pool.start()
+        if self.bucket is not None:
+            self.bucket.start()
         yield
         await asyncio.to_thread(self._pool.stop)
+        if self.bucket is not None:
+            await asyncio.to_thread(self.bucket.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -126,9 +139,17 @@ def of_server(state: ServerState) -> StoreFacts:
     )
 
 
+def of_bucket(view: BucketView) -> StoreFacts:
+    span = view.span or EVER
+    return StoreFacts(
+        "thanos-bucket", view.store.place, view.checked_ms, view.error, view.label_sets, span
+    )
+
+
 def check_stores(options: StoresOptions) -> None:
     """Raise ConfigError where ConfiguredStores would."""
     named_by(options)
+    check_bucket(options)
     if options.file:
         read_file(Path(options.file))
 
