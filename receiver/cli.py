@@ -32,9 +32,11 @@ SUBCOMMANDS = {
     "restore": "receiver.commands.restore",
     "retention": "receiver.commands.retention",
     "rules": "receiver.commands.rules",
+    "sidecar": "receiver.sidecar.command",
     "snapshot": "receiver.commands.snapshot",
     "sql": "receiver.sql.command",
     "support-bundle": "receiver.doctor.bundle_command",
+    "thanos-bucket": "receiver.commands.thanos_bucket",
 }
 
 

@@ -46,6 +46,7 @@ COMMANDS = (
     "tests/receiver/importing/test_json_lines.py",
     "tests/receiver/importing/test_remote_read.py",
     "tests/receiver/importing/text/test_source.py",
+    "tests/receiver/commands/test_thanos_bucket.py",
     "tests/receiver/stores/bucket/test_block.py",
     "tests/receiver/stores/bucket/test_encoded.py",
     "tests/receiver/stores/bucket/test_source.py",

@@ -1,0 +1,130 @@
+"""`cupola sidecar`: its flags, and the program that they mean."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from receiver.settings.config import Config, ConfigError, load, settings
+from receiver.settings.flags import add_flag
+
+if TYPE_CHECKING:
+    from receiver.sidecar.options import SidecarOptions
+
+HELP = "stand beside a Prometheus: upload its blocks, and serve its series to queries"
+DESCRIPTION = """\
+Stand beside a Prometheus: upload its finished blocks to a bucket in Thanos' layout,
+and serve its series by Thanos' StoreAPI (gRPC), by remote read and by the query API.
+
+External labels are those of the Prometheus' own configuration, read again and again.
+What was uploaded is noted in thanos.shipper.json beside the blocks, as Thanos' sidecar
+does: either goes on where the other ended.
+"""
+EXIT_FAILURE, EXIT_USAGE = 1, 2
+# Settings of the server that a sidecar has, and Thanos' names for some of them.
+FLAGS = {
+    "web.listen-address": "--http-address",
+    "grpc.listen-address": "--grpc-address",
+    "objstore.config-file": "",
+    "objstore.config": "",
+    "objstore.request-timeout": "",
+    "objstore.max-tries": "",
+    "web.config.file": "--http.config",
+    "auth.file": "",
+    "log.level": "",
+    "log.format": "",
+    "dedup.replica-labels": "",
+    "stores.timeout": "",
+    "stores.response-timeout": "",
+    "stores.max-bytes": "",
+    "stores.max-series": "",
+    "stores.max-samples": "",
+}
+DEFAULTS = {"web.listen-address": ":10902", "grpc.listen-address": ":10901"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--prometheus.url", dest="prometheus_url", metavar="URL",
+        default="http://localhost:9090", help="address of the Prometheus. Default: %(default)s.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prometheus.client-file", dest="client_file", metavar="FILE", default="",
+        help="YAML file that says how it is asked: headers, bearer_token_file, basic_auth, "
+        "tls_config, as for an entry of remote_read in stores.file",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prometheus.get-config-interval", "--prometheus.get_config_interval",
+        dest="config_interval", metavar="DURATION", default="30s",
+        help="how often its external labels are read again. Default: %(default)s.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tsdb.path", dest="tsdb_path", metavar="DIR", default="./data",
+        help="directory with its blocks; only used with a bucket. Default: %(default)s.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shipper.interval", dest="interval", metavar="DURATION", default="30s",
+        help="how often it is looked for finished blocks. Default: %(default)s.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shipper.ignore-unequal-block-size", dest="ignores_durations", action="store_true",
+        help="upload although the Prometheus may compact blocks before they are uploaded",
+    )  # fmt: skip
+    parser.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
+    for name, alias in FLAGS.items():
+        add_flag(parser, settings()[name])
+        if alias:
+            parser.add_argument(
+                alias, dest=name, metavar="TEXT", default=argparse.SUPPRESS,
+                help=f"the same as --{name}, as Thanos names it",
+            )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal ends the program; the exit code."""
+    from receiver.gateway.program import serve
+    from receiver.logs import set_up_logging
+    from receiver.sidecar.program import maker_of
+
+    given = {name: value for name, value in vars(options).items() if name in settings()}
+    try:
+        config = configured(options, given)
+        set_up_logging(config.program.log_level, config.program.log_format)
+        return serve(config, maker_of(sidecar_options(options)))
+    except (ConfigError, ValueError) as error:
+        sys.stderr.write(f"cupola: {error}\n")
+        return EXIT_USAGE
+    except OSError as error:
+        sys.stderr.write(f"cupola: cannot serve: {error}\n")
+        return EXIT_FAILURE
+
+
+def configured(options: argparse.Namespace, given: dict[str, object]) -> Config:
+    """Raises ConfigError."""
+    from pathlib import Path
+
+    from receiver.settings.config import read_file
+
+    path = Path(options.config) if options.config else None
+    named = set(read_file(path)) if path is not None else set()
+    defaults = {name: text for name, text in DEFAULTS.items() if name not in named}
+    return load(path, {**defaults, **given})
+
+
+def sidecar_options(options: argparse.Namespace) -> "SidecarOptions":
+    """Raises ConfigError, ValueError."""
+    from receiver.settings.kinds import parse_value
+    from receiver.sidecar.options import SidecarOptions, server_of_file
+
+    def duration(flag: str, text: str) -> float:
+        try:
+            return int(parse_value("duration", text, (10, 86_400_000))) / 1000
+        except ValueError as error:
+            raise ValueError(f"--{flag}: got {text!r}; allowed is {error}") from None
+
+    return SidecarOptions(
+        server_of_file(options.prometheus_url, options.client_file),
+        options.tsdb_path,
+        duration("prometheus.get-config-interval", options.config_interval),
+        duration("shipper.interval", options.interval),
+        ignores_durations=options.ignores_durations,
+    )
