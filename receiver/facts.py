@@ -1,10 +1,12 @@
 """What the query side has to know of the program: replicas, limits of tenants, settings, state."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from api.sources.others import Others
 from api.sources.program import Program, Reloaded, Replay, StoreFacts
 from api.sources.queriers import ReplicaDefaults
 from api.sources.query_limits import QueryLimits
@@ -26,6 +28,12 @@ def replica_defaults(options: DedupOptions) -> ReplicaDefaults:
     )
 
 
+class Stores(Others, Protocol):
+    """Other stores, and what there is to know of each."""
+
+    def facts(self) -> Sequence[StoreFacts]: ...
+
+
 def program_facts(
     config: Config,
     watched: Sequence[Reloadable],
@@ -33,7 +41,7 @@ def program_facts(
     shards: Sequence[int],
     registry: CollectorRegistry,
     *,
-    stores: Callable[[], Sequence[StoreFacts]] = tuple,
+    stores: Stores,
 ) -> Program:
     """What the API reports of the program. shards: those of this process. Times are of now, the
     program's start."""
@@ -58,7 +66,8 @@ def program_facts(
         reloaded=reloaded,
         replay=replay,
         metrics=registry.collect,
-        stores=stores,
+        stores=stores.facts,
+        others=stores,
     )
 
 

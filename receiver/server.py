@@ -127,9 +127,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
         snapshotting=Snapshotting(lambda: database.snapshots, config.web.admin_api, author),
         replicas=replicas,
         limits_of=queriers.limits_of,
-        program=program_facts(
-            config, watched, database, company.shards, registry, stores=stores.facts
-        ),
+        program=program_facts(config, watched, database, company.shards, registry, stores=stores),
         ranges=kept_ranges(engine, config.query_cache, registry),
         lists=Lists(config.lists_cache, registry),
         ingestion=gate.ingestion.of,

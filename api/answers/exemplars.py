@@ -7,7 +7,7 @@ answer is given in blocks of series.
 import math
 from collections.abc import Iterator
 
-from api.answers.encoding import encode_data, format_plain
+from api.answers.encoding import Notes, encode_data, format_plain
 from api.answers.texts import dump
 from storage.read.exemplars import ExemplarSelection
 from storage.samples.exemplars import ExemplarLabels
@@ -18,10 +18,13 @@ BLOCK_EXEMPLARS = 4_096
 
 
 def encode_exemplars(
-    found: ExemplarSelection, *, block_exemplars: int = BLOCK_EXEMPLARS
+    found: ExemplarSelection,
+    *,
+    warnings: tuple[str, ...] = (),
+    block_exemplars: int = BLOCK_EXEMPLARS,
 ) -> Iterator[bytes]:
     """The answer, sorted by the labels of the series."""
-    head, tail = encode_data([]).split(b"[]")
+    head, tail = encode_data([], Notes(warnings)).split(b"[]", 1)
     yield head + b"["
     block: list[bytes] = []
     size = 0

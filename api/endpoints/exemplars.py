@@ -8,6 +8,7 @@ from api.errors import BadData
 from api.params import exemplar_params
 from api.promql.engine import Engine
 from api.promql.errors import ParseError
+from api.promql.queryable import losses_of
 from api.promql.syntax.nodes import Node, VectorSelector, children
 from api.sources.queriers import QuerierSource
 from storage.labels.matchers import Matcher
@@ -35,7 +36,7 @@ class ExemplarHandlers:
         def run(turn: Slot) -> Iterator[bytes]:
             querier = self._source.querier(call.tenants, params.replicas)
             found = querier.exemplars(matcher_sets, params.start_ms, params.end_ms)
-            yield from encode_exemplars(found)
+            yield from encode_exemplars(found, warnings=losses_of(querier))
 
         return Job(run)
 

@@ -12,7 +12,7 @@ import orjson
 
 from api.answers.accept import Form, choose_form
 from api.answers.chosen import encode_labelsets, encode_texts, encode_values
-from api.answers.encoding import Buffer, encode_data
+from api.answers.encoding import Buffer, Notes, encode_data, warned
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.label_names import unescape_label_name
 from api.endpoints.queries import may_be_kept
@@ -24,6 +24,7 @@ from api.params import (
     metadata_params,
     series_params,
 )
+from api.promql.queryable import losses_of
 from api.sources.queriers import QuerierSource
 from api.sources.store import Querier
 from storage.catalog.metadata import KINDS, Description
@@ -72,7 +73,8 @@ class MetadataHandlers:
 
         def run(turn: Slot) -> Iterator[bytes]:
             querier = self._source.querier(call.tenants, NO_REPLICAS)
-            yield encode_data(metadata_data(querier.metadata(params.family), params))
+            data = metadata_data(querier.metadata(params.family), params)
+            yield encode_data(data, Notes(losses_of(querier)))
 
         return Job(run)
 
@@ -96,6 +98,9 @@ class MetadataHandlers:
 
         def made(querier: Querier) -> Iterator[Buffer]:
             labels = querier.series(*params.selection)
+            losses = losses_of(querier)
+            if losses and form is Form.JSON:
+                return warned(answer(form, labels, limit=params.limit), losses)
             if params.limit or labels.rows > KEPT_ROWS_MAX:
                 return answer(form, labels, limit=params.limit)
             key = ("answer", asked, form)

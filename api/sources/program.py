@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client import Metric
 
+from api.sources.others import NO_OTHERS, Others
+
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
@@ -45,7 +47,7 @@ class Program:
     settings: the text of every setting by its name; document: the effective configuration as YAML;
     neither shows secrets. listens: the address it is asked at. retention: how long data are kept,
     as a duration's text, and in ms, 0 for ever. metrics: its own, as they are now. stores: other
-    ones that queries ask.
+    ones that queries ask; others: what they have besides series.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -58,3 +60,4 @@ class Program:
     replay: Callable[[], Replay] = lambda: Replay(0, 0, 0)
     metrics: Callable[[], Iterable[Metric]] = lambda: ()
     stores: Callable[[], Sequence[StoreFacts]] = tuple
+    others: Others = NO_OTHERS

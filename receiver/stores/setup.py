@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
+from api.sources.others import OtherRules, OtherTargets
 from api.sources.program import StoreFacts
 from receiver.settings.config import Config, ConfigError, read_document
 from receiver.settings.reloading import Reading, ReloadMetrics, WatchedFile
@@ -19,10 +20,13 @@ from receiver.stores.bucket.source import BucketSource
 from receiver.stores.bucket.view import BucketView
 from receiver.stores.endpoints import Endpoint, endpoint_of
 from receiver.stores.limits import AnswerLimits, CallLimits
+from receiver.stores.lists import gathered
 from receiver.stores.metrics import StoreMetrics
 from receiver.stores.remote_read import servers
 from receiver.stores.remote_read.servers import Server, server_of
 from receiver.stores.remote_read.source import ReadSource, ServerState
+from receiver.stores.storeapi import rules, targets
+from receiver.stores.storeapi.client import RULES, TARGETS
 from receiver.stores.storeapi.messages import EVER
 from receiver.stores.storeapi.pool import StorePool
 from receiver.stores.storeapi.source import StoreSource
@@ -55,6 +59,7 @@ class ConfiguredStores:
         options = self._options = config.stores
         self._fixed = named_by(options)
         self._series_max = config.storage.select_series_max
+        self._replica_labels = config.dedup.replica_labels
         self._metrics = StoreMetrics(registry)
         self.file = watched_file(options, reloads)
         self._threads = ThreadPoolExecutor(options.concurrency_max, thread_name_prefix="stores")
@@ -86,8 +91,8 @@ class ConfiguredStores:
     def sources(self, terms: Terms) -> Sequence[Source]:
         """The stores that have something of a tenant, for one query."""
         terms.tenant_label = self._options.tenant_label
-        asked = Asked(terms, self._limits, Calls(self._threads), self._metrics)
-        stores = [s for s in self._pool.states if self._is_of(s.endpoint.tenant, terms.tenant)]
+        asked = self._asked(terms)
+        stores = self._states_of(terms.tenant)
         reads = [s for s in self._servers if self._is_of(s.server.tenant, terms.tenant)]
         found: list[Source] = [
             *(StoreSource(state, asked) for state in stores),
@@ -96,6 +101,31 @@ class ConfiguredStores:
         if self.bucket is not None and self._is_of("", terms.tenant):
             found.append(BucketSource(self.bucket, asked, self._call_limits.timeout_s))
         return found
+
+    def rules(self, tenant: str) -> OtherRules:
+        """Those of stores, in the view of a tenant; where a label names tenants, there are none."""
+        states = [s for s in self._states_of(tenant) if s.info is not None and s.info.rules]
+        if self._options.tenant_label or not states:
+            return OtherRules()
+        found, losses = gathered(states, self._asked(Terms(tenant)), RULES, rules.read_group)
+        return OtherRules(rules.as_one(found, self._replica_labels), losses)
+
+    def targets(self, tenant: str) -> OtherTargets:
+        """What stores scrape, likewise."""
+        states = [s for s in self._states_of(tenant) if s.info is not None and s.info.targets]
+        if self._options.tenant_label or not states:
+            return OtherTargets()
+        asked = self._asked(Terms(tenant))
+        found, losses = gathered(states, asked, TARGETS, targets.read_targets)
+        active = [target for own, _ in found for target in own]
+        dropped = [labels for _, own in found for labels in own]
+        return targets.as_one(active, dropped, self._replica_labels, losses)
+
+    def _states_of(self, tenant: str) -> list[StoreState]:
+        return [s for s in self._pool.states if self._is_of(s.endpoint.tenant, tenant)]
+
+    def _asked(self, terms: Terms) -> Asked:
+        return Asked(terms, self._limits, Calls(self._threads), self._metrics)
 
     def _is_of(self, own: str, tenant: str) -> bool:
         """Whether a store takes part in the view of a tenant. own: the tenant of its entry."""

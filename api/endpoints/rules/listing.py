@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from api.answers.encoding import encode_data
+from api.answers.encoding import Notes, encode_data
 from api.endpoints.handler import Call, Job, Slot
 from api.errors import invalid_parameter
 from api.params import boolean, check_form, parse_selectors
 from api.promql.go_format import format_e, quote
+from api.sources.others import NO_OTHERS, Others
 from api.sources.rules import AlertFacts, GroupFacts, RuleBook, RuleFacts
 from api.times import parse_integer, rfc3339_of_ns
 from storage.labels.matchers import Matcher, text_test
@@ -25,17 +26,19 @@ STRANGE_TOKEN = "invalid group_next_token '{}'. were rule groups changed?"
 
 
 class RuleHandlers:
-    """The endpoints over a rule book."""
+    """The endpoints over a rule book, and what other stores evaluate."""
 
-    def __init__(self, book: RuleBook) -> None:
+    def __init__(self, book: RuleBook, others: Others = NO_OTHERS) -> None:
         self._book = book
+        self._others = others
 
     def rules(self, call: Call) -> Job:
         """The groups of rules, with what their rules gave at their latest evaluation."""
         wanted = wanted_of(call)
 
         def run(turn: Slot) -> Iterator[bytes]:
-            yield encode_data(self._page(call.tenants, wanted))
+            listed = self._listed(call.tenants)
+            yield encode_data(page_of_groups(listed, wanted), listed.notes)
 
         return Job(run)
 
@@ -43,11 +46,10 @@ class RuleHandlers:
         """All alerts that are pending or firing."""
 
         def run(turn: Slot) -> Iterator[bytes]:
-            groups = [group for _, group in self._groups(call.tenants)]
-            alerts = [
-                alert_data(alert) for group in groups for r in group.rules for alert in r.alerts
-            ]
-            yield encode_data({"alerts": alerts})
+            listed = self._listed(call.tenants)
+            rules = [rule for _, group in listed.groups for rule in group.rules]
+            alerts = [alert_data(alert) for rule in rules for alert in rule.alerts]
+            yield encode_data({"alerts": alerts}, listed.notes)
 
         return Job(run)
 
@@ -60,32 +62,45 @@ class RuleHandlers:
         )
         return encode_data({"activeAlertmanagers": active, "droppedAlertmanagers": dropped})
 
-    def _groups(self, tenants: Sequence[str]) -> Iterator[tuple[str, GroupFacts]]:
+    def _listed(self, tenants: Sequence[str]) -> Listed:
         """All groups with their tenants, in the order of answers."""
+        found: list[tuple[str, GroupFacts]] = []
+        losses: dict[str, None] = {}
         for tenant in tenants:
-            groups = self._book.groups(tenant)
-            for group in sorted(groups, key=lambda group: (group.file, group.name)):
-                yield tenant, group
+            others = self._others.rules(tenant)
+            groups = [*self._book.groups(tenant), *others.groups]
+            groups.sort(key=lambda group: (group.file, group.name))
+            found += [(tenant if len(tenants) > 1 else "", group) for group in groups]
+            losses |= dict.fromkeys(others.losses)
+        return Listed(found, Notes(warnings=tuple(losses)))
 
-    def _page(self, tenants: Sequence[str], wanted: Wanted) -> dict[str, Any]:
-        """Raises BadData if there is no group where the page begins."""
-        page: list[dict[str, Any]] = []
-        begins = not wanted.token
-        for tenant, group in self._groups(tenants):
-            own = tenant if len(tenants) > 1 else ""
-            begins = begins or wanted.token == token_of(own, group)
-            if not (begins and wanted.has_group(group)):
-                continue
-            rules = [rule for rule in group.rules if wanted.has_rule(rule)]
-            if not rules:
-                continue
-            if 0 < wanted.limit == len(page):
-                return {"groups": page, "groupNextToken": token_of(own, group)}
-            named = {"tenant": own} if own else {}
-            page.append(named | group_data(group, rules, with_alerts=wanted.alerts))
-        if not begins:
-            raise invalid_parameter("group_next_token", STRANGE_TOKEN.format(wanted.token))
-        return {"groups": page}
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Groups with their tenants, "" where there is but one; notes: what may be missing."""
+
+    groups: Sequence[tuple[str, GroupFacts]]
+    notes: Notes
+
+
+def page_of_groups(listed: Listed, wanted: Wanted) -> dict[str, Any]:
+    """Raises BadData if there is no group where the page begins."""
+    page: list[dict[str, Any]] = []
+    begins = not wanted.token
+    for tenant, group in listed.groups:
+        begins = begins or wanted.token == token_of(tenant, group)
+        if not (begins and wanted.has_group(group)):
+            continue
+        rules = [rule for rule in group.rules if wanted.has_rule(rule)]
+        if not rules:
+            continue
+        if 0 < wanted.limit == len(page):
+            return {"groups": page, "groupNextToken": token_of(tenant, group)}
+        named = {"tenant": tenant} if tenant else {}
+        page.append(named | group_data(group, rules, with_alerts=wanted.alerts))
+    if not begins:
+        raise invalid_parameter("group_next_token", STRANGE_TOKEN.format(wanted.token))
+    return {"groups": page}
 
 
 @dataclass(frozen=True, slots=True)

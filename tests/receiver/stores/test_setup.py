@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from tests.makers.sources.fake_store import (
     serving,
     wait_until,
 )
+from tests.makers.sources.listed import alert, dropped, group, recording, target
+from tests.receiver.stores.storeapi.test_asking import meta
+from tests.receiver.stores.storeapi.test_exemplars import exemplar_data
 from tests.twins.storage.chunks import float_bits, float_chunk
 
 MINUTE = 60_000
@@ -112,6 +116,9 @@ def test_partial_answers_are_said_or_refused(tmp_path: Path) -> None:
         assert len(found["data"]["result"]) == 1
         (warning,) = found["warnings"]
         assert f"store {liar.address} (sidecar): a frame is damaged" in warning
+        for path in ("series?match[]=up", "labels?x=", "label/cluster/values?limit=1"):
+            found = await asked(api, f"{path}&start=0&end=600")
+            assert found["data"] and liar.address in found["warnings"][-1], found
         for path in ("query?query=up&time=600", "series?match[]=up&start=0&end=600"):
             found = await asked(api, f"{path}&partial_response=false")
             assert (found["status"], found["errorType"]) == ("error", "execution")
@@ -196,6 +203,59 @@ def test_a_query_that_is_left_ends_the_calls_of_its_stores(tmp_path: Path) -> No
             run_real_api(tmp_path, scenario, **settings(store))
         finally:
             release.set()
+
+
+def test_rules_targets_exemplars_and_metadata_are_joined(tmp_path: Path) -> None:
+    """Of a pair of stores, each once; a third does not answer, and is said to be missing."""
+    stores = [has(replica, (600_000, 1.0)) for replica in "ab"]
+    services = (4, 5, 6, 7)
+    for replica, store in zip("ab", stores, strict=True):
+        own = {"replica": replica, "cluster": "eu"}
+        store.info = info_message("sidecar", [own], services=services)
+        rules = [recording("up:sum", own), alert("Down", own, state=3)]
+        target_of = target("node", "h:1", own, health=1, at_s=7) + dropped({"x": "y"})
+        exemplar = ({"__name__": "up", **own}, (600_000, 0.5, {"trace": replica}))
+        answers = {
+            "Rules": group("f.yml", "g", *rules),
+            "Targets": target_of,
+            "MetricMetadata": meta("up", "gauge", "It is up."),
+            "Exemplars": exemplar_data(*exemplar),
+        }
+        store.others = {
+            name: partial(lambda content, _: iter([message_field(1, content)]), content)
+            for name, content in answers.items()
+        }
+    broken = FakeStore(info=info_message("sidecar", [{"cluster": "eu"}], services=services))
+
+    async def data(api: RealApi, path: str, lost: str) -> Any:
+        found = await asked(api, path)
+        (warning,) = found["warnings"]
+        assert f"store {broken.address} (sidecar): UNIMPLEMENTED: no such {lost}" in warning
+        return found["data"]
+
+    async def scenario(api: RealApi) -> None:
+        await until_listed(api, 3)
+        (listed,) = (await data(api, "rules", "method"))["groups"]
+        assert [rule["name"] for rule in listed["rules"]] == ["up:sum", "Down"]
+        assert listed["rules"][1]["alerts"][0]["value"] == "1.5e+00"
+        (firing,) = (await data(api, "alerts", "method"))["alerts"]
+        assert firing["labels"] == {"cluster": "eu"}
+        targets = await data(api, "targets", "method")
+        assert [each["scrapeUrl"] for each in targets["activeTargets"]] == ["h:1"]
+        assert targets["activeTargets"][0]["health"] == "up"
+        assert targets["droppedTargets"] == [{"discoveredLabels": {"x": "y"}}]
+        assert (await data(api, "targets?state=dropped", "method"))["activeTargets"] == []
+        assert (await data(api, "targets?scrapePool=none", "method"))["activeTargets"] == []
+        families = await data(api, "metadata", "method")
+        assert families == {"up": [{"type": "gauge", "help": "It is up.", "unit": ""}]}
+        (series,) = await data(api, "query_exemplars?query=up&start=0&end=900", "method")
+        assert series["seriesLabels"] == {"__name__": "up", "cluster": "eu"}
+        assert [each["labels"] for each in series["exemplars"]] == [{"trace": "a"}, {"trace": "b"}]
+        other = {"X-Scope-OrgID": "other"}
+        assert (await asked(api, "rules", other))["data"] == {"groups": []}
+
+    with serving(stores[0]), serving(stores[1]), serving(broken):
+        run_real_api(tmp_path, scenario, **settings(*stores, broken))
 
 
 def test_a_label_maps_series_to_tenants(tmp_path: Path) -> None:
