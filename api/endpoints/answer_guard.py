@@ -5,7 +5,7 @@ off: who reads the answer sees that its end is missing.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from api.answers.encoding import Buffer
 from api.endpoints.handler import Job, Slot
@@ -52,7 +52,7 @@ def checking(turn: Slot, *, is_timed: bool = True) -> Check:
     return check
 
 
-def guarded(blocks: Iterator[Buffer], turn: Slot) -> Iterator[Buffer]:
+def guarded(blocks: Iterator[Buffer], turn: Slot) -> Generator[Buffer, None, None]:
     """Raises AnswerTooLarge, and QueryCanceled between two blocks."""
     size, bound = 0, turn.terms.answer
     check = checking(turn)

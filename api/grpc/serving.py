@@ -9,7 +9,7 @@ Invariant: a turn is held until no thread computes for it any more, also if the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from api.web.serving import Server
 
 # What is computed before it is sent, beside what is being sent.
 AHEAD_BYTES = 1 << 20
+Blocks = Generator[Buffer, None, None]
 # What grpc.aio hands a method of one call; it ships no types.
 Context = Any
 # Lets a caller in: takes what it says of itself, and its certificate; gives what counts of it.
@@ -117,11 +118,15 @@ class Serving:
             ) as entry:
                 work = partial(begin, job, turn)
                 blocks, some, is_last = await pool.run(work, job.kind, turn)
-                while not is_last:
+                try:
+                    while not is_last:
+                        entry.answer_bytes += sum(map(len, some))
+                        some, is_last = await self._send_and_compute(send, some, blocks)
                     entry.answer_bytes += sum(map(len, some))
-                    some, is_last = await self._send_and_compute(send, some, blocks)
-                entry.answer_bytes += sum(map(len, some))
-                await self._send(send, some)
+                    await self._send(send, some)
+                finally:
+                    # Where that is not the end, threads may be at work for it.
+                    await pool.run(blocks.close)
 
     async def _send_and_compute(
         self, send: Callable[[bytes], Awaitable[Any]], some: list[bytes], blocks: Iterator[Buffer]
@@ -145,7 +150,7 @@ class Serving:
                 await send(message)
 
 
-def begin(job: Job, turn: Slot) -> tuple[Iterator[Buffer], list[bytes], bool]:
+def begin(job: Job, turn: Slot) -> tuple[Blocks, list[bytes], bool]:
     """Compute the first messages: where more come from, the messages, and whether they are all."""
     blocks = guarded(job.run(turn), turn)
     return blocks, *taken(blocks)

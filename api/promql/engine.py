@@ -90,12 +90,12 @@ class Engine:
         self.options = options
         self.features = features or Features()
         self._blocks = blocks
-        self._executor = ThreadPoolExecutor(options.threads, thread_name_prefix="promql")
+        self.executor = ThreadPoolExecutor(options.threads, thread_name_prefix="promql")
         self._parse_cached = lru_cache(queries_kept)(self._parse_text)
         self._plan_cached = lru_cache(queries_kept)(_movable_plan)
 
     def close(self) -> None:
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self.executor.shutdown(wait=True, cancel_futures=True)
 
     def instant_query(
         self,
@@ -198,7 +198,7 @@ class Engine:
         selections = _select_all(queryable, plan, budget, options.bounds.series)
         prepared = time.monotonic()
         meter.prepare_s += prepared - started
-        evaluator = meter.evaluator_of(plan, selections, lookback_ms, self._executor, self._blocks)
+        evaluator = meter.evaluator_of(plan, selections, lookback_ms, self.executor, self._blocks)
         value = finished(evaluator, context, root)
         meter.inner_s += time.monotonic() - prepared
         meter.evaluator, meter.context = evaluator, context

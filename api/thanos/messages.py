@@ -28,7 +28,7 @@ from api.answers.wire.fields import (
     put_number,
     room_for,
     tag,
-    text_field,
+    varint,
     varint_size,
 )
 from api.answers.wire.frames import gather
@@ -199,8 +199,14 @@ def frames_of(
     first = 0
     for stop in stops[:count].tolist():
         size = int((ends[first:stop] - starts[first:stop]).sum())
-        out = room_for(size)
-        gather(content, starts[first:stop], ends[first:stop], out)
-        own = out[:size].tobytes()
-        yield text_field(BATCH, own) if batch > 1 else own
+        head = batch_head(size) if batch > 1 else b""
+        out = room_for(len(head) + size)
+        out[: len(head)] = np.frombuffer(head, np.uint8)
+        gather(content, starts[first:stop], ends[first:stop], out[len(head) :])
+        yield out[: len(head) + size].tobytes()
         first = stop
+
+
+def batch_head(size: int) -> bytes:
+    """What stands before the series of a batch."""
+    return varint(BATCH << LENGTH_BITS | LENGTH) + varint(size)

@@ -13,7 +13,8 @@ from api.thanos.info import COMPONENT, InfoHandlers
 from api.thanos.labels import LabelHandlers
 from api.thanos.metadata import MetadataHandlers
 from api.thanos.rules import RuleHandlers
-from api.thanos.series import SeriesHandlers, SeriesLimits
+from api.thanos.series import SeriesHandlers
+from api.thanos.stream import SeriesLimits, Threads
 from api.thanos.targets import targets
 
 
@@ -48,6 +49,8 @@ class Sources:
 def methods_of(sources: Sources) -> list[Method]:
     queriers = sources.queriers
     labels = LabelHandlers(queriers)
+    threads = Threads(sources.engine.executor, sources.engine.options.threads)
+    series = SeriesHandlers(queriers, sources.limits, threads)
     announcing = Announcing(queriers, sources.announced)
     label_sets = sources.label_sets
     info = InfoHandlers(
@@ -59,7 +62,7 @@ def methods_of(sources: Sources) -> list[Method]:
     )
     return [
         Method("thanos.info.Info/Info", info.info, streams=False, of_tenants=False),
-        Method("thanos.Store/Series", SeriesHandlers(queriers, sources.limits).series),
+        Method("thanos.Store/Series", series.series),
         Method("thanos.Store/LabelNames", labels.names, streams=False),
         Method("thanos.Store/LabelValues", labels.values, streams=False),
         Method("thanos.Exemplars/Exemplars", ExemplarHandlers(queriers, sources.engine).exemplars),

@@ -1,9 +1,10 @@
 """The StoreAPI of Cupola beside that of `thanos receive`, which holds the same samples.
 
 Both are written the same bodies, and then asked in turns for all samples: by a client that only
-takes messages, and by a `thanos query` that counts them. Prints a Markdown table of seconds,
-processor seconds of the server, and samples a second. Times of a busy machine are worth nothing but
-as ratios.
+takes messages, and by a `thanos query` that counts them. A third server sends the messages that
+Cupola sent and computes nothing: no server can be faster than that. Prints a Markdown table of
+seconds, processor seconds of the server, and samples a second. Times of a busy machine are worth
+nothing but as ratios.
 
     python load-tests/thanos --thanos /path/to/thanos [--series 20000] [--scrapes 500] [--rounds 3]
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import statistics
 import sys
 import tempfile
@@ -46,6 +48,7 @@ HEADERS = {
     "X-Prometheus-Remote-Write-Version": "0.1.0",
 }
 LONG_S = 600
+OPTIONS = [("grpc.max_receive_message_length", -1)]
 
 
 @dataclass(frozen=True)
@@ -121,15 +124,34 @@ def peers(thanos: str, directory: Path) -> list[Peer]:
     return found
 
 
+def replayed(thanos: str, directory: Path, store: str) -> Peer:
+    """A server that sends what another one sends, not started."""
+    with grpc.insecure_channel(store, OPTIONS) as channel:
+        info = channel.unary_unary("/thanos.info.Info/Info")(b"", timeout=LONG_S)
+        messages = list(channel.unary_stream("/thanos.Store/Series")(everything(), timeout=LONG_S))
+    file = directory / "messages.pickle"
+    file.write_bytes(pickle.dumps((info, messages)))
+    (port,) = free_ports(0)
+    program = str(Path(__file__).with_name("replaying.py"))
+    server = Server("replay", [sys.executable, program, str(file), str(port)], url="",
+                    ready="", log=directory / "replay.log")  # fmt: skip
+    own = querier(thanos, directory, "query-replay", f"127.0.0.1:{port}")
+    return Peer("messages alone", server, "", f"127.0.0.1:{port}", own)
+
+
+def everything() -> bytes:
+    """The request for all samples, in batches."""
+    matcher = text(2, "__name__") + text(3, METRIC)
+    request = number(1, -(1 << 63)) + number(2, (1 << 63) - 1) + message(3, matcher)
+    # The field of the batch has a number of two bytes in its tag.
+    return request + b"\x80\x01\x40"
+
+
 def streamed(peer: Peer) -> None:
     """Take all messages, and look at none."""
-    matcher = text(2, "__name__") + text(3, METRIC)
-    request = number(1, -(1 << 63)) + number(2, (1 << 63) - 1) + message(3, matcher) + number(15, 0)
-    # The field of the batch has a number of two bytes in its tag.
-    request += b"\x80\x01\x40"
-    options = [("grpc.max_receive_message_length", -1)]
-    with grpc.insecure_channel(peer.store, options) as channel:
-        size = sum(map(len, channel.unary_stream("/thanos.Store/Series")(request, timeout=LONG_S)))
+    with grpc.insecure_channel(peer.store, OPTIONS) as channel:
+        call = channel.unary_stream("/thanos.Store/Series")
+        size = sum(map(len, call(everything(), timeout=LONG_S, wait_for_ready=True)))
     assert size > 0
 
 
@@ -175,6 +197,10 @@ def main() -> int:
                 request = urllib.request.Request(peer.write, body, HEADERS)
                 with urllib.request.urlopen(request, timeout=LONG_S):
                     pass
+        third = replayed(given.thanos, Path(path), both[0].store)
+        stack.enter_context(third.server.start())
+        stack.enter_context(third.querier.start()).wait_ready()
+        both.append(third)
         for peer in both:
             until_listed(peer)
         say("\n".join(table(COLUMNS, rows_of(both, samples, end_ms, given.rounds))))

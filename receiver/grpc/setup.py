@@ -82,8 +82,8 @@ def make_listener(
 ) -> GrpcListener:
     from api.grpc.health import HealthHandlers
     from api.grpc.serving import Serving
-    from api.thanos.series import SeriesLimits
     from api.thanos.services import Sources, methods_of
+    from api.thanos.stream import SeriesLimits
     from receiver.grpc.callers import Callers
     from receiver.grpc.listening import GrpcListener
 

@@ -137,15 +137,6 @@ def put_word(base: Place, place: Place, bits: np.uint64, count: Place) -> Place:
 
 
 @kernel_part
-def put_varint(base: Place, place: Place, value: np.uint64) -> Place:
-    """Write a varint of bytes; the place behind it."""
-    while value >= np.uint64(0x80):
-        place = put(base, place, value & np.uint64(0x7F) | np.uint64(0x80), 8)
-        value >>= np.uint64(7)
-    return put(base, place, value, 8)
-
-
-@kernel_part
 def put_prefixed(base: Place, place: Place, bits: np.uint64, ones: Place) -> Place:
     """Write a number of variable length with so many ones in its prefix; the place behind it."""
     prefix = (np.uint64(1) << np.uint64(ones)) - np.uint64(1)

@@ -20,9 +20,6 @@ from storage.chunks.bits import (
     SPARE_BYTES,
     fits,
     peek,
-    put,
-    put_varint,
-    put_word,
     read_bits,
     read_varint,
     signed,
@@ -32,7 +29,7 @@ from storage.chunks.bits import (
 from storage.chunks.chunks import COUNT_BYTES, OK, TIME_ORDER, TRUNCATED, Chunks, sample_counts
 from storage.kernels.arrays import Bytes, Float64s, Int8s, Int64s, UInt64s, frozen
 from storage.kernels.jit import kernel, kernel_part
-from storage.kernels.words import Place, leading_zeros, trailing_zeros
+from storage.kernels.words import Place, leading_zeros, store_word, swap_bytes, trailing_zeros
 
 # A sample has at least a bit of time and a bit of value.
 SAMPLE_BITS_MIN = 2
@@ -184,68 +181,110 @@ def decode_floats(chunks: Chunks, *, ends_twice: bool = False) -> DecodedFloats:
 
 
 @kernel_part
-def put_step(base: Place, place: Place, change: np.int64) -> Place:
-    """Write a difference of differences of time; the place behind it."""
-    bits = np.uint64(change)
-    if change == 0:
-        return place + 1
-    if fits(change, 14):
-        return put(base, put(base, place, np.uint64(0b10), 2), bits, 14)
-    if fits(change, 17):
-        return put(base, put(base, place, np.uint64(0b110), 3), bits, 17)
-    if fits(change, 20):
-        return put(base, put(base, place, np.uint64(0b1110), 4), bits, 20)
-    return put_word(base, put(base, place, np.uint64(0b1111), 4), bits, 64)
+def push(
+    base: Place, place: Place, word: np.uint64, free: Place, bits: np.uint64, count: Place
+) -> tuple[Place, np.uint64, Place]:
+    """Write `count` bits, 1 to 64 of them, which are the lowest and the only ones: (the byte that
+    the word goes to, the word, how many of its bits are free). What is written goes to memory a
+    whole word at a time: reading back what was just written in part would hold up the processor."""
+    if count < free:
+        return place, word | bits << np.uint64(free - count), free - count
+    rest = count - free
+    store_word(base, place, swap_bytes(word | bits >> np.uint64(rest)))
+    if rest == 0:
+        return place + 8, np.uint64(0), np.int64(64)
+    return place + 8, bits << np.uint64(64 - rest), 64 - rest
 
 
 @kernel_part
-def put_value(
-    base: Place, place: Place, changed: np.uint64, leading: Place, trailing: Place
-) -> tuple[Place, Place, Place]:
-    """Write a value that differs in these bits; (zeros before and behind its window, the place
-    behind it)."""
+def step_bits(change: np.int64) -> tuple[np.uint64, Place]:
+    """A difference of differences of time as bits, and how many; 0 of those that need 64."""
+    bits = np.uint64(change)
+    if change == 0:
+        return np.uint64(0), np.int64(1)
+    if fits(change, 14):
+        return np.uint64(0b10 << 14) | bits & np.uint64((1 << 14) - 1), np.int64(2 + 14)
+    if fits(change, 17):
+        return np.uint64(0b110 << 17) | bits & np.uint64((1 << 17) - 1), np.int64(3 + 17)
+    if fits(change, 20):
+        return np.uint64(0b1110 << 20) | bits & np.uint64((1 << 20) - 1), np.int64(4 + 20)
+    return np.uint64(0), np.int64(0)
+
+
+@kernel_part
+def value_bits_of(
+    changed: np.uint64, leading: Place, trailing: Place
+) -> tuple[np.uint64, Place, Place, Place, Place]:
+    """(what a value begins with that differs in these bits, how many bits that are, how many
+    follow, zeros before and behind the window)."""
     if changed == np.uint64(0):
-        return leading, trailing, place + 1
+        return np.uint64(0), np.int64(1), np.int64(0), leading, trailing
     before = min(leading_zeros(changed), np.int64(LEADING_MAX))
     behind = trailing_zeros(changed)
     if leading != NO_WINDOW and before >= leading and behind >= trailing:
-        place = put(base, place, np.uint64(0b10), 2)
-        size = 64 - leading - trailing
-        return leading, trailing, put_word(base, place, changed >> np.uint64(trailing), size)
+        return np.uint64(0b10), np.int64(2), 64 - leading - trailing, leading, trailing
     size = 64 - before - behind
-    place = put(base, place, np.uint64(0b11), 2)
-    place = put(base, place, np.uint64(before), 5)
-    place = put(base, place, np.uint64(size & 63), 6)
-    return before, behind, put_word(base, place, changed >> np.uint64(behind), size)
+    head = np.uint64(0b11 << 11) | np.uint64(before << 6) | np.uint64(size & 63)
+    return head, np.int64(13), size, before, behind
 
 
 @kernel
 def write_floats(
     offsets: Int64s, timestamps: Int64s, value_bits: UInt64s, out: Bytes, bounds: Int64s
 ) -> None:
-    """Write a chunk for each offsets[i]:offsets[i+1] to bytes bounds[i]:bounds[i+1] of `out`, all
-    of which are 0."""
+    """Write a chunk for each offsets[i]:offsets[i+1] to bytes bounds[i]:bounds[i+1] of `out`, which
+    has SPARE_BYTES more."""
     base = out.ctypes.data
     bounds[0] = 0
     for c in range(len(offsets) - 1):
         first, stop = offsets[c], offsets[c + 1]
-        place = put(base, 8 * bounds[c], np.uint64(stop - first), 16)
+        place: Place = bounds[c]
+        word = np.uint64(stop - first) << np.uint64(48)
+        free: Place = np.int64(48)
         step = np.int64(0)
         leading: Place = NO_WINDOW
         trailing: Place = 0
         for k in range(first, stop):
             if k == first:
-                place = put_varint(base, place, zigzagged(timestamps[k]))
-                place = put_word(base, place, value_bits[k], 64)
+                place, word, free = push_varint(base, place, word, free, zigzagged(timestamps[k]))
+                place, word, free = push(base, place, word, free, value_bits[k], 64)
                 continue
             last, step = step, timestamps[k] - timestamps[k - 1]
+            head = np.uint64(0)
+            count: Place = np.int64(0)
             if k == first + 1:
-                place = put_varint(base, place, np.uint64(step))
+                place, word, free = push_varint(base, place, word, free, np.uint64(step))
             else:
-                place = put_step(base, place, step - last)
+                head, count = step_bits(step - last)
+                if count == 0:
+                    place, word, free = push(base, place, word, free, np.uint64(0b1111), 4)
+                    change = np.uint64(step - last)
+                    place, word, free = push(base, place, word, free, change, 64)
             changed = value_bits[k] ^ value_bits[k - 1]
-            leading, trailing, place = put_value(base, place, changed, leading, trailing)
-        bounds[c + 1] = (place + 7) >> 3
+            more, length, size, leading, trailing = value_bits_of(changed, leading, trailing)
+            head = head << np.uint64(length) | more
+            count += length
+            rest = changed >> np.uint64(trailing)
+            if size > 0 and count + size <= 64:
+                head, count, size = head << np.uint64(size) | rest, count + size, np.int64(0)
+            place, word, free = push(base, place, word, free, head, count)
+            if size > 0:
+                place, word, free = push(base, place, word, free, rest, size)
+        # What is behind the chunk is written by the next one.
+        store_word(base, place, swap_bytes(word))
+        bounds[c + 1] = place + ((64 - free + 7) >> 3)
+
+
+@kernel_part
+def push_varint(
+    base: Place, place: Place, word: np.uint64, free: Place, value: np.uint64
+) -> tuple[Place, np.uint64, Place]:
+    """Write a varint of bytes, as push() does."""
+    while value >= np.uint64(0x80):
+        byte = value & np.uint64(0x7F) | np.uint64(0x80)
+        place, word, free = push(base, place, word, free, byte, 8)
+        value >>= np.uint64(7)
+    return push(base, place, word, free, value, 8)
 
 
 def encode_floats(offsets: Int64s, timestamps: Int64s, values: Float64s) -> tuple[Bytes, Int64s]:
@@ -254,7 +293,7 @@ def encode_floats(offsets: Int64s, timestamps: Int64s, values: Float64s) -> tupl
     assert np.diff(offsets).max(initial=0) <= CHUNK_SAMPLES_MAX, "BUG: a chunk of too many samples"
     chunks = len(offsets) - 1
     room = SAMPLE_BYTES_MAX * len(timestamps) + FIRST_BYTES_MAX * chunks + SPARE_BYTES
-    out, bounds = np.zeros(room, np.uint8), np.zeros(chunks + 1, np.int64)
+    out, bounds = np.empty(room, np.uint8), np.zeros(chunks + 1, np.int64)
     bits = np.ascontiguousarray(values).view(np.uint64)
     write_floats(offsets, np.ascontiguousarray(timestamps), bits, out, bounds)
     return out[: bounds[-1]], bounds

@@ -16,7 +16,7 @@ from storage.chunks.bits import (
     put_unsigned,
     put_word,
 )
-from storage.chunks.floats import NO_WINDOW, put_value
+from storage.chunks.floats import LEADING_MAX, NO_WINDOW
 from storage.chunks.histograms import COUNT, PLAIN, STALE, SUM, ZERO
 from storage.chunks.layouts import BOUND_UNITS, THRESHOLD_BITS, THRESHOLD_POWER
 from storage.histograms.columns import (
@@ -30,7 +30,7 @@ from storage.histograms.columns import (
 from storage.histograms.histograms import Columns, columns_of
 from storage.kernels.arrays import Bools, Bytes, Float64s, Int32s, Int64s, UInt64s
 from storage.kernels.jit import kernel, kernel_part
-from storage.kernels.words import Place
+from storage.kernels.words import Place, leading_zeros, trailing_zeros
 
 # At most, of a chunk but its buckets and bounds; of a number of variable length or a value, whose
 # window is stated anew; and of a span, which has two numbers.
@@ -43,6 +43,27 @@ WHOLE_MAX = float(1 << 53)
 # Custom bounds in thousandths are written as numbers up to this one.
 BOUND_UNITS_MAX = 33_554_430.0
 POWERS = 254
+
+
+@kernel_part
+def put_value(
+    base: Place, place: Place, changed: np.uint64, leading: Place, trailing: Place
+) -> tuple[Place, Place, Place]:
+    """Write a value that differs in these bits; (zeros before and behind its window, the place
+    behind it)."""
+    if changed == np.uint64(0):
+        return leading, trailing, place + 1
+    before = min(leading_zeros(changed), np.int64(LEADING_MAX))
+    behind = trailing_zeros(changed)
+    if leading != NO_WINDOW and before >= leading and behind >= trailing:
+        place = put(base, place, np.uint64(0b10), 2)
+        size = 64 - leading - trailing
+        return leading, trailing, put_word(base, place, changed >> np.uint64(trailing), size)
+    size = 64 - before - behind
+    place = put(base, place, np.uint64(0b11), 2)
+    place = put(base, place, np.uint64(before), 5)
+    place = put(base, place, np.uint64(size & 63), 6)
+    return before, behind, put_word(base, place, changed >> np.uint64(behind), size)
 
 
 @kernel_part

@@ -13,7 +13,7 @@ from grpc import aio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.thanos import series as series_module
+from api.thanos import stream as stream_module
 from tests.api.endpoints.test_remote_read import fill
 from tests.makers.bodies.rich import integer
 from tests.makers.real_api import RealApi
@@ -131,9 +131,9 @@ class Blocked:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_reading, self.may_go_on = threading.Event(), threading.Event()
         self.was_canceled = threading.Event()
-        block = series_module.SampleStream._block
+        block = stream_module.SampleStream._block
 
-        def slow(stream: series_module.SampleStream, *more: object) -> object:
+        def slow(stream: stream_module.SampleStream, *more: object) -> object:
             self.is_reading.set()
             while not self.may_go_on.wait(0.01):
                 if stream.turn.cancelled():
@@ -141,7 +141,7 @@ class Blocked:
                     break
             return block(stream, *more)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(series_module.SampleStream, "_block", slow)
+        monkeypatch.setattr(stream_module.SampleStream, "_block", slow)
 
 
 @pytest.mark.parametrize("ends", ["caller", "deadline"])

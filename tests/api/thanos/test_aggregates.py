@@ -17,7 +17,8 @@ from api.forms import Params
 from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.thanos.aggregates import chunks_of_windows
 from api.thanos.requests import COUNT, COUNTER, MAX, MIN, SUM
-from api.thanos.series import SeriesHandlers, SeriesLimits
+from api.thanos.series import SeriesHandlers
+from api.thanos.stream import SeriesLimits
 from storage.database import Database
 from storage.dedup.algorithm import PairRule
 from storage.downsampling.aggregates import RESOLUTION_1H_MS as H1

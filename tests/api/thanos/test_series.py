@@ -17,9 +17,10 @@ from api.forms import Params
 from api.promql.errors import QueryCanceled
 from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.sources.query_limits import NO_LIMITS, QueryLimits
-from api.thanos import series as series_module
+from api.thanos import stream as stream_module
 from api.thanos.errors import Incomplete
-from api.thanos.series import SeriesHandlers, SeriesLimits
+from api.thanos.series import SeriesHandlers
+from api.thanos.stream import ALONE, SeriesLimits, Threads
 from storage.errors import LimitExceeded
 from tests.api.endpoints.test_remote_read import ALL, fill, post, read
 from tests.makers.bodies.remote_read import CHUNKS, points_of, read_frames, request
@@ -101,8 +102,14 @@ class Made:
             self.querier.write(labels, [(place, float(place))])
         self.source = QuerierSource(store, ReplicaDefaults(), lambda _: limits)
 
-    def frames(self, turn: Slot = TURN, limits: SeriesLimits = LIMITS, **asked: Any) -> list[bytes]:
-        handlers = SeriesHandlers(self.source, limits)
+    def frames(
+        self,
+        turn: Slot = TURN,
+        limits: SeriesLimits = LIMITS,
+        threads: Threads = ALONE,
+        **asked: Any,
+    ) -> list[bytes]:
+        handlers = SeriesHandlers(self.source, limits, threads)
         call = Call(Params.parse(""), ("t",), {}, series_request([("none", "=", "")], **asked))
         job = handlers.series(call)
         assert isinstance(job, Job)
@@ -169,9 +176,9 @@ def test_stretches_are_the_whole(
         samples = [(1, 1.0), (2, 2.0)]
         await api.write(*[({"__name__": name, "r": name[::-1]}, samples) for name in names])
         whole = await client.series(EVERYTHING, without=["__name__"])
-        monkeypatch.setattr(series_module, "STRETCH_SAMPLES", stretch)
-        monkeypatch.setattr(series_module, "MEMORY_ROWS", rows if stretch == 1 else 1 << 12)
-        monkeypatch.setattr(series_module, "BLOCK_ROWS", rows)
+        monkeypatch.setattr(stream_module, "STRETCH_SAMPLES", stretch)
+        monkeypatch.setattr(stream_module, "MEMORY_ROWS", rows if stretch == 1 else 1 << 12)
+        monkeypatch.setattr(stream_module, "BLOCK_ROWS", rows)
         for limit in (0, 7):
             parts = await client.series(EVERYTHING, without=["__name__"], limit=limit)
             assert parts.series == whole.series[: limit or None]
