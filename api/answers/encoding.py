@@ -83,22 +83,6 @@ def encode_data(data: Any, notes: Notes = Notes()) -> bytes:
     return SUCCESS + dump(data) + notes.encode()
 
 
-def warned(blocks: Iterator[Buffer], warnings: tuple[str, ...]) -> Iterator[Buffer]:
-    """The answer whose data are a list, which may have been truncated, with more warnings."""
-    last: Buffer = b""
-    for block in blocks:
-        if last:
-            yield last
-        last = block
-    content = bytes(last)
-    for own in ((TRUNCATED,), ()):
-        tail = Notes(own).encode()
-        if content.endswith(tail):
-            yield content[: -len(tail)] + Notes((*own, *warnings)).encode()
-            return
-    raise AssertionError("BUG: the end of an answer is not known")
-
-
 def encode_texts(texts: list[str], *, limit: int, notes: Notes = Notes()) -> bytes:
     """The answer whose data are label names or values."""
     if 0 < limit < len(texts):

@@ -26,6 +26,22 @@ HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 U00 = np.frombuffer(b"u00", np.uint8)
 
 
+def warned(blocks: Iterator[Buffer], warnings: tuple[str, ...]) -> Iterator[Buffer]:
+    """The answer whose data are a list, which may have been truncated, with more warnings."""
+    last: Buffer = b""
+    for block in blocks:
+        if last:
+            yield last
+        last = block
+    content = bytes(last)
+    for own in ((TRUNCATED,), ()):
+        tail = Notes(own).encode()
+        if content.endswith(tail):
+            yield content[: -len(tail)] + Notes((*own, *warnings)).encode()
+            return
+    raise AssertionError("BUG: the end of an answer is not known")
+
+
 def encode_codes(symbols: Symbols, codes: Int32s, *, limit: int) -> Iterator[Buffer]:
     """The answer whose data are the texts with these codes; `limit` of them, 0 for all."""
     truncated = 0 < limit < len(codes)

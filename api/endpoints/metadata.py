@@ -12,7 +12,8 @@ import orjson
 
 from api.answers.accept import Form, choose_form
 from api.answers.chosen import encode_labelsets, encode_texts, encode_values
-from api.answers.encoding import Buffer, Notes, encode_data, warned
+from api.answers.encoding import Buffer, Notes, encode_data
+from api.answers.listing import warned
 from api.endpoints.handler import Call, Job, Slot
 from api.endpoints.label_names import unescape_label_name
 from api.endpoints.queries import may_be_kept

@@ -21,7 +21,6 @@ from api.answers.encoding import (
     encode_texts,
     format_plain,
     warm_encoder,
-    warned,
 )
 from api.promql.vectors.kernels import gather_cells
 from api.promql.vectors.value import Matrix, Result, Scalar, String, Vector
@@ -238,15 +237,6 @@ def test_label_sets_are_cut_at_the_limit(sizes: TextBlocks) -> None:
     assert got["data"] == [{"a": str(i)} for i in range(5)]
     assert got["warnings"] == ["results truncated due to limit"]
     assert "warnings" not in json.loads(b"".join(encode_labelsets(labels, limit=7, sizes=sizes)))
-
-
-@pytest.mark.parametrize(("limit", "own"), [(5, ["results truncated due to limit"]), (7, [])])
-@BLOCKS
-def test_lists_may_have_more_warnings(limit: int, own: list[str], sizes: TextBlocks) -> None:
-    labels = frame([{"a": str(i)} for i in range(7)])
-    blocks = warned(encode_labelsets(labels, limit=limit, sizes=sizes), ('it is "down"',))
-    got = json.loads(b"".join(blocks))
-    assert (len(got["data"]), got["warnings"]) == (limit, [*own, 'it is "down"'])
 
 
 def test_the_limit_keeps_the_first_series() -> None:

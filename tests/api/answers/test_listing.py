@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from api.answers import listing
 from api.answers.accept import Form
 from api.answers.chosen import encode_texts, encode_values
-from api.answers.encoding import TRUNCATED
-from api.answers.listing import by_bytes, encode_codes
+from api.answers.encoding import TRUNCATED, encode_labelsets
+from api.answers.listing import by_bytes, encode_codes, warned
 from api.answers.texts import dump
 from storage.labels.frames import LabelFrame, Symbols
 from storage.series.symbols import SymbolTable
@@ -75,3 +75,11 @@ def test_values_are_limited_in_each_form(form: Form, limit: int) -> None:
     labels = LabelFrame.from_dicts(Symbols(), [{"a": "y"}, {"a": "x"}, {"b": "z"}, {"a": "x"}])
     got = b"".join(encode_values(form, labels, "a", limit=limit))
     assert got == b"".join(encode_texts(form, "value", ["x", "y"], limit=limit))
+
+
+@pytest.mark.parametrize(("limit", "own"), [(5, ["results truncated due to limit"]), (7, [])])
+def test_lists_may_have_more_warnings(limit: int, own: list[str]) -> None:
+    labels = LabelFrame.from_dicts(Symbols(), [{"a": str(i)} for i in range(7)])
+    blocks = warned(encode_labelsets(labels, limit=limit), ('it is "down"',))
+    got = json.loads(b"".join(blocks))
+    assert (len(got["data"]), got["warnings"]) == (limit, [*own, 'it is "down"'])
