@@ -75,6 +75,13 @@ OF_RESETS = [
 ]
 
 
+RULES = """
+groups:
+- name: g
+  rules:
+  - {record: 'up:sum', expr: sum(up), labels: {team: x}}
+  - {alert: Always, expr: vector(1), labels: {severity: page}, annotations: {summary: so}}
+"""
 HOLED = ("requests_total", "temperature", "reset_total")
 NAMES = (*HOLED, *(f"steady_{name}" for name in HOLED))
 
@@ -171,10 +178,10 @@ def started(folder: Path, program: str, stack: ExitStack) -> Scene:
     def here(port: int) -> str:
         return f"127.0.0.1:{port}"
 
-    make_blocks(folder)
     prometheus_port, sidecar_port, sidecar_grpc, receive_port, receive_grpc = (
         next(ports) for _ in range(5)
     )
+    make_blocks(folder, here(prometheus_port))
     prometheus = run(
         "prometheus",
         ["prometheus", f"--config.file={folder / 'a.yml'}", f"--storage.tsdb.path={folder / 'a'}",
@@ -227,13 +234,23 @@ def started(folder: Path, program: str, stack: ExitStack) -> Scene:
     return Scene(cupola.url, {name: q.url for name, q in queriers.items()}, sidecar)
 
 
-def make_blocks(folder: Path) -> None:
-    """The data directory and the configuration of a Prometheus that has its half already."""
+def make_blocks(folder: Path, target: str) -> None:
+    """The data directory and the configuration of a Prometheus that has its half already. target:
+    what it scrapes."""
     (folder / "a.txt").write_text(open_metrics(half("a", delay_ms=0, seed=1)))
     command = ["promtool", "tsdb", "create-blocks-from", "openmetrics"]
     blocks = [*command, str(folder / "a.txt"), str(folder / "a")]
     subprocess.run(blocks, check=True, capture_output=True, timeout=120)
-    config = {"global": {"external_labels": {"cluster": "eu", "replica": "a"}}}
+    (folder / "rules.yml").write_text(RULES)
+    config = {
+        "global": {
+            "external_labels": {"cluster": "eu", "replica": "a"},
+            "scrape_interval": "1s",
+            "evaluation_interval": "1s",
+        },
+        "rule_files": ["rules.yml"],
+        "scrape_configs": [{"job_name": "self", "static_configs": [{"targets": [target]}]}],
+    }
     (folder / "a.yml").write_text(yaml.safe_dump(config))
 
 
@@ -294,6 +311,43 @@ def test_no_counter_falls_with_auto(scene: Scene) -> None:
 def test_an_external_label_alone_selects(scene: Scene) -> None:
     found = result(scene.cupola, "query", query='count({replica="a"})', time=END_S - 600)
     assert [value for _, (_, value) in found] == [str(3 * len(NAMES))]
+
+
+def test_rules_targets_and_metadata_are_those_of_the_sidecar(scene: Scene) -> None:
+    """As thanos query shows them, once the Prometheus has scraped and evaluated."""
+
+    def rules(url: str) -> list[Any]:
+        groups = ask(url, "rules")["data"]["groups"]
+        return [
+            [group["name"], Path(group["file"]).name, *(
+                (rule["type"], rule["name"], rule["query"], rule["labels"], rule["health"],
+                 rule.get("state"), rule.get("annotations"),
+                 [alert["labels"] for alert in rule.get("alerts", [])])
+                for rule in sorted(group["rules"], key=lambda rule: rule["name"])
+            )]
+            for group in groups
+        ]  # fmt: skip
+
+    def targets(url: str) -> list[Any]:
+        active = ask(url, "targets")["data"]["activeTargets"]
+        return [(t["scrapeUrl"], t["scrapePool"], t["health"], t["labels"]) for t in active]
+
+    def metadata(url: str) -> Any:
+        return ask(url, "metadata", metric="go_goroutines")["data"]
+
+    querier = scene.queriers["cupola"]
+    for look, is_done in (
+        (rules, lambda found: "firing" in str(found) and "'unknown'" not in str(found)),
+        (targets, lambda found: found and found[0][2] == "up"),
+        (metadata, lambda found: "go_goroutines" in found),
+    ):
+        for _ in range(600):
+            found = look(querier)
+            if is_done(found) and look(scene.cupola) == found:
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError(f"never the same: {found} and {look(scene.cupola)}")
 
 
 def test_a_sidecar_that_is_gone_is_missed(scene: Scene) -> None:
