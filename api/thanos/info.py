@@ -1,10 +1,14 @@
 """Info: what a querier has to know of a store before it asks.
 
 InfoResponse   label_sets=1, component_type=2, store=3, rules=4, metric_metadata=5, targets=6,
-               exemplars=7; of the last four it counts that they are there
+               exemplars=7, query=8; of the last five it counts that they are there
 StoreInfo      min_time=1, max_time=2, supports_sharding=3, supports_without_replica_labels=5,
                tsdb_infos=6 TSDBInfo
 TSDBInfo       labels=1, min_time=2, max_time=3
+
+A querier in distributed mode asks those for results that announce `query`, and takes label sets for
+what tells the data of one from those of another. So it is announced only where there are any, which
+are true of every series, and by no sidecar or gateway, whose data others may have, too.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +20,7 @@ from api.thanos.fields import label_set, message, number, text
 # What queriers list this server as: one that takes writes, and has what came just now.
 COMPONENT = "receive"
 FIRST_MS, LAST_MS = -(1 << 63), (1 << 63) - 1
-LABEL_SETS, TYPE, STORE, RULES, METADATA, TARGETS, EXEMPLARS = range(1, 8)
+LABEL_SETS, TYPE, STORE, RULES, METADATA, TARGETS, EXEMPLARS, QUERY = range(1, 9)
 TSDB_INFOS = 6
 SetsOf = Callable[[Sequence[str]], Sequence[Mapping[str, str]]]
 
@@ -71,5 +75,6 @@ def response(
             message(METADATA, b""),
             message(TARGETS, b""),
             message(EXEMPLARS, number(1, first_ms) + number(2, last_ms)),
+            message(QUERY, b"") if label_sets and component == COMPONENT else b"",
         ]
     )

@@ -12,6 +12,7 @@ from api.thanos.exemplars import ExemplarHandlers
 from api.thanos.info import COMPONENT, InfoHandlers
 from api.thanos.labels import LabelHandlers
 from api.thanos.metadata import MetadataHandlers
+from api.thanos.querying import QueryHandlers
 from api.thanos.rules import RuleHandlers
 from api.thanos.series import SeriesHandlers
 from api.thanos.stream import SeriesLimits, Threads
@@ -51,6 +52,7 @@ def methods_of(sources: Sources) -> list[Method]:
     labels = LabelHandlers(queriers)
     threads = Threads(sources.engine.executor, sources.engine.options.threads)
     series = SeriesHandlers(queriers, sources.limits, threads)
+    query = QueryHandlers(queriers, sources.engine, now_ms=queriers.now_ms)
     announcing = Announcing(queriers, sources.announced)
     label_sets = sources.label_sets
     info = InfoHandlers(
@@ -65,6 +67,8 @@ def methods_of(sources: Sources) -> list[Method]:
         Method("thanos.Store/Series", series.series),
         Method("thanos.Store/LabelNames", labels.names, streams=False),
         Method("thanos.Store/LabelValues", labels.values, streams=False),
+        Method("thanos.Query/Query", query.query),
+        Method("thanos.Query/QueryRange", query.query_range),
         Method("thanos.Exemplars/Exemplars", ExemplarHandlers(queriers, sources.engine).exemplars),
         Method("thanos.Metadata/MetricMetadata", MetadataHandlers(queriers).metadata),
         Method("thanos.Rules/Rules", RuleHandlers(sources.rules).rules),

@@ -25,8 +25,10 @@ def test_bytes() -> None:
     store += message(6, message(1, labels) + integer(2, 5) + integer(3, LAST_MS))
     flags = message(4, b"") + message(5, b"") + message(6, b"") + message(7, info)
     assert response([{"c": "1"}], (5, LAST_MS)) == (
-        message(1, labels) + message(2, b"receive") + message(3, store) + flags
+        message(1, labels) + message(2, b"receive") + message(3, store) + flags + message(8, b"")
     )
+    # Without labels that tell it from others it is asked for series alone.
+    assert 8 not in dict(fields_of(response([], (5, LAST_MS))))
 
 
 @pytest.mark.parametrize("retention, age_s", [("0", None), ("30d", 30 * 86_400)])
