@@ -205,11 +205,9 @@ def first_multiple_after(time_ms: int, step_ms: int) -> int:
 
 def _children_visits(plan: Plan, visit: _Visit, frame: Times) -> list[_Visit]:
     """The visits below; depth grows only where the evaluation recurses."""
-    node, first_ms, last_ms, depth = visit.node, visit.first_ms, visit.last_ms, visit.depth + 1
-    step_ms = visit.step_ms
+    node, first_ms, last_ms, step_ms = visit.node, visit.first_ms, visit.last_ms, visit.step_ms
+    depth = visit.depth + (not isinstance(node, Paren | Unary))
     match node:
-        case Paren() | Unary():
-            depth = visit.depth
         case Binary(lhs=lhs, rhs=rhs):
             # An operator hides what is above.
             left = _Visit(lhs, first_ms, last_ms, visit.depth, step_ms)
@@ -218,9 +216,10 @@ def _children_visits(plan: Plan, visit: _Visit, frame: Times) -> list[_Visit]:
             _span_of_matrix(plan, node, frame)
         case Subquery():
             span = _span_of_subquery(plan, node, frame)
-            first_ms, last_ms = _edges(span, first_ms, last_ms)
-            first_ms = first_multiple_after(first_ms - span.range_ms, span.step_ms)
-            step_ms = span.step_ms
+            (first_ms, last_ms), step_ms = _edges(span, first_ms, last_ms), span.step_ms
+            first_ms -= span.range_ms
+            if not frame.counters_differ:  # nor does it make a difference where a select begins
+                first_ms = first_multiple_after(first_ms, step_ms)
     below = node.args[:1] if isinstance(node, Call) and node.func == "info" else children(node)
     above = _is_counter_below(visit), _is_counted_below(visit), _purpose_below(visit)
     return [_Visit(child, first_ms, last_ms, depth, step_ms, *above) for child in below]

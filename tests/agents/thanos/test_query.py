@@ -96,6 +96,9 @@ def series_of(end_s: int) -> list[WireSeries]:
             labels = {"__name__": "order", "replica": replica, "zone": zone}
             samples = [(t, 1.0) for t in times]
             found.append(WireSeries(labels, samples=samples))
+        # Each replica misses scrapes of its own, also where chunks begin.
+        held = [(t, float(k)) for k, t in enumerate(times) if (k * k + late_ms) % 11]
+        found.append(WireSeries({"__name__": "holes_total"} | own, samples=held))
         ended = [(t, 5.0) for t in times[:-40]] + [(times[-40], STALE_NAN)]
         found.append(WireSeries({"__name__": "ended"} | own, samples=ended))
         found += histograms_of(own, times)
@@ -252,6 +255,12 @@ QUERIES = [
     "histogram_avg(latency_real)",
     "sum(latency_custom)",
     "time() - timestamp(up)",
+    "holes_total",
+    "rate(holes_total[1m])",
+    "increase(holes_total[5m])",
+    "irate(holes_total[2m])",
+    "sum_over_time(holes_total[1m])",
+    "holes_total - holes_total offset 5m",
 ]
 
 

@@ -88,6 +88,12 @@ def test_equal_selectors_share_a_select_if_their_times_touch(text: str, selects:
     assert len(planned(text).selects) == selects
 
 
+def test_what_subqueries_read_begins_with_their_range_where_it_matters() -> None:
+    for differ, start_ms in ((False, 120_001), (True, 100_001)):
+        (select,) = planned("max_over_time(x[10m:1m])", counters_differ=differ).selects
+        assert select.start_ms == start_ms
+
+
 @pytest.mark.parametrize(("text", "selects"), [("x + x", 1), ("x - x offset 10m", 2)])
 def test_only_equal_spans_are_shared_where_it_matters_where_they_begin(
     text: str, selects: int
