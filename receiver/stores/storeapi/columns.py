@@ -105,8 +105,8 @@ class Collector:
             raise LyingStore("its labels are more text than is taken (stores.max-bytes)")
         codes = self._symbols.intern(buffer, spans[0], spans[1]).reshape(-1, 2)
         counts = np.diff(found.label_offsets)
-        filled = codes[:, 1] != 0
-        if not filled.all():  # an empty value is that of an absent label
+        filled = (codes != 0).all(axis=1)
+        if not filled.all():  # an empty value is that of an absent label, and no name names none
             kept = np.concatenate([[0], np.cumsum(filled)])
             counts = np.diff(kept[found.label_offsets])
             codes = codes[filled]

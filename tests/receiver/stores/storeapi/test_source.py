@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,11 +31,14 @@ from storage.errors import MustFetch, SourceFailed
 from storage.kernels.stops import stoppable
 from storage.labels.matchers import Matcher
 from storage.samples.hint import NO_HINT
+from tests.makers.memory_store import float_samples_of
 from tests.makers.sources.fake_store import (
     Failing,
     FakeStore,
     Request,
+    chunk_fields,
     info_message,
+    label_field,
     series_frame,
     series_message,
     serving,
@@ -55,10 +59,11 @@ def asking(
     limits: AnswerLimits = AMPLE,
     strict: bool = False,
     silence_s: float = 60.0,
+    timeout_s: float = 120.0,
 ) -> Iterator[tuple[StoreSource, FakeStore, StoreState]]:
     """A source over a server with these frames."""
     info = info or info_message("sidecar", [{"cluster": "eu"}])
-    call_limits = CallLimits(120.0, silence_s, 1 << 24)
+    call_limits = CallLimits(timeout_s, silence_s, 1 << 24)
     metrics = StoreMetrics(CollectorRegistry())
     with serving(FakeStore(frames)) as store, ThreadPoolExecutor(4) as threads:
         channel = Channel(store.address, None, call_limits)
@@ -177,7 +182,24 @@ def warning(_: Request) -> Iterator[bytes]:
     yield series_frame(up((10, 1.0)))
 
 
+def labelled(*pairs: tuple[str, str]) -> bytes:
+    """A series whose labels are as they are given."""
+    labels = b"".join(label_field(1, *pair) for pair in pairs)
+    return labels + chunk_fields(float_samples_of([[(10, 1.0)]]))
+
+
+def trickling(_: Request) -> Iterator[bytes]:
+    """Never silent, and never at an end."""
+    while True:
+        yield series_frame(up((10, 1.0)))
+        time.sleep(0.05)
+
+
 LIES: dict[str, tuple[Frames, list[float], str]] = {
+    "a name twice": (honest(labelled(("__name__", "up"), ("a", "1"), ("a", "2"))), [1.0], ""),
+    "labels out of order": (honest(labelled(("z", "1"), ("__name__", "up"))), [1.0], ""),
+    "a label without a name": (honest(labelled(("", "x"), ("__name__", "up"))), [1.0], ""),
+    "no labels": (honest(labelled()), [], "it sent 1 series that were not asked for"),
     "out of order": (
         honest(up((50, 5.0), z="1"), up((10, 1.0)), up((40, 4.0), z="1")),
         [4.0, 5.0, 1.0],
@@ -244,6 +266,13 @@ def test_a_query_that_ends_gives_its_calls_up() -> None:
             wait_until(lambda: store.left == 2, "both calls are given up")
         finally:
             release.set()
+
+
+def test_a_store_that_comes_to_no_end_is_given_up() -> None:
+    with asking(trickling, timeout_s=0.5) as (source, store, _):
+        values(source)
+        (loss,) = source.losses
+        assert "it did not answer in time (stores.timeout)" in loss and store.address in loss
 
 
 def test_a_silent_store_is_given_up() -> None:
