@@ -30,6 +30,13 @@ def answer_to(message: bytes, *, flags: int = 0x8180, records: int = 2) -> bytes
     return head + body
 
 
+def service_answer(message: bytes, host: bytes, port: int) -> bytes:
+    """One record."""
+    data = struct.pack(">3H", 0, 0, port) + host
+    record = b"\xc0\x0c" + struct.pack(">2HIH", 33, 1, 60, len(data)) + data
+    return message[:2] + struct.pack(">5H", 0x8180, 1, 1, 0, 0) + message[12:] + record
+
+
 @contextmanager
 def name_server(
     by_datagram: Callable[[bytes], bytes], by_stream: Callable[[bytes], bytes] = answer_to

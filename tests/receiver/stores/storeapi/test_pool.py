@@ -11,12 +11,14 @@ import grpc
 from prometheus_client import CollectorRegistry
 
 from receiver.settings.stores import StoresOptions
+from receiver.stores.dns import targets_of
 from receiver.stores.endpoints import Endpoint, TlsFiles
 from receiver.stores.limits import CallLimits
 from receiver.stores.metrics import StoreMetrics
 from receiver.stores.storeapi.pool import StorePool
 from tests.makers.certificates import make_authority
 from tests.makers.sources.fake_store import FakeStore, info_message, serving, wait_until
+from tests.receiver.stores.test_dns import name_server, service_answer
 
 OPTIONS = replace(StoresOptions(), info_interval_ms=20, dns_interval_ms=20)
 
@@ -66,6 +68,42 @@ def test_stores_say_what_they_have() -> None:
                 return registry.get_sample_value("cupola_stores_healthy", {"type": "sidecar"})
 
             wait_until(lambda: healthy() == 1.0, "it is counted")
+
+
+def test_targets_of_a_name_may_change() -> None:
+    """Those that stay keep what is known of them."""
+    stores = [FakeStore(info=info_message(kind)) for kind in ("sidecar", "store")]
+    with serving(stores[0]), serving(stores[1]):
+        names = {"dnssrv+stores": [stores[0].address]}
+        with pool_of(Endpoint("dnssrv+stores"), names=names) as (pool, _):
+            wait_until(lambda: kinds(pool) == ["sidecar"], "the first one has answered")
+            kept = pool.states[0]
+            names["dnssrv+stores"] = [store.address for store in stores]
+            wait_until(lambda: kinds(pool) == ["sidecar", "store"], "both have answered")
+            assert pool.states[0] is kept
+            names["dnssrv+stores"] = [stores[1].address]
+            wait_until(lambda: kinds(pool) == ["store"], "one has left")
+
+
+def test_a_record_leads_to_a_store() -> None:
+    """Its port is that of the store, and its host an address of it."""
+    store = FakeStore(info=info_message("sidecar"))
+
+    def answer(message: bytes) -> bytes:
+        port = int(store.address.rpartition(":")[2])
+        return service_answer(message, b"\x09localhost\x00", port)
+
+    options = replace(OPTIONS, info_interval_ms=2_000, dns_interval_ms=3_600_000)
+    limits = CallLimits(60.0, 60.0, 1 << 20)
+    metrics = StoreMetrics(CollectorRegistry())
+    with serving(store), name_server(answer) as place:
+        endpoints = [Endpoint("dnssrv+_grpc._tcp.stores.test")]
+        pool = StorePool(endpoints, options, limits, metrics, lambda e: targets_of(e, [place]))
+        pool.start()
+        try:
+            wait_until(lambda: "sidecar" in kinds(pool), "the store has answered")
+        finally:
+            pool.stop()
 
 
 def test_a_store_that_is_not_ready_is_down_until_it_is() -> None:
