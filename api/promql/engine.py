@@ -34,7 +34,13 @@ from api.promql.meter import Meter
 from api.promql.options import EngineOptions
 from api.promql.pipeline import BLOCK_SIZES, BlockSizes
 from api.promql.plan import Plan, Times, make_plan
-from api.promql.queryable import Queryable, Selection, aggregated_until, losses_of
+from api.promql.queryable import (
+    Queryable,
+    Selection,
+    aggregated_until,
+    losses_of,
+    others_have_aggregates,
+)
 from api.promql.syntax.nodes import Node, ValueType
 from api.promql.syntax.parser import parse
 from api.promql.vectors.value import Result
@@ -242,6 +248,8 @@ class Engine:
                     return plan.moved(query.start_ms)
             return make_plan(root, frame(query.start_ms))
 
+        if resolution_ms and others_have_aggregates(queryable):
+            return planned(True)
         plan = planned(False)
         if not queryable.has_aggregates:
             return plan

@@ -62,6 +62,12 @@ def aggregated_until(queryable: object) -> int:
     return int(getattr(queryable, "aggregated_until_ms", MAX_MS))
 
 
+def others_have_aggregates(queryable: object) -> bool:
+    """Whether there may be something that is downsampled elsewhere, which only a resolution that is
+    allowed brings, if the queryable says so."""
+    return bool(getattr(queryable, "others_have_aggregates", False))
+
+
 def losses_of(queryable: object) -> tuple[str, ...]:
     """What may be missing of what was selected, because it is damaged, if the queryable says so."""
     found: tuple[str, ...] = getattr(queryable, "losses", ())

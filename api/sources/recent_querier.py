@@ -6,6 +6,7 @@ Every way to data goes through here, whatever a query's times, offsets and range
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from api.promql.queryable import others_have_aggregates
 from api.sources.store import MatcherSets, SourcedSelection, TenantQuerier
 from storage.catalog.metadata import Description
 from storage.labels.frames import LabelFrame, Symbols
@@ -42,6 +43,10 @@ class RecentQuerier:
     @property
     def aggregated_until_ms(self) -> int:
         return self._querier.aggregated_until_ms
+
+    @property
+    def others_have_aggregates(self) -> bool:
+        return others_have_aggregates(self._querier)
 
     @property
     def losses(self) -> tuple[str, ...]:

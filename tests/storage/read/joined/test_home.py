@@ -9,6 +9,7 @@ import pytest
 
 from storage.database import Database
 from storage.labels.matchers import Matcher
+from storage.read.federation import FederatedQuerier
 from storage.read.joined.home import HomeQuerier
 from storage.read.joined.querier import ReplicaRule
 from storage.read.selection import DedupSelection, StoredSelection
@@ -58,3 +59,12 @@ def test_nothing_is_kept_and_the_database_reports_of_itself(database: Database) 
     assert querier.aggregated_until_ms < 0
     names = querier.series([], *WHOLE)
     assert sorted(names.labelset(row)["__name__"] for row in range(names.rows)) == ["own", "up"]
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_what_others_have_downsampled_is_theirs(database: Database, coarse: bool) -> None:
+    querier = home(database, MemorySource([]), MemorySource([], has_aggregates=coarse))
+    assert querier.others_have_aggregates is coarse
+    assert not querier.has_aggregates
+    federated = FederatedQuerier([("t", querier), ("u", home(database, MemorySource([])))])
+    assert federated.others_have_aggregates is coarse
