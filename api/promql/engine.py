@@ -39,7 +39,7 @@ from api.promql.queryable import (
     Selection,
     aggregated_until,
     losses_of,
-    others_have_aggregates,
+    may_have_aggregates,
 )
 from api.promql.syntax.nodes import Node, ValueType
 from api.promql.syntax.parser import parse
@@ -248,7 +248,7 @@ class Engine:
                     return plan.moved(query.start_ms)
             return make_plan(root, frame(query.start_ms))
 
-        if resolution_ms and others_have_aggregates(queryable):
+        if resolution_ms and may_have_aggregates(queryable):
             return planned(True)
         plan = planned(False)
         if not queryable.has_aggregates:

@@ -62,10 +62,10 @@ def aggregated_until(queryable: object) -> int:
     return int(getattr(queryable, "aggregated_until_ms", MAX_MS))
 
 
-def others_have_aggregates(queryable: object) -> bool:
+def may_have_aggregates(queryable: object) -> bool:
     """Whether there may be something that is downsampled elsewhere, which only a resolution that is
     allowed brings, if the queryable says so."""
-    return bool(getattr(queryable, "others_have_aggregates", False))
+    return bool(getattr(queryable, "may_have_aggregates", False))
 
 
 def losses_of(queryable: object) -> tuple[str, ...]:

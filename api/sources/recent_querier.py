@@ -6,7 +6,7 @@ Every way to data goes through here, whatever a query's times, offsets and range
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from api.promql.queryable import others_have_aggregates
+from api.promql.queryable import may_have_aggregates
 from api.sources.store import MatcherSets, SourcedSelection, TenantQuerier
 from storage.catalog.metadata import Description
 from storage.labels.frames import LabelFrame, Symbols
@@ -45,8 +45,8 @@ class RecentQuerier:
         return self._querier.aggregated_until_ms
 
     @property
-    def others_have_aggregates(self) -> bool:
-        return others_have_aggregates(self._querier)
+    def may_have_aggregates(self) -> bool:
+        return may_have_aggregates(self._querier)
 
     @property
     def losses(self) -> tuple[str, ...]:

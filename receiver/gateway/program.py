@@ -23,8 +23,8 @@ from api.promql.engine import Engine
 from api.promql.features import parse_features
 from api.sources.program import Program, StoreFacts
 from api.sources.rules import NO_RULES, RuleBook
-from api.thanos.stream import SeriesLimits
 from api.thanos.services import Sources, methods_of
+from api.thanos.stream import SeriesLimits
 from api.web.cors import Cors
 from api.web.routes import Api, add_routes
 from receiver.access.files import AccessFiles

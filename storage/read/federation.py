@@ -159,11 +159,9 @@ class FederatedQuerier:
         return max((querier.aggregated_until_ms for querier in having), default=0)
 
     @property
-    def others_have_aggregates(self) -> bool:
+    def may_have_aggregates(self) -> bool:
         """Whether sources beside the databases may have some."""
-        return any(
-            getattr(querier, "others_have_aggregates", False) for _, querier in self._members
-        )
+        return any(getattr(querier, "may_have_aggregates", False) for _, querier in self._members)
 
     def select(
         self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, hint: SelectHint = NO_HINT

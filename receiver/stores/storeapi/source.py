@@ -46,7 +46,11 @@ class StoreSource:
 
     @property
     def has_aggregates(self) -> bool:
-        """Whether it may have something that is downsampled."""
+        """That is not known before it is asked."""
+        return False
+
+    @property
+    def may_have_aggregates(self) -> bool:
         return self._state.kind not in RAW_ONLY
 
     @property
@@ -56,7 +60,7 @@ class StoreSource:
     def select(
         self, matchers: Sequence[Matcher], span: Span, hint: SelectHint
     ) -> Callable[[], FetchedSeries]:
-        windows = Windows.of(hint) if self.has_aggregates else None
+        windows = Windows.of(hint) if self.may_have_aggregates else None
         return self._asked(matchers, span, with_samples=True, windows=windows)
 
     def series(self, matcher_sets: MatcherSets, span: Span) -> Callable[[], LabelFrame]:

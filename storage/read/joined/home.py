@@ -21,6 +21,8 @@ from storage.read.usage import Usage
 from storage.revisions.watch import Watch
 from storage.samples.hint import NO_HINT, SelectHint
 
+# Nothing says until when other sources have something that is downsampled.
+EVER_MS = (1 << 63) - 1
 # Makes the database's querier of the tenant, with these replica labels made one by the algorithm.
 HomeQueriers = Callable[[tuple[str, ...], Algorithm], StorageQuerier]
 
@@ -49,16 +51,20 @@ class HomeQuerier(JoinedQuerier):
 
     @property
     def has_aggregates(self) -> bool:
-        return self._home.has_aggregates
+        return self._home.has_aggregates or self._others_have
 
     @property
-    def others_have_aggregates(self) -> bool:
+    def may_have_aggregates(self) -> bool:
         """Whether other sources may have something that is downsampled, for who allows it."""
+        return any(source.may_have_aggregates for source in self._others)
+
+    @property
+    def _others_have(self) -> bool:
         return any(source.has_aggregates for source in self._others)
 
     @property
     def aggregated_until_ms(self) -> int:
-        return self._home.aggregated_until_ms
+        return EVER_MS if self._others_have else self._home.aggregated_until_ms
 
     @property
     def losses(self) -> tuple[str, ...]:

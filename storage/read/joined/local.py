@@ -33,6 +33,10 @@ class LocalSource:
         """What is downsampled here is read by itself (storage/read/joined/home.py)."""
         return False
 
+    @property
+    def may_have_aggregates(self) -> bool:
+        return False
+
     def select(
         self, matchers: Sequence[Matcher], span: Span, hint: SelectHint
     ) -> Callable[[], StoredSeries]:

@@ -49,7 +49,12 @@ class Source(Protocol):
 
     @property
     def has_aggregates(self) -> bool:
-        """Whether it may have something that is downsampled, which a hint has to allow."""
+        """Whether it has something that is downsampled."""
+        ...
+
+    @property
+    def may_have_aggregates(self) -> bool:
+        """Whether it may have some for who allows a resolution."""
         ...
 
     def select(
@@ -84,6 +89,10 @@ class SamplesOnly:
     @property
     def has_aggregates(self) -> bool:
         return False
+
+    @property
+    def may_have_aggregates(self) -> bool:
+        return self.has_aggregates
 
     def exemplars(self, matcher_sets: MatcherSets, span: Span) -> Callable[[], ExemplarSelection]:
         return lambda: no_exemplars(self.symbols)

@@ -38,6 +38,7 @@ class MemorySource:
     symbols: Symbols = field(default_factory=Symbols)
     spans: list[Span] = field(default_factory=list)
     has_aggregates: bool = False
+    may_have_aggregates: bool = False
 
     def select(
         self, matchers: Sequence[Matcher], span: Span, hint: SelectHint

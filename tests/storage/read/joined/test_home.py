@@ -63,8 +63,11 @@ def test_nothing_is_kept_and_the_database_reports_of_itself(database: Database) 
 
 @pytest.mark.parametrize("coarse", [False, True])
 def test_what_others_have_downsampled_is_theirs(database: Database, coarse: bool) -> None:
-    querier = home(database, MemorySource([]), MemorySource([], has_aggregates=coarse))
-    assert querier.others_have_aggregates is coarse
+    querier = home(database, MemorySource([]), MemorySource([], may_have_aggregates=coarse))
+    assert querier.may_have_aggregates is coarse
     assert not querier.has_aggregates
     federated = FederatedQuerier([("t", querier), ("u", home(database, MemorySource([])))])
-    assert federated.others_have_aggregates is coarse
+    assert federated.may_have_aggregates is coarse
+    having = home(database, MemorySource([], has_aggregates=coarse))
+    assert having.has_aggregates is coarse
+    assert (having.aggregated_until_ms > 0) is coarse
