@@ -14,7 +14,7 @@ from receiver.importing.tsdb.chunk_files import FOUND
 from receiver.stores.bucket.chunks import Found, parts_of
 from storage.chunks.chunks import COUNT_BYTES
 from storage.histograms.histograms import offsets_of
-from storage.kernels.arrays import Bytes, Int64s
+from storage.kernels.arrays import Bytes, Int64s, frozen
 from storage.kernels.jit import kernel
 from storage.kernels.words import load_byte, store_byte
 from storage.samples.merge import ranges
@@ -72,7 +72,7 @@ def gather_bytes(source: Bytes, starts: Int64s, bounds: Int64s, out: Bytes) -> N
 
 def gathered(source: Bytes, starts: Int64s, bounds: Int64s) -> Bytes:
     out = np.empty(int(bounds[-1]), np.uint8)
-    gather_bytes(source, starts, bounds, out)
+    gather_bytes(frozen(source), starts, bounds, out)
     return out
 
 
