@@ -34,7 +34,7 @@ class Method:
 class Sources:
     """What the methods are answered from. announced: the labels whose values are announced;
     label_sets: the sets that are announced instead, of a server that knows them; oldest_ms,
-    may_read, component: as InfoHandlers has them."""
+    may_read, component: as InfoHandlers has them; targets: what is scraped, by default nothing."""
 
     queriers: QuerierSource
     engine: Engine
@@ -45,6 +45,7 @@ class Sources:
     may_read: Callable[[str], bool]
     component: str = COMPONENT
     label_sets: Callable[[], Sequence[Mapping[str, str]]] | None = None
+    targets: Handler = targets
 
 
 def methods_of(sources: Sources) -> list[Method]:
@@ -72,5 +73,5 @@ def methods_of(sources: Sources) -> list[Method]:
         Method("thanos.Exemplars/Exemplars", ExemplarHandlers(queriers, sources.engine).exemplars),
         Method("thanos.Metadata/MetricMetadata", MetadataHandlers(queriers).metadata),
         Method("thanos.Rules/Rules", RuleHandlers(sources.rules).rules),
-        Method("thanos.Targets/Targets", targets),
+        Method("thanos.Targets/Targets", sources.targets),
     ]

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 from prometheus_client.exposition import choose_encoder
 
 from api.endpoints.deletions import Deleter, Deleting
+from api.endpoints.handler import Handler
 from api.endpoints.snapshots import Snapshotting, Taker
 from api.grpc.health import HealthHandlers
 from api.grpc.serving import Serving
@@ -25,6 +26,7 @@ from api.sources.program import Program, StoreFacts
 from api.sources.rules import NO_RULES, RuleBook
 from api.thanos.services import Sources, methods_of
 from api.thanos.stream import SeriesLimits
+from api.thanos.targets import targets as no_targets
 from api.web.cors import Cors
 from api.web.routes import Api, add_routes
 from receiver.access.files import AccessFiles
@@ -67,6 +69,7 @@ class Served:
     not_ready: Callable[[], str] = lambda: ""
     facts: Callable[[], Sequence[StoreFacts]] = tuple
     rules: RuleBook = NO_RULES
+    targets: Handler = no_targets
     lifespans: Sequence[Lifespan] = field(default_factory=tuple)
 
 
@@ -187,6 +190,7 @@ def listener_of(
             api.may_read,
             component=served.component,
             label_sets=served.label_sets,
+            targets=served.targets,
         )
     )
     services = {method.name.rpartition("/")[0] for method in methods}

@@ -19,6 +19,7 @@ from receiver.sidecar.prometheus import Prometheus
 from receiver.sidecar.rules import PrometheusRules
 from receiver.sidecar.shipping import Shipper, Shipping, ShippingMetrics
 from receiver.sidecar.source import SidecarSource
+from receiver.sidecar.targets import PrometheusTargets
 from receiver.stores.limits import AnswerLimits, CallLimits
 from receiver.stores.metrics import StoreMetrics
 from receiver.stores.remote_read.source import ServerState
@@ -88,6 +89,7 @@ class Sidecar:
             not_ready=self.not_ready,
             facts=self.facts,
             rules=PrometheusRules(self.beside),
+            targets=PrometheusTargets(self.beside).targets,
             lifespans=[self.run],
         )
 

@@ -94,7 +94,11 @@ def prometheus(directory: Path, name: str) -> tuple[Server, Path]:
     command = [promtool(), "tsdb", "create-blocks-from", "openmetrics", str(text), str(data)]
     subprocess.run(command, check=True, capture_output=True)
     about = {"scrape_interval": "1h", "external_labels": MEMBERS[name]}
-    config.write_text(yaml.safe_dump({"global": about}))
+    rules = directory / f"{name}-rules.yml"
+    rules.write_text("groups: [{name: g, interval: 1h, rules: [{record: 'a:b', expr: vector(1)}]}]")
+    jobs = [{"job_name": "none", "static_configs": [{"targets": ["127.0.0.1:9"]}]}]
+    document = {"global": about, "rule_files": [str(rules)], "scrape_configs": jobs}
+    config.write_text(yaml.safe_dump(document))
     (port,) = free_ports(0)
     command = [
         "prometheus", f"--config.file={config}", f"--storage.tsdb.path={data}",
@@ -245,6 +249,29 @@ def test_what_is_listed_of_sidecars(scene: Scene) -> None:
         return theirs == ours and len(ours) == 3
 
     until(is_same, "the lists never were equal")
+
+
+def test_rules_and_targets_are_those_of_the_prometheis(scene: Scene) -> None:
+    def rules(querier: Server) -> list[object]:
+        groups = data_of(querier.url, "rules")["groups"]
+        return sorted(
+            (group["name"], rule["name"], sorted(rule["labels"].items()))
+            for group in groups for rule in group["rules"]
+        )  # fmt: skip
+
+    def targets(querier: Server) -> list[object]:
+        active = data_of(querier.url, "targets")["activeTargets"]
+        return sorted((each["scrapePool"], sorted(each["labels"].items())) for each in active)
+
+    def are_same() -> bool:
+        """Targets are there some seconds after the start."""
+        for found in (rules, targets):
+            theirs, ours = map(found, scene.queriers.values())
+            if theirs != ours or len(ours) < 2:
+                return False
+        return True
+
+    until(are_same, "rules and targets never were the same")
 
 
 def test_blocks_are_described_as_thanos_describes_them(scene: Scene) -> None:
