@@ -9,6 +9,8 @@ import logging
 import re
 import time
 
+from storage.traces import TRACE
+
 _PAIRS = re.compile(r"(?P<phrase>.*?)(?P<pairs>(?: [a-z_]+=.*)?)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
@@ -28,7 +30,7 @@ class LogfmtFormatter(logging.Formatter):
         assert match is not None, "BUG: the pattern matches every text"
         line = (
             f"ts={timestamp(record)} level={record.levelname.lower()} logger={record.name}"
-            f"{self._process} msg={json.dumps(match['phrase'])}{match['pairs']}"
+            f"{self._process}{trace_field()} msg={json.dumps(match['phrase'])}{match['pairs']}"
         )
         if record.exc_info:
             line += f" exception={json.dumps(self.formatException(record.exc_info))}"
@@ -36,7 +38,7 @@ class LogfmtFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """The same as an object: ts, level, logger, process, msg, exception."""
+    """The same as an object: ts, level, logger, process, trace_id, msg, exception."""
 
     def __init__(self, process: int | None = None) -> None:
         super().__init__()
@@ -48,11 +50,18 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             **self._process,
+            **({"trace_id": TRACE.get().id} if TRACE.get().id else {}),
             "msg": record.getMessage(),
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry)
+
+
+def trace_field() -> str:
+    """The trace of the request that a message is about, as a field; empty where there is none."""
+    trace = TRACE.get()
+    return f" trace_id={trace.id}" if trace.id else ""
 
 
 def timestamp(record: logging.LogRecord) -> str:

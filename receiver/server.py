@@ -45,6 +45,7 @@ from receiver.processes.company import Company, Writes
 from receiver.processes.identity import grant_of_inner
 from receiver.processes.place import ALONE, Place, check_processes
 from receiver.processes.routes import check_places
+from receiver.profiling.serving import Profiling
 from receiver.replaying.serving import EngineReplays
 from receiver.ruling.configuration import configured_rules, offered
 from receiver.ruling.rule_book import RulerBook
@@ -58,6 +59,7 @@ from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions
 from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
 from receiver.stores.setup import ConfiguredStores, check_stores
 from receiver.tenant_header import PREFIXES
+from receiver.tracing import noting
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
 from receiver.web import misses
@@ -265,7 +267,7 @@ def install(
     """All routes, and what stands before them."""
     addresses = parse_addresses(config.web.external_url, config.web.route_prefix)
     install_front(app, guard, api, addresses)
-    for part in parts:
+    for part in (*parts, Profiling(config.web.admin_api)):
         part.add_routes(app)
     add_routes(app, api)
     Page().add_routes(app, PREFIXES)
@@ -283,6 +285,7 @@ def install_front(app: web.Application, guard: Guard, api: Api, addresses: Addre
         headers=guard.headers,
         prefix=addresses.route_prefix,
     )
+    noting.install(app)
     guard.install(app)
     redirects = Redirects(addresses)
     redirects.install(app)

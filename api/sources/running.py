@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from api.promql.meter import Meter
+from storage.traces import trace_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,8 @@ class Stoppable(Protocol):
 @dataclass(slots=True)
 class Entry:
     """One request. seconds: since its turn began, or all of it once it has ended. phases: what it
-    took, in seconds; peak_samples: of a query, the most that it held at once."""
+    took, in seconds; peak_samples: of a query, the most that it held at once; trace: the id of the
+    trace it belongs to, empty for none."""
 
     number: int
     endpoint: str
@@ -56,6 +58,7 @@ class Entry:
     peak_samples: int | None = None
     answer_bytes: int = 0
     error: str = ""
+    trace: str = ""
 
     def measure(self) -> None:
         """Note what it took so far."""
@@ -116,6 +119,7 @@ class Running:
                 self.now_ms(),
                 turn,
                 time.monotonic(),
+                trace=trace_of(headers).id,
             )
             self._active[entry.number] = entry
         try:

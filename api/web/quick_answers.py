@@ -21,6 +21,7 @@ from api.params import tenants_of
 from api.promql.errors import QueryCanceled
 from api.web.compression import Body, choose_encoding
 from api.web.serving import Server, begin
+from storage.traces import trace_of
 
 # Segments that stand for themselves, so that nothing needs to be unescaped.
 _SEGMENT = re.compile(r"[A-Za-z0-9_]+")
@@ -84,7 +85,7 @@ class QuickAnswers:
         except Exception:  # whatever it is, the usual way meets it again, and reports it
             return None
         if answer is not None:
-            endpoint.duration.observe(perf_counter() - started)
+            endpoint.duration.observe(perf_counter() - started, trace_of(headers).exemplar)
         return answer
 
     def _find(self, path: str) -> tuple[Endpoint | None, dict[str, str]]:

@@ -7,11 +7,12 @@ at most one part ahead.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from time import perf_counter
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -42,6 +43,7 @@ from api.web.compression import Body, choose_encoding
 from api.web.cors import Cors
 from api.web.options import ApiOptions
 from api.web.query_pool import QUEUE_TIMEOUT, QueryPool
+from storage.traces import trace_of
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +148,7 @@ class Server:
         return web.Response(status=204, headers=self._headers(request))
 
     async def _serve(self, served: Served, request: web.Request) -> web.StreamResponse:
-        with served.duration.time():
+        with timed(served.duration, request.headers):
             try:
                 async with served.gate:
                     return await self._answer(served, request)
@@ -315,6 +317,16 @@ class Server:
 
     def _headers(self, request: web.Request, encoding: str = "") -> dict[str, str]:
         return self.headers(request.headers.get("Origin"), encoding)
+
+
+@contextmanager
+def timed(duration: Histogram, headers: Mapping[str, str]) -> Iterator[None]:
+    """Note how long a request took, and its trace as an exemplar."""
+    started = perf_counter()
+    try:
+        yield
+    finally:
+        duration.observe(perf_counter() - started, trace_of(headers).exemplar)
 
 
 def asked(call: Call) -> str:

@@ -120,6 +120,7 @@ RULES: dict[str, Need] = {
     "/api/v1/admin/tsdb/delete_series": Need.ADMIN,
     "/api/v1/admin/tsdb/clean_tombstones": Need.ADMIN,
     "/api/v1/admin/tsdb/snapshot": Need.ADMIN,
+    "/debug/pprof/profile": Need.ADMIN,
     "/compactor/delete_tenant": Need.ADMIN,
     "/compactor/delete_tenant_status": Need.ADMIN,
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Exemplar, Sample
 
 LEAST = frozenset(
     (
@@ -41,11 +41,13 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Value(msgspec.Struct, array_like=True, frozen=True):
-    """One sample: its name, its labels in their order, and its value."""
+    """One sample: its name, its labels in their order, and its value. exemplar: its labels, value,
+    and when it was seen, in seconds since 1970."""
 
     name: str
     labels: Labels
     value: float
+    exemplar: tuple[Labels, float, float] | None = None
 
 
 class Family(msgspec.Struct, array_like=True, frozen=True):
@@ -81,8 +83,24 @@ class OwnMetrics:
 
 def families_of(metrics: Iterable[Metric]) -> Iterator[Family]:
     for metric in metrics:
-        values = (Value(s.name, tuple(s.labels.items()), s.value) for s in metric.samples)
-        yield Family(metric.name, metric.type, metric.documentation, metric.unit, tuple(values))
+        values = tuple(map(value_of, metric.samples))
+        yield Family(metric.name, metric.type, metric.documentation, metric.unit, values)
+
+
+def value_of(sample: Sample) -> Value:
+    found = sample.exemplar
+    exemplar = None
+    if found is not None:
+        exemplar = (tuple(found.labels.items()), found.value, float(found.timestamp or 0))
+    return Value(sample.name, tuple(sample.labels.items()), sample.value, exemplar)
+
+
+def sample_of(value: Value) -> Sample:
+    exemplar = None
+    if value.exemplar is not None:
+        labels, of, seen_s = value.exemplar
+        exemplar = Exemplar(dict(labels), of, seen_s)
+    return Sample(value.name, dict(value.labels), value.value, None, exemplar)
 
 
 def read_counted(file: Path) -> list[Family]:
@@ -101,7 +119,7 @@ def write_counted(file: Path, families: Sequence[Family]) -> None:
 
 def added(parts: Sequence[Sequence[Family]]) -> list[Family]:
     """One family of those of the same name, in the order in which they come."""
-    found: dict[str, dict[tuple[str, Labels], float]] = {}
+    found: dict[str, dict[tuple[str, Labels], Value]] = {}
     about: dict[str, Family] = {}
     for part in parts:
         for family in part:
@@ -110,22 +128,24 @@ def added(parts: Sequence[Sequence[Family]]) -> list[Family]:
             for value in family.values:
                 key = (value.name, value.labels)
                 known = values.get(key)
-                values[key] = value.value if known is None else together(family, known, value.value)
+                values[key] = value if known is None else together(family, known, value)
     return [
-        msgspec.structs.replace(
-            family, values=tuple(Value(*key, value) for key, value in found[name].items())
-        )
+        msgspec.structs.replace(family, values=tuple(found[name].values()))
         for name, family in about.items()
     ]
 
 
-def together(family: Family, one: float, other: float) -> float:
-    """The value of a sample that two processes have."""
+def together(family: Family, one: Value, other: Value) -> Value:
+    """A sample that two processes have, with the newer exemplar."""
+    exemplars = [each.exemplar for each in (one, other) if each.exemplar is not None]
+    newest = max(exemplars, key=lambda each: each[2], default=None)
     if family.name in LEAST:
-        return min(one, other)
-    if family.name in MOST or family.kind == "info":
-        return max(one, other)
-    return one + other
+        value = min(one.value, other.value)
+    elif family.name in MOST or family.kind == "info":
+        value = max(one.value, other.value)
+    else:
+        value = one.value + other.value
+    return Value(one.name, one.labels, value, newest)
 
 
 class Merged:
@@ -138,5 +158,5 @@ class Merged:
         for family in self._families:
             # A unit is a part of the name by then.
             metric = Metric(family.name, family.help, family.kind)
-            metric.samples = [Sample(v.name, dict(v.labels), v.value) for v in family.values]
+            metric.samples = list(map(sample_of, family.values))
             yield metric

@@ -36,6 +36,7 @@ PLACES: dict[str, Answered] = {
     "/api/v1/status/rejected": Answered.TOGETHER,
     # Of the whole directory; one that is being taken must not meet another.
     "/api/v1/admin/tsdb/snapshot": Answered.FIRST,
+    "/debug/pprof/profile": Answered.FIRST,
     **dict.fromkeys(
         (
             "/api/v1/write", "/api/v1/push", "/api/v1/receive", "/api/v1/otlp/v1/metrics",

@@ -48,6 +48,7 @@ from storage.errors import StorageError
 from storage.kernels.arrays import Int64s
 from storage.refusals.ledger import RejectLedger, Sender
 from storage.refusals.samples import SYMBOL_REFERENCE
+from storage.traces import trace_of
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +147,8 @@ class WriteHandler:
                     "write failed tenant=%s code=%d error=%r", tenant, response.status, str(error)
                 )
         self._requests_of(response.status).inc()
-        self._metrics.request_seconds.observe(time.monotonic() - arrived)
+        took_s = time.monotonic() - arrived
+        self._metrics.request_seconds.observe(took_s, trace_of(request.headers).exemplar)
         return response
 
     async def _write(self, tenant: str, request: web.Request, ticket: Ticket) -> web.Response:

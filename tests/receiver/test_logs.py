@@ -8,6 +8,7 @@ import pytest
 from aiohttp.http_exceptions import BadHttpMessage
 
 from receiver.logs import JsonFormatter, LogfmtFormatter, set_up_logging
+from storage.traces import TRACE, Trace
 
 
 def record(text: str, *arguments: object, error: BaseException | None = None) -> logging.LogRecord:
@@ -37,6 +38,20 @@ HEAD = "ts=2023-11-14T22:13:20.250Z level=warning logger=storage.wal "
 )
 def test_logfmt(text: str, arguments: tuple[object, ...], line: str) -> None:
     assert LogfmtFormatter().format(record(text, *arguments)) == HEAD + line
+
+
+@pytest.mark.parametrize("formatter", [LogfmtFormatter(2), JsonFormatter(2)])
+def test_the_trace_of_the_request_is_named(formatter: logging.Formatter) -> None:
+    token = TRACE.set(Trace("ab" * 16))
+    try:
+        line = formatter.format(record("failed"))
+    finally:
+        TRACE.reset(token)
+    if line.startswith("{"):
+        assert json.loads(line)["trace_id"] == "ab" * 16
+    else:
+        assert f" process=2 trace_id={'ab' * 16} msg=" in line
+    assert "trace_id" not in formatter.format(record("failed"))
 
 
 def test_json() -> None:

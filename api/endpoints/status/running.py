@@ -51,4 +51,5 @@ def entry_data(entry: Entry) -> dict[str, Any]:
         "peakSamples": entry.peak_samples,
         "bytes": entry.answer_bytes,
         "error": entry.error,
+        "traceId": entry.trace,
     }

@@ -8,7 +8,13 @@ import pytest
 from api.promql.meter import Meter
 from api.sources.running import TEXT_CHARS_MAX, Running
 
-HEADERS = {"X-Dashboard-Uid": "d", "X-Panel-Id": "7", "Cookie": "secret"}
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+HEADERS = {
+    "X-Dashboard-Uid": "d",
+    "X-Panel-Id": "7",
+    "Cookie": "secret",
+    "traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-00",
+}
 
 
 @dataclass
@@ -29,6 +35,7 @@ def test_who_sees_a_request_and_who_may_end_it() -> None:
         (seen,) = running.active(["a", "b", "c"])
         assert seen is entry
         assert (entry.started_ms, entry.text) == (5, "up")
+        assert entry.trace == TRACE_ID
         assert entry.origin == {"dashboard": "d", "panel": "7"}
         assert (entry.phases["queued"], entry.phases["preparing"]) == (0.5, 1.5)
         assert entry.peak_samples == 3

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from receiver.processes.metrics import (
     DECODER,
+    ENCODER,
     LEAST,
     MOST,
     Merged,
@@ -93,3 +95,17 @@ def test_without_a_report_nothing_is_inherited(tmp_path: Path, content: bytes | 
     if content is not None:
         file.write_bytes(content)
     assert read_counted(file) == []
+
+
+def test_the_newest_exemplar_stands_for_all() -> None:
+    parts = []
+    for number in (1, 2):
+        made = CollectorRegistry()
+        Histogram("h", "Times.", buckets=(1,), registry=made).observe(
+            number / 4, {"trace_id": str(number)}
+        )
+        parts.append(DECODER.decode(ENCODER.encode(list(families_of(made.collect())))))
+    parts[0], parts[1] = parts[1], parts[0]  # the newer one comes first
+    text = openmetrics.generate_latest(Merged(added(parts))).decode()  # type: ignore[arg-type]
+    assert 'h_bucket{le="1.0"} 2.0 # {trace_id="2"} 0.5 ' in text
+    assert 'trace_id="1"' not in text
