@@ -60,6 +60,7 @@ from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, Wat
 from receiver.stores.setup import ConfiguredStores, check_stores
 from receiver.tenant_header import PREFIXES
 from receiver.tracing import noting
+from receiver.tracing.recording import Recorder, check_tracing, recorder_of
 from receiver.version import program_version
 from receiver.warm_up import run_warm_up
 from receiver.web import misses
@@ -266,7 +267,7 @@ def install(
 ) -> None:
     """All routes, and what stands before them."""
     addresses = parse_addresses(config.web.external_url, config.web.route_prefix)
-    install_front(app, guard, api, addresses)
+    install_front(app, guard, api, addresses, recorder_of(config.tracing))
     for part in (*parts, Profiling(config.web.admin_api)):
         part.add_routes(app)
     add_routes(app, api)
@@ -276,15 +277,20 @@ def install(
     serve_under(app, addresses)
 
 
-def install_front(app: web.Application, guard: Guard, api: Api, addresses: Addresses) -> None:
+def install_front(
+    app: web.Application, guard: Guard, api: Api, addresses: Addresses, recorder: Recorder | None
+) -> None:
     """What a request meets before its route, from the outside in."""
     company = app[COMPANY]
     app[LANE] = FastLane(
         company.lane(api.quick_answers.answer),
-        is_open=guard.is_open,
+        # Which answers past everything that would record requests.
+        is_open=lambda: recorder is None and guard.is_open(),
         headers=guard.headers,
         prefix=addresses.route_prefix,
     )
+    if recorder is not None:
+        recorder.install(app)
     noting.install(app)
     guard.install(app)
     redirects = Redirects(addresses)
@@ -307,6 +313,7 @@ def check(config: Config) -> Features:
         check_grpc(config.grpc, AccessFiles.check(config), processes=config.program.processes)
         check_alertmanagers(config.alertmanagers)
         check_stores(config.stores)
+        check_tracing(config.tracing)
         features = parse_features(config.program.features)
         check_rules(config, features)
         return features

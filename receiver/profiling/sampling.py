@@ -1,9 +1,9 @@
 """Looks at what all threads of the process are doing, many times a second.
 
-A look takes some tens of microseconds, whatever the program does; it sees Python's frames only, so
-the time of a kernel is that of the line which calls it. The processor time of a thread between two
-looks is counted for the stack that the second one finds. Time of threads that run no Python, such
-as DuckDB's, is not seen.
+A look takes half a millisecond with 30 threads, most of it for their times. It sees Python's frames
+only, so the time of a kernel is that of the line which calls it. The processor time of a thread
+between two looks is counted for the stack that the second one finds. Time of threads that run no
+Python, such as DuckDB's, is not seen.
 """
 
 import sys
@@ -11,12 +11,11 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import CodeType, FrameType
 
 STACKS_MAX = 20_000
 DEPTH_MAX = 200
-TASKS = Path("/proc/self/task")
+TASKS = "/proc/self/task"
 
 # The outermost call first; where a function was, by the line.
 Stack = tuple[tuple[CodeType, int], ...]
@@ -89,8 +88,8 @@ def processor_times() -> dict[int, int]:
         if thread.ident is None or thread.native_id is None:
             continue
         try:
-            text = (TASKS / str(thread.native_id) / "schedstat").read_bytes()
-            found[thread.ident] = int(text.split()[0])
+            with open(f"{TASKS}/{thread.native_id}/schedstat", "rb", buffering=0) as file:
+                found[thread.ident] = int(file.read(64).split()[0])
         except (OSError, ValueError, IndexError):  # it has ended, or the kernel does not count
             continue
     return found

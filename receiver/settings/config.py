@@ -30,6 +30,7 @@ from receiver.settings.options import (
     WriteOptions,
 )
 from receiver.settings.stores import StoresOptions
+from receiver.settings.tracing import TracingOptions
 from rules.configuring.options import RuleApiOptions
 from rules.notifying.options import AlertmanagerOptions
 from rules.replay.limits import Limits as ReplayLimits
@@ -61,6 +62,7 @@ class Config:
     tenant: TenantOptions = layer("tenant.", TenantOptions)
     limits: LimitsOptions = layer("limits.", LimitsOptions)
     otlp: OtlpOptions = layer("otlp.", OtlpOptions)
+    tracing: TracingOptions = layer("tracing.", TracingOptions)
     dedup: DedupOptions = layer("dedup.", DedupOptions)
     storage: StorageOptions = layer("storage.", StorageOptions)
     objstore: ObjectOptions = layer("objstore.", ObjectOptions)

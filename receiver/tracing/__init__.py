@@ -1,4 +1,5 @@
 """Which trace a request belongs to, for all that is written down about it.
 
-Begin with `noting`.
+`noting` is for what is written down here, `recording` sends spans to a collector where that is
+configured. Begin with `noting`.
 """
