@@ -46,10 +46,12 @@ def sample(seconds: float, stop: threading.Event, *, interval_s: float) -> Profi
     profile = Profile(time.time_ns(), round(interval_s * 1e9))
     begun = time.monotonic()
     used = processor_times()
-    while not stop.wait(interval_s) and time.monotonic() - begun < seconds:
+    while not stop.wait(interval_s):
         now = processor_times()
         look(profile, {ident: ns - used.get(ident, ns) for ident, ns in now.items()})
         used = now
+        if time.monotonic() - begun >= seconds:
+            break
     profile.seconds = time.monotonic() - begun
     return profile
 
