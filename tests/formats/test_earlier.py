@@ -51,7 +51,7 @@ def name_of(archive: Path) -> str:
 
 def extracted(archive: Path, target: Path) -> Path:
     with tarfile.open(archive) as stream:
-        stream.extractall(target, filter="data")
+        stream.extractall(target)
     return target / name_of(archive)
 
 
