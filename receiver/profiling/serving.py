@@ -9,6 +9,7 @@ import threading
 
 from aiohttp import web
 
+from api.errors import DISABLED_STATUS
 from receiver.access.guard import GRANT
 from receiver.profiling.forms import FORMS
 from receiver.profiling.sampling import Profile, sample
@@ -36,7 +37,7 @@ class Profiling:
     async def get(self, request: web.Request) -> web.Response:
         """A profile of the next `seconds` in the form of `format`."""
         if not self._is_enabled:
-            return refusal(403, "profiles need web.enable-admin-api")
+            return refusal(DISABLED_STATUS, "profiles need web.enable-admin-api")
         grant = GRANT.get()
         if grant.tenant is not None or grant.tenants is not None:
             return refusal(403, "profiles are of all tenants' work, and the caller has some only")

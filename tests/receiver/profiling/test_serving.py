@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from api.errors import DISABLED_STATUS
 from receiver.access.grants import EVERYTHING, Grant
 from receiver.access.guard import GRANT
 from receiver.profiling.serving import PATH, Profiling
@@ -70,16 +71,16 @@ def test_wrong_parameters(query: str, text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("enabled", "grant"),
+    ("enabled", "grant", "status"),
     [
-        (False, EVERYTHING),
-        (True, Grant(EVERYTHING.rights, tenant="a")),
-        (True, Grant(EVERYTHING.rights, tenants=frozenset("ab"))),
+        (False, EVERYTHING, DISABLED_STATUS),
+        (True, Grant(EVERYTHING.rights, tenant="a"), 403),
+        (True, Grant(EVERYTHING.rights, tenants=frozenset("ab")), 403),
     ],
 )
-def test_who_gets_none(enabled: bool, grant: Grant) -> None:
+def test_who_gets_none(enabled: bool, grant: Grant, status: int) -> None:
     async def scenario(ask: Asking) -> None:
-        assert (await ask("seconds=0.1"))[0] == 403
+        assert (await ask("seconds=0.1"))[0] == status
 
     with_profiling(scenario, enabled, grant)
 
