@@ -98,7 +98,6 @@ TESTED_WITH = {
     "storage/chunks/layouts.py": "test_histograms.py",
     "storage/head/kernels.py": "test_head.py",
     "storage/kernels/inner.py": "test_jit.py",
-    "storage/kernels/stamps.py": "test_cache.py",
     "storage/labels/wire.py": "../series/test_table.py",
     "storage/series/kernels.py": "test_table.py",
 }

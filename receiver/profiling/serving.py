@@ -9,12 +9,13 @@ import threading
 
 from aiohttp import web
 
-from api.errors import DISABLED_STATUS
 from receiver.access.guard import GRANT
 from receiver.profiling.forms import FORMS
 from receiver.profiling.sampling import Profile, sample
 
 PATH = "/debug/pprof/profile"
+# As the admin API answers where it is switched off.
+OFF_STATUS = 500
 SECONDS_DEFAULT = 10.0
 SECONDS_MAX = 120.0
 # Not a divisor of round intervals, so that what recurs with them is not always or never seen.
@@ -37,7 +38,7 @@ class Profiling:
     async def get(self, request: web.Request) -> web.Response:
         """A profile of the next `seconds` in the form of `format`."""
         if not self._is_enabled:
-            return refusal(DISABLED_STATUS, "profiles need web.enable-admin-api")
+            return refusal(OFF_STATUS, "profiles need web.enable-admin-api")
         grant = GRANT.get()
         if grant.tenant is not None or grant.tenants is not None:
             return refusal(403, "profiles are of all tenants' work, and the caller has some only")

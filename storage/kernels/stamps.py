@@ -6,6 +6,7 @@ names and the values, but no comments and no line numbers.
 """
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -16,14 +17,31 @@ import numpy as np
 PACKAGES = ("receiver", "storage", "api")
 
 _stamps: dict[FunctionType, str] = {}
+# Those that are being read, by the one thread that holds the lock.
+_open: set[FunctionType] = set()
+_reading = threading.RLock()
 
 
 def stamp_of(function: FunctionType) -> str:
     """The digest of a function and of all that it uses."""
-    if function not in _stamps:
-        # Stands in while the function is read: one that calls itself comes by again.
-        _stamps[function] = function.__qualname__
+    stamp = _stamps.get(function)
+    if stamp is None:
+        # Another thread must not see what is half read: its stamps would be other ones for good,
+        # and what it compiles would take the place of what is there.
+        with _reading:
+            stamp = _stamps.get(function) or read(function)
+    return stamp
+
+
+def read(function: FunctionType) -> str:
+    """As stamp_of, of a function that was not read to its end so far."""
+    if function in _open:  # it calls itself
+        return function.__qualname__
+    _open.add(function)
+    try:
         _stamps[function] = digest("\n".join(traits(function)))
+    finally:
+        _open.remove(function)
     return _stamps[function]
 
 

@@ -12,10 +12,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from api.errors import DISABLED_STATUS
 from receiver.access.grants import EVERYTHING, Grant
 from receiver.access.guard import GRANT
-from receiver.profiling.serving import PATH, Profiling
+from receiver.profiling.serving import OFF_STATUS, PATH, Profiling
 
 Asking = Callable[[str], Awaitable[tuple[int, bytes]]]
 
@@ -73,7 +72,7 @@ def test_wrong_parameters(query: str, text: bytes) -> None:
 @pytest.mark.parametrize(
     ("enabled", "grant", "status"),
     [
-        (False, EVERYTHING, DISABLED_STATUS),
+        (False, EVERYTHING, OFF_STATUS),
         (True, Grant(EVERYTHING.rights, tenant="a"), 403),
         (True, Grant(EVERYTHING.rights, tenants=frozenset("ab")), 403),
     ],
