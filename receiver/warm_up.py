@@ -60,6 +60,7 @@ def first_steps() -> list[Step]:
     return [
         warm_decoder,
         storage_steps.write_first,
+        storage_steps.read_first,
         partial(query_steps.warm_up, query_steps.FIRST),
         warm_encoder,
     ]

@@ -6,27 +6,24 @@ the ways that queries and seals do.
 """
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from storage.batch import Batch, RawNatives, SymbolSpans
 from storage.dedup.algorithm import SHORT_MS, Algorithm
 from storage.dedup.complete import complete_groups, ranges_of
 from storage.dedup.dedup import dedup
 from storage.dedup.reach import unsettled_groups
-from storage.downsampling.aggregates import RESOLUTION_1H_MS, RESOLUTION_5M_MS, Aggregates
+from storage.downsampling.aggregates import RESOLUTION_1H_MS, RESOLUTION_5M_MS
 from storage.downsampling.combining import combine
 from storage.downsampling.cuts import without_windows
 from storage.downsampling.folding import fold
-from storage.downsampling.points import PointRoom, count_points, points_of
+from storage.downsampling.points import points_of
 from storage.head.head import Head, sealed_samples
 from storage.head.late import FIRST_SLOTS, LateIndex, OutOfOrder
 from storage.histograms.columns import Natives
 from storage.histograms.histograms import Parts, from_parts
-from storage.kernels.arrays import Bytes, Int64s
+from storage.kernels.arrays import Int64s
 from storage.kernels.stale import STALE_NAN
 from storage.labels.frames import LabelFrame, Symbols
 from storage.labels.matchers import Matcher
@@ -37,45 +34,15 @@ from storage.read.replicas.health import measure
 from storage.read.replicas.watch import ShardWatch, WatchedLabels
 from storage.refusals.samples import label_text
 from storage.revisions.record import Record
-from storage.samples.cuts import Cuts, without
-from storage.samples.edges import EdgeRoom, WindowGrid
-from storage.samples.exemplar_kernels import join_runs as join_labels
-from storage.samples.exemplars import Exemplars, RawExemplars
+from storage.samples.cuts import Cuts
+from storage.samples.exemplars import RawExemplars
 from storage.samples.hint import Purpose
 from storage.samples.merge import between, merge_all
 from storage.samples.samples import Samples
-from storage.segments.aggregates.columns import EVERYTHING
-from storage.segments.aggregates.decoding import (
-    GroupChunks,
-    GroupDecoder,
-    fill,
-    spread,
-    take_scaled,
-)
-from storage.segments.aggregates.groups import WindowGroup
-from storage.segments.aggregates.groups import parse_footer as parse_aggregates
-from storage.segments.aggregates.reader import joined, runs_of
-from storage.segments.aggregates.writer import AggregateWriter
-from storage.segments.comparing import are_marked
-from storage.segments.contradictions import contradictions
-from storage.segments.encoding.edging import edges_of
-from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
-from storage.segments.encoding.groups import (
-    Group,
-    decode_column,
-    decode_group,
-    decode_run,
-    read_only,
-)
-from storage.segments.encoding.held import HeldGroups
-from storage.segments.encoding.placing import Target, place_run
-from storage.segments.encoding.samples_file import FloatRows, SampleWriter
-from storage.segments.exemplars import label_maps, text_column
-from storage.segments.histogram_reader import wanted_runs
-from storage.segments.merging import cut_runs, join_runs, merge
-from storage.segments.row_index import RowIndex, groups_with
-from storage.segments.runs import place_rows, strictly_ascending
+from storage.segments.warm_up import read_exemplars_back, read_sealed, read_windows
+from storage.segments.warm_up import read_first as read_first_sealed
 from storage.series.index import TenantIndex
+from storage.series.replica_groups import enter_hashes
 from storage.series.table import Registration, SeriesTable
 from storage.series.text_order import TextOrder, merge_texts, places_among
 from storage.shard.elections import Elections
@@ -103,6 +70,19 @@ def write_first() -> None:
     found = head.snapshot(matched).between(0, 100)
     samples = merge_all(found.sources(0, len(matched)), len(matched))
     dedup(samples, np.array([0, 2]))
+
+
+def read_first() -> None:
+    """Call what a first query of sealed floats does, and nothing else. Blocks; touches no files."""
+    table, batch = SeriesTable(SMALL), example_batch()
+    table.resolve(batch, 1, Registration(room=lambda wanted: wanted))
+    index = TenantIndex(table, 1)
+    refs = index.match([Matcher("__name__", "=", "up")]).refs
+    index.group(refs, ("r",))
+    enter_hashes(np.zeros(1, np.uint64), 0, np.zeros(2, np.int32))
+    read_labels(index.frame(refs, Symbols(table.symbols)))
+    times = np.tile(np.sort(TIMES), len(SERIES))
+    read_first_sealed(table.ids[refs], Samples(batch.sample_offsets, times, batch.values))
 
 
 def write_and_read() -> None:
@@ -135,7 +115,8 @@ def write_and_read() -> None:
     head.newest_within(matched, (0, 100))
     labels = index.frame(matched, Symbols(table.symbols))
     read_back(head, matched, labels)
-    read_sealed(head, table, matched)
+    sealed, ids = sealed_samples(head, matched), table.ids[matched]
+    read_sealed(ids, sealed)
 
 
 def sort_symbols(table: SeriesTable) -> None:
@@ -231,90 +212,16 @@ def read_back(head: Head, refs: Int64s, labels: LabelFrame) -> None:
     measure(samples, members, chosen.samples, chosen.sources)
     between(dedup(samples, members, span=(15, 35)).samples, 15, 25)
     labels.group(labels.names)
-    # Some columns are read one by one, many at once; the rows' labels are read twice, because what
-    # was read before is kept.
+    read_labels(labels)
+
+
+def read_labels(labels: LabelFrame) -> None:
+    """Some columns are read one by one, many at once; the rows' labels are read twice, because what
+    was read before is kept."""
     labels.take(labels.order()).column("r")
     labels.take(labels.order()).matrix(["__name__", "r", "s", "t"])
     pairs = LabelPairs(np.arange(2), np.zeros(1, np.int32), np.zeros(1, np.int32))
     PickedPairs(pairs, np.zeros(1, np.int64)).fill(0, np.zeros(1, np.int32))
-
-
-def read_sealed(head: Head, table: SeriesTable, refs: Int64s) -> None:
-    """What sealing, and reading two segments with equal samples, do."""
-    sealed = sealed_samples(head, refs)
-    ids = table.ids[refs]
-    strictly_ascending(ids, sealed.offsets, sealed.timestamps)
-    cuts = Cuts.of([(10, 20)], [np.ones(len(ids), np.bool_)])
-    without(sealed, cuts)
-    file, footer = example_file(np.repeat(ids, np.diff(sealed.offsets)), sealed)
-    group = read_only(decode_group(footer, 0, file, 0))
-    decode_run(footer, (0, 1), file, 0)
-    warm_placing(footer, file)
-    decode_column(footer, (0, IDS), file, 0, np.empty(footer.rows, np.int64))
-    always = np.zeros(len(ids), np.int64)
-    wanted = RowIndex.of(ids, sealed.offsets, always, always).find(ids, (0, 100))
-    wanted.within(footer, (5, 100))
-    groups_with(wanted, footer.offsets)
-    pairs = np.zeros((2, 2), np.int64)
-    for begins, ends in ((footer.begins, footer.ends), (pairs[:, 0], pairs[:, 1])):
-        are_marked(np.ones(1, np.bool_), begins, ends, len(file))
-    runs = [cut_runs((0, group), wanted, (0, 100), lambda samples: None) for _ in range(2)]
-    contradictions(join_runs(runs), merge(join_runs(runs), len(ids)))
-    times, bits = np.empty(footer.rows, np.int64), np.empty(footer.rows, np.uint64)
-    firsts, ends = wanted.firsts, wanted.ends
-    for group_times, group_bits in ((group.timestamps, group.bits), (times.copy(), bits.copy())):
-        place_rows(0, group_times, group_bits, firsts, ends, firsts, times, bits)
-    wanted_runs(times, times, ids, (0, 100))
-    read_fractions(ids, sealed)
-    rows = np.arange(len(ids))
-    cuts.hit(rows, np.zeros(len(ids), np.int64))
-    cuts.judge(rows, np.full(len(ids), 10), np.full(len(ids), 40), 0, 100)
-
-
-def warm_placing(footer: Footer, file: Bytes) -> None:
-    """Decode a row group to where its rows belong."""
-    firsts, ends = np.zeros(1, np.int64), np.full(1, footer.rows)
-    times, bits = np.empty(footer.rows, np.int64), np.empty(footer.rows, np.uint64)
-    target = Target(firsts, ends, firsts, times, bits)
-    place_run(footer, (0, 1), file, 0, target)
-    grid = WindowGrid(np.zeros(1, np.int64), 1, True, (0, 100))
-    runs = np.zeros(1, np.int64), firsts, ends
-    room, groups = EdgeRoom(1, footer.rows, grid), HeldGroups([(0, Group(times, bits))])
-    stored = file, np.zeros(1, np.int64)
-    edges_of(footer, np.zeros(1, np.int64), stored, room, wanted=runs)
-    groups.take(*runs, room)
-    groups.trim(firsts, ends, (0, 100))
-    groups.put(firsts, ends, firsts, times, bits)
-    room.take(Samples(np.array([0, footer.rows]), times, bits.view(np.float64)))
-    room.closed()
-
-
-def read_fractions(ids: Int64s, sealed: Samples) -> None:
-    """Read values that are no decimals: such a file holds them as they are."""
-    values = np.sqrt(np.arange(2.0, 2.0 + len(sealed)))
-    fractions = Samples(sealed.offsets, sealed.timestamps, values)
-    file, footer = example_file(np.repeat(ids, np.diff(sealed.offsets)), fractions)
-    decode_group(footer, 0, file, 0)
-
-
-def read_exemplars_back(exemplars: Exemplars) -> None:
-    """What rewriting a segment with exemplars does."""
-    maps = label_maps(exemplars)
-    offsets, data = np.empty_like(exemplars.offsets), np.empty_like(exemplars.data)
-    texts = [text_column(column) for column in (maps.keys, maps.items)]
-    ends = maps.offsets.to_numpy().astype(np.int64)
-    join_labels(ends, *texts[0], *texts[1], offsets, data)
-
-
-def example_file(ids: Int64s, samples: Samples) -> tuple[Bytes, Footer]:
-    """The bytes of a samples.parquet, and its footer."""
-    stream = pa.BufferOutputStream()
-    with SampleWriter(stream, starts=False) as writer:
-        writer.write(FloatRows(ids, samples.timestamps, samples.values, None))
-    data = stream.getvalue().to_pybytes()
-    length = int.from_bytes(data[-TAIL_BYTES:-4], "little")
-    footer = parse_footer(Path("an example"), footer_in(data, length))
-    return np.frombuffer(data, np.uint8).copy(), footer
 
 
 def merge_replicas() -> None:
@@ -346,33 +253,6 @@ def downsample() -> None:
     histograms = Samples(np.array([0, 2]), times[:2], np.ones(2), None, natives)
     combine(fold(histograms, RESOLUTION_5M_MS), RESOLUTION_1H_MS)
     read_windows(windows)
-
-
-def read_windows(windows: Aggregates) -> None:
-    """Write aggregates, and read them back as they lie in the file and as points."""
-    stream = pa.BufferOutputStream()
-    with AggregateWriter(stream) as writer:
-        writer.write(np.zeros(1, np.int64), windows)
-    data = stream.getvalue().to_pybytes()
-    length = int.from_bytes(data[-TAIL_BYTES:-4], "little")
-    parquet = pq.read_metadata(pa.BufferReader(data))
-    footer = parse_aggregates(Path("an example"), parquet, footer_in(data, length))
-    columns = footer.starts[0], footer.sizes[0], footer.codecs[0]
-    content = np.frombuffer(data, np.uint8)
-    decoder = GroupDecoder(GroupChunks(content, *columns, int(footer.rows[0])))
-    group = WindowGroup(decoder.ids(), decoder.rows(EVERYTHING))
-    runs = runs_of(group, np.zeros(1, np.int64), (0, 1 << 40))
-    joined([runs], None, 1)
-    values, numbers, known = np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.bool_)
-    spread(numbers, known, values.view(np.int64))
-    spread(numbers, known, numbers)
-    fill(values, known, values)
-    take_scaled(numbers, known, 1.0, values, known)
-    sizes = np.zeros(1, np.int64)
-    count_points(runs, Purpose.VALUES, sizes)
-    PointRoom.of(sizes).put_windows(runs, Purpose.VALUES)
-    PointRoom.of(sizes).put_windows(runs, Purpose.TOTALS)
-    PointRoom.of(np.ones(1, np.int64)).put_samples(Samples(np.arange(2), numbers, values))
 
 
 def note_changes() -> None:

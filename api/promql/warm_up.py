@@ -47,6 +47,7 @@ FIRST = (
     "sum by (a) (rate(x_total[30s]))",
     "histogram_quantile(0.9, sum by (le) (rate(x_total[30s])))",
     "max by (a) (x_total) > 1",
+    "topk(2, x_total)",
 )
 TEXTS = {
     "info": "{0}, {{a=~'.+'}}",

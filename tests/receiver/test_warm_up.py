@@ -14,6 +14,8 @@ from aiohttp.test_utils import TestClient
 
 from receiver import warm_up
 from receiver.warm_up import WarmUp, all_steps, compile_kernels, first_steps, steps
+from storage.tenants.tenant import DEFAULT_TENANT
+from tests.makers.databases import opened, seal, series, write
 from tests.makers.real_api import run_program
 from tests.makers.warm_kernels import NOT_WARM
 
@@ -64,6 +66,44 @@ def test_no_request_compiles_anything_after_warm_up() -> None:
 
 def test_no_command_compiles_anything_after_compile() -> None:
     run_warm("--warm-all", *COMMANDS)
+
+
+# Asks what the arguments say after the first steps only, and prints kernels that were not loaded.
+ASK = """
+import sys
+from receiver.cli import main
+from receiver.warm_up import first_steps
+from tests.makers.warm_kernels import calls
+
+for step in first_steps():
+    step()
+warm = calls()
+codes = [main(["query", text, *sys.argv[1:]]) for text in sys.stdin.read().splitlines()]
+print(codes, sorted(calls() - warm), file=sys.stderr)
+"""
+# What a panel asks first; more than half of the words of the language are loaded when called.
+FIRST_QUERIES = (
+    "x_total",
+    "rate(x_total[1m])",
+    "sum by (a) (rate(x_total[1m]))",
+    "max(x_total)",
+    "topk(1, x_total)",
+)
+
+
+def test_a_first_query_of_sealed_samples_loads_no_kernel(tmp_path: Path) -> None:
+    points = [(15_000 * k, k / 8) for k in range(400)]
+    with opened(tmp_path) as database:
+        written = [series("x_total", points, a=a, replica=r) for a in "12" for r in "ab"]
+        write(database, written, tenant=DEFAULT_TENANT)
+        seal(database)
+    options = (f"--storage.path={tmp_path}", "--storage.retention=0", "--format=json")
+    command = [sys.executable, "-c", ASK, "--start=600", "--end=5000", "--step=60", *options]
+    asked = "\n".join(FIRST_QUERIES)
+    done = subprocess.run(
+        command, cwd=ROOT, input=asked, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == f"{[0] * len(FIRST_QUERIES)} []\n"
 
 
 def run_warm(*arguments: str) -> None:
