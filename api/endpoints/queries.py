@@ -6,7 +6,7 @@ the job computes in a thread when its turn has come. Handlers know neither HTTP 
 
 import time
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from api.answers.accept import choose_form
@@ -43,6 +43,16 @@ from api.times import AUTO, parse_resolution_ms
 Evaluate = Callable[[Queryable, Slot, Measured], Result]
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: how it is evaluated, what makes two the same beside their parameters, and as
+    what the frontend keeps it, if it may."""
+
+    evaluate: Evaluate
+    exactly: tuple[Hashable, ...]
+    asked: Asked | None = None
+
+
 class QueryHandlers:
     """The query endpoints over one engine. now_ms: the clock, for queries that state no time."""
 
@@ -67,7 +77,8 @@ class QueryHandlers:
         resolution_ms = resolution_of(self._engine, call.params, 0)
         evaluate = at_one_time(self._engine, params, time_ms, resolution_ms, limits)
         kind = ("query", bool(resolution_ms))
-        return self._job(call, params, evaluate, kind, ("query", time_ms, resolution_ms))
+        question = Question(evaluate, ("query", time_ms, resolution_ms))
+        return self._job(call, params, question, kind)
 
     def query_range(self, call: Call) -> Job:
         """The values of an expression at start, start + step, ... up to end."""
@@ -99,26 +110,22 @@ class QueryHandlers:
             return self._ranges.run(querier, asked, Turn(steps, deadline_s, meter))
 
         kind = "query_range", bool(resolution_ms), *magnitudes(times)
-        job = self._job(call, params, evaluate, kind, ("query_range", times, resolution_ms))
+        question = Question(evaluate, ("query_range", times, resolution_ms), asked)
+        job = self._job(call, params, question, kind)
         # What a known query costs depends on what has changed.
         return replace(job, kind=None) if self._ranges.is_kept(asked) else job
 
     def _job(
-        self,
-        call: Call,
-        params: QueryParams,
-        evaluate: Evaluate,
-        kind: tuple[Hashable, ...],
-        exactly: tuple[Hashable, ...],
+        self, call: Call, params: QueryParams, question: Question, kind: tuple[Hashable, ...]
     ) -> Job:
-        """kind: of queries that cost about the same; exactly: what else makes two the same."""
+        """kind: of queries that cost about the same."""
         self._source.limits(call.tenants).check_text(params.text)
         if params.timeout_ms is not None and params.timeout_ms <= 0:
             return Job(partial(self._out_of_time, params.text))
         if params.provenance:
             check_plain(self._engine.parse(params.text))
         form = choose_form(call.headers.get("Accept", ""))
-        work = partial(self._run, call, params, evaluate, exactly)
+        work = partial(self._run, call, params, question)
         return Job(
             work,
             params.timeout_ms,
@@ -132,22 +139,19 @@ class QueryHandlers:
         raise QueryTimeout("query timed out in query execution")
 
     def _run(
-        self,
-        call: Call,
-        params: QueryParams,
-        evaluate: Evaluate,
-        exactly: tuple[Hashable, ...],
-        turn: Slot,
+        self, call: Call, params: QueryParams, question: Question, turn: Slot
     ) -> Iterator[Buffer]:
         origins = None
         meter = turn.meter = Measured()
         if params.provenance:
             result, origins = with_origins(
                 self._source.querier(call.tenants, params.replicas),
-                lambda read: evaluate(read, turn, Measured() if meter.evaluator else meter),
+                lambda read: question.evaluate(
+                    read, turn, Measured() if meter.evaluator else meter
+                ),
             )
         else:
-            result = self._result(call, params, evaluate, exactly, turn)
+            result = self._result(call, params, question, turn)
         stats = None
         if params.stats:
             per_step = params.stats == "all" and self._engine.features.per_step_stats
@@ -158,17 +162,13 @@ class QueryHandlers:
         encode = partial(
             encode_result, form, result, limit=params.limit, stats=stats, origins=origins
         )
+        if question.asked is not None and not params.stats:
+            of = question.asked, (form, params.limit)
+            encode = partial(self._ranges.text, *of, result.value, encode)
         # One that is too large does not even begin.
         return measured(encode, turn) if turn.terms.answer.allowed else encode()
 
-    def _result(
-        self,
-        call: Call,
-        params: QueryParams,
-        evaluate: Evaluate,
-        exactly: tuple[Hashable, ...],
-        turn: Slot,
-    ) -> Result:
+    def _result(self, call: Call, params: QueryParams, question: Question, turn: Slot) -> Result:
         """What is asked for, evaluated here or where the same is asked at the same time. Statistics
         are of one request only, so that it evaluates by itself."""
         patience = Patience(turn.cancelled, time.monotonic() + turn.timeout_ms / 1000)
@@ -176,14 +176,14 @@ class QueryHandlers:
         def compute(flight: Flight[Result]) -> Result:
             turn.timeout_ms = patience.left_ms()
             querier = self._source.querier(call.tenants, params.replicas)
-            if self._ranges.cache.is_on and "query_range" in exactly:
+            if self._ranges.cache.is_on and question.asked is not None:
                 flight.is_current = partial(are_current, watches_of(querier))
             meter = turn.meter = Measured()
-            return evaluate(querier, turn, meter)
+            return question.evaluate(querier, turn, meter)
 
         if params.stats or not may_be_kept(call):
             return compute(Flight())
-        key = (exactly, call.tenants, replace(params, limit=0, timeout_ms=None))
+        key = (question.exactly, call.tenants, replace(params, limit=0, timeout_ms=None))
         return self._ranges.flights.run(key, compute, patience)
 
 

@@ -7,7 +7,7 @@ no one's dashboards drive out those of others.
 import threading
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -149,3 +149,22 @@ class FairCache(Generic[T]):
 
 class ExtentCache(FairCache[Extent]):
     """What is kept of range queries."""
+
+
+def kept_whole(
+    blocks: Iterator[bytes | memoryview],
+    fits: Callable[[int], bool],
+    keep: Callable[[bytes], None],
+) -> Iterator[bytes | memoryview]:
+    """The blocks of a text; the whole of it is kept after the last one, if it is not too large."""
+    parts: list[bytes] = []
+    size = 0
+    for block in blocks:
+        size += len(block)
+        if fits(size):
+            parts.append(bytes(block))
+        else:
+            parts.clear()
+        yield block
+    if fits(size):
+        keep(b"".join(parts))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from api.frontend.cache import FairCache
+from api.frontend.cache import FairCache, kept_whole
 from api.frontend.extent import EVER, series_of, watches_of
 from api.frontend.metrics import ListMetrics
 from api.frontend.options import CacheOptions, ListOptions
@@ -96,29 +96,21 @@ class Lists:
                 self._count("hit")
                 return iter([known.text])
         self._count("miss" if known is None else "stale")
-        return self._kept(key, span, watches, make())
+        return kept_whole(
+            make(),
+            lambda size: self._cache.fits(LIST_BYTES + size),
+            lambda text: self._keep(key, span, watches, text),
+        )
 
-    def _kept(
+    def _keep(
         self,
         key: tuple[Hashable, Hashable],
         span: Span,
         watches: Sequence[Watch],
-        blocks: Iterator[bytes | memoryview],
-    ) -> Iterator[bytes | memoryview]:
-        """The blocks; they are kept if they are not too many."""
-        parts: list[bytes] = []
-        size = LIST_BYTES
-        for block in blocks:
-            size += len(block)
-            if self._cache.fits(size):
-                parts.append(bytes(block))
-            else:
-                parts.clear()
-            yield block
-        if not self._cache.fits(size):
-            return
+        text: bytes,
+    ) -> None:
         made = KeptList(
-            b"".join(parts),
+            text,
             span,
             tuple(watch.mark for watch in watches),
             tuple(watch.rule for watch in watches),

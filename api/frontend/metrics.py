@@ -29,6 +29,30 @@ class ListMetrics:
         )  # fmt: skip
 
 
+class TextMetrics:
+    """Of the texts of kept answers. One instance per server."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.hits = Counter(
+            "cupola_query_cache_text_hits_total",
+            "Answers of range queries that were sent as they had been encoded before.",
+            registry=registry,
+        )
+        self.evictions = Counter(
+            "cupola_query_cache_text_evictions_total",
+            "Kept texts of answers that had to go, by reason: size, tenant_size, entries, age.",
+            ["reason"],
+            registry=registry,
+        )
+        self.bytes = Gauge(
+            "cupola_query_cache_text_bytes", "Memory that kept texts of answers take.",
+            registry=registry,
+        )  # fmt: skip
+        self.entries = Gauge(
+            "cupola_query_cache_texts", "Texts of answers that are kept.", registry=registry
+        )
+
+
 class FrontendMetrics:
     """One instance per server."""
 

@@ -25,6 +25,13 @@ class CacheOptions:
         "How much of it one tenant may have. 0: as much as others leave; where all is used, those "
         "who have most give way.",
     )
+    text_bytes_max: int = setting(
+        "max-text-bytes",
+        "bytes",
+        64 * MIB,
+        "Memory for the text of answers that are wholly kept, sent as it is when the same is asked "
+        "again. 0: none is kept.",
+    )
     entries_max: int = setting(
         "max-entries",
         "integer",

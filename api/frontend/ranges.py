@@ -16,7 +16,7 @@ beginning and the end of the request.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
@@ -40,6 +40,7 @@ from api.frontend.joining import Piece, joined
 from api.frontend.metrics import FrontendMetrics
 from api.frontend.options import CacheOptions
 from api.frontend.reach import Reach, reach_of
+from api.frontend.texts import Make, Texts
 from api.promql.engine import Engine
 from api.promql.errors import QueryError
 from api.promql.meter import Meter
@@ -115,8 +116,11 @@ class Computed:
 class RangeQueries:
     """Range queries over one engine. Thread-safe. flights: of all queries, those under way."""
 
-    def __init__(self, engine: Engine, cache: ExtentCache, metrics: FrontendMetrics) -> None:
+    def __init__(
+        self, engine: Engine, cache: ExtentCache, texts: Texts, metrics: FrontendMetrics
+    ) -> None:
         self.cache = cache
+        self._texts = texts
         self.metrics = metrics
         self.flights: Flights[Result] = Flights(metrics.shared)
         self._engine = engine
@@ -125,6 +129,19 @@ class RangeQueries:
     def is_kept(self, asked: Asked) -> bool:
         """Whether something of the query is kept, so that what it costs is not that of another."""
         return self.cache.is_on and key_of(asked) in self.cache
+
+    def text(
+        self, asked: Asked, form: Hashable, value: object, make: Make
+    ) -> Iterator[bytes | memoryview]:
+        """The text of an answer: what make() gives, or gave when it was asked for before. form: all
+        that it depends on beside what is asked. Nothing is kept of values that are not."""
+        if not (self.cache.is_on and asked.may_keep and isinstance(value, Vector)):
+            return make()
+        owner, rest = key_of(asked)
+        kept = self.cache.get((owner, rest))
+        if kept is None or kept.vector is not value:
+            return make()
+        return self._texts.answer((owner, (rest, form)), value, make)
 
     def run(self, querier: Queryable, asked: Asked, turn: Turn) -> Result:
         """The answer. Raises QueryError of any kind."""
@@ -185,7 +202,7 @@ class RangeQueries:
 def kept_ranges(engine: Engine, options: CacheOptions, registry: CollectorRegistry) -> RangeQueries:
     """Range queries of which as much is kept as the settings allow."""
     metrics = FrontendMetrics(registry)
-    return RangeQueries(engine, ExtentCache(options, metrics), metrics)
+    return RangeQueries(engine, ExtentCache(options, metrics), Texts(options, registry), metrics)
 
 
 def uncached(engine: Engine) -> RangeQueries:

@@ -83,7 +83,9 @@ def part_of(config: Config, count: int) -> Config:
             duckdb_memory_bytes=part(storage.duckdb_memory_bytes),
             compaction_bytes_per_second=part(storage.compaction_bytes_per_second),
         ),
-        query_cache=replace(cache, bytes_max=part(cache.bytes_max)),
+        query_cache=replace(
+            cache, bytes_max=part(cache.bytes_max), text_bytes_max=part(cache.text_bytes_max)
+        ),
         lists_cache=replace(lists, bytes_max=part(lists.bytes_max)),
         write=replace(config.write, inflight_bytes_max=part(config.write.inflight_bytes_max)),
     )

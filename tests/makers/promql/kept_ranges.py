@@ -16,6 +16,7 @@ from api.frontend.cache import ExtentCache
 from api.frontend.metrics import FrontendMetrics
 from api.frontend.options import CacheOptions
 from api.frontend.ranges import Asked, RangeQueries, Turn
+from api.frontend.texts import Texts
 from api.promql.engine import Engine, Measured
 from api.promql.errors import QueryError
 from api.promql.features import Features
@@ -57,7 +58,9 @@ class Scene:
         self.registry = CollectorRegistry()
         metrics = FrontendMetrics(self.registry)
         self.cache = ExtentCache(self.options, metrics)
-        self.ranges = RangeQueries(self.engine, self.cache, metrics)
+        self.ranges = RangeQueries(
+            self.engine, self.cache, Texts(self.options, self.registry), metrics
+        )
         self.meter = Measured()
         self.before_evaluation: Callable[[], None] = lambda: None
 
