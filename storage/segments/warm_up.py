@@ -33,6 +33,7 @@ from storage.segments.aggregates.writer import AggregateWriter
 from storage.segments.comparing import are_marked
 from storage.segments.contradictions import contradictions
 from storage.segments.encoding.edging import edges_of
+from storage.segments.encoding.expanding import expanded
 from storage.segments.encoding.footers import IDS, TAIL_BYTES, Footer, footer_in, parse_footer
 from storage.segments.encoding.groups import (
     Group,
@@ -42,7 +43,7 @@ from storage.segments.encoding.groups import (
     read_only,
 )
 from storage.segments.encoding.held import HeldGroups
-from storage.segments.encoding.placing import Target, place_run
+from storage.segments.encoding.placing import Target, place_run, stored_groups
 from storage.segments.encoding.samples_file import FloatRows, SampleWriter
 from storage.segments.exemplars import label_maps, text_column
 from storage.segments.histogram_reader import wanted_runs
@@ -106,6 +107,7 @@ def warm_placing(footer: Footer, file: Bytes) -> None:
     room, groups = EdgeRoom(1, footer.rows, grid), HeldGroups([(0, Group(times, bits))])
     stored = file, np.zeros(1, np.int64)
     edges_of(footer, np.zeros(1, np.int64), stored, room, wanted=runs)
+    expanded(*stored_groups(footer, np.zeros(1, np.int64), *stored)[:2])
     groups.take(*runs, room)
     groups.trim(firsts, ends, (0, 100))
     groups.put(firsts, ends, firsts, times, bits)

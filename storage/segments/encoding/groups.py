@@ -21,7 +21,7 @@ from storage.errors import FormatError
 from storage.kernels.arrays import Bytes, Int64s, UInt64s, frozen
 from storage.kernels.thrift import DAMAGED
 from storage.segments.damage import UNREADABLE
-from storage.segments.encoding.expanding import CODECS
+from storage.segments.encoding.expanding import CODECS, NOT_WHOLE
 from storage.segments.encoding.footers import FLOATS, IDS, SCALED, TIMES, VALUES, Footer
 from storage.segments.encoding.pages import (
     DELTA,
@@ -360,8 +360,8 @@ def plain_page(stored: Bytes, codec: int, plain_bytes: int) -> Bytes:
     if codec not in CODECS:
         raise UnknownPage
     try:
-        page = CODECS[codec].decompress(pa.py_buffer(stored), plain_bytes)
-    except UNREADABLE as error:
+        page = CODECS[codec](stored, plain_bytes)
+    except NOT_WHOLE as error:
         raise UnknownPage from error
     return frozen(np.frombuffer(page, np.uint8))
 

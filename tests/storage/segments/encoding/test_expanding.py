@@ -5,9 +5,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
-from storage.kernels.arrays import Bytes, Int64s
-from storage.segments.encoding.expanding import expanded
+from storage.kernels.arrays import Bytes, Int64s, frozen
+from storage.segments.encoding.expanding import (
+    CODECS,
+    NOT_WHOLE,
+    TIMES_BEFORE,
+    expanded,
+    same_times,
+)
 from storage.segments.encoding.footers import SCALED, TIMES, Footer, read_footer
 from storage.segments.encoding.groups import GroupFile
 from storage.segments.encoding.pages import EXPANDED, LZ4, ZSTD, decode_chunk
@@ -66,7 +73,7 @@ def test_damaged_chunks_stay_as_they_are(tmp_path: Path, place: str) -> None:
     broken = data.copy()
     begin, end = chunks[1, 2:4].tolist()
     broken[slice(begin, begin + 4) if place == "header" else slice(end - 60, end - 20)] ^= 0xFF
-    whole, found = expanded(broken, chunks)
+    whole, found = expanded(frozen(broken), chunks)
     assert found[1, 5] == ZSTD
     first, behind = found[1, 2:4].tolist()
     assert (whole[first:behind] == broken[begin:end]).all()
@@ -79,3 +86,39 @@ def test_pages_are_what_arrow_says(tmp_path: Path) -> None:
     kinds = {pq.read_metadata(tmp_path / "f").row_group(0).column(k).compression for k in range(5)}
     assert kinds == {"ZSTD"}
     assert len(chunks) == SERIES // 2
+
+
+@pytest.mark.parametrize("said", [0, 99, 101, 1 << 50])
+def test_a_page_is_as_long_as_its_header_says(said: int) -> None:
+    stored = np.frombuffer(zstandard.compress(bytes(100)), np.uint8)
+    assert bytes(CODECS[ZSTD](stored, 100)) == bytes(100)
+    with pytest.raises(NOT_WHOLE):
+        CODECS[ZSTD](stored, said)
+
+
+@pytest.mark.parametrize("said", [8, 9, 10])
+def test_a_frame_need_not_say_how_long_it_is(said: int) -> None:
+    frame = zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * 9)
+    stored = np.frombuffer(frame, np.uint8)
+    if said == 9:
+        assert bytes(CODECS[ZSTD](stored, said)) == b"x" * 9
+        return
+    with pytest.raises(NOT_WHOLE):
+        CODECS[ZSTD](stored, said)
+
+
+def test_times_of_the_same_bytes_are_found() -> None:
+    """Twin: the first of the last few different ones that is equal."""
+    rng = np.random.default_rng(3)
+    texts = [bytes([k]) * (3 + k % 2) for k in rng.integers(0, 7, 60).tolist()]
+    ends = np.cumsum([len(text) for text in texts])
+    chunks = np.zeros((len(texts), 6), np.int64)
+    chunks[:, 1], chunks[:, 0] = ends, ends - [len(text) for text in texts]
+    data = np.frombuffer(b"".join(texts), np.uint8)
+    expected, seen = [], list[int]()
+    for group, text in enumerate(texts):
+        same = [k for k in seen[-TIMES_BEFORE:] if texts[k] == text]
+        expected.append(same[0] if same else group)
+        if not same:
+            seen.append(group)
+    assert same_times(frozen(data), chunks).tolist() == expected
