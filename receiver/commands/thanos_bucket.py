@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from receiver.gateway.flags import add_flags, configured, given_by
 from receiver.settings.config import Config, ConfigError, load, settings
 from receiver.settings.flags import add_flag
 
@@ -29,25 +30,12 @@ serve     answer queries over them, by the query API and by Thanos' StoreAPI
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 LIST, VERIFY, SERVE = "list", "verify", "serve"
 BUCKET_FLAGS = ("objstore.request-timeout", "objstore.max-tries", "objstore.max-requests")
-SERVE_FLAGS = {
-    "web.listen-address": "--http-address",
-    "grpc.listen-address": "--grpc-address",
-    "stores.thanos-bucket-interval": "--sync-block-duration",
-    "stores.thanos-bucket-deletion-delay": "--ignore-deletion-marks-delay",
-    "stores.thanos-bucket-cache-size": "--chunk-pool-size",
-    "stores.thanos-bucket-index-cache-size": "--index-cache-size",
-    "web.config.file": "--http.config",
-    "auth.file": "",
-    "log.level": "",
-    "log.format": "",
-    "dedup.replica-labels": "",
-    "stores.timeout": "",
-    "stores.max-bytes": "",
-    "stores.max-series": "",
-    "stores.max-chunks": "",
-    "stores.max-samples": "",
-}
-DEFAULTS = {"web.listen-address": ":10902", "grpc.listen-address": ":10901"}
+SERVE_FLAGS = (
+    "stores.thanos-bucket-interval",
+    "stores.thanos-bucket-deletion-delay",
+    "stores.thanos-bucket-cache-size",
+    "stores.thanos-bucket-index-cache-size",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         for flag in BUCKET_FLAGS:
             add_flag(inner, settings()[flag])
         if name == SERVE:
-            add_serve_flags(inner)
+            add_flags(inner, SERVE_FLAGS)
             continue
         inner.add_argument(
             "--match", metavar="SELECTOR",
@@ -85,21 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )  # fmt: skip
 
 
-def add_serve_flags(parser: argparse.ArgumentParser) -> None:
-    for name, alias in SERVE_FLAGS.items():
-        add_flag(parser, settings()[name])
-        if alias:
-            parser.add_argument(
-                alias, dest=name, metavar="TEXT", default=argparse.SUPPRESS,
-                help=f"the same as --{name}, as Thanos names it",
-            )  # fmt: skip
-
-
 def run(options: argparse.Namespace) -> int:
     """The exit code."""
     from storage.errors import StoreFailed
 
-    given = {name: value for name, value in vars(options).items() if name in settings()}
+    given = given_by(options)
     try:
         if options.bucket_command == SERVE:
             return serve(options, given)
@@ -123,11 +101,15 @@ def path_of(options: argparse.Namespace) -> Path | None:
 @contextmanager
 def listed(config: Config) -> Iterator["BucketView"]:
     """The blocks as the bucket lists them now. Raises ConfigError, StoreFailed."""
-    from receiver.stores.bucket.setup import view_of
+    from prometheus_client import CollectorRegistry
+
+    from receiver.stores.bucket.setup import views_of
     from storage.errors import StoreFailed
 
-    view = view_of(config.stores, config.objstore)
-    assert view is not None, "BUG: a bucket that is named is there"
+    views = views_of(config.stores, config.objstore, CollectorRegistry())
+    if len(views) != 1:
+        raise ConfigError(f"--objstore.config-file: got {len(views)} files; allowed is 1")
+    (view,) = views
     try:
         view.refresh()
         if view.error:
@@ -194,12 +176,8 @@ def serve(options: argparse.Namespace, given: dict[str, object]) -> int:
     from receiver.gateway.bucket import make
     from receiver.gateway.program import serve as serve_until_stopped
     from receiver.logs import set_up_logging
-    from receiver.settings.config import read_file
 
-    path = path_of(options)
-    named = set(read_file(path)) if path is not None else set()
-    defaults = {name: text for name, text in DEFAULTS.items() if name not in named}
-    config = load(path, {**defaults, **given, "stores.thanos-bucket": options.bucket})
+    config = configured(options.config, {**given, "stores.thanos-bucket": options.bucket})
     set_up_logging(config.program.log_level, config.program.log_format)
     return serve_until_stopped(config, make)
 

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 from receiver.gateway.encoded import BlocksQuerier
 from receiver.gateway.program import Served
 from receiver.gateway.store import SourcesStore
-from receiver.settings.config import Config
+from receiver.settings.config import Config, ConfigError
 from receiver.settings.reloading import ReloadMetrics
 from receiver.stores.setup import ConfiguredStores
 
@@ -15,8 +15,9 @@ COMPONENT = "store"
 def make(config: Config, registry: CollectorRegistry, reloads: ReloadMetrics) -> Served:
     """Raises ConfigError."""
     stores = ConfiguredStores(config, registry, reloads)
-    view = stores.bucket
-    assert view is not None, "BUG: no bucket is named"
+    if len(stores.buckets) != 1:
+        raise ConfigError(f"--objstore.config-file: got {len(stores.buckets)} files; allowed is 1")
+    (view,) = stores.buckets
     store = SourcesStore(
         stores.sources,
         config.stores.tenant,

@@ -104,37 +104,37 @@ class StoresOptions:
         "Answers of stores that are read at a time.",
         allowed=(1, 1_024),
     )
-    bucket: str = setting(
+    buckets: tuple[str, ...] = setting(
         "thanos-bucket",
-        "text",
-        "",
-        "File with a bucket of Thanos' blocks, in the form of Thanos' objstore.yml, whose series "
-        "are shown, too; it is only read.",
+        "list",
+        (),
+        "Files, each with a bucket of Thanos' blocks, in the form of Thanos' objstore.yml, whose "
+        "series are shown, too; they are only read.",
     )
     bucket_interval_ms: int = setting(
         "thanos-bucket-interval",
         "duration",
         3 * MINUTE_MS,
-        "How often that bucket is listed.",
+        "How often these buckets are listed.",
         allowed=(10, DAY_MS),
     )
     bucket_deletion_delay_ms: int = setting(
         "thanos-bucket-deletion-delay",
         "duration",
         DAY_MS,
-        "How long a block of that bucket is read after it was marked for deletion.",
+        "How long a block of these buckets is read after it was marked for deletion.",
     )
     bucket_pages_bytes: int = setting(
         "thanos-bucket-cache-size",
         "bytes",
         256 * MIB,
-        "Memory for what was read of blocks in that bucket last.",
+        "Memory for what was read of blocks in these buckets last.",
         allowed=(1 * MIB, 1 << 40),
     )
     bucket_headers_bytes: int = setting(
         "thanos-bucket-index-cache-size",
         "bytes",
         512 * MIB,
-        "Memory for the symbols of blocks in that bucket, and where their lists of series are.",
+        "Memory for the symbols of blocks in these buckets, and where their lists of series are.",
         allowed=(1 * MIB, 1 << 40),
     )

@@ -4,8 +4,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from receiver.settings.config import Config, ConfigError, load, settings
-from receiver.settings.flags import add_flag
+from receiver.gateway.flags import add_flags, configured, given_by
+from receiver.settings.config import ConfigError
 
 if TYPE_CHECKING:
     from receiver.sidecar.options import SidecarOptions
@@ -20,26 +20,14 @@ What was uploaded is noted in thanos.shipper.json beside the blocks, as Thanos' 
 does: either goes on where the other ended.
 """
 EXIT_FAILURE, EXIT_USAGE = 1, 2
-# Settings of the server that a sidecar has, and Thanos' names for some of them.
-FLAGS = {
-    "web.listen-address": "--http-address",
-    "grpc.listen-address": "--grpc-address",
-    "objstore.config-file": "",
-    "objstore.config": "",
-    "objstore.request-timeout": "",
-    "objstore.max-tries": "",
-    "web.config.file": "--http.config",
-    "auth.file": "",
-    "log.level": "",
-    "log.format": "",
-    "dedup.replica-labels": "",
-    "stores.timeout": "",
-    "stores.response-timeout": "",
-    "stores.max-bytes": "",
-    "stores.max-series": "",
-    "stores.max-samples": "",
-}
-DEFAULTS = {"web.listen-address": ":10902", "grpc.listen-address": ":10901"}
+# Settings of a server that only a sidecar has, beside those of all such programs.
+FLAGS = (
+    "objstore.config-file",
+    "objstore.config",
+    "objstore.request-timeout",
+    "objstore.max-tries",
+    "stores.response-timeout",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,13 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="upload although the Prometheus may compact blocks before they are uploaded",
     )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
-    for name, alias in FLAGS.items():
-        add_flag(parser, settings()[name])
-        if alias:
-            parser.add_argument(
-                alias, dest=name, metavar="TEXT", default=argparse.SUPPRESS,
-                help=f"the same as --{name}, as Thanos names it",
-            )  # fmt: skip
+    add_flags(parser, FLAGS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -85,9 +67,8 @@ def run(options: argparse.Namespace) -> int:
     from receiver.logs import set_up_logging
     from receiver.sidecar.program import maker_of
 
-    given = {name: value for name, value in vars(options).items() if name in settings()}
     try:
-        config = configured(options, given)
+        config = configured(options.config, given_by(options))
         set_up_logging(config.program.log_level, config.program.log_format)
         return serve(config, maker_of(sidecar_options(options)))
     except (ConfigError, ValueError) as error:
@@ -96,18 +77,6 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         sys.stderr.write(f"cupola: cannot serve: {error}\n")
         return EXIT_FAILURE
-
-
-def configured(options: argparse.Namespace, given: dict[str, object]) -> Config:
-    """Raises ConfigError."""
-    from pathlib import Path
-
-    from receiver.settings.config import read_file
-
-    path = Path(options.config) if options.config else None
-    named = set(read_file(path)) if path is not None else set()
-    defaults = {name: text for name, text in DEFAULTS.items() if name not in named}
-    return load(path, {**defaults, **given})
 
 
 def sidecar_options(options: argparse.Namespace) -> "SidecarOptions":

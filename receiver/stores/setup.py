@@ -15,7 +15,7 @@ from receiver.settings.config import Config, ConfigError, read_document
 from receiver.settings.reloading import Reading, ReloadMetrics, WatchedFile
 from receiver.settings.stores import StoresOptions
 from receiver.stores import endpoints
-from receiver.stores.bucket.setup import check_bucket, view_of
+from receiver.stores.bucket.setup import check_buckets, views_of
 from receiver.stores.bucket.source import BucketSource
 from receiver.stores.bucket.view import BucketView
 from receiver.stores.endpoints import Endpoint, endpoint_of
@@ -59,7 +59,7 @@ class ConfiguredStores:
         options = self._options = config.stores
         self._fixed = named_by(options)
         self._series_max = config.storage.select_series_max
-        self._replica_labels = config.dedup.replica_labels
+        self._hidden = [*config.dedup.replica_labels, *filter(None, [options.tenant_label])]
         self._metrics = StoreMetrics(registry)
         self.file = watched_file(options, reloads)
         self._threads = ThreadPoolExecutor(options.concurrency_max, thread_name_prefix="stores")
@@ -70,7 +70,7 @@ class ConfiguredStores:
             options.timeout_ms / 1000, options.response_timeout_ms / 1000, options.bytes_max
         )
         self._servers: list[ServerState] = []
-        self.bucket = view_of(options, config.objstore)
+        self.buckets = views_of(options, config.objstore, registry)
         self._pool = StorePool((), options, self._call_limits, self._metrics)
         self._configure(Named() if self.file is None else self.file.value)
         if self.file is not None:
@@ -98,28 +98,33 @@ class ConfiguredStores:
             *(StoreSource(state, asked) for state in stores),
             *(ReadSource(state, asked) for state in reads),
         ]
-        if self.bucket is not None and self._is_of("", terms.tenant):
-            found.append(BucketSource(self.bucket, asked, self._call_limits.timeout_s))
+        if self._is_of("", terms.tenant):
+            timeout_s = self._call_limits.timeout_s
+            found += [BucketSource(view, asked, timeout_s) for view in self.buckets]
         return found
 
     def rules(self, tenant: str) -> OtherRules:
-        """Those of stores, in the view of a tenant; where a label names tenants, there are none."""
+        """Those of stores, in the view of a tenant."""
         states = [s for s in self._states_of(tenant) if s.info is not None and s.info.rules]
-        if self._options.tenant_label or not states:
+        if not states:
             return OtherRules()
         found, losses = gathered(states, self._asked(Terms(tenant)), RULES, rules.read_group)
-        return OtherRules(rules.as_one(found, self._replica_labels), losses)
+        if label := self._options.tenant_label:
+            found = rules.of_tenant(found, label, tenant)
+        return OtherRules(rules.as_one(found, self._hidden), losses)
 
     def targets(self, tenant: str) -> OtherTargets:
         """What stores scrape, likewise."""
         states = [s for s in self._states_of(tenant) if s.info is not None and s.info.targets]
-        if self._options.tenant_label or not states:
+        if not states:
             return OtherTargets()
         asked = self._asked(Terms(tenant))
         found, losses = gathered(states, asked, TARGETS, targets.read_targets)
+        if label := self._options.tenant_label:
+            found = [targets.of_tenant(each, label, tenant) for each in found]
         active = [target for own, _ in found for target in own]
         dropped = [labels for _, own in found for labels in own]
-        return targets.as_one(active, dropped, self._replica_labels, losses)
+        return targets.as_one(active, dropped, self._hidden, losses)
 
     def _states_of(self, tenant: str) -> list[StoreState]:
         return [s for s in self._pool.states if self._is_of(s.endpoint.tenant, tenant)]
@@ -135,20 +140,19 @@ class ConfiguredStores:
         """What there is to know of each store."""
         found = [of_store(state) for state in self._pool.states]
         found += [of_server(state) for state in self._servers]
-        if self.bucket is not None:
-            found.append(of_bucket(self.bucket))
+        found += [of_bucket(view) for view in self.buckets]
         if self._options.tenant_label:
             return [replace(each, tenant="") for each in found]
         return [replace(each, tenant=each.tenant or self._options.tenant) for each in found]
 
     async def run(self) -> AsyncIterator[None]:
         self._pool.start()
-        if self.bucket is not None:
-            self.bucket.start()
+        for view in self.buckets:
+            view.start()
         yield
         await asyncio.to_thread(self._pool.stop)
-        if self.bucket is not None:
-            await asyncio.to_thread(self.bucket.stop)
+        for view in self.buckets:
+            await asyncio.to_thread(view.stop)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -179,7 +183,7 @@ def of_bucket(view: BucketView) -> StoreFacts:
 def check_stores(options: StoresOptions) -> None:
     """Raise ConfigError where ConfiguredStores would."""
     named_by(options)
-    check_bucket(options)
+    check_buckets(options)
     if options.file:
         read_file(Path(options.file))
 

@@ -1,12 +1,12 @@
 """Calling the kernels that answers of other stores need, so that no query has to wait for them."""
 
 from receiver.stores.limits import AnswerLimits, Budget
-from receiver.stores.storeapi.aggregates import Windows
 from receiver.stores.storeapi.columns import Collector
+from receiver.stores.windows import Windows
 from receiver.wire.messages import message_field, number_field
 from storage.labels.matchers import METRIC_NAME, Matcher
 from storage.read.joined.series import join
-from storage.samples.hint import Purpose, SelectHint
+from storage.samples.hint import Purpose
 
 SMALL = AnswerLimits(1 << 16, 100, 100, 1_000)
 LABEL = message_field(1, message_field(1, METRIC_NAME.encode()) + message_field(2, b"up"))
@@ -29,8 +29,7 @@ def warm_stores() -> None:
         found, _ = collector.finished([[Matcher(METRIC_NAME, "=", "up")]], (0, 1))
         join(found.labels.symbols, [found, found])
     for purpose in (Purpose.TOTALS, Purpose.RISES):
-        windows = Windows.of(SelectHint(purpose=purpose, resolution_ms=1))
-        assert windows is not None
+        windows = Windows.of(purpose, 1)
         collector = Collector(Budget(SMALL), windows=windows)
         parts = [message_field(3 + kind, message_field(2, FLOAT)) for kind in windows.aggregates]
         for _ in range(2):

@@ -53,7 +53,7 @@ COMMANDS = (
     "tests/receiver/stores/bucket/test_encoded.py",
     "tests/receiver/stores/bucket/test_source.py",
     "tests/receiver/stores/bucket/test_verifying.py",
-    "tests/receiver/stores/bucket/test_windows.py",
+    "tests/receiver/stores/test_windows.py",
     "tests/receiver/exporting",
     "tests/receiver/querying/test_local.py",
     "tests/receiver/test_promql.py",

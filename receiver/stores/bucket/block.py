@@ -17,15 +17,15 @@ from receiver.importing.tsdb.chunk_files import FOUND
 from receiver.importing.tsdb.entries import SOUND
 from receiver.importing.tsdb.files import INDEX_FILE, TOMBSTONES_FILE
 from receiver.importing.tsdb.tombstones import Tombstones, parse_tombstones, without_deleted
-from receiver.stores.bucket.chunks import parts_of, read_chunks
+from receiver.stores.bucket.chunks import parts_of, read_chunks, samples_of_parts
 from receiver.stores.bucket.encoded import EncodedChunks, encoded, stacked
 from receiver.stores.bucket.header import Header, Headers
 from receiver.stores.bucket.pages import PAGE_BYTES, Brought, Pages, Wanted
 from receiver.stores.bucket.postings import refs_of
 from receiver.stores.bucket.series import ALIGNED_BYTES, Entries, read_entries
-from receiver.stores.bucket.windows import samples_of_parts
 from receiver.stores.errors import StoreError
 from receiver.stores.limits import Budget
+from receiver.stores.windows import Windows
 from storage.chunks import chunks as chunk_kinds
 from storage.chunks.series import decode_series
 from storage.errors import ObjectMissing, StoreFailed
@@ -230,8 +230,8 @@ class BlockReader:
         self.budget.spend(bytes=int((read.chunks.ends - read.chunks.starts).sum()))
         if self.block.meta.resolution_ms:
             resolution_ms = self.block.meta.resolution_ms
-            parts = parts_of(read.chunks)
-            samples, reasons = samples_of_parts(parts, offsets, self.asked.purpose, resolution_ms)
+            windows = Windows.of(self.asked.purpose, resolution_ms, is_known=True)
+            samples, reasons = samples_of_parts(parts_of(read.chunks), offsets, windows)
         else:
             decoded = decode_series(read.chunks, offsets)
             samples, reasons = decoded.samples, decoded.reasons

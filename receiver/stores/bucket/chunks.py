@@ -14,11 +14,13 @@ import numpy as np
 from receiver.importing.tsdb.chunk_files import FOUND, OUTSIDE, file_name, find_chunks
 from receiver.stores.bucket.pages import Brought, Wanted
 from receiver.stores.bucket.series import Bring, measure_sizes
-from storage.chunks.chunks import AGGREGATES, Chunks
+from receiver.stores.windows import COUNT, SUM, Windows, samples_of
+from storage.chunks.chunks import AGGREGATES, FLOAT_HISTOGRAM, HISTOGRAM, OK, Chunks
 from storage.kernels.arrays import Bytes, Int8s, Int64s
 from storage.kernels.jit import kernel
 from storage.kernels.protobuf import read_varint
 from storage.kernels.words import Place, load_byte
+from storage.samples.samples import Samples
 
 # Of a chunk besides its data: its encoding and its checksum.
 AROUND_BYTES = 5
@@ -125,3 +127,17 @@ def parts_of(chunks: Chunks) -> Parts:
     own = np.where(chunks.encodings == AGGREGATES, chunks.ends, chunks.starts)
     split_parts(chunks.buffer, chunks.starts, own, starts, ends, encodings)
     return Parts(chunks.buffer, starts, ends, encodings)
+
+
+def samples_of_parts(parts: Parts, offsets: Int64s, windows: Windows) -> tuple[Samples, Int8s]:
+    """The samples of n series, the chunks of which are offsets[i]:offsets[i+1] in order of time,
+    and OK of each chunk or why it has none."""
+    of_count, of_sum, wanted = COUNT - 1, SUM - 1, windows.part - 1
+    is_native = np.isin(parts.encodings[:, of_sum], (HISTOGRAM, FLOAT_HISTOGRAM))
+    # There is neither a least nor a most histogram.
+    has_part = ~(is_native & (parts.ends[:, wanted] == 0))
+    own = np.flatnonzero(has_part)
+    counts, values = parts.of(of_count).at(own), parts.of(wanted).at(own)
+    reasons = np.full(len(has_part), OK, np.int8)
+    samples, reasons[own] = samples_of(counts, values, np.searchsorted(own, offsets), windows)
+    return samples, reasons

@@ -7,12 +7,12 @@ import numpy as np
 
 from receiver.importing.tsdb.chunk_files import find_chunks
 from receiver.importing.tsdb.entries import read_symbols
-from receiver.stores.bucket.chunks import PARTS, Parts, split_parts
+from receiver.stores.bucket.chunks import PARTS, Parts, samples_of_parts, split_parts
 from receiver.stores.bucket.encoded import gather_bytes
 from receiver.stores.bucket.header import TABLE_COLUMNS, read_table
 from receiver.stores.bucket.postings import read_lists
 from receiver.stores.bucket.series import count_entries, fill_entries, measure_sizes
-from receiver.stores.bucket.windows import samples_of_parts
+from receiver.stores.windows import Windows
 from storage.chunks.chunks import FLOAT_HISTOGRAM, HISTOGRAM, XOR, chunks_of
 from storage.chunks.series import decode_series
 from storage.kernels.arrays import frozen
@@ -39,7 +39,7 @@ def warm_bucket() -> None:
     parts = Parts(chunks.buffer, *(column.reshape(1, PARTS) for column in columns))
     symbols = Symbols(SymbolTable(1 << 16))
     for purpose in (Purpose.RISES, Purpose.VALUES):
-        samples, _ = samples_of_parts(parts, np.array([0, 1]), purpose, 1)
+        samples, _ = samples_of_parts(parts, np.array([0, 1]), Windows.of(purpose, 1))
         own = FetchedSeries(one_row(symbols), between(samples, 0, 1), (0, 1))
         join(symbols, [own, own]).open(np.arange(1), (0, 1)).read(0, 1)
 

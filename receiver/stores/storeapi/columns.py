@@ -16,7 +16,7 @@ import numpy as np
 from receiver.stores.errors import LyingStore
 from receiver.stores.limits import Budget
 from receiver.stores.storeapi import aggregates
-from receiver.stores.storeapi.aggregates import Damage, Windows
+from receiver.stores.storeapi.aggregates import Damage
 from receiver.stores.storeapi.frames import (
     AGGREGATES,
     ENCODING,
@@ -28,6 +28,7 @@ from receiver.stores.storeapi.frames import (
     Scanned,
     scan,
 )
+from receiver.stores.windows import Windows
 from receiver.wire.messages import message_field
 from storage.chunks.bits import SPARE_BYTES
 from storage.chunks.chunks import COUNT_BYTES, FAULTS, OK, XOR, Chunks
@@ -131,7 +132,7 @@ class Collector:
         samples = decoded.samples
         if self.windows is not None and len(raw) < len(pieces):
             self.budget.spend(samples=stated_samples(aggregates.chunks_at(buffer, pieces)))
-            coarse, damage = aggregates.samples_of(buffer, pieces, series, self.windows)
+            coarse, damage = aggregates.samples_of_pieces(buffer, pieces, series, self.windows)
             self._note(damage)
             samples = merge(samples, coarse)
         self._samples.append(samples)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from receiver.errors import CorruptBody
-from receiver.stores.errors import LyingStore
 from receiver.stores.storeapi.columns import MatcherSets, Span
+from receiver.stores.storeapi.fields import reading
 from receiver.stores.storeapi.messages import Labels, read_labels, read_numbers
 from receiver.wire.messages import fields
 from storage.labels.frames import LabelFrame, Symbols
@@ -36,10 +35,8 @@ class ExemplarReader:
 
     def take(self, message: bytes) -> None:
         """Read the exemplars of a series. Raises LyingStore."""
-        try:
+        with reading("its exemplars are"):
             labels, found = read_data(message)
-        except (CorruptBody, UnicodeDecodeError, struct.error) as error:
-            raise LyingStore(f"its exemplars are damaged: {error}") from error
         self._labels.append(labels)
         self._found.append([own for own in found if self.span[0] <= own[0] <= self.span[1]])
 

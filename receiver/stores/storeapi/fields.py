@@ -1,14 +1,26 @@
 """Small messages by their fields, as far as they are of the types that are asked for."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from receiver.errors import CorruptBody
+from receiver.stores.errors import LyingStore
 from receiver.wire.messages import fields, read_varint
 
 VARINT, FIXED64, LENGTH = 0, 1, 2
 # Go's time of what never was, in seconds.
 NEVER_S = -62_135_596_800
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """What cannot be read of a store's message as LyingStore. what: it, as in "its rules are"."""
+    try:
+        yield
+    except (CorruptBody, ValueError, struct.error) as error:
+        raise LyingStore(f"{what} damaged: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from receiver.errors import CorruptBody
-from receiver.stores.errors import LyingStore
+from receiver.stores.storeapi.fields import reading
 from receiver.wire.messages import fields, message_field, number_field, read_varint
 from storage.catalog.metadata import KINDS, UNKNOWN, Description
 from storage.labels.matchers import Matcher
@@ -44,10 +43,8 @@ class Info:
 
 def parse_info(message: bytes) -> Info:
     """Raises LyingStore."""
-    try:
+    with reading("its Info is"):
         return read_info(message)
-    except (CorruptBody, UnicodeDecodeError) as error:
-        raise LyingStore(f"its Info is damaged: {error}") from error
 
 
 def read_info(message: bytes) -> Info:
@@ -148,35 +145,37 @@ def metadata_request(family: str) -> bytes:
 def contents_of(frame: bytes) -> tuple[list[bytes], list[str]]:
     """The contents and the warnings of a message. Raises LyingStore."""
     found, warnings = [], []
-    try:
+    with reading("its answer is"):
         for field in fields(frame, 0, len(frame)):
             own = frame[field.first : field.end]
             if field.wire_type == 2 and field.number == 1:
                 found.append(own)
             elif field.wire_type == 2 and field.number == 2:
                 warnings.append(own.decode(errors="replace"))
-    except CorruptBody as error:
-        raise LyingStore(f"its answer is damaged: {error}") from error
     return found, warnings
 
 
 def read_metadata(message: bytes, found: dict[str, list[Description]]) -> None:
     """Add the descriptions of families. Raises LyingStore."""
-    try:
+    with reading("its metadata is"):
         for entry in fields(message, 0, len(message)):
-            name, metas = "", []
-            for part in fields(message, entry.first, entry.end):
-                if part.number == 1:
-                    name = message[part.first : part.end].decode()
-                elif part.number == 2:
-                    metas += [
-                        described(message, meta.first, meta.end)
-                        for meta in fields(message, part.first, part.end)
-                        if meta.number == 2
-                    ]
+            name, metas = metas_of(message, entry.first, entry.end)
             found.setdefault(name, []).extend(metas)
-    except (CorruptBody, UnicodeDecodeError) as error:
-        raise LyingStore(f"its metadata is damaged: {error}") from error
+
+
+def metas_of(message: bytes, start: int, end: int) -> tuple[str, list[Description]]:
+    """A family, and how it is described. Raises CorruptBody, UnicodeDecodeError."""
+    name, metas = "", []
+    for part in fields(message, start, end):
+        if part.number == 1:
+            name = message[part.first : part.end].decode()
+        elif part.number == 2:
+            metas += [
+                described(message, meta.first, meta.end)
+                for meta in fields(message, part.first, part.end)
+                if meta.number == 2
+            ]
+    return name, metas
 
 
 def described(message: bytes, start: int, end: int) -> Description:

@@ -19,19 +19,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from api.sources.rules import AlertFacts, GroupFacts, RuleFacts
-from receiver.errors import CorruptBody
-from receiver.stores.errors import LyingStore
-from receiver.stores.storeapi.fields import Message, read_message
+from receiver.stores.storeapi.fields import Message, read_message, reading
 
 STATES = ("", "inactive", "pending", "firing")
 
 
 def read_group(content: bytes) -> GroupFacts:
     """Raises LyingStore."""
-    try:
+    with reading("its rules are"):
         return group_of(read_message(content))
-    except (CorruptBody, UnicodeDecodeError, ValueError) as error:
-        raise LyingStore(f"its rules are damaged: {error}") from error
 
 
 def group_of(group: Message) -> GroupFacts:
@@ -94,24 +90,35 @@ def state_of(number: int) -> str:
     return STATES[number] if 0 <= number < len(STATES) else ""
 
 
-def as_one(groups: Iterable[GroupFacts], replica_labels: Sequence[str]) -> list[GroupFacts]:
-    """Groups of all stores, those of one file and name as one."""
+def as_one(groups: Iterable[GroupFacts], hidden: Sequence[str]) -> list[GroupFacts]:
+    """Groups of all stores, those of one file and name as one. hidden: labels that are not shown,
+    such as those of replicas."""
     found: dict[tuple[str, str], GroupFacts] = {}
     for group in groups:
         before = found.get((group.file, group.name))
         rules = [*(before.rules if before is not None else ()), *group.rules]
         found[group.file, group.name] = replace(before or group, rules=rules)
     return [
-        replace(group, rules=distinct([shown(rule, replica_labels) for rule in group.rules]))
+        replace(group, rules=distinct([shown(rule, hidden) for rule in group.rules]))
         for group in found.values()
     ]
 
 
-def shown(rule: RuleFacts, replica_labels: Sequence[str]) -> RuleFacts:
-    """A rule without the labels of replicas."""
+def of_tenant(groups: Iterable[GroupFacts], label: str, tenant: str) -> list[GroupFacts]:
+    """Those rules that have a label whose value is the tenant, and its groups."""
+    found = []
+    for group in groups:
+        own = [rule for rule in group.rules if rule.labels.get(label) == tenant]
+        if own:
+            found.append(replace(group, rules=own))
+    return found
+
+
+def shown(rule: RuleFacts, hidden: Sequence[str]) -> RuleFacts:
+    """A rule without some labels."""
 
     def rest(labels: Mapping[str, str]) -> dict[str, str]:
-        return {name: text for name, text in labels.items() if name not in replica_labels}
+        return {name: text for name, text in labels.items() if name not in hidden}
 
     alerts = [replace(alert, labels=rest(alert.labels)) for alert in rule.alerts]
     return replace(rule, labels=rest(rule.labels), alerts=alerts)

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from receiver.stores.errors import StoreError
 from receiver.stores.limits import Budget
-from receiver.stores.storeapi.aggregates import Windows
 from receiver.stores.storeapi.asking import Asking
 from receiver.stores.storeapi.client import EXEMPLARS, METADATA, SERIES
 from receiver.stores.storeapi.columns import Collector, MatcherSets, Span
@@ -18,6 +17,7 @@ from receiver.stores.storeapi.messages import (
 )
 from receiver.stores.storeapi.state import StoreState
 from receiver.stores.terms import Asked
+from receiver.stores.windows import Windows
 from storage.catalog.metadata import Description
 from storage.kernels.arrays import Bools
 from storage.labels.frames import LabelFrame, Symbols
@@ -60,7 +60,7 @@ class StoreSource:
     def select(
         self, matchers: Sequence[Matcher], span: Span, hint: SelectHint
     ) -> Callable[[], FetchedSeries]:
-        windows = Windows.of(hint) if self.may_have_aggregates else None
+        windows = Windows.wanted(hint) if self.may_have_aggregates else None
         return self._asked(matchers, span, with_samples=True, windows=windows)
 
     def series(self, matcher_sets: MatcherSets, span: Span) -> Callable[[], LabelFrame]:
@@ -87,7 +87,9 @@ class StoreSource:
 
     def metadata(self, family: str) -> Callable[[], Mapping[str, Sequence[Description]]]:
         info = self._state.info
-        if info is None or not info.metadata or not self._asking.is_there():
+        if info is None or not info.metadata or self._terms.tenant_label:
+            return dict  # nothing says whose it is
+        if not self._asking.is_there():
             return dict
         came = self._asking.contents(METADATA, metadata_request(family))
 

@@ -9,21 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from api.sources.others import Labels, OtherTargets, TargetFacts
-from receiver.errors import CorruptBody
-from receiver.stores.errors import LyingStore
-from receiver.stores.storeapi.fields import Message, read_message
+from receiver.stores.storeapi.fields import Message, read_message, reading
 
 HEALTH = ("down", "up", "unknown")
+# Targets that are scraped, and the labels of those that are not.
+Targets = tuple[list[TargetFacts], list[Labels]]
 
 
-def read_targets(content: bytes) -> tuple[list[TargetFacts], list[Labels]]:
-    """Targets that are scraped, and the labels of those that are not. Raises LyingStore."""
-    try:
+def read_targets(content: bytes) -> Targets:
+    """Raises LyingStore."""
+    with reading("its targets are"):
         found = read_message(content)
         active = [target_of(own) for own in found.messages(1)]
         return active, [own.labels(1) for own in found.messages(2)]
-    except (CorruptBody, UnicodeDecodeError, ValueError) as error:
-        raise LyingStore(f"its targets are damaged: {error}") from error
 
 
 def target_of(target: Message) -> TargetFacts:
@@ -41,17 +39,24 @@ def target_of(target: Message) -> TargetFacts:
     )
 
 
+def of_tenant(found: Targets, label: str, tenant: str) -> Targets:
+    """Those that have a label whose value is the tenant."""
+    active, dropped = found
+    own = [t for t in active if tenant in (t.labels.get(label), t.discovered.get(label))]
+    return own, [labels for labels in dropped if labels.get(label) == tenant]
+
+
 def as_one(
     active: Sequence[TargetFacts],
     dropped: Sequence[Labels],
-    replica_labels: Sequence[str],
+    hidden: Sequence[str],
     losses: Sequence[str],
 ) -> OtherTargets:
-    """Targets of all stores; of those that are equal without the labels of replicas, the one that
-    was scraped last counts."""
+    """Targets of all stores; of those that are equal without the hidden labels, such as those of
+    replicas, the one that was scraped last counts."""
 
     def rest(labels: Labels) -> Mapping[str, str]:
-        return {name: text for name, text in labels.items() if name not in replica_labels}
+        return {name: text for name, text in labels.items() if name not in hidden}
 
     found: dict[object, TargetFacts] = {}
     for target in active:

@@ -17,10 +17,10 @@ from receiver.stores.storeapi.messages import parse_info
 from tests.makers.blocks import WrittenSeries, write_block
 from tests.makers.bodies.remote_read import decoded
 from tests.makers.buckets.blocks import damage
+from tests.makers.buckets.windows import FIVE, RAW, downsampled
 from tests.makers.thanos.client import connected
 from tests.receiver.importing.tsdb.test_block import FIRST, SECOND, WRITTEN, series
 from tests.receiver.stores.bucket.test_view import ULIDS
-from tests.receiver.stores.bucket.test_windows import FIVE, RAW, downsampled
 
 EU = {"cluster": "eu"}
 

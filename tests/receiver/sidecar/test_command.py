@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from receiver.cli import main, make_parser
-from receiver.settings.config import ConfigError, settings
-from receiver.sidecar.command import configured, sidecar_options
+from receiver.gateway.flags import configured, given_by
+from receiver.settings.config import ConfigError
+from receiver.sidecar.command import sidecar_options
 
 
 def parsed(*arguments: str) -> tuple[object, object]:
     options = make_parser().parse_args(["sidecar", *arguments])
-    given = {name: value for name, value in vars(options).items() if name in settings()}
-    return configured(options, given), sidecar_options(options)
+    return configured(options.config, given_by(options)), sidecar_options(options)
 
 
 def test_flags_as_thanos_names_them(tmp_path: Path) -> None:

@@ -265,7 +265,18 @@ def test_a_label_maps_series_to_tenants(tmp_path: Path) -> None:
             yield series_frame(series_message(labels, [(600_000, 1.0)]))
 
     sets = [{"tenant_id": "edge"}, {"tenant_id": "core"}]
-    store = FakeStore(frames, info_message("sidecar", sets))
+    store = FakeStore(frames, info_message("sidecar", sets, services=(4, 5, 6)))
+    rules = [alert(f"Of{own['tenant_id']}", own, state=3) for own in (*sets, {"tenant_id": ""})]
+    targets = b"".join(target("node", "h:1", own, health=1, at_s=7) for own in sets)
+    answers = {
+        "Rules": group("f.yml", "g", *rules),
+        "Targets": targets,
+        "MetricMetadata": meta("up", "gauge", "It is up."),
+    }
+    store.others = {
+        name: partial(lambda content, _: iter([message_field(1, content)]), content)
+        for name, content in answers.items()
+    }
 
     async def scenario(api: RealApi) -> None:
         for tenant, count in (("edge", 1), ("core", 1), ("none", 0)):
@@ -274,6 +285,17 @@ def test_a_label_maps_series_to_tenants(tmp_path: Path) -> None:
             found = await asked(api, "query?query=up&time=600", headers)
             metrics = [each["metric"] for each in found["data"]["result"]]
             assert metrics == [{"__name__": "up"}] * count
+            groups = (await asked(api, "rules", headers))["data"]["groups"]
+            names = [rule["name"] for found in groups for rule in found["rules"]]
+            assert names == [f"Of{tenant}"] * count
+            labels = [own["labels"] for found in groups for rule in found["rules"]
+                      for own in rule["alerts"]]  # fmt: skip
+            assert all("tenant_id" not in own for own in labels)
+            active = (await asked(api, "targets", headers))["data"]["activeTargets"]
+            assert [each["scrapeUrl"] for each in active] == ["h:1"] * count
+            assert all("tenant_id" not in each["labels"] for each in active)
+            # Nothing says whose it is.
+            assert (await asked(api, "metadata", headers))["data"] == {}
 
     with serving(store):
         more = {"stores__tenant_label": "tenant_id"}

@@ -14,8 +14,8 @@ from storage.chunks.floats import decode_floats
 from storage.labels.matchers import Matcher
 from tests.makers.blocks import WrittenSeries, write_block
 from tests.makers.buckets.blocks import damage, reader_of
+from tests.makers.buckets.windows import FIVE, RAW, downsampled
 from tests.receiver.importing.tsdb.test_block import FIRST, SECOND, WRITTEN, series
-from tests.receiver.stores.bucket.test_windows import FIVE, RAW, downsampled
 
 NAMED = Matcher("__name__", "!=", "")
 Points = list[tuple[int, float]]

@@ -12,10 +12,10 @@ from receiver.settings.config import ConfigError, build
 from receiver.stores.setup import check_stores
 from tests.makers.blocks import WrittenSeries, write_block
 from tests.makers.buckets.blocks import damage
+from tests.makers.buckets.windows import downsampled, downsampled_natives
 from tests.makers.real_api import RealApi, run_real_api
 from tests.receiver.importing.tsdb.test_block import chunk, series
 from tests.receiver.stores.bucket.test_view import ULIDS
-from tests.receiver.stores.bucket.test_windows import downsampled
 from tests.receiver.stores.test_setup import asked
 
 FIVE, HOUR_S = 300_000, 3_600
@@ -69,6 +69,35 @@ def test_history_of_a_bucket_is_shown_with_what_is_here(tmp_path: Path) -> None:
     run_real_api(tmp_path / "data", scenario, **settings(tmp_path))
 
 
+def test_two_buckets_are_history_together(tmp_path: Path) -> None:
+    names = []
+    for ulid, cluster in zip(ULIDS, ("eu", "us"), strict=False):
+        points = [(k * 15_000, 1.0) for k in range(40)]
+        write_block(tmp_path / cluster, [series("up", points)], ulid=ulid,
+            labels={"cluster": cluster})  # fmt: skip
+        file = tmp_path / f"{cluster}.yml"
+        file.write_text(f"type: FILESYSTEM\nconfig: {{directory: {tmp_path / cluster}}}\n")
+        names.append(str(file))
+
+    async def scenario(api: RealApi) -> None:
+        for _ in range(6_000):
+            listed = (await asked(api, "stores"))["data"].get("thanos-bucket", [])
+            if len(listed) == 2 and not any(each["lastError"] for each in listed):
+                break
+            await asyncio.sleep(0.01)
+        found = await asked(api, "query?query=count by (cluster) (up)&time=590")
+        clusters = sorted(each["metric"]["cluster"] for each in found["data"]["result"])
+        assert clusters == ["eu", "us"] and "warnings" not in found
+        async with api.client.get("/metrics") as response:
+            lines = (await response.text()).splitlines()
+        reads = [line for line in lines if line.startswith("cupola_thanos_objstore_read_bytes_tot")]
+        assert float(reads[0].split()[1]) > 0
+        lists = 'cupola_thanos_objstore_requests_total{operation="list"}'
+        assert [float(line.split()[1]) >= 2 for line in lines if line.startswith(lists)] == [True]
+
+    run_real_api(tmp_path / "data", scenario, stores__thanos_bucket=",".join(names))
+
+
 def test_a_bad_block_is_a_warning_or_an_error(tmp_path: Path) -> None:
     points = [(k * 15_000, 1.0) for k in range(40)]
     good = write_block(tmp_path / "bucket", [series("up", points)], ulid=ULIDS[0])
@@ -116,6 +145,36 @@ def test_what_is_downsampled_is_shown_where_nothing_else_is(tmp_path: Path) -> N
         # Two falls, from 99 to 0.
         rise = await value(api, "increase(m[2h])")
         assert rise == pytest.approx(everything[-1] - everything[0] + 2 * 99, rel=0.02)
+
+    run_real_api(tmp_path / "data", scenario, **settings(tmp_path))
+
+
+def test_rises_of_whole_windows_and_histograms_of_windows(tmp_path: Path) -> None:
+    """A range may begin in the middle of what there is, and at the edge of a window."""
+    raw = [(k * 30_000 + 1, 15.0 * k) for k in range(241)]
+    natives = [(time, (value, 2 * value), value) for time, value in raw]
+    written = [
+        WrittenSeries({"__name__": "h"}, [downsampled_natives(natives)]),
+        WrittenSeries({"__name__": "m"}, [downsampled(raw)]),
+    ]
+    write_block(tmp_path / "bucket", written, ulid=ULIDS[0], downsample={"resolution": FIVE})
+
+    async def value(api: RealApi, query: str) -> float:
+        found = await asked(api, f"query?query={query}&time={HOUR_S}")
+        assert "warnings" not in found, found
+        return float(found["data"]["result"][0]["value"][1])
+
+    async def scenario(api: RealApi) -> None:
+        await until_checked(api)
+        assert await value(api, "increase(m[30m])") == pytest.approx(900.0, rel=1e-3)
+        # As Thanos has them, whose edges are extrapolated.
+        rise = await value(api, "histogram_count(increase(h[30m]))")
+        assert rise == pytest.approx(2700.0, rel=0.02)
+        low = await value(api, "histogram_quantile(0.3,rate(h[30m]))")
+        assert low == pytest.approx(2**0.9, rel=0.01)
+        assert await value(api, "histogram_count(h)") > 0
+        found = await asked(api, f"query?query=max_over_time(h[30m])&time={HOUR_S}")
+        assert found["data"]["result"] == [] and "warnings" not in found
 
     run_real_api(tmp_path / "data", scenario, **settings(tmp_path))
 

@@ -16,8 +16,8 @@ from storage.chunks.chunks import AGGREGATES
 from tests.makers.blocks import ULID, WrittenChunk, WrittenSeries, crc32c, write_block
 from tests.makers.buckets.blocks import damage, kept_of, reader_of, set_meta
 from tests.makers.buckets.servers import directory_store
+from tests.makers.buckets.windows import FIVE, RAW, downsampled
 from tests.receiver.importing.tsdb.test_block import FIRST, SECOND, WRITTEN, chunk, series
-from tests.receiver.stores.bucket.test_windows import FIVE, RAW, downsampled
 
 STATS = {"numSeries": 2, "numSamples": 6, "numChunks": 3}
 

@@ -7,7 +7,8 @@ import struct
 import pytest
 
 from receiver.errors import CorruptBody
-from receiver.stores.storeapi.fields import NEVER_S, Message, read_message
+from receiver.stores.errors import LyingStore
+from receiver.stores.storeapi.fields import NEVER_S, Message, read_message, reading
 from receiver.wire.messages import message_field, number_field
 from tests.makers.sources.fake_store import label_field
 
@@ -46,3 +47,20 @@ def test_times(content: bytes, time_ns: int | None) -> None:
 def test_damage(content: bytes) -> None:
     with pytest.raises(CorruptBody):
         read_message(content)
+
+
+@pytest.mark.parametrize(
+    "error", [CorruptBody("x"), UnicodeDecodeError("utf-8", b"x", 0, 1, "y"), struct.error("z")]
+)
+def test_what_cannot_be_read_is_a_lie(error: Exception) -> None:
+    with (
+        pytest.raises(LyingStore, match="its things are damaged: ") as raised,
+        reading("its things are"),
+    ):
+        raise error
+    assert raised.value.__cause__ is error
+
+
+def test_other_errors_are_not_hidden() -> None:
+    with pytest.raises(KeyError), reading("its things are"):
+        raise KeyError("a bug")

@@ -6,7 +6,7 @@ import pytest
 
 from api.sources.others import TargetFacts
 from receiver.stores.errors import LyingStore
-from receiver.stores.storeapi.targets import as_one, read_targets
+from receiver.stores.storeapi.targets import as_one, of_tenant, read_targets
 from receiver.wire.messages import message_field
 from tests.makers.sources.listed import dropped, target
 
@@ -49,3 +49,15 @@ def test_targets_of_a_pair_are_one() -> None:
     ]
     assert (found.dropped, found.losses) == ([{"x": "y"}], ("one is missing",))
     assert len(as_one(active, gone, [], []).active) == 4
+
+
+def test_targets_of_a_tenant() -> None:
+    content = b"".join(
+        target("node", f"{tenant}:1", {"tenant_id": tenant}, health=1, at_s=7)
+        + dropped({"x": "y", "tenant_id": tenant})
+        for tenant in ("edge", "core")
+    )
+    content += target("node", "h:1", {"job": "node"}, health=1, at_s=7) + dropped({"x": "y"})
+    active, gone = of_tenant(read_targets(content), "tenant_id", "edge")
+    assert [each.url for each in active] == ["edge:1"]
+    assert gone == [{"x": "y", "tenant_id": "edge"}]
