@@ -33,7 +33,7 @@ def measured(make: Callable[[], Iterator[Buffer]], turn: Slot) -> Iterator[Buffe
 
 def begun(job: Job, turn: Slot) -> Iterator[Buffer]:
     """The blocks of a job's answer; what it does before the first of them is guarded, too."""
-    with stoppable(checking(turn)):
+    with stoppable(checking(turn), time.monotonic() + turn.timeout_ms / 1000):
         blocks = job.run(turn)
     return guarded(blocks, turn)
 

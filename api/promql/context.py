@@ -33,7 +33,7 @@ class Budget:
     ) -> None:
         """The time runs from now on. time_bound: what it comes from."""
         self._samples = samples
-        self._deadline = time.monotonic() + timeout_ms / 1000
+        self.deadline_s = time.monotonic() + timeout_ms / 1000
         self._cancelled = cancelled
         self._time_bound = time_bound or Bound(timeout_ms, "query.timeout", "ms")
         self.held = 0
@@ -43,7 +43,7 @@ class Budget:
         """Raise QueryCanceled or QueryTimeout if the query has to stop."""
         if self._cancelled():
             raise QueryCanceled("query was canceled in expression evaluation")
-        if time.monotonic() > self._deadline:
+        if time.monotonic() > self.deadline_s:
             raise QueryTimeout(f"query timed out in expression evaluation ({self._time_bound})")
 
     def charge(self, samples: int) -> None:

@@ -171,7 +171,8 @@ class Engine:
                 "must be Scalar or instant Vector"
             )
         known_errors = _known_errors(self.options.max_depth)
-        with _timed(options.meter, budget), known_errors, stoppable(budget.check):
+        ends = stoppable(budget.check, budget.deadline_s)
+        with _timed(options.meter, budget), known_errors, ends:
             return self._evaluate(queryable, query, root, options, budget)
 
     def _evaluate(

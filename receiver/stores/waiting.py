@@ -1,18 +1,23 @@
 """Calls of other stores that threads read while a query waits for them.
 
 They end with their query: whoever waits looks whether the query is still wanted, and whether the
-store takes too long; once the query fails, all of its calls are given up.
+store takes too long; once the query fails, all of its calls are given up. A store has no more than
+a share of the time that is left to the query, so that the rest is answered and it can be named.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from storage.kernels.stops import look
+from storage.kernels.stops import look, seconds_left
 
 # How often whoever waits looks.
 LOOK_SECONDS = 0.1
+# Of what is left of a query's time, how much waiting may take.
+SHARE = 0.9
+LATE = "it did not answer in most of the time that the query may take (query.timeout, or its own)"
 ABANDONED = "the query that asked has ended"
 T = TypeVar("T")
 
@@ -42,11 +47,15 @@ class Calls:
         future = self.threads.submit(read)
         self._under_way[id(call)] = call, future  # type: ignore[assignment]
 
+        until_s = waiting_ends_s()
+
         def waited() -> T:
             try:
                 while not wait([future], LOOK_SECONDS).done:
                     look()
                     call.end_if_late()
+                    if time.monotonic() > until_s:
+                        call.end(LATE)
                 return future.result()
             except BaseException:
                 self.end()
@@ -61,3 +70,9 @@ class Calls:
         for call, future in list(self._under_way.values()):
             future.cancel()
             call.end(ABANDONED)
+
+
+def waiting_ends_s() -> float:
+    """When who begins to wait now has waited for as long as the query allows, on the monotonic
+    clock; infinite if it has no end."""
+    return time.monotonic() + SHARE * seconds_left()

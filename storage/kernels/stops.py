@@ -8,7 +8,9 @@ of the program's own is never ended.
 Invariant: what others use too is whole, or as it was before, whenever there is a look.
 """
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,6 +24,7 @@ class _Here(threading.local):
     """What is asked by looks of this thread."""
 
     check: Check | None = None
+    deadline_s: float = math.inf
 
 
 _here = _Here()
@@ -34,15 +37,22 @@ def look() -> None:
         check()
 
 
+def seconds_left() -> float:
+    """Until looks of this thread end the work because its time is over; infinite if they never
+    do. Who waits for others has to come to an end before that, to say what is missing."""
+    return _here.deadline_s - time.monotonic()
+
+
 @contextmanager
-def stoppable(check: Check) -> Iterator[None]:
-    """For a while in which looks of this thread call `check`, which raises to end the work."""
-    before = _here.check
-    _here.check = check
+def stoppable(check: Check, deadline_s: float = math.inf) -> Iterator[None]:
+    """For a while in which looks of this thread call `check`, which raises to end the work.
+    deadline_s: when it will, at the latest, on the monotonic clock."""
+    before, before_s = _here.check, _here.deadline_s
+    _here.check, _here.deadline_s = check, min(deadline_s, before_s)
     try:
         yield
     finally:
-        _here.check = before
+        _here.check, _here.deadline_s = before, before_s
 
 
 def pieces(count: int, size: int) -> Iterator[slice]:

@@ -22,7 +22,7 @@ from receiver.stores.errors import StoreError
 from receiver.stores.limits import Budget
 from receiver.stores.storeapi.columns import MatcherSets, Span, distinct
 from receiver.stores.terms import Asked
-from receiver.stores.waiting import LOOK_SECONDS
+from receiver.stores.waiting import LOOK_SECONDS, waiting_ends_s
 from storage.bucket.pieces import must_not_wait
 from storage.errors import MustFetch
 from storage.kernels.stops import look
@@ -36,6 +36,7 @@ from storage.samples.hint import SelectHint
 
 EVERYTHING = SelectHint(coarser=True)
 T = TypeVar("T")
+TOO_LATE = "it did not answer in time (stores.timeout), or not in most of that of the query"
 # What a block has, None if it cannot be read; and what is missing of it, in words.
 Read = tuple[T | None, list[str]]
 
@@ -153,7 +154,7 @@ class BucketSource(SamplesOnly):
             return None
         if must_not_wait():
             raise MustFetch(f"{self._view.name} is to be read")
-        deadline_s = time.monotonic() + self._timeout_s
+        deadline_s = min(time.monotonic() + self._timeout_s, waiting_ends_s())
         begun: Begun[T] = Begun([], deadline_s, Budget(self._common.limits))
         threads = self._common.calls.threads
         for part in parts:
@@ -172,7 +173,7 @@ class BucketSource(SamplesOnly):
             try:
                 series, losses = begun.waited(future)
             except TooLate:
-                series, losses = None, ["it did not answer in time (stores.timeout)"]
+                series, losses = None, [TOO_LATE]
             for loss in losses:
                 self._lose(f"block {ulid}: {loss}")
             is_whole &= not losses

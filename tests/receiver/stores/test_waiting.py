@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from receiver.stores.waiting import ABANDONED, Calls
+from receiver.stores.waiting import ABANDONED, LATE, Calls, waiting_ends_s
 from storage.kernels.stops import stoppable
 
 PATIENCE_S = 60
@@ -57,6 +59,20 @@ def test_one_that_is_late_is_ended(calls: Calls) -> None:
     call = Endless(is_late=True)
     assert calls.begin(call, call.read)() == "read to its end"
     assert call.why == ["late"]
+
+
+def test_one_is_ended_before_the_time_of_the_query_is_over(calls: Calls) -> None:
+    """So that the query says which store it was; its own check would raise later."""
+    call = Endless()
+    with stoppable(lambda: None, time.monotonic() + 0.3):
+        assert calls.begin(call, call.read)() == "read to its end"
+    assert call.why[0] == LATE
+
+
+def test_waiting_has_a_share_of_the_time_that_is_left() -> None:
+    assert waiting_ends_s() == math.inf
+    with stoppable(lambda: None, time.monotonic() + 1_000):
+        assert waiting_ends_s() < time.monotonic() + 901
 
 
 def test_all_end_with_the_query(calls: Calls) -> None:

@@ -1,10 +1,12 @@
 """Long work looks at what its own thread was told, and at nothing else."""
 
+import math
 import threading
+import time
 
 import pytest
 
-from storage.kernels.stops import holding, look, pieces, stoppable
+from storage.kernels.stops import holding, look, pieces, seconds_left, stoppable
 
 
 class Ended(Exception):
@@ -50,6 +52,20 @@ def test_the_check_in_force_is_the_innermost_one() -> None:
         look()
     look()
     assert (outer.count, inner.count) == (2, 1)
+
+
+def test_the_time_that_is_left_is_that_of_the_nearest_end() -> None:
+    assert seconds_left() == math.inf
+    now = time.monotonic()
+    with stoppable(lambda: None, now + 1_000):
+        with stoppable(lambda: None):
+            assert 0 < seconds_left() <= 1_000
+        with stoppable(lambda: None, now + 2_000):
+            assert seconds_left() <= 1_000
+        with stoppable(lambda: None, now - 1):
+            assert seconds_left() < 0
+        assert seconds_left() > 0
+    assert seconds_left() == math.inf
 
 
 def test_other_threads_do_not_look_at_it() -> None:
