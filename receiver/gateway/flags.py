@@ -36,7 +36,7 @@ ALIASES = {
     "stores.thanos-bucket-index-cache-size": "--index-cache-size",
 }
 # Where Thanos' programs listen.
-DEFAULTS = {"web.listen-address": ":10902", "grpc.listen-address": ":10901"}
+DEFAULTS: Mapping[str, object] = {"web.listen-address": ":10902", "grpc.listen-address": ":10901"}
 
 
 def add_flags(parser: argparse.ArgumentParser, own: Sequence[str]) -> None:
@@ -55,10 +55,12 @@ def given_by(options: argparse.Namespace) -> dict[str, object]:
     return {name: value for name, value in vars(options).items() if name in settings()}
 
 
-def configured(file: str | None, given: Mapping[str, object]) -> Config:
-    """The settings of a program: flags win over the file, which wins over DEFAULTS. Raises
-    ConfigError."""
+def configured(
+    file: str | None, given: Mapping[str, object], defaults: Mapping[str, object] = DEFAULTS
+) -> Config:
+    """The settings of a program: flags win over the file, which wins over the program's defaults.
+    Raises ConfigError."""
     path = Path(file) if file else None
     named = set(read_file(path)) if path is not None else set()
-    defaults = {name: text for name, text in DEFAULTS.items() if name not in named}
-    return load(path, {**defaults, **given})
+    own = {name: text for name, text in defaults.items() if name not in named}
+    return load(path, {**own, **given})

@@ -65,10 +65,17 @@ class Target(Protocol):
 
 
 class DatabaseTarget:
-    """The data directory of a program that does not run."""
+    """The data directory of a program that does not run, or of this one, which has metrics."""
 
-    def __init__(self, config: Config, tenant: str, report: Report) -> None:
+    def __init__(
+        self,
+        config: Config,
+        tenant: str,
+        report: Report,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
         self._config = config
+        self._registry = CollectorRegistry() if registry is None else registry
         self._tenant = tenant
         self._report = report
         self._decoder = WriteDecoder(replay_limits_of(config.write))
@@ -79,9 +86,8 @@ class DatabaseTarget:
 
     async def __aenter__(self) -> Self:
         def opened() -> Database:
-            registry = CollectorRegistry()
-            policy = Policy(bucket=bucket_of(self._config, registry))
-            return Database.open(self._config.storage, self._decoder.decode, registry, policy)
+            policy = Policy(bucket=bucket_of(self._config, self._registry))
+            return Database.open(self._config.storage, self._decoder.decode, self._registry, policy)
 
         try:
             self._database = await asyncio.to_thread(opened)

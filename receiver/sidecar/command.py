@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from receiver.gateway.flags import add_flags, configured, given_by
+from receiver.gateway.flags import DEFAULTS, add_flags, configured, given_by
 from receiver.settings.config import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +27,15 @@ FLAGS = (
     "objstore.request-timeout",
     "objstore.max-tries",
     "stores.response-timeout",
+    "storage.path",
+    "storage.head.max-age",
+    "storage.retention",
+    "objstore.interval",
+    "objstore.local-size",
 )
+THANOS, SEGMENTS = LAYOUTS = "thanos", "segments"
+# How long what is not in segments yet stays on the disk of the sidecar alone.
+OF_SEGMENTS = {**DEFAULTS, "storage.head.max-age": "5m"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shipper.ignore-unequal-block-size", dest="ignores_durations", action="store_true",
         help="upload although the Prometheus may compact blocks before they are uploaded",
     )  # fmt: skip
+    parser.add_argument(
+        "--shipper.layout", dest="layout", choices=LAYOUTS, default=THANOS,
+        help="how blocks are uploaded: as Thanos has them, or as segments, which a server of role "
+        "query reads; these are made in --storage.path. Default: %(default)s.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shipper.tenant", dest="tenant", metavar="NAME", default="default",
+        help="tenant of the segments. Default: %(default)s.",
+    )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="YAML file with settings; flags win")
     add_flags(parser, FLAGS)
 
@@ -68,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
     from receiver.sidecar.program import maker_of
 
     try:
-        config = configured(options.config, given_by(options))
+        defaults = OF_SEGMENTS if options.layout == SEGMENTS else DEFAULTS
+        config = configured(options.config, given_by(options), defaults)
         set_up_logging(config.program.log_level, config.program.log_format)
         return serve(config, maker_of(sidecar_options(options)))
     except (ConfigError, ValueError) as error:
@@ -83,6 +101,13 @@ def sidecar_options(options: argparse.Namespace) -> "SidecarOptions":
     """Raises ConfigError, ValueError."""
     from receiver.settings.kinds import parse_value
     from receiver.sidecar.options import SidecarOptions, server_of_file
+    from storage.errors import TenantError
+    from storage.tenants.tenant import parse_tenant
+
+    try:
+        tenant = parse_tenant(options.tenant) if options.layout == SEGMENTS else ""
+    except TenantError as error:
+        raise ValueError(f"--shipper.tenant: {error}") from None
 
     def duration(flag: str, text: str) -> float:
         try:
@@ -96,4 +121,5 @@ def sidecar_options(options: argparse.Namespace) -> "SidecarOptions":
         duration("prometheus.get-config-interval", options.config_interval),
         duration("shipper.interval", options.interval),
         ignores_durations=options.ignores_durations,
+        tenant=tenant,
     )

@@ -10,13 +10,15 @@ from receiver.stores.remote_read.servers import Server, entry_of
 @dataclass(frozen=True, slots=True)
 class SidecarOptions:
     """prometheus: where it is and how it is asked, its URL without a path of the API. Intervals are
-    in seconds; ignores_durations: whether blocks are uploaded that may have been compacted."""
+    in seconds; ignores_durations: whether blocks are uploaded that may have been compacted; tenant:
+    whose segments blocks are made to, "": they are uploaded as they are."""
 
     prometheus: Server
     directory: str
     config_interval_s: float = 30.0
     ship_interval_s: float = 30.0
     ignores_durations: bool = False
+    tenant: str = ""
 
 
 def server_of_file(url: str, file: str) -> Server:

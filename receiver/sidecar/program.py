@@ -11,9 +11,12 @@ from prometheus_client import CollectorRegistry
 from api.sources.program import StoreFacts
 from receiver.gateway.program import Make, Served
 from receiver.gateway.store import SourcesStore
+from receiver.importing.parts import Report
+from receiver.importing.targets import DatabaseTarget
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.reloading import ReloadMetrics
 from receiver.sidecar.beside import Beside
+from receiver.sidecar.converting import STATE_FILE, Converter, Converting
 from receiver.sidecar.options import SidecarOptions
 from receiver.sidecar.prometheus import Prometheus
 from receiver.sidecar.rules import PrometheusRules
@@ -47,11 +50,13 @@ def maker_of(options: SidecarOptions) -> Make:
 
 @dataclass(slots=True)
 class Sidecar:
-    """A sidecar that has not begun. shipping: None without a bucket."""
+    """A sidecar that has not begun. shipping: None without a bucket; converting: None if blocks are
+    uploaded as they are."""
 
     beside: Beside
     sources: "Sources"
     shipping: Shipping | None
+    converting: Converting | None
     config: Config
 
     @classmethod
@@ -59,21 +64,24 @@ class Sidecar:
         cls, options: SidecarOptions, config: Config, registry: CollectorRegistry
     ) -> "Sidecar":
         """Raises ConfigError."""
-        store = bucket_of(config, registry)
+        store = None if options.tenant else bucket_of(config, registry)
         beside = Beside(
             Prometheus(options.prometheus, ASK_S),
             options.config_interval_s,
             uploads=store is not None,
             ignores_durations=options.ignores_durations,
         )
-        shipping = None
+        shipping = converting = None
+        directory = Path(options.directory)
+        if (store is not None or options.tenant) and not directory.is_dir():
+            raise ConfigError(f"--tsdb.path: {directory} is no directory")
         if store is not None:
-            directory = Path(options.directory)
-            if not directory.is_dir():
-                raise ConfigError(f"--tsdb.path: {directory} is no directory")
             shipper = Shipper(directory, store, ShippingMetrics(registry))
             shipping = Shipping(shipper, lambda: fit(beside), options.ship_interval_s)
-        return cls(beside, Sources(beside, config, registry), shipping, config)
+        if options.tenant:
+            converter = converter_of(options, config, registry)
+            converting = Converting(converter, lambda: fit(beside), options.ship_interval_s)
+        return cls(beside, Sources(beside, config, registry), shipping, converting, config)
 
     def served(self) -> Served:
         store = SourcesStore(
@@ -90,7 +98,7 @@ class Sidecar:
             facts=self.facts,
             rules=PrometheusRules(self.beside),
             targets=PrometheusTargets(self.beside).targets,
-            lifespans=[self.run],
+            lifespans=[self.run, *([] if self.converting is None else [self.converting.run])],
         )
 
     def not_ready(self) -> str:
@@ -149,6 +157,18 @@ def fit(beside: Beside) -> Mapping[str, str] | None:
     """The labels of blocks, None as long as none may be uploaded."""
     known = beside.known
     return None if known.uploads_not else known.labels
+
+
+def converter_of(options: SidecarOptions, config: Config, registry: CollectorRegistry) -> Converter:
+    """What makes segments of blocks, in a data directory and a bucket. Raises ConfigError."""
+    path, tsdb = Path(config.storage.path), Path(options.directory)
+    if path.resolve() == tsdb.resolve():
+        raise ConfigError(f"storage.path: {path} is the directory of the Prometheus; name another")
+    if not (config.objstore.config or config.objstore.config_file):
+        raise ConfigError("--shipper.layout=segments needs a bucket: name objstore.config-file")
+    report = Report()
+    target = DatabaseTarget(config, options.tenant, report, registry)
+    return Converter(tsdb, target, report, path / STATE_FILE, ShippingMetrics(registry))
 
 
 def bucket_of(config: Config, registry: CollectorRegistry) -> ObjectStore | None:

@@ -25,7 +25,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from receiver.importing.bucket import ULID
-from receiver.importing.tsdb.files import CHUNKS, INDEX_FILE, META_FILE
+from receiver.importing.tsdb.files import CHUNKS, INDEX_FILE, META_FILE, TOMBSTONES_FILE
 from storage.errors import ObjectMissing, StoreFailed
 from storage.files import sync_directory, sync_file
 from storage.objects.store import ObjectStore
@@ -123,9 +123,8 @@ class Shipper:
     def _blocks(self) -> dict[str, dict[str, Any]]:
         """What blocks that are to be uploaded say of themselves."""
         found = {}
-        for path in self.directory.iterdir():
-            if not ULID.fullmatch(path.name):
-                continue
+        for ulid in ulids_in(self.directory):
+            path = self.directory / ulid
             try:
                 meta = json.loads((path / META_FILE).read_text())
                 is_first = int((meta.get("compaction") or {}).get("level", 1)) <= 1
@@ -165,11 +164,19 @@ class Shipper:
         sync_directory(self.directory)
 
 
-def link(block: Path, aside: Path) -> None:
-    """Give what is uploaded of a block a second name. Raises OSError."""
+def ulids_in(directory: Path) -> list[str]:
+    """The blocks of a directory that are there as a whole. Raises OSError."""
+    paths = (path for path in directory.iterdir() if ULID.fullmatch(path.name))
+    return [path.name for path in paths if (path / META_FILE).exists()]
+
+
+def link(block: Path, aside: Path, *, with_tombstones: bool = False) -> None:
+    """Give what is read of a block a second name. Raises OSError."""
     (aside / CHUNKS).mkdir(parents=True)
     for path in (*sorted((block / CHUNKS).iterdir()), block / INDEX_FILE):
         os.link(path, aside / path.relative_to(block))
+    if with_tombstones and (block / TOMBSTONES_FILE).exists():
+        os.link(block / TOMBSTONES_FILE, aside / TOMBSTONES_FILE)
 
 
 def about(labels: Mapping[str, str], sizes: Mapping[str, int]) -> dict[str, Any]:

@@ -30,9 +30,10 @@ Client = TestClient[Any, Any]
 
 @asynccontextmanager
 async def running(
-    fake: FakePrometheus, directory: str = "", **settings: str
+    fake: FakePrometheus, directory: str = "", tenant: str = "", **settings: str
 ) -> AsyncIterator[tuple[Client, Gateway]]:
-    options = SidecarOptions(server_of_file(fake.url, ""), directory, 0.05, 0.05)
+    server = server_of_file(fake.url, "")
+    options = SidecarOptions(server, directory, 0.05, 0.05, tenant=tenant)
     given = {"grpc.listen-address": "localhost:0", **settings}
     gateway = build(configured(given), maker_of(options))
     async with TestClient(TestServer(gateway.app)) as client:
@@ -109,6 +110,32 @@ def test_blocks_go_to_the_bucket(tmp_path: Path) -> None:
                     break
                 await asyncio.sleep(0.01)
             assert uploaded.exists()
+
+    with FakePrometheus(EU).serving() as fake:
+        fake.flags["storage.tsdb.max-block-duration"] = "1d"
+        run(scenario)
+
+
+def test_blocks_become_segments(tmp_path: Path) -> None:
+    """Whatever the Prometheus compacts: what was made of blocks has nothing new."""
+    write_block(tmp_path / "tsdb", WRITTEN, ulid=ULIDS[0])
+    settings = {
+        "objstore.config": f"{{type: FILESYSTEM, config: {{directory: {tmp_path / 'bucket'}}}}}",
+        "storage.path": str(tmp_path / "data"), "storage.retention": "0s",
+        "storage.head.max-age": "1s", "objstore.interval": "100ms",
+    }  # fmt: skip
+
+    async def scenario() -> None:
+        async with running(fake, str(tmp_path / "tsdb"), "team", **settings) as (client, _):
+            await until_ready(client)
+            for _ in range(6_000):
+                if list((tmp_path / "bucket").glob("**/samples.parquet")):
+                    break
+                await asyncio.sleep(0.01)
+            assert list((tmp_path / "bucket").glob("**/samples.parquet"))
+            metrics = (await text(client, "/metrics"))[1]
+            assert "cupola_sidecar_uploads_total 1.0" in metrics
+            assert not (tmp_path / "bucket" / ULIDS[0]).exists()
 
     with FakePrometheus(EU).serving() as fake:
         fake.flags["storage.tsdb.max-block-duration"] = "1d"
