@@ -14,8 +14,9 @@ from receiver.settings.listen_address import BACKLOG
 from storage.files import make_directory
 
 DIRECTORY = "processes"
-# What a socket is for: requests that are passed on, and writes that are handed over.
-REQUESTS, COLUMNS = "requests", "columns"
+# What a socket is for: requests that are passed on, writes that are handed over, and queries over
+# tenants of several processes.
+REQUESTS, COLUMNS, READS = "requests", "columns", "reads"
 
 
 def reserve(host: str, port: int) -> socket.socket:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from receiver.processes.reading.view import SharedView
 from storage.database import Database
 from storage.kernels.stale import STALE_NAN, is_stale
 from storage.labels.frames import LabelFrame, Symbols
@@ -22,15 +23,20 @@ from storage.read.federation import (
 )
 from storage.samples.samples import Samples
 from tests.makers.databases import WHOLE, opened, series, write
+from tests.makers.processes.apart import read_apart
 
 REPLICAS = ("replica",)
 TENANTS = ("a", "b", "c")
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """Three tenants on three shards, which intern their texts in different orders."""
-    with opened(tmp_path_factory.mktemp("data"), shards=3) as made:
+@pytest.fixture(scope="module", params=["one process", "three processes"])
+def database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database | SharedView]:
+    """Three tenants on three shards, which intern their texts in different orders; of one process
+    or of three."""
+    directory = tmp_path_factory.mktemp("data")
+    with opened(directory, shards=3) as made:
         write(made, [series("up", [(10, 1.0), (20, 2.0)], job="x", replica="r1")], tenant="a")
         write(made, [series("up", [(15, 5.0), (25, 6.0)], job="x", replica="r2")], tenant="a")
         write(made, [series("up", [(10, 3.0)], zone="z"), series("up", [(10, 4.0)])], tenant="b")
@@ -39,11 +45,15 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         write(made, [series("up", [(10, 8.0)], job="x", **own)], tenant="c")
         twice = {"__tenant_id__": "edge", "original___tenant_id__": "core"}
         write(made, [series("up", [(10, 9.0)], job="x", **twice)], tenant="c")
-        yield made
+        if request.param == "one process":
+            yield made
+        else:
+            with read_apart(made, directory) as apart:
+                yield apart
 
 
 def federated(
-    database: Database, *tenants: str, dedup: bool = True, **more: Any
+    database: Database | SharedView, *tenants: str, dedup: bool = True, **more: Any
 ) -> FederatedQuerier:
     members = [
         (tenant, database.querier(tenant, replica_labels=REPLICAS, dedup=dedup, **more))
@@ -56,7 +66,7 @@ def rows(labels: LabelFrame) -> list[dict[str, str]]:
     return [labels.labelset(row) for row in range(labels.rows)]
 
 
-def test_every_series_tells_its_tenant(database: Database) -> None:
+def test_every_series_tells_its_tenant(database: Database | SharedView) -> None:
     selection = federated(database, *TENANTS).select([Matcher("__name__", "=", "up")], *WHOLE)
     up = {"__name__": "up"}
     assert rows(selection.labels) == [
@@ -83,7 +93,7 @@ def test_every_series_tells_its_tenant(database: Database) -> None:
             assert part.offsets.tolist() == offsets.tolist()
 
 
-def test_equal_texts_have_equal_codes(database: Database) -> None:
+def test_equal_texts_have_equal_codes(database: Database | SharedView) -> None:
     labels = federated(database, "a", "c").select([Matcher("job", "=", "x")], *WHOLE).labels
     assert len(np.unique(labels.column("job"))) == 1
     groups, _ = labels.group(["__name__", "job"])
@@ -104,7 +114,7 @@ def test_equal_texts_have_equal_codes(database: Database) -> None:
     ],
 )
 def test_matchers_choose_tenants(
-    database: Database, matchers: list[Matcher], tenants: list[str]
+    database: Database | SharedView, matchers: list[Matcher], tenants: list[str]
 ) -> None:
     querier = federated(database, *TENANTS)
     selection = querier.select(matchers, *WHOLE)
@@ -114,7 +124,7 @@ def test_matchers_choose_tenants(
     assert [row["__tenant_id__"] for row in rows(found)] == tenants
 
 
-def test_label_queries_are_merged(database: Database) -> None:
+def test_label_queries_are_merged(database: Database | SharedView) -> None:
     querier = federated(database, *TENANTS)
     own = ["original___tenant_id__", "original_original___tenant_id__"]
     assert list(querier.series([], *WHOLE).names) == [
@@ -133,7 +143,7 @@ def test_label_queries_are_merged(database: Database) -> None:
     assert querier.series([[Matcher("job", "=", "nothing")]], *WHOLE).rows == 0
 
 
-def test_a_tenant_that_never_wrote_adds_nothing(database: Database) -> None:
+def test_a_tenant_that_never_wrote_adds_nothing(database: Database | SharedView) -> None:
     querier = federated(database, "b", "nobody")
     assert querier.series([], *WHOLE).values_of("__tenant_id__") == ["b"]
     assert querier.select([], *WHOLE).labels.rows == 2
@@ -142,7 +152,7 @@ def test_a_tenant_that_never_wrote_adds_nothing(database: Database) -> None:
     assert nobody.read(0, 0).series_count == 0
 
 
-def test_replicas_are_made_one_within_a_tenant(database: Database) -> None:
+def test_replicas_are_made_one_within_a_tenant(database: Database | SharedView) -> None:
     apart = federated(database, "a", "b", dedup=False).select([], *WHOLE)
     assert apart.labels.rows == 4
     selection = federated(database, "a", "b").select([], *WHOLE)
@@ -170,7 +180,7 @@ def test_stale_markers_survive_federation() -> None:
     assert both.offsets.tolist() == [0, 2, 4]
 
 
-def test_resolutions_of_all_tenants_are_read(database: Database) -> None:
+def test_resolutions_of_all_tenants_are_read(database: Database | SharedView) -> None:
     selection = federated(database, "a", "b").select([], *WHOLE)
     assert selection.resolutions == (0,)
     coarse = SimpleNamespace(resolutions=(300_000, 3_600_000))
