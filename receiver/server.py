@@ -24,6 +24,7 @@ from api.page.routes import Page
 from api.promql.engine import Engine
 from api.promql.features import Features, parse_features
 from api.sources.queriers import QuerierSource, ReplicaDefaults
+from api.sources.store import Store
 from api.web.cors import Cors
 from api.web.routes import Api, add_routes
 from receiver.access.files import AccessFiles
@@ -111,7 +112,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     write_handler = make_write_handler(config, company.writes(gate, decoder), metrics, ledger)
     engine = Engine(config.query, features)
     files = AccessFiles.open(config, reload_metrics)
-    queriers = QuerierSource(database, replicas, lambda tenant: query_limits(limits.of(tenant)))
+    queriers = rule_queriers(company.around(database, "rules"), replicas, limits)
     around = Around(
         features, queriers, database, decoder, gate, registry, reload_metrics, company.has
     )
@@ -121,7 +122,7 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
     watched = present(limits.file, files.web, files.auth, *named)
     replays = EngineReplays(engine, config.replay, terms_of)
     api = Api(
-        stores.around(database),
+        company.around(stores.around(database), "queries"),
         engine,
         ApiMetrics(registry),
         config.api,
@@ -156,12 +157,18 @@ def build_app(config: Config, place: Place = ALONE) -> web.Application:
         company.run,
         partial(run_closed, guard, engine, write_handler),
         partial(run_database, database, metrics, config.web),
+        company.read,
         ruling.run,
         partial(replays.run, database, decoder),
         app[GRPC].run,
         partial(run_warm_up, database, write_handler, metrics, company.warming, config.program),
     )
     return app
+
+
+def rule_queriers(store: Store, replicas: ReplicaDefaults, limits: LimitsInForce) -> QuerierSource:
+    """Where rules read."""
+    return QuerierSource(store, replicas, lambda tenant: query_limits(limits.of(tenant)))
 
 
 def make_write_handler(

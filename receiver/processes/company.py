@@ -30,6 +30,7 @@ from receiver.processes.metrics import DECODER, Family, Merged, OwnMetrics, adde
 from receiver.processes.passing import Passing, PassingMetrics, tenants_of
 from receiver.processes.peers import NoAnswer, Part, Peers
 from receiver.processes.place import Place
+from receiver.processes.reading.view import Reading, Reads, SharedView
 from receiver.processes.routes import PLACES, Answered
 from receiver.processes.sockets import COLUMNS, Meeting
 from receiver.processes.taking import Taking
@@ -77,6 +78,12 @@ class Company:
         if place.is_alone:
             return
         self._meeting = Meeting(Path(config.storage.path))
+        self._reading = Reading(
+            place,
+            self._meeting,
+            timeout_s=config.query.timeout_ms / 1000,
+            bytes_max=config.program.bytes_between_processes_max,
+        )
         self._arenas = ArenaPool(BufferPool(POOL_BYTES_MAX))
         own = OwnMetrics(registry, self._file(place.share.number), inherits=place.restarts > 0)
         mergers = {path: merging.merged(merge) for path, merge in merging.DOCUMENTS.items()}
@@ -85,6 +92,10 @@ class Company:
             "/metrics": self.merged_metrics,
             "/api/v1/status/cluster": self._cluster.merge,
             "/api/v1/status/rejected": merging.rejected,
+            "/api/v1/status/active_queries": merging.active_queries,
+            "/api/v1/status/slow_queries": merging.slow_queries,
+            "/api/v1/status/deletions": merging.deletions,
+            "/api/v1/user_stats": merging.user_stats,
         }
         self._passing = Passing(place, self._others, mergers, metrics, own.report)
 
@@ -104,6 +115,11 @@ class Company:
         """Pass on what others have; behind what decides who may ask, before the routes."""
         if self._passing is not None:
             self._passing.install(app)
+
+    def around(self, own: Reads, name: str) -> Reads | SharedView:
+        """What is read of all tenants, around what is read of those of this process, which the
+        others know by a name."""
+        return own if self.place.is_alone else self._reading.around(own, name)
 
     def lane(self, answer: Answering) -> Answering:
         """What answers requests at once, of those that are not to be passed on."""
@@ -155,6 +171,15 @@ class Company:
         await self._taking.close()
         await self._peers.close()
         self._meeting.close()
+
+    async def read(self) -> AsyncIterator[None]:
+        """For the program's cleanup contexts: others read here for as long as the database is
+        there."""
+        if self.place.is_alone:
+            yield
+            return
+        async for _ in self._reading.run():
+            yield
 
     @contextmanager
     def warming(self) -> Iterator[None]:

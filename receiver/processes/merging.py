@@ -12,15 +12,16 @@ from typing import Any
 from aiohttp import web
 
 from receiver.processes.identity import answered_headers
-from receiver.processes.passing import unavailable
+from receiver.processes.passing import tenants_of, unavailable
 from receiver.processes.peers import NoAnswer, Part
 
 # What a `data` is made of those of all processes.
 Merge = Callable[[Sequence[Any]], Any]
+Answering = Callable[[web.Request, Sequence[Part | NoAnswer]], web.Response]
 
 
-def merged(merge: Merge) -> Callable[[web.Request, Sequence[Part | NoAnswer]], web.Response]:
-    """The merger of a document in the envelope of the API."""
+def merged(merge: Merge, within: str = "data") -> Answering:
+    """The merger of a document in the envelope of the API, or, with within="", without one."""
 
     def answer(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:
         answered = [part for part in parts if isinstance(part, Part)]
@@ -29,8 +30,12 @@ def merged(merge: Merge) -> Callable[[web.Request, Sequence[Part | NoAnswer]], w
         refused = [part for part in answered if part.status != 200]
         if refused:
             return passed(refused[0], refused[0].body)
-        data = merge([json.loads(part.body)["data"] for part in answered])
-        return passed(answered[0], json.dumps({"status": "success", "data": data}).encode())
+        found = [json.loads(part.body) for part in answered]
+        if within:
+            whole = {"status": "success", within: merge([each[within] for each in found])}
+        else:
+            whole = merge(found)
+        return passed(answered[0], json.dumps(whole).encode())
 
     return answer
 
@@ -48,12 +53,63 @@ def rejected(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Resp
                 known["count"] += tally["count"]
                 known["firstSeen"] = min(known["firstSeen"], tally["firstSeen"])
                 known["lastSeen"] = max(known["lastSeen"], tally["lastSeen"])
-        wanted = request.query.get("limit", "")
-        limit = int(wanted) if wanted.isdigit() and int(wanted) else len(entries)
         tallies = sorted(counts.values(), key=lambda tally: -float(tally["lastSeen"]))
-        return {"rejected": entries[:limit], "counts": tallies}
+        return {"rejected": limited(request, entries), "counts": tallies}
 
     return merged(merge)(request, parts)
+
+
+def active_queries(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:
+    """The requests under way in all processes, the oldest first. Of process k of n, what it knows
+    by number i has the id i * n + k."""
+    return queries(request, parts, lambda query: float(query["started"]))
+
+
+def slow_queries(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:
+    """The slow ones of all processes, by when they ended, the newest first."""
+    return queries(request, parts, lambda query: -(float(query["started"]) + query["seconds"]))
+
+
+def queries(
+    request: web.Request,
+    parts: Sequence[Part | NoAnswer],
+    order: Callable[[dict[str, Any]], float],
+) -> web.Response:
+    def merge(found: Sequence[Any]) -> dict[str, Any]:
+        listed = [
+            query | {"id": str(int(query["id"]) * len(found) + number)}
+            for number, data in enumerate(found)
+            for query in data["queries"]
+        ]
+        return {"queries": limited(request, sorted(listed, key=order))}
+
+    return merged(merge)(request, parts)
+
+
+def deletions(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:
+    """Those of the processes that have tenants of the request, by tenant in its order."""
+    named = tenants_of(request.headers)
+
+    def merge(found: Sequence[Any]) -> dict[str, Any]:
+        listed = [deletion for data in found for deletion in data["deletions"]]
+        return {"deletions": sorted(listed, key=lambda each: named.index(each["tenant"]))}
+
+    return merged(merge)(request, parts)
+
+
+def user_stats(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:
+    """The sums of what the processes have that have tenants of the request."""
+
+    def add(found: Sequence[Any]) -> dict[str, float]:
+        return {name: sum(each[name] for each in found) for name in found[0]}
+
+    return merged(add, within="")(request, parts)
+
+
+def limited(request: web.Request, entries: list[Any]) -> list[Any]:
+    """As many as the request wants."""
+    wanted = request.query.get("limit", "")
+    return entries[: int(wanted)] if wanted.isdigit() and int(wanted) else entries
 
 
 def ready(request: web.Request, parts: Sequence[Part | NoAnswer]) -> web.Response:

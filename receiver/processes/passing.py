@@ -1,5 +1,8 @@
 """Passing requests on to the process that has their tenants, and asking all for what is of all.
 
+A request of tenants of several processes is answered by whoever accepted it, which reads what the
+others have (`reading`).
+
 The body of a request and the answer to it go through as they are, piece by piece. A client that
 leaves takes its request with it. What cannot be had from the process that has it is an error with
 Retry-After, never an answer without it.
@@ -22,7 +25,7 @@ from receiver.errors import retry_after_s
 from receiver.processes.identity import answered_headers, is_inner, is_part, sender_of_inner
 from receiver.processes.peers import LOST, NoAnswer, Part, Peers
 from receiver.processes.place import Place
-from receiver.processes.routes import Answered, canonical, place_of
+from receiver.processes.routes import GATHERED, NEVER_APART, Answered, canonical, place_of
 from storage.tenants.tenant import DEFAULT_TENANT, named_tenants
 
 logger = logging.getLogger(__name__)
@@ -31,6 +34,7 @@ logger = logging.getLogger(__name__)
 LOOK_S = 0.1
 # An answer up to this size is sent at once.
 WHOLE_BYTES_MAX = 1 << 20
+ID_DIGITS_MAX = 19
 
 # Makes one answer of those of all processes; in a thread.
 Merger = Callable[[web.Request, Sequence[Part | NoAnswer]], web.Response]
@@ -93,14 +97,43 @@ class Passing:
         owner = self._place.share.number
         if answered is Answered.FIRST:
             owner = 0
+        elif answered is Answered.OF_ID:
+            owner, request = self._of_id(request)
         elif answered is Answered.OWNER:
-            owners = {self._place.owner(tenant) for tenant in tenants_of(request.headers)}
+            owners = self._owners(request)
             if len(owners) > 1:
-                return self._apart(request)
+                return await self._apart(owners, request, handler)
             (owner,) = owners
         if owner == self._place.share.number:
             return await handler(request)
         return await self._passed(owner, request)
+
+    def _owners(self, request: web.Request) -> dict[int, list[str]]:
+        """The processes that have the tenants of a request, each with those that it has."""
+        owners: dict[int, list[str]] = {}
+        for tenant in tenants_of(request.headers):
+            owners.setdefault(self._place.owner(tenant), []).append(tenant)
+        return owners
+
+    def _of_id(self, request: web.Request) -> tuple[int, web.Request]:
+        """Whose an id is (see merging.active_queries), and the request as that one knows it."""
+        before, _, text = request.rel_url.raw_path.rpartition("/")
+        if not (text.isascii() and text.isdigit() and len(text) < ID_DIGITS_MAX):
+            return self._place.share.number, request
+        number, owner = divmod(int(text), self._place.share.count)
+        return owner, request.clone(rel_url=request.rel_url.with_path(f"{before}/{number}"))
+
+    async def _apart(
+        self, owners: Mapping[int, list[str]], request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        """Answer a request of tenants that no one process has."""
+        path = canonical(request)
+        if path in NEVER_APART:
+            return refused_apart(owners, request)
+        if path not in GATHERED:
+            return await handler(request)
+        parts = await self._peers().parts_of(owners, request, GRANT.get())
+        return await asyncio.to_thread(self._mergers[path], request, parts)
 
     async def _inner(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer another process, which knows that this one is to be asked."""
@@ -151,19 +184,17 @@ class Passing:
                 request.transport.abort()
         return response
 
-    def _apart(self, request: web.Request) -> web.Response:
-        """Refuse a request of tenants that no one process has."""
-        owners: dict[int, list[str]] = {}
-        for tenant in tenants_of(request.headers):
-            owners.setdefault(self._place.owner(tenant), []).append(tenant)
-        listed = "; ".join(f"process {n}: {', '.join(names)}" for n, names in owners.items())
-        return refusal(
-            request,
-            422,
-            "execution",
-            "the request names tenants of different processes, which cannot be asked together "
-            f"(processes): {listed}",
-        )
+
+def refused_apart(owners: Mapping[int, Sequence[str]], request: web.Request) -> web.Response:
+    """The refusal of a request of tenants that no one process has."""
+    listed = "; ".join(f"process {n}: {', '.join(names)}" for n, names in owners.items())
+    return refusal(
+        request,
+        422,
+        "execution",
+        "the request names tenants of different processes, which cannot be asked together for "
+        f"this (processes): {listed}",
+    )
 
 
 async def while_there(

@@ -6,7 +6,7 @@ A process that does not answer is not waited for: it may be gone, and who asked 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from yarl import URL
 from receiver.access.grants import Grant
 from receiver.processes.identity import PART_HEADER, passed_headers
 from receiver.processes.sockets import Meeting
+from storage.tenants.tenant import ORG_HEADER, TENANT_HEADERS
 
 # Connections between two processes that are kept; more are made as they are needed.
 CONNECTIONS_MAX = 0
@@ -87,9 +88,16 @@ class Peers:
             # One that was not read to its end is closed: so the other side learns of it.
             answer.close() if not answer.content.is_eof() else answer.release()
 
-    async def part(self, number: int, request: web.Request, grant: Grant) -> Part:
-        """What a process has itself of what a GET asks for. Raises NoAnswer."""
+    async def part(
+        self, number: int, request: web.Request, grant: Grant, tenants: Sequence[str] = ()
+    ) -> Part:
+        """What a process has itself of what a GET asks for, of these tenants if any are named.
+        Raises NoAnswer."""
         headers = passed_headers(request, grant)
+        if tenants:
+            for name in TENANT_HEADERS:
+                headers.popall(name, None)
+            headers[ORG_HEADER] = "|".join(tenants)
         headers[PART_HEADER] = "1"
         headers.popall("Accept-Encoding", None)
         try:
@@ -103,12 +111,23 @@ class Peers:
 
     async def parts(self, request: web.Request, grant: Grant) -> list[Part | NoAnswer]:
         """Those of all processes, by their numbers."""
-        asked = (self.part(number, request, grant) for number in range(self.count))
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        for each in found:
-            if isinstance(each, BaseException) and not isinstance(each, NoAnswer):
-                raise each
-        return [each for each in found if isinstance(each, Part | NoAnswer)]
+        return await gathered(self.part(n, request, grant) for n in range(self.count))
+
+    async def parts_of(
+        self, owners: Mapping[int, Sequence[str]], request: web.Request, grant: Grant
+    ) -> list[Part | NoAnswer]:
+        """Those of some processes, each of tenants of its own, in this order."""
+        asked = (self.part(n, request, grant, tenants) for n, tenants in owners.items())
+        return await gathered(asked)
+
+
+async def gathered(asked: Iterable[Awaitable[Part]]) -> list[Part | NoAnswer]:
+    """What all have answered, or that they did not."""
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException) and not isinstance(each, NoAnswer):
+            raise each
+    return [each for each in found if isinstance(each, Part | NoAnswer)]
 
 
 def inner_url(request: web.Request) -> URL:

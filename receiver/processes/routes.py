@@ -14,13 +14,14 @@ from receiver.access.rules import ROUTE_PREFIX, rule_name
 
 class Answered(Enum):
     """By whoever accepted it; by the process that has its tenants; by process 0, of which there is
-    one; or by all of them together. Writes are answered by whoever accepted them, and handed over
-    to the process that has their tenant on the way."""
+    one; by all of them together; or by the one that the id in its path is of. Writes are answered
+    by whoever accepted them, and handed over to the process that has their tenant on the way."""
 
     HERE = "here"
     OWNER = "owner"
     FIRST = "first"
     TOGETHER = "together"
+    OF_ID = "of id"
 
 
 # By path, the prefix /prometheus aside; all others are answered by the owner of their tenants.
@@ -34,6 +35,10 @@ PLACES: dict[str, Answered] = {
     "/api/v1/status/cluster": Answered.TOGETHER,
     # What was refused is noted where it was accepted.
     "/api/v1/status/rejected": Answered.TOGETHER,
+    # A query over tenants of several processes is computed where it was accepted.
+    "/api/v1/status/active_queries": Answered.TOGETHER,
+    "/api/v1/status/slow_queries": Answered.TOGETHER,
+    "/api/v1/status/active_queries/{id}": Answered.OF_ID,
     # Of the whole directory; one that is being taken must not meet another.
     "/api/v1/admin/tsdb/snapshot": Answered.FIRST,
     "/debug/pprof/profile": Answered.FIRST,
@@ -62,8 +67,7 @@ PLACES: dict[str, Answered] = {
             "/api/v1/series", "/api/v1/labels", "/api/v1/label/{name}/values",
             "/api/v1/metadata", "/api/v1/status/replicas",
             "/api/v1/status/deletions", "/federate", "/api/v1/read",
-            "/api/v1/status/active_queries", "/api/v1/status/active_queries/{id}",
-            "/api/v1/status/slow_queries", "/api/v1/status/tsdb", "/api/v1/status/cardinality",
+            "/api/v1/status/tsdb", "/api/v1/status/cardinality",
             "/api/v1/cardinality/label_names", "/api/v1/cardinality/label_values",
             "/api/v1/user_stats", "/api/v1/rules", "/api/v1/rules/replay", "/api/v1/alerts",
             "/api/v1/alertmanagers", "/api/v1/rules/changes", "/api/v1/rules/undo",
@@ -75,6 +79,14 @@ PLACES: dict[str, Answered] = {
         Answered.OWNER,
     ),
 }  # fmt: skip
+
+# What is asked of each of the processes that have its tenants, and made one, if they are several.
+GATHERED = frozenset(("/api/v1/status/deletions", "/api/v1/user_stats"))
+# What cannot be had of tenants of several processes. All else is answered by whoever accepted it,
+# which reads what the others have.
+NEVER_APART = frozenset(
+    ("/api/v1/rules", "/api/v1/rules/replay", "/api/v1/alerts", "/api/v1/alertmanagers")
+)
 
 
 def place_of(request: web.Request) -> Answered:

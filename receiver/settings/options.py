@@ -56,6 +56,13 @@ class ProgramOptions:
         "Processes that share the shards and the work; as many as there are shards at most.",
         allowed=(1, 1024),
     )
+    bytes_between_processes_max: int = setting(
+        "max-bytes-between-processes",
+        "bytes",
+        1 << 30,
+        "Bytes of labels and samples that one process reads from another one at once.",
+        allowed=(1 << 20, 1 << 40),
+    )
     log_level: str = setting(
         "log.level",
         "text",

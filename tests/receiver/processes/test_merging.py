@@ -9,7 +9,16 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from receiver.processes.merging import DOCUMENTS, merged, ready, rejected
+from receiver.processes.merging import (
+    DOCUMENTS,
+    active_queries,
+    deletions,
+    merged,
+    ready,
+    rejected,
+    slow_queries,
+    user_stats,
+)
 from receiver.processes.peers import NoAnswer, Part
 
 SEGMENT = {"ulid": "01"}
@@ -125,3 +134,43 @@ def test_refusals_are_those_of_all_newest_first() -> None:
         data = json.loads(answer.body)["data"]
         assert [e["lastSeen"] for e in data["rejected"]] == [10, 9, 2][:most]
         assert data["counts"] == [entry("a", 3, 3, 10), entry("b", 4, 1, 2)]
+
+
+def query(number: int, started: float, seconds: float) -> dict[str, Any]:
+    return {"id": str(number), "started": started, "seconds": seconds}
+
+
+def test_queries_of_all_have_ids_that_say_whose_they_are() -> None:
+    parts = [
+        part({"queries": [query(1, 10.0, 9.0), query(2, 30.0, 1.0)]}),
+        part({"queries": []}),
+        part({"queries": [query(1, 20.0, 50.0)]}),
+    ]
+    active = json.loads(active_queries(request(), parts).body)["data"]["queries"]  # type: ignore[arg-type]
+    assert [(each["id"], each["started"]) for each in active] == [
+        ("3", 10.0), ("5", 20.0), ("6", 30.0)]  # fmt: skip
+    slow = json.loads(slow_queries(request(), parts).body)["data"]["queries"]  # type: ignore[arg-type]
+    assert [each["id"] for each in slow] == ["5", "6", "3"]
+    few = active_queries(request(query="?limit=2"), parts)
+    assert len(json.loads(few.body)["data"]["queries"]) == 2  # type: ignore[arg-type]
+    assert active_queries(request(), [*parts, NoAnswer("process 3 is away")]).status == 503
+
+
+def test_deletions_are_in_the_order_of_their_tenants() -> None:
+    asked = make_mocked_request("GET", "/", headers={"X-Scope-OrgID": "b|a|c"})
+    parts = [
+        part({"deletions": [{"tenant": "b", "n": 2}, {"tenant": "b", "n": 1}, {"tenant": "c"}]}),
+        part({"deletions": [{"tenant": "a"}]}),
+    ]
+    found = json.loads(deletions(asked, parts).body)["data"]["deletions"]  # type: ignore[arg-type]
+    assert [each["tenant"] for each in found] == ["b", "b", "a", "c"]
+    assert [each["n"] for each in found[:2]] == [2, 1]
+
+
+def test_statistics_of_users_are_added_up() -> None:
+    parts = [
+        Part(200, {}, json.dumps({"ingestionRate": 1.5, "numSeries": 3}).encode()),
+        Part(200, {}, json.dumps({"ingestionRate": 2.0, "numSeries": 4}).encode()),
+    ]
+    answer = user_stats(request(), parts)
+    assert json.loads(answer.body) == {"ingestionRate": 3.5, "numSeries": 7}  # type: ignore[arg-type]

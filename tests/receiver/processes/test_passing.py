@@ -82,13 +82,22 @@ def handlers(app: web.Application, seen: Seen, number: int) -> None:
         return web.Response()
 
     async def part(request: web.Request) -> web.Response:
-        return web.json_response({"data": {"number": number, "who": GRANT.get().name}})
+        own = {"number": number, "who": GRANT.get().name}
+        if "user_stats" in request.path:
+            own["tenants"] = "|".join(tenants_of(request.headers))
+        return web.json_response({"data": own})
+
+    async def stop(request: web.Request) -> web.Response:
+        return web.json_response([number, request.rel_url.raw_path.rpartition("/")[2]])
 
     app.router.add_route("*", "/api/v1/series", answer)
     app.router.add_route("*", "/api/v1/read", answer)
     app.router.add_route("*", "/api/v1/query", large)
     app.router.add_route("*", "/api/v1/labels", endless)
     app.router.add_get("/api/v1/status/tenants", part)
+    app.router.add_get("/api/v1/user_stats", part)
+    app.router.add_get("/api/v1/rules", answer)
+    app.router.add_delete("/api/v1/status/active_queries/{id}", stop)
 
 
 @web.middleware
@@ -113,9 +122,8 @@ async def process(number: int, data: Path, runs: list[int]) -> AsyncIterator[Pro
     peers = Peers(meeting, 2, head_bytes_max=OPTIONS.head_bytes_max)
     metrics = PassingMetrics(CollectorRegistry())
     place = Place(Share(number, 2), shards=2)
-    passing = Passing(
-        place, lambda: peers, {"/api/v1/status/tenants": joined}, metrics, lambda: b""
-    )
+    mergers = {"/api/v1/status/tenants": joined, "/api/v1/user_stats": joined}
+    passing = Passing(place, lambda: peers, mergers, metrics, lambda: b"")
     app = web.Application(middlewares=[guard])
     passing.install(app)
     handlers(app, seen, number)
@@ -184,15 +192,53 @@ def test_a_request_is_answered_by_who_has_its_tenant(tmp_path: Path, method: str
     play(tmp_path, scenario)
 
 
-def test_tenants_of_two_processes_are_refused_by_name(tmp_path: Path) -> None:
+def test_tenants_of_two_processes_are_read_by_who_accepted_it(tmp_path: Path) -> None:
     async def scenario(processes: list[Process], client: aiohttp.ClientSession) -> None:
-        url = f"{processes[0].url}/api/v1/query"
+        both = f"{FIRST}|{SECOND}"
+        for number, accepting in enumerate(processes):
+            async with client.get(f"{accepting.url}/api/v1/series", headers=of(both)) as answer:
+                assert (answer.status, answer.headers["X-Number"]) == (207, str(number))
+            assert accepting.seen.requests[-1][1] == both
+            assert accepting.metrics.passed._value.get() == 0
+
+    play(tmp_path, scenario)
+
+
+def test_rules_of_two_processes_are_refused_by_name(tmp_path: Path) -> None:
+    async def scenario(processes: list[Process], client: aiohttp.ClientSession) -> None:
+        url = f"{processes[0].url}/api/v1/rules"
         async with client.get(url, headers=of(f"{FIRST}|{SECOND}")) as answer:
             assert answer.status == 422
             error = (await answer.json())["error"]
             assert f"process 0: {FIRST}; process 1: {SECOND}" in error
         async with client.get(url, headers=of(f"{SECOND}|{THIRD}")) as answer:
-            assert answer.status == 200
+            assert (answer.status, answer.headers["X-Number"]) == (207, "1")
+
+    play(tmp_path, scenario)
+
+
+def test_what_is_gathered_is_asked_of_each_for_its_tenants(tmp_path: Path) -> None:
+    async def scenario(processes: list[Process], client: aiohttp.ClientSession) -> None:
+        url = f"{processes[0].url}/api/v1/user_stats"
+        named = {"THANOS-TENANT": f"{FIRST}|{SECOND}|{THIRD}"}
+        async with client.get(url, headers=named) as answer:
+            found = await answer.json()
+        assert [each["tenants"] for each in found] == [FIRST, f"{SECOND}|{THIRD}"]
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("asked", "owner", "seen"), [("0", 0, "0"), ("1", 1, "0"), ("6", 0, "3"), ("7", 1, "3"),
+                                 ("x", 0, "x"), ("9" * 30, 0, "9" * 30)],
+)  # fmt: skip
+def test_an_id_goes_to_the_process_that_gave_it(
+    tmp_path: Path, asked: str, owner: int, seen: str
+) -> None:
+    async def scenario(processes: list[Process], client: aiohttp.ClientSession) -> None:
+        url = f"{processes[0].url}/api/v1/status/active_queries/{asked}"
+        async with client.delete(url, headers=of(SECOND)) as answer:
+            assert await answer.json() == [owner, seen]
 
     play(tmp_path, scenario)
 
@@ -235,6 +281,9 @@ def test_who_is_not_there_is_told_of(tmp_path: Path) -> None:
             own, other = await answer.json()
             assert own == {"number": 0, "who": "who"}
             assert other.startswith("process 1 of this server does not answer")
+        url, both = f"{processes[0].url}/api/v1/user_stats", f"{FIRST}|{SECOND}"
+        async with client.get(url, headers=of(both)) as answer:
+            assert [isinstance(each, str) for each in await answer.json()] == [False, True]
 
     play(tmp_path, scenario, runs=(0,))
 
