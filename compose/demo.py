@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,12 @@ DATA_TIMEOUT_S = 120
 ROWS_SHOWN_MAX = 8
 RULES = ROOT / "compose" / "rules"
 ALERT = "DemoIsRunning"
+
+# 0 stands for any.
+USUAL_PORTS = {
+    **{"cupola": 9009, "edge-a": 9091, "edge-b": 9092, "lab": 9094},
+    **{"node": 9100, "alertmanager": 9093, "gateway": 0},
+}
 
 Rows = list[dict[str, Any]]
 
@@ -75,10 +81,9 @@ class Demo:
         return client.query(question.expr, dedup=question.dedup)
 
 
-def build(directory: Path) -> Demo:
-    """All servers of the demo, not started yet. Usual ports are taken where they are free."""
-    names = ("cupola", "edge-a", "edge-b", "lab", "node", "alertmanager", "gateway")
-    ports = dict(zip(names, free_ports(9009, 9091, 9092, 9094, 9100, 9093, 0), strict=True))
+def build(directory: Path, wanted: Iterable[int] = USUAL_PORTS.values()) -> Demo:
+    """All servers of the demo, not started yet. Wanted ports are taken where they are free."""
+    ports = dict(zip(USUAL_PORTS, free_ports(*wanted), strict=True))
     address = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     alertmanager = None
     flags = [f"--rules.files={RULES}/*.yml", f"--rules.tenant={EDGE_TENANT}"]

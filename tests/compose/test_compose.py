@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from api.promql.syntax.parser import parse
+from receiver.cli import make_parser
 
 COMPOSE = Path(__file__).resolve().parents[2] / "compose"
 SERVICE_KEYS = {
@@ -55,6 +56,19 @@ def test_images_are_pinned() -> None:
     images = [service["image"] for service in SCENE["services"].values() if "image" in service]
     assert images
     assert not [image for image in images if not re.search(r":v?\d+\.\d+\.\d+$", image)]
+
+
+def test_the_program_takes_the_command_and_its_files() -> None:
+    service = SCENE["services"]["cupola"]
+    options = vars(make_parser().parse_args(service["command"]))
+    (port,) = (published.rpartition(":")[2] for published in service["ports"])
+    assert options["web.listen-address"] == f"0.0.0.0:{port}"
+    mounts = dict(volume.split(":")[1::-1] for volume in service["volumes"])
+    assert mounts[options["storage.path"]] in SCENE["volumes"]
+    folder, _, names = options["rules.files"].rpartition("/")
+    assert list((COMPOSE / mounts[folder]).glob(names))
+    host = options["rules.alertmanagers.urls"].split("/")[-1].split(":")[0]
+    assert host in SCENE["services"]
 
 
 def test_cupola_is_built_from_the_repository() -> None:

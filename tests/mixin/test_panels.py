@@ -6,12 +6,9 @@ to it as a minute apart, because rates are over minutes.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -20,8 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from compose.processes import Server, free_ports
 from compose.scene import cupola_server
 from mixin.render import names
-from tests.makers.bodies import exemplars, v1
+from tests.makers.bodies import v1
 from tests.makers.mixin.dashboard_queries import queries
+from tests.makers.mixin.using import LIMIT_S, get, make_use_of, write
 
 WATCHER = "watch"
 SCRAPES, MINUTE_MS = 4, 60_000
@@ -35,7 +33,6 @@ groups:
   - alert: Fires
     expr: vector(1)
 """
-LIMIT_S = 180.0
 WANTED = {
     "prometheus_rule_evaluations_total",
     "prometheus_notifications_errors_total",
@@ -79,26 +76,6 @@ def store(server: Server) -> None:
     write(server, v1.encode(series), WATCHER)
 
 
-def make_use_of(server: Server, number: int) -> None:
-    """Writes of a pair, one that is refused and one that is none; queries, one of them wrong."""
-    now_ms = int(time.time() * 1000)
-    for replica in "ab":
-        labels = {"__name__": "up", "cluster": "c", "prometheus_replica": replica}
-        write(server, v1.encode([(labels, [(now_ms, 1.0)])]), "edge")
-    future = [({"__name__": "up"}, [(now_ms + 10**10, 1.0)])]
-    for body in (v1.encode(future), b"nonsense"):
-        with contextlib.suppress(urllib.error.HTTPError):
-            write(server, body, "edge")
-    traced = ({"__name__": "traced"}, [(now_ms, 1.0)], [(now_ms, 1.0, {"trace_id": "abc"})])
-    write(server, exemplars.body([traced]), "edge")
-    start = now_ms / 1000 - 3600
-    get(server, f"/api/v1/query?query=up&time={start + number}", "edge")
-    get(server, f"/api/v1/query_range?query=up&start={start}&end={start + 600}&step=15", "edge")
-    get(server, "/api/v1/label/cluster/values", "edge")
-    with contextlib.suppress(urllib.error.HTTPError):
-        get(server, "/api/v1/query?query=(", "edge")
-
-
 def scrape(server: Server) -> str:
     """What it says of itself once rules were evaluated, alerts were sent, which no one takes, and
     what is brought up to date from time to time has been."""
@@ -110,19 +87,6 @@ def scrape(server: Server) -> str:
             return text
         time.sleep(0.1)
     raise AssertionError(f"not seen within {LIMIT_S} s: {WANTED - found}")
-
-
-def get(server: Server, path: str, tenant: str = "") -> bytes:
-    request = urllib.request.Request(server.url + path, headers={"X-Scope-OrgID": tenant or "x"})
-    with urllib.request.urlopen(request, timeout=LIMIT_S) as response:
-        return bytes(response.read())
-
-
-def write(server: Server, body: bytes, tenant: str) -> None:
-    headers = {**v1.HEADERS, "X-Scope-OrgID": tenant}
-    request = urllib.request.Request(f"{server.url}/api/v1/write", body, headers)
-    with urllib.request.urlopen(request, timeout=LIMIT_S):
-        pass
 
 
 @pytest.mark.parametrize(
