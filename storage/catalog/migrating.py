@@ -1,19 +1,36 @@
 """The version of the catalog's tables, and the migrations that bring older ones up to date.
 
-Nearly every catalog that is opened has the newest tables already. Alembic, which takes as long to
-load as all of the storage, is for the others.
+Nearly every catalog that is opened has the newest tables already, or none. Alembic, which takes as
+long to load as all of the storage and stays in memory, is for the others.
 """
 
 import logging
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+)
 
+from storage.catalog.schema import metadata
 from storage.errors import FormatError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 # Where Alembic notes the version.
 VERSION_TABLE = "alembic_version"
+versions = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
 
 
 def migrate(connection: Connection, name: str) -> None:
@@ -21,16 +38,25 @@ def migrate(connection: Connection, name: str) -> None:
 
     Raises FormatError if they are of a version that this program does not know.
     """
-    if version_of(connection) != newest_version():
+    if not inspect(connection).get_table_names():
+        make_tables(connection)
+    elif version_of(connection) != newest_version():
         run_migrations(connection, name)
+
+
+def make_tables(connection: Connection) -> None:
+    """What all migrations would make of an empty database."""
+    metadata.create_all(connection)
+    versions.create(connection)
+    connection.execute(insert(versions).values(version_num=newest_version()))
 
 
 def version_of(connection: Connection) -> str | None:
     """The version that the tables have; None where there are none, or where it is in doubt."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    versions = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()
-    return versions[0] if len(versions) == 1 else None
+    found = connection.execute(select(versions.c.version_num)).scalars().all()
+    return found[0] if len(found) == 1 else None
 
 
 def newest_version() -> str:

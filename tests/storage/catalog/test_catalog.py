@@ -1,16 +1,18 @@
 """The catalog keeps what it was told, changes whole or not at all, refuses what it cannot read."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
+from sqlalchemy import Connection
 
+from storage.catalog import migrating
 from storage.catalog.catalog import Catalog
 from storage.catalog.metadata import Description, FamilyMetadata
+from storage.catalog.migrating import make_tables, run_migrations
 from storage.errors import FormatError, StorageError
 from storage.segments.segment import SegmentMeta
 from storage.segments.ulid import new_ulid
@@ -217,13 +219,16 @@ def test_directory_that_is_missing(tmp_path: Path) -> None:
         Catalog.open(tmp_path / "none" / "catalog.sqlite", shards=1)
 
 
-def test_interrupted_migration_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+@pytest.mark.parametrize("make", [make_tables, lambda connection: run_migrations(connection, "")])
+def test_what_is_interrupted_leaves_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Connection], None]
+) -> None:
+    def interrupted(connection: Connection) -> None:
+        make(connection)
         raise OSError("power cut")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="power cut"):
-        upgrade = command.upgrade
-        patch.setattr(command, "upgrade", lambda *args: (upgrade(*args), fail()))
+        patch.setattr(migrating, "make_tables", interrupted)
         Catalog.open(path, shards=1)
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from storage.catalog.catalog import Catalog
-from storage.catalog.migrating import MIGRATIONS, newest_version
+from storage.catalog.catalog import Catalog, sqlite_engine
+from storage.catalog.migrating import MIGRATIONS, newest_version, run_migrations, version_of
 
 # Opens the catalog and tells whether Alembic was needed.
 PROGRAM = """
@@ -35,8 +36,38 @@ def test_newest_version_is_that_of_the_last_migration() -> None:
 
 
 def test_alembic_is_loaded_for_migrations_only(path: Path) -> None:
-    assert needs_alembic(path)
-    assert not needs_alembic(path)
+    assert not needs_alembic(path), "for a new one"
+    assert not needs_alembic(path), "for one of today"
+
+
+def described(path: Path) -> dict[str, object]:
+    """Columns, keys and indexes of all tables, in no order: added columns come last."""
+    engine = sqlite_engine(path)
+    with engine.connect() as connection:
+        found = sa.inspect(connection)
+        tables = {
+            table: (
+                {c["name"]: (str(c["type"]), c["nullable"], c["default"]) for c in columns},
+                found.get_pk_constraint(table),
+                sorted(str(one) for one in found.get_unique_constraints(table)),
+                sorted(str(one) for one in found.get_indexes(table)),
+            )
+            for table in found.get_table_names()
+            for columns in [found.get_columns(table)]
+        }
+        version = version_of(connection)
+    engine.dispose()
+    return {"version": version, **tables}
+
+
+def test_a_new_catalog_is_what_migrations_make(path: Path, tmp_path: Path) -> None:
+    migrated = tmp_path / "migrated.sqlite"
+    engine = sqlite_engine(migrated)
+    with engine.begin() as connection:
+        run_migrations(connection, "migrated")
+    engine.dispose()
+    Catalog.open(path, shards=1).close()
+    assert described(path) == described(migrated)
 
 
 @pytest.fixture
