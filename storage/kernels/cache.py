@@ -34,6 +34,7 @@ import numba
 from numba.core import config
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from storage.kernels.inner import Inner
@@ -80,8 +81,12 @@ class KernelCache(NullCache):  # type: ignore[misc]
         self._name = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What was compiled for a signature, or None."""
-        target_context.refresh()
+        """What was compiled for a signature, or None.
+
+        Only its reference counts need something of numba. What compiling needs, some 16 MiB of
+        rules, numba loads when it compiles.
+        """
+        rtsys.initialize(target_context)
         return self._load(CompileResult._rebuild, f"{sig}", target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:

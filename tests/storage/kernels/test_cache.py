@@ -81,11 +81,11 @@ def obey_permissions() -> None:
     ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
 
 
-def run(packages: Path, home: Path | str, **more: str) -> list[str]:
+def run(packages: Path, home: Path | str, *, program: str = PROGRAM, **more: str) -> list[str]:
     """What the program prints: its result, and how the kernel came about."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home)} | more
     done = subprocess.run(
-        [sys.executable, "-B", "-c", PROGRAM, str(packages)],
+        [sys.executable, "-B", "-c", program, str(packages)],
         cwd="/",
         env=environment,
         preexec_fn=obey_permissions,
@@ -106,6 +106,12 @@ def test_a_kernel_is_compiled_once(packages: Path, tmp_path: Path) -> None:
     assert run(packages, tmp_path) == ["112", "loaded"]
     assert kernels(packages / "api" / "cached" / "__pycache__") == 2
     assert kernels(tmp_path) == 0
+
+
+def test_what_compiling_needs_is_not_loaded_with_a_kernel(packages: Path, tmp_path: Path) -> None:
+    program = f'{PROGRAM}print("numba.np.arrayobj" in sys.modules)'
+    assert run(packages, tmp_path, program=program) == ["112", "compiled", "True"]
+    assert run(packages, tmp_path, program=program) == ["112", "loaded", "False"]
 
 
 def test_what_the_installation_compiled_serves_every_user(packages: Path) -> None:
