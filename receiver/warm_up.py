@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager
 from functools import partial
-from itertools import islice
 
 from api.answers.chosen import warm_tables
 from api.answers.encoding import warm_encoder
@@ -45,8 +44,6 @@ logger = logging.getLogger(__name__)
 Step = Callable[[], None]
 # Queries of one step: enough steps for all processes to be busy up to the end.
 QUERIES_OF_STEP = 24
-# Queries that bring back pages which the first real ones would have to wait for.
-QUERIES_AGAIN = 4
 # How long the database may take to open before kernels are loaded beside that.
 OPENING_S = 5.0
 # How much those processes that compile beside a server give way to it.
@@ -207,9 +204,10 @@ async def run_warm_up(
             # A pool or the loop was closed under it: the program is ending.
             logger.info("kernels not warmed error=%r", error)
             return
-        # Before anyone takes the program for warm: a query beside it would wait for its pages.
+        # Before anyone takes the program for warm: a query beside it would wait for its pages. Those
+        # that first queries need are brought back, by what loads no kernel: that needs LLVM's.
         forget_file_pages()
-        query_steps.warm_up(list(islice(query_steps.queries(), QUERIES_AGAIN)))
+        query_steps.warm_up(query_steps.FIRST)
         metrics.kernels_warm.set(1)
         logger.info("kernels warm seconds=%.1f", time.monotonic() - started)
 

@@ -1,0 +1,45 @@
+"""What a server takes that has nothing to do: all of the process, once it is warm.
+
+An installation is meant, so only with kernels that are compiled already: what compiles them needs
+more, once.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from compose.processes import free_ports
+from compose.scene import cupola_server
+from storage.kernels.complete import is_complete
+from storage.kernels.jit import KERNELS
+
+RESIDENT_MAX = 150_000_000
+LIMIT_S = 300.0
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def test_a_server_that_idles_is_small(tmp_path: Path) -> None:
+    if not is_complete(KERNELS):
+        pytest.skip("kernels are not compiled: cupola compile")
+    if HUGE_PAGES.exists() and "[always]" in HUGE_PAGES.read_text():
+        pytest.skip("this machine rounds memory up to huge pages")
+    (port,) = free_ports(0)
+    with cupola_server(tmp_path, port=port).start() as server:
+        server.wait_ready()
+        deadline = time.monotonic() + LIMIT_S
+        while not is_warm(server.url):
+            assert time.monotonic() < deadline, server.log_tail()
+            time.sleep(0.2)
+        status = Path(f"/proc/{server.pid}/status").read_text()
+    (kib,) = re.findall(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+    assert int(kib) << 10 <= RESIDENT_MAX
+
+
+def is_warm(url: str) -> bool:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=LIMIT_S) as response:
+        return b"\ncupola_kernels_warm 1.0\n" in response.read()
