@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -199,6 +198,8 @@ class SeriesReader:
 
     def _query(self, sql: str, *parameters: int, wanted: pa.Table | None = None) -> pa.Table:
         cursor = self._duck.cursor()
+        import duckdb  # here, where it is loaded already
+
         try:
             if wanted is not None:
                 cursor.register("wanted", wanted)
