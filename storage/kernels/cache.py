@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 
 SUFFIX = ".kernel"
 SHIPPED = Path(__file__).resolve().parent / "shipped"
+# Its place in what numba keeps of a kernel, behind the code.
+TYPE_LISTING = 5
 # What processors that are not named have in common, in the words of NUMBA_CPU_NAME.
 GENERIC = "generic"
 # Set, before any kernel is called, by a process that is to compile what is there for GENERIC only.
@@ -93,6 +95,8 @@ class KernelCache(NullCache):  # type: ignore[misc]
         """Keep what was compiled for a signature, where that is possible."""
         if not data.library.has_dynamic_globals:
             library, *others = data._reduce()
+            # A listing of the types of all lines, for people: a fifth of what a kernel takes.
+            others[TYPE_LISTING] = ""
             state = (executable(library, data.fndesc.llvm_cpython_wrapper_name), *others)
             self._save(state, f"{sig}", data.target_context)
 
