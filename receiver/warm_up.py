@@ -204,8 +204,8 @@ async def run_warm_up(
             # A pool or the loop was closed under it: the program is ending.
             logger.info("kernels not warmed error=%r", error)
             return
-        # Before anyone takes the program for warm: a query beside it would wait for its pages. Those
-        # that first queries need are brought back, by what loads no kernel: that needs LLVM's.
+        # Before anyone takes the program for warm: a query beside it would wait for its pages. What
+        # first queries need is brought back, by what loads no kernel: that would need LLVM's.
         forget_file_pages()
         query_steps.warm_up(query_steps.FIRST)
         metrics.kernels_warm.set(1)
