@@ -20,6 +20,19 @@ def process_cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
+def family_of(pid: int) -> list[int]:
+    """A process, and those that it has started."""
+    found = [pid]
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(path.parent.name))
+    return found
+
+
 def machine_busy_s() -> float:
     """Processor seconds that all cores together were not idle since the machine started."""
     fields = Path("/proc/stat").read_text().partition("\n")[0].split()

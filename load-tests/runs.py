@@ -29,8 +29,10 @@ def send(
     *,
     content_type: str = CONTENT_TYPE,
     tenants: int = 0,
+    bodies_per_second: float = 0.0,
 ) -> Result:
-    """Push the corpus from another process. Raises ServerError if it could not be sent."""
+    """Push the corpus from another process, as fast as it is taken or as it is due. Raises
+    ServerError if it could not be sent."""
     spec = Spec(
         port=server.port,
         path="/api/v1/write",
@@ -41,6 +43,7 @@ def send(
         timeout_s=SEND_TIMEOUT_S,
         content_type=content_type,
         tenants=tenants,
+        bodies_per_second=bodies_per_second,
     )
     path = server.directory / "send.json"
     path.write_text(json.dumps(asdict(spec)))

@@ -30,6 +30,7 @@ class Spec:
     """What to send where. offsets cut the file into bodies; body i is of slice i % slices.
 
     tenants: 0, or how many tenants the slices are dealt out to, so that a series stays with one.
+    bodies_per_second: 0 for as many as are taken, else when each of them is due.
     """
 
     port: int
@@ -41,12 +42,14 @@ class Spec:
     timeout_s: float
     content_type: str = "application/x-protobuf"
     tenants: int = 0
+    bodies_per_second: float = 0.0
 
 
 @dataclass(slots=True)
 class Result:
     """What happened. first_round_s: until every slice's first body was answered; busy_s: processor
-    seconds of the whole machine meanwhile."""
+    seconds of the whole machine meanwhile; late_s: how long after it was due a body was answered at
+    the latest, where bodies are due."""
 
     wall_s: float = 0.0
     first_round_s: float = 0.0
@@ -55,6 +58,7 @@ class Result:
     requests: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     first_error: str = ""
+    late_s: float = 0.0
 
 
 class SenderError(Exception):
@@ -69,6 +73,7 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self.slice = -1
+        self.due_s = 0.0
         self.unsent: list[memoryview] = []
         self.answer = b""
 
@@ -130,16 +135,19 @@ class Sender:
         self.ready = deque(range(min(spec.slices, self.bodies)))
         self.next_body = list(range(spec.slices))
         self.first_round_left = len(self.ready)
+        self.start = 0.0
         self.statuses: Counter[int] = Counter()
         self.result = Result()
         self.selector = selectors.DefaultSelector()
+        self.idle: list[Connection] = []  # that wait for a body to be due
+        self.sent = 0
 
     def run(self) -> Result:
         connections = [Connection(self.spec.port) for _ in range(self.spec.connections)]
         for connection in connections:
             self.selector.register(connection.socket, selectors.EVENT_READ, connection)
         busy_start, cpu_start = machine_busy_s(), time.process_time()
-        start = time.perf_counter()
+        self.start = start = time.perf_counter()
         try:
             for connection in connections:
                 self.send_next(connection)
@@ -162,6 +170,8 @@ class Sender:
                 f"{self.result.requests} of {self.bodies} requests answered "
                 f"within {self.spec.timeout_s:.0f} s"
             )
+        if self.idle and self.ready:
+            left_s = min(left_s, max(0.0, self.due_s() - (time.perf_counter() - start)))
         for key, events in self.selector.select(left_s):
             connection: Connection = key.data
             if events & selectors.EVENT_WRITE and connection.send():
@@ -170,10 +180,21 @@ class Sender:
                 answer = connection.receive()
                 if answer:
                     self.take(connection, answer, time.perf_counter() - start)
+        waiting, self.idle = self.idle, []
+        for connection in waiting:
+            self.send_next(connection)
+
+    def due_s(self) -> float:
+        """When the next body is due, since the start."""
+        rate = self.spec.bodies_per_second
+        return self.sent / rate if rate else 0.0
 
     def send_next(self, connection: Connection) -> None:
-        if not self.ready:
+        if not self.ready or self.due_s() > time.perf_counter() - self.start:
+            self.idle.append(connection)
             return
+        connection.due_s = self.due_s()
+        self.sent += 1
         slice_number = self.ready.popleft()
         body = self.next_body[slice_number]
         self.next_body[slice_number] += self.spec.slices
@@ -202,6 +223,8 @@ class Sender:
         status, text = answer
         self.statuses[status] += 1
         self.result.requests += 1
+        if self.spec.bodies_per_second:
+            self.result.late_s = max(self.result.late_s, elapsed_s - connection.due_s)
         if self.first_round_left:
             self.first_round_left -= self.next_body[connection.slice] < 2 * self.spec.slices
             self.result.first_round_s = elapsed_s

@@ -1,10 +1,12 @@
 """Processor time of a process and of the machine."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
-from processors import machine_busy_s, others_share, process_cpu_s
+from processors import family_of, machine_busy_s, others_share, process_cpu_s
 
 
 def test_own_work_is_counted() -> None:
@@ -14,6 +16,16 @@ def test_own_work_is_counted() -> None:
         pass
     assert process_cpu_s(os.getpid()) > process_s
     assert machine_busy_s() > busy_s
+
+
+def test_a_family_is_a_process_and_those_it_started() -> None:
+    waits = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE) as child:
+        found = family_of(os.getpid())
+        assert found[0] == os.getpid()
+        assert child.pid in found
+        child.communicate()
+    assert family_of(child.pid) == [child.pid]
 
 
 @pytest.mark.parametrize(

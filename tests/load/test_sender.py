@@ -49,7 +49,13 @@ class FakeServer:
 
 
 def send(
-    tmp_path: Path, answers: list[bytes], *, bodies: int, slices: int, connections: int
+    tmp_path: Path,
+    answers: list[bytes],
+    *,
+    bodies: int,
+    slices: int,
+    connections: int,
+    rate: float = 0.0,
 ) -> tuple[Result, list[bytes]]:
     server = FakeServer(answers)
     file = tmp_path / "bodies"
@@ -57,6 +63,7 @@ def send(
     file.write_bytes(b"".join(texts))
     offsets = [i * 200_000 for i in range(bodies + 1)]
     spec = Spec(server.port, "/api/v1/write", str(file), offsets, slices, connections, 20.0)
+    spec = replace(spec, bodies_per_second=rate)
     try:
         result = Sender(spec).run()
     finally:
@@ -74,6 +81,16 @@ def test_bodies_of_a_slice_arrive_in_order(tmp_path: Path, slices: int, connecti
     numbers = [int(body[:4]) for body in bodies]
     for i in range(slices):
         assert [n for n in numbers if n % slices == i] == list(range(i, 20, slices))
+
+
+@pytest.mark.parametrize(("slices", "connections"), [(1, 1), (4, 2), (2, 4)])
+def test_a_body_is_not_sent_before_it_is_due(tmp_path: Path, slices: int, connections: int) -> None:
+    result, bodies = send(
+        tmp_path, [OK] * 8, bodies=8, slices=slices, connections=connections, rate=40.0
+    )
+    assert (len(bodies), result.statuses) == (8, {"204": 8})
+    assert result.wall_s >= 7 / 40
+    assert 0 < result.late_s < result.wall_s
 
 
 def test_refusals_are_counted_and_the_first_is_kept(tmp_path: Path) -> None:
