@@ -12,6 +12,7 @@ ends or its last sample is, and a counter. What a select is for decides which of
 
 Of native histograms there are counts, sums, and a counter that is corrected for resets within its
 chunk and ends once. Rises get the counter, any other value the mean; there is no least or most.
+What fell within a chunk is not kept: the next one seems to begin with a reset, as with Thanos.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ import numpy as np
 from storage.chunks.chunks import ENCODING, FLOAT_HISTOGRAM, HISTOGRAM, LAYOUT, OK, XOR, Chunks
 from storage.chunks.floats import DecodedFloats, decode_floats
 from storage.chunks.histograms import decode_histograms
-from storage.histograms.columns import HINT_GAUGE, Buckets, Histograms, Natives
+from storage.histograms.columns import HINT_GAUGE, HINT_UNKNOWN, Buckets, Histograms, Natives
 from storage.histograms.histograms import offsets_of, take
 from storage.kernels.arrays import Bools, Float64s, Int8s, Int64s, frozen
 from storage.kernels.jit import float_kernel, float_kernel_part
@@ -126,9 +127,20 @@ def native_samples(
     histograms = take(decoded.histograms, kept)
     if windows.part == SUM:
         histograms = means(histograms, numbers.values)
+    else:
+        histograms = with_unknown(histograms, numbers.offsets)
     samples = placed(numbers, histograms.sums, offsets, resolutions_of(numbers, windows))
     natives = Natives(histograms, np.arange(len(kept), dtype=np.int32))
     return replace(samples, natives=natives), reasons
+
+
+def with_unknown(histograms: Histograms, offsets: Int64s) -> Histograms:
+    """Counters, the first one of each chunk without a word about the one before: what its chunk
+    says of that is about samples as they came, and the one before may have been corrected."""
+    hints = histograms.hints.copy()
+    firsts = offsets[:-1][np.diff(offsets) > 0]
+    hints[firsts[hints[firsts] != HINT_GAUGE]] = HINT_UNKNOWN
+    return replace(histograms, hints=hints)
 
 
 def means(histograms: Histograms, numbers: Float64s) -> Histograms:

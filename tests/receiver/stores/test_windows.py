@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,13 +25,14 @@ from storage.chunks.chunks import (
     chunks_of,
 )
 from storage.chunks.floats import DecodedFloats, decode_floats
-from storage.histograms.columns import HINT_GAUGE, HINT_NOT_RESET
+from storage.histograms.columns import HINT_GAUGE, HINT_NOT_RESET, HINT_UNKNOWN
 from storage.histograms.histograms import parts_of as plain_of
 from storage.samples.hint import Purpose, SelectHint
 from storage.samples.samples import Samples
 from tests.makers.blocks import ULID, WrittenChunk, WrittenSeries, write_block
 from tests.makers.buckets.blocks import found_in, reader_of, weights_in
 from tests.makers.buckets.windows import (
+    BUCKETS,
     FIVE,
     RAW,
     Points,
@@ -164,7 +166,8 @@ NATIVE = [(k * 60_000 + 7, (n, 2.0 * n), 1.5 * n) for k, n in enumerate(
 def native_parts() -> Parts:
     """Numbers, sums and the counter of NATIVE, without least and most."""
     counts, sums, counter = native_columns(NATIVE)
-    found = parts_of(counts, natives=(native_data(sums), native_data(counter)))
+    not_reset = replace(BUCKETS, flags=1)
+    found = parts_of(counts, natives=(native_data(sums), native_data(counter, not_reset)))
     order, missing = [0, 1, 1, 1, 2], [2, 3]
     columns = [own[:, order].copy() for own in (found.starts, found.ends, found.encodings)]
     for own in columns:
@@ -197,7 +200,8 @@ def test_counters_of_histograms(purpose: Purpose) -> None:
     assert reasons == [OK] and samples.natives is not None
     found = [plain_of(samples.natives.histograms, row) for row in samples.natives.rows.tolist()]
     assert [own.positive[0] for own in found] == [(1, 9.0), (1, 34.0), (1, 35.0)]
-    assert [own.hint for own in found[1:]] == [HINT_NOT_RESET] * 2
+    # Of the first one its chunk says that there was no reset: not of the one before here.
+    assert [own.hint for own in found] == [HINT_UNKNOWN, HINT_NOT_RESET, HINT_NOT_RESET]
 
 
 @pytest.mark.parametrize("purpose", [Purpose.LOWEST, Purpose.HIGHEST])
