@@ -65,7 +65,7 @@ class StoresOptions:
         "unhealthy-timeout",
         "duration",
         5 * MINUTE_MS,
-        "How long a store that does not answer any more is missed in answers.",
+        "How long a store that does not answer, or does not any more, is missed in answers.",
     )
     timeout_ms: int = setting(
         "timeout",

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from receiver.settings.stores import StoresOptions
 from receiver.stores.dns import Resolver, targets_of
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 # Of one endpoint and one target: the state of the store there.
 Key = tuple[Endpoint, str]
+# What is said of a store until it was asked.
+NOT_ASKED = "it has not answered yet"
 
 
 def now_ms() -> int:
@@ -120,14 +122,15 @@ class StorePool:
                 logger.warning(
                     "store not looked up address=%s error=%r", endpoint.address, str(error)
                 )
-            wanted |= dict.fromkeys((endpoint, t) for t in self._targets.get(endpoint, []))
-        known = self._states
+                # What was never found is missed all the same, under its name.
+                self._targets.setdefault(endpoint, [named(endpoint)])
+            wanted |= dict.fromkeys((endpoint, t) for t in self._targets[endpoint])
+        known, before = self._states, self._states
         if self._is_new:  # what files of certificates say may be new, too
             known = {key: state for key, state in known.items() if key[0].tls is None}
             self._is_new = False
-        before = self._states.values()
-        self._states = {key: known.get(key) or self._made(*key) for key in wanted}
-        self._close_left(list(before))
+        self._states = {key: known.get(key) or self._made(*key, before.get(key)) for key in wanted}
+        self._close_left(list(before.values()))
 
     def _close_left(self, before: Sequence[StoreState]) -> None:
         """Close the channels that were left a while ago, so that calls under way may end."""
@@ -136,9 +139,15 @@ class StorePool:
         here = {id(state) for state in self._states.values()}
         self._left = [state for state in before if id(state) not in here]
 
-    def _made(self, endpoint: Endpoint, target: str) -> StoreState:
+    def _made(self, endpoint: Endpoint, target: str, before: StoreState | None) -> StoreState:
+        """A store with a channel of its own, of which is known what was known before."""
         channel = Channel(target, endpoint.tls, self._limits)
-        return StoreState(endpoint, target, channel, self._missed_ms)
+        if before is not None:
+            return replace(before, channel=channel)
+        born_ms = now_ms()
+        return StoreState(
+            endpoint, target, channel, self._missed_ms, good_ms=born_ms, error=NOT_ASKED
+        )
 
     def _count(self) -> None:
         states = self.states
@@ -149,20 +158,25 @@ class StorePool:
         self._metrics.unhealthy.set(sum(bool(state.error) for state in states))
 
 
+def named(endpoint: Endpoint) -> str:
+    """The target of a name that could not be looked up, which gRPC cannot either."""
+    return endpoint.place if ":" in endpoint.place else f"{endpoint.place}:0"
+
+
 def ask(state: StoreState, answer: Callable[[], bytes]) -> None:
     """Note what a store says of itself, or why it does not."""
     import grpc
 
-    before = state.error
+    before, is_first = state.error, not state.checked_ms
     try:
         state.note(parse_info(answer()), "", now_ms())
     except grpc.RpcError as error:
         state.note(None, text_of(error), now_ms())
     except LyingStore as error:
         state.note(None, str(error), now_ms())
-    if bool(before) != bool(state.error):
+    if bool(before) != bool(state.error) or is_first:
         level = logging.WARNING if state.error else logging.INFO
         logger.log(
             level, "store is %s target=%s type=%s error=%r",
-            "down" if state.error else "up again", state.target, state.kind, state.error,
+            "down" if state.error else "up", state.target, state.kind, state.error,
         )  # fmt: skip

@@ -13,9 +13,9 @@ UNKNOWN = "unknown-store-api"
 
 @dataclass(slots=True)
 class StoreState:
-    """One store. missed_ms: for how long it is missed after it last answered; info: None before it
-    first did; checked_ms, good_ms: when it was last asked for it, and when it last answered; error:
-    of the last time, "" if there was none."""
+    """One store. missed_ms: for how long it is missed after it last answered, or was named; info:
+    None before it first did; checked_ms, good_ms: when it was last asked for it, and when it last
+    answered or was named; error: of the last time, "" if there was none."""
 
     endpoint: Endpoint
     target: str
@@ -47,14 +47,14 @@ class StoreState:
 
     @property
     def is_missed(self) -> bool:
-        """Whether it answered not long before it was last asked in vain."""
+        """Whether it answered, or was named, not long before it was last asked in vain."""
         return self.checked_ms - self.good_ms <= self.missed_ms
 
     def is_worth_asking(self, matchers: Sequence[Matcher], span: tuple[int, int]) -> bool:
-        """Whether it may have something of a selector, as far as is known. One that never answered
-        is asked only if it is strict."""
+        """Whether it may have something of a selector, as far as is known: one that never answered
+        may have anything."""
         if self.info is None:
-            return self.endpoint.strict
+            return True
         return has_time(self.info, span) and has_labels(self.info.labels, matchers)
 
 

@@ -109,9 +109,10 @@ def test_a_record_leads_to_a_store() -> None:
 def test_a_store_that_is_not_ready_is_down_until_it_is() -> None:
     store = FakeStore(info=grpc.StatusCode.UNAVAILABLE)
     with serving(store), pool_of(Endpoint(store.address)) as (pool, registry):
-        wait_until(lambda: bool(pool.states and pool.states[0].error), "it has said so")
-        assert "Not ready" in pool.states[0].error
-        assert pool.states[0].is_down
+        wait_until(lambda: bool(pool.states) and "Not ready" in pool.states[0].error, "it said so")
+        # As long as it was not heard of, it may have anything, and is missed.
+        assert pool.states[0].is_down and pool.states[0].is_missed
+        assert pool.states[0].is_worth_asking((), (0, 1))
         store.info = b"\x0a\xff"
         wait_until(lambda: "is damaged" in pool.states[0].error, "what it says is wrong")
         assert registry.get_sample_value("cupola_stores_unhealthy") == 1.0
@@ -154,3 +155,13 @@ def test_certificates_are_compared(tmp_path: Path) -> None:
                 lambda: len(pool.states) == 1 and pool.states[0] is not before,
                 "files of certificates are read again",
             )
+            # What it had is known while it is asked anew.
+            assert pool.states[0].info is not None
+
+
+def test_a_name_that_leads_nowhere_is_missed() -> None:
+    with pool_of(Endpoint("dns+nowhere:1")) as (pool, _):
+        wait_until(lambda: bool(pool.states), "it is listed")
+        (state,) = pool.states
+        assert (state.target, state.is_down, state.is_missed) == ("nowhere:1", True, True)
+        assert state.is_worth_asking((), (0, 1))

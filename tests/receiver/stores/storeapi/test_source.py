@@ -304,8 +304,11 @@ def test_one_that_is_down_is_missed_for_a_while() -> None:
     assert "it is down: UNAVAILABLE: gone" in down[0] and asked == 0
     assert losses(error="UNAVAILABLE: gone", checked_ms=301_001) == ((), 0)
     assert losses(error="UNAVAILABLE: gone", strict=True) == ((), 1)
-    assert losses(info=None) == ((), 0)
     assert losses(info=None, strict=True) == ((), 1)
+    # One that was never heard of may have anything, until it has been missed for long enough.
+    down, asked = losses(info=None, error="it has not answered yet", checked_ms=5_000)
+    assert "it is down: it has not answered yet" in down[0] and asked == 0
+    assert losses(info=None, error="it has not answered yet", checked_ms=301_001) == ((), 0)
 
 
 def test_who_must_not_wait_does_not_ask() -> None:
