@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import yaml
 
 from deploy.manifests import (
     CHART,
+    EXAMPLES,
     KUSTOMIZE,
     TOOLS,
     ChartError,
@@ -78,6 +80,17 @@ def test_plain_manifests_are_what_the_chart_makes(example: str) -> None:
     except NoHelm as error:
         pytest.skip(str(error))
     assert (KUSTOMIZE / example / "cupola.yaml").read_text() == made
+
+
+@every_example
+def test_helm_has_nothing_to_say(example: str) -> None:
+    program = shutil.which("helm")
+    if program is None:
+        pytest.skip("helm is not installed: go install helm.sh/helm/v4/cmd/helm@v4.3.1")
+    values = str(EXAMPLES / f"{example}.yaml")
+    command = [program, "lint", "--strict", str(CHART), "--values", values]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_there_are_plain_manifests_of_each_example() -> None:
