@@ -30,6 +30,7 @@ from receiver.processes.metrics import DECODER, Family, Merged, OwnMetrics, adde
 from receiver.processes.passing import Passing, PassingMetrics, tenants_of
 from receiver.processes.peers import NoAnswer, Part, Peers
 from receiver.processes.place import Place
+from receiver.processes.reading.asking import AskingMetrics
 from receiver.processes.reading.view import Reading, Reads, SharedView
 from receiver.processes.routes import PLACES, Answered
 from receiver.processes.sockets import COLUMNS, Meeting
@@ -69,7 +70,7 @@ class Company:
         self.place = replace(place, shards=config.storage.shards) if place.is_alone else place
         self._peers: Peers | None = None
         self._passing: Passing | None = None
-        metrics = PassingMetrics(registry)
+        metrics, asking_metrics = PassingMetrics(registry), AskingMetrics(registry)
         self._cluster = Cluster(
             self.place, database, registry, passed_on=lambda: int(metrics.passed._value.get())
         )
@@ -81,6 +82,7 @@ class Company:
         self._reading = Reading(
             place,
             self._meeting,
+            asking_metrics,
             timeout_s=config.query.timeout_ms / 1000,
             bytes_max=config.program.bytes_between_processes_max,
         )

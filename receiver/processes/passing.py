@@ -121,7 +121,9 @@ class Passing:
         if not (text.isascii() and text.isdigit() and len(text) < ID_DIGITS_MAX):
             return self._place.share.number, request
         number, owner = divmod(int(text), self._place.share.count)
-        return owner, request.clone(rel_url=request.rel_url.with_path(f"{before}/{number}"))
+        return owner, request.clone(
+            rel_url=request.rel_url.with_path(f"{before}/{number}", encoded=True)
+        )
 
     async def _apart(
         self, owners: Mapping[int, list[str]], request: web.Request, handler: Handler

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from prometheus_client import CollectorRegistry, Counter
+
 from receiver.processes.handing import CONNECT_TIMEOUT_S, OwnerGone, gone
 from receiver.processes.messages import Failed, error_of
 from receiver.processes.reading.line import Line, LineLost
@@ -32,6 +34,22 @@ LINES_MAX = 32
 SLACK_S = 30.0
 # How long a process is waited for only to have it know what is read no more.
 FLUSH_S = 2.0
+
+
+class AskingMetrics:
+    """What is asked of other processes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.asked = Counter(
+            "cupola_process_reads_total",
+            "Questions to other processes about tenants that they have, of queries over several.",
+            registry=registry,
+        )
+        self.failed = Counter(
+            "cupola_process_read_failures_total",
+            "Questions that the process which has the tenant did not answer.",
+            registry=registry,
+        )
 
 
 @dataclass(slots=True)
@@ -54,8 +72,10 @@ class Owner:
 class Asking:
     """Asks the other processes. Thread-safe. timeout_s: how long a query may take."""
 
-    def __init__(self, meeting: Meeting, count: int, *, timeout_s: float) -> None:
-        self._meeting = meeting
+    def __init__(
+        self, meeting: Meeting, count: int, metrics: AskingMetrics, *, timeout_s: float
+    ) -> None:
+        self._meeting, self._metrics = meeting, metrics
         self._patience_s = timeout_s + SLACK_S
         self._owners = [Owner(number) for number in range(count)]
         self._lock = threading.Lock()
@@ -80,8 +100,12 @@ class Asking:
         while not owner.places.acquire(timeout=WAIT_S):
             self._check(number, ends_s, stopped)
         waits = partial(self._check, number, ends_s, stopped)
+        self._metrics.asked.inc()
         try:
             return self._answer(owner, question, symbols, waits)
+        except OwnerGone:
+            self._metrics.failed.inc()
+            raise
         finally:
             owner.places.release()
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from receiver.processes.place import Place
 from receiver.processes.reading.answering import Answering, View
-from receiver.processes.reading.asking import SLACK_S, Asking
+from receiver.processes.reading.asking import SLACK_S, Asking, AskingMetrics
 from receiver.processes.reading.held import Held
 from receiver.processes.reading.packing import Wanted
 from receiver.processes.reading.querier import RemoteQuerier
@@ -69,10 +69,18 @@ class SharedView:
 class Reading:
     """Both sides of what one process reads of the others. timeout_s: how long a query may take."""
 
-    def __init__(self, place: Place, meeting: Meeting, *, timeout_s: float, bytes_max: int) -> None:
+    def __init__(
+        self,
+        place: Place,
+        meeting: Meeting,
+        metrics: AskingMetrics,
+        *,
+        timeout_s: float,
+        bytes_max: int,
+    ) -> None:
         self._place, self._meeting = place, meeting
         self._views: dict[str, View] = {}
-        self._asking = Asking(meeting, place.share.count, timeout_s=timeout_s)
+        self._asking = Asking(meeting, place.share.count, metrics, timeout_s=timeout_s)
         self.answering = Answering(self._views, Held(timeout_s + SLACK_S), bytes_max=bytes_max)
 
     def around(self, own: Reads, name: str) -> SharedView:

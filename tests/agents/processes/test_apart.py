@@ -17,6 +17,7 @@ import snappy
 
 from compose.processes import free_ports
 from compose.scene import cupola_server
+from tests.makers.bodies import remote_read
 from tests.makers.bodies.mixed import HEADERS_2
 from tests.makers.processes.apart import PROCESSES, of_each_process
 from tests.makers.processes.asking import PATIENCE_S, Answer, Asking, begun, until
@@ -92,15 +93,15 @@ URLS = [
     url("query_exemplars", query="requests_total", **AROUND),
     url("status/cardinality", **AROUND), url("status/replicas", **AROUND),
     url("cardinality/label_names"), url("cardinality/label_values", **{"label_names[]": "job"}),
-    url("status/deletions"), url("rules/changes"), "/config/v1/rules",
+    url("status/deletions"), url("status/tsdb"), url("rules/changes"), "/config/v1/rules",
     url("query_explain", query="sum(requests_total)", time=NOW_S),
     "/federate?" + urllib.parse.urlencode({"match[]": "wide"}),
 ]  # fmt: skip
 
 
 # What is computed by several JSON writers, or says how long it took.
-PARSED = ("explain", "status/deletions")
-MEASURED = ("executionTime", "seconds", "ownSeconds", "timings")
+PARSED = ("explain", "status/deletions", "status/tsdb")
+MEASURED = ("executionTime", "minTime", "maxTime", "seconds", "ownSeconds", "timings")
 
 
 def shown(answer: Answer) -> tuple[int, Any]:
@@ -128,6 +129,20 @@ def test_three_processes_answer_as_one_does(one: Asking, three: Asking, asked: s
             assert shown(answer) == shown(expected)
         else:
             assert (answer.status, answer.body) == (expected.status, expected.body)
+
+
+@pytest.mark.parametrize("types", [(), (1,)], ids=["samples", "streamed"])
+def test_remote_read_is_answered_as_by_one(one: Asking, three: Asking, types: Any) -> None:
+    some = [("__name__", "=~", "requests_total|wide")]
+    wanted = remote_read.query(some, NOW_MS - 900_000, NOW_MS)
+    body = remote_read.request([wanted], types)
+    for _ in range(4):
+        answers = [
+            each.ask("POST", "/api/v1/read", ALL, token="", body=body, **remote_read.HEADERS)
+            for each in (one, three)
+        ]
+        assert [answer.status for answer in answers] == [200, 200]
+        assert answers[0].body == answers[1].body
 
 
 def test_what_deletes_is_for_one_tenant_as_ever(one: Asking, three: Asking) -> None:

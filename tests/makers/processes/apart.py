@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from receiver.processes.place import Place
 from receiver.processes.reading.answering import Answering
-from receiver.processes.reading.asking import Asking
+from receiver.processes.reading.asking import Asking, AskingMetrics
 from receiver.processes.reading.held import Held
 from receiver.processes.reading.view import SharedView
 from receiver.processes.sockets import READS, Meeting
@@ -35,7 +37,8 @@ def read_apart(
     """What the first of three processes reads of a store whose tenants are of all of them."""
     meeting = Meeting(directory)
     places = [Place(Share(number, PROCESSES), shards=shards) for number in range(PROCESSES)]
-    asking = Asking(meeting, PROCESSES, timeout_s=IDLE_S)
+    metrics = AskingMetrics(CollectorRegistry())
+    asking = Asking(meeting, PROCESSES, metrics, timeout_s=IDLE_S)
     others = []
     for place in places[1:]:
         other = Answering({VIEW: own}, Held(IDLE_S), bytes_max=bytes_max)

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from receiver.processes.handing import OwnerGone
 from receiver.processes.reading import asking as module
-from receiver.processes.reading.asking import Asking
+from receiver.processes.reading.asking import Asking, AskingMetrics
 from receiver.processes.reading.line import Line, LineLost
 from receiver.processes.reading.packing import Packer
 from receiver.processes.sockets import READS, Meeting
@@ -53,9 +54,13 @@ def meeting(tmp_path: Path) -> Iterator[Meeting]:
 
 @pytest.fixture
 def asking(meeting: Meeting) -> Iterator[Asking]:
-    made = Asking(meeting, 2, timeout_s=PATIENCE_S)
+    made = asking_of(meeting)
     yield made
     made.close()
+
+
+def asking_of(meeting: Meeting) -> Asking:
+    return Asking(meeting, 2, AskingMetrics(CollectorRegistry()), timeout_s=PATIENCE_S)
 
 
 class Other:
@@ -131,9 +136,16 @@ def test_an_error_comes_as_it_is(
     assert type(raised.value) is error
 
 
-def test_who_is_not_there_is_said(asking: Asking) -> None:
+def test_who_is_not_there_is_said_and_counted(meeting: Meeting) -> None:
+    metrics = AskingMetrics(CollectorRegistry())
+    asking = Asking(meeting, 2, metrics, timeout_s=PATIENCE_S)
     with pytest.raises(OwnerGone, match="process 1 of this server"):
         asking.ask(1, QUESTION, Symbols())
+    refusing = other(meeting, lambda _: ("error", "LimitExceeded", "too much"))
+    with refusing, pytest.raises(LimitExceeded):
+        asking.ask(1, QUESTION, Symbols())
+    assert (metrics.asked._value.get(), metrics.failed._value.get()) == (2, 1)
+    asking.close()
 
 
 def test_what_is_read_no_more_goes_with_the_next_question(meeting: Meeting, asking: Asking) -> None:
@@ -185,7 +197,7 @@ def test_who_finds_no_line_waits_for_one(
 ) -> None:
     may_answer, looks = threading.Event(), threading.Event()
     monkeypatch.setattr(module, "LINES_MAX", 1)
-    own = Asking(meeting, 2, timeout_s=PATIENCE_S)
+    own = asking_of(meeting)
 
     def answer(_: Any) -> Any:
         may_answer.wait(PATIENCE_S)
@@ -217,7 +229,7 @@ def test_a_process_that_is_killed_or_stopped_holds_no_one_up(
     path = tmp_path / "processes" / "1.reads"
     stuck = subprocess.Popen([sys.executable, "-c", STUCK, path], stdout=subprocess.PIPE)
     assert stuck.stdout is not None
-    own = Asking(meeting, 2, timeout_s=PATIENCE_S)
+    own = asking_of(meeting)
     try:
         assert stuck.stdout.readline() == b"listening\n"
         found: list[BaseException] = []
@@ -256,7 +268,7 @@ def test_one_that_never_answers_is_not_waited_for(meeting: Meeting) -> None:
         may_answer.wait(PATIENCE_S)
         return "answer", None
 
-    own = Asking(meeting, 2, timeout_s=PATIENCE_S)
+    own = asking_of(meeting)
     with other(meeting, answer):
         with pytest.raises(OwnerGone, match="not answered in time"):
             own.ask(1, QUESTION, Symbols(), patience_s=0.05)

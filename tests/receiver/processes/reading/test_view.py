@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from receiver.processes.place import Place
 from receiver.processes.reading import view as module
+from receiver.processes.reading.asking import AskingMetrics
 from receiver.processes.reading.querier import RemoteQuerier
 from receiver.processes.reading.view import Reading
 from receiver.processes.sockets import Meeting
@@ -50,7 +52,8 @@ async def running(reading: Reading) -> AsyncIterator[None]:
 
 def reading_of(number: int, meeting: Meeting) -> Reading:
     place = Place(Share(number, 3), shards=3)
-    return Reading(place, meeting, timeout_s=PATIENCE_S, bytes_max=1 << 30)
+    metrics = AskingMetrics(CollectorRegistry())
+    return Reading(place, meeting, metrics, timeout_s=PATIENCE_S, bytes_max=1 << 30)
 
 
 def test_own_tenants_are_read_here_and_others_where_they_are(tmp_path: Path) -> None:
