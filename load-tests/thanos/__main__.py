@@ -2,9 +2,9 @@
 
 Both are written the same bodies, and then asked in turns for all samples: by a client that only
 takes messages, and by a `thanos query` that counts them. A third server sends the messages that
-Cupola sent and computes nothing: no server can be faster than that. Prints a Markdown table of
-seconds, processor seconds of the server, and samples a second. Times of a busy machine are worth
-nothing but as ratios.
+Cupola sent and computes nothing: no server can be faster than that. A querier in distributed mode
+has Cupola count by itself. Prints a Markdown table of seconds, processor seconds of the server and
+of the querier, and samples a second. Times of a busy machine are worth nothing but as ratios.
 
     python load-tests/thanos --thanos /path/to/thanos [--series 20000] [--scrapes 500] [--rounds 3]
 """
@@ -22,7 +22,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the program of this checkout
@@ -40,7 +40,7 @@ from api.thanos.fields import message, number, text
 from compose.processes import Server, free_ports
 from compose.scene import cupola_server
 
-COLUMNS = ("server", "asked by", "seconds", "processor s", "samples/s")
+COLUMNS = ("server", "asked by", "seconds", "processor s", "of the querier", "samples/s")
 BODY_SERIES, BODY_SCRAPES = 1_000, 100
 HEADERS = {
     "Content-Type": "application/x-protobuf",
@@ -48,6 +48,9 @@ HEADERS = {
     "X-Prometheus-Remote-Write-Version": "0.1.0",
 }
 LONG_S = 600
+# A label of all series, which tells the data of one server from those of others.
+ANNOUNCED = "cluster"
+DISTRIBUTED = "Cupola, distributed mode"
 OPTIONS = [("grpc.max_receive_message_length", -1)]
 
 
@@ -82,17 +85,19 @@ def bodies(series: int, scrapes: int, end_ms: int) -> Iterator[bytes]:
             yield snappy.compress(b"".join(parts))
 
 
-def querier(thanos: str, directory: Path, name: str, store: str) -> Server:
+def querier(thanos: str, directory: Path, name: str, store: str, *more: str) -> Server:
     port, grpc_port = free_ports(0, 0)
     flags = [f"--http-address=127.0.0.1:{port}", f"--grpc-address=127.0.0.1:{grpc_port}"]
-    command = [thanos, "query", *flags, f"--endpoint={store}"]
+    command = [thanos, "query", *flags, f"--endpoint={store}", *more]
     url = f"http://127.0.0.1:{port}"
     return Server(name, command, url=url, ready="/-/ready", log=directory / f"{name}.log")
 
 
 def peers(thanos: str, directory: Path) -> list[Peer]:
     web, store, http, receive, remote, capnproto = free_ports(*[0] * 6)
-    cupola = cupola_server(directory, f"--grpc.listen-address=127.0.0.1:{store}", port=web)
+    announced = f"--grpc.announced-labels={ANNOUNCED}"
+    listen = f"--grpc.listen-address=127.0.0.1:{store}"
+    cupola = cupola_server(directory, listen, announced, port=web)
     flags = [
         '--label=receive_replica="0"',
         f"--tsdb.path={directory / 'receive'}",
@@ -172,11 +177,23 @@ def until_listed(peer: Peer) -> None:
         time.sleep(0.5)
 
 
-def measured(peer: Peer, ask: Callable[[Peer], None]) -> tuple[float, float]:
-    """Seconds, and those of the server's processors."""
-    cpu_s, started = process_cpu_s(peer.server.pid), time.monotonic()
+def until_announced(peer: Peer) -> None:
+    """Wait until a querier knows which clusters a server has."""
+    while True:
+        with urllib.request.urlopen(f"{peer.querier.url}/api/v1/stores", timeout=LONG_S) as answer:
+            if f'"{ANNOUNCED}":' in answer.read().decode():
+                return
+        time.sleep(0.5)
+
+
+def measured(peer: Peer, ask: Callable[[Peer], None]) -> tuple[float, float, float]:
+    """Seconds, and those of the server's processors and of the querier's."""
+    pids = peer.server.pid, peer.querier.pid
+    before, started = [process_cpu_s(pid) for pid in pids], time.monotonic()
     ask(peer)
-    return time.monotonic() - started, process_cpu_s(peer.server.pid) - cpu_s
+    seconds = time.monotonic() - started
+    own, of_querier = (process_cpu_s(pid) - b for pid, b in zip(pids, before, strict=True))
+    return seconds, own, of_querier
 
 
 def main() -> int:
@@ -200,9 +217,13 @@ def main() -> int:
         third = replayed(given.thanos, Path(path), both[0].store)
         stack.enter_context(third.server.start())
         stack.enter_context(third.querier.start()).wait_ready()
-        both.append(third)
+        own = querier(given.thanos, Path(path), "query-distributed", both[0].store,
+                      "--query.mode=distributed")  # fmt: skip
+        stack.enter_context(own.start()).wait_ready()
+        both += [third, replace(both[0], name=DISTRIBUTED, querier=own)]
         for peer in both:
             until_listed(peer)
+        until_announced(both[-1])
         say("\n".join(table(COLUMNS, rows_of(both, samples, end_ms, given.rounds))))
     return 0
 
@@ -215,14 +236,15 @@ def rows_of(both: list[Peer], samples: int, end_ms: int, rounds: int) -> list[tu
     }
     rows = []
     for name, ask in ways.items():
-        found: dict[str, list[tuple[float, float]]] = {peer.name: [] for peer in both}
+        asked = [peer for peer in both if ask is not streamed or peer.name != DISTRIBUTED]
+        found: dict[str, list[tuple[float, ...]]] = {peer.name: [] for peer in asked}
         for _ in range(rounds):
-            for peer in both:
+            for peer in asked:
                 found[peer.name].append(measured(peer, ask))
         for peer_name, times in found.items():
-            seconds, cpu_s = map(statistics.median, zip(*times, strict=True))
-            rate = f"{samples / seconds:,.0f}"
-            rows.append((peer_name, name, f"{seconds:.2f}", f"{cpu_s:.2f}", rate))
+            medians = [statistics.median(column) for column in zip(*times, strict=True)]
+            shown = [f"{seconds:.2f}" for seconds in medians]
+            rows.append((peer_name, name, *shown, f"{samples / medians[0]:,.0f}"))
     return rows
 
 
