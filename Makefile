@@ -10,7 +10,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench constraints page wheel peers senders clients browser \
+.PHONY: help run demo test check bench constraints page wheel peers databases senders clients browser \
 	page-tools tools audit
 
 help:
@@ -26,7 +26,7 @@ demo: $(INSTALLED) peers
 
 #: make test    check, then all tests, by two workers
 # In the order of their names: the share with real agents, the longest, has to be begun first.
-test: check peers senders clients browser page-tools tools
+test: check peers databases senders clients browser page-tools tools
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 #: make check   style, types and the import law
@@ -71,6 +71,11 @@ peers:
 	@command -v prometheus-alertmanager >/dev/null || .ci/packages prometheus-alertmanager \
 	    || echo "prometheus-alertmanager cannot be installed from here:" \
 	            "tests with a real Alertmanager will be skipped" >&2
+
+# What tests of a catalog on a server begin one with.
+databases:
+	@{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || .ci/packages postgresql \
+	    || echo "postgresql cannot be installed from here: no tests of a catalog on a server" >&2
 
 # Another real sender, which only tests need.
 senders:

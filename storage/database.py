@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from storage.batch import Batch, Decoder, Outcome
 from storage.bucket.attached import attach
 from storage.catalog.catalog import Catalog
+from storage.catalog.owning.choice import open_catalog
 from storage.compaction.compactor import Tools
 from storage.compaction.status import SegmentReport
 from storage.compaction.worker import CompactionWorker
@@ -24,15 +25,12 @@ from storage.dedup.algorithm import Algorithm
 from storage.deletion.deleting import wait
 from storage.deletion.requests import DeletionRequests
 from storage.deletion.rewriting import DeletionTools
-from storage.errors import LimitExceeded, StorageError
+from storage.errors import StorageError
 from storage.files import (
-    OPENING_LOCK,
-    catalog_file,
     lock_directory,
     lock_shard,
     make_directory,
     segments_directory,
-    wait_for_lock,
     wal_directory,
 )
 from storage.head.head import Head
@@ -62,11 +60,11 @@ from storage.shard.owned import Owned
 from storage.shard.periods import NO_PERIODS, TenantPeriods, complete_since
 from storage.shard.recovery import recover_shard, registered_segments
 from storage.shard.retention import Retention
+from storage.shard.sealed_heads import SealedHeads
 from storage.shard.sealing import SealMoment, seal_head
 from storage.shard.shard import Shard, ShardFiles, now_ms, update_gauges
 from storage.shard.writer import WRITER_LIMITS, Writer, WriterLimits
 from storage.snapshot import Snapshots
-from storage.tenants.placement import Share
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +105,7 @@ class Database:
         self._writers: Owned[Writer] = Owned()
         self._locks: list[int] = []
         self._bucket = attach(policy.bucket, catalog, self._path)
+        self._sealed = SealedHeads()
         self._closing = threading.Event()
         self._upkeep = threading.Thread(target=self._keep_up, name="upkeep", daemon=True)
         self._doomed = DoomedFiles()
@@ -154,7 +153,7 @@ class Database:
         make_directory(path)
         # Processes that share the shards have a parent, which holds the directory.
         lock_descriptor = lock_directory(path) if policy.share.count == 1 else -1
-        catalog = open_catalog(path, options.shards, policy.share)
+        catalog = open_catalog(path, options.shards, policy.share, policy.catalog)
         duck = Duck(
             memory_bytes=options.duckdb_memory_bytes,
             threads=options.duckdb_threads,
@@ -169,10 +168,12 @@ class Database:
         """Make a batch durable and visible; returns after both. Releases the batch.
 
         Raises Overloaded, LogFailed (nothing was kept), CorruptBatch, LimitExceeded or TenantError.
+        Raises Fenced if another server has taken over: it may have been kept, but for nobody.
         """
         try:
+            self._catalog.check_owner()
             self._limits.group.check(batch)
-        except LimitExceeded:
+        except StorageError:
             batch.release()
             raise
         if batch.is_empty:
@@ -198,7 +199,9 @@ class Database:
         except StorageError:
             batch.release()
             raise
-        return count_outcome(self._metrics, tenant, await answer)
+        outcome = await answer
+        self._catalog.check_owner()  # it may have been taken over while that took its time
+        return count_outcome(self._metrics, tenant, outcome)
 
     def querier(
         self,
@@ -209,7 +212,9 @@ class Database:
         algorithm: Algorithm = Algorithm.AUTO,
     ) -> StorageQuerier:
         """A view of one tenant. With dedup, series that are equal without the replica labels are
-        one, made by the algorithm. A tenant that never wrote has no series. Raises Elsewhere."""
+        one, made by the algorithm. A tenant that never wrote has no series. Raises Elsewhere,
+        and Fenced."""
+        self._catalog.check_owner()
         known = self._tenants.get(tenant)
         shard = self._shards[self._known.shard_of(tenant) if known is None else known.shard]
         labels = replica_labels if dedup else ()
@@ -242,6 +247,7 @@ class Database:
     def close(self) -> None:
         """Write what waits, finish seals under way, keep the heads in the log."""
         self._closing.set()
+        self._catalog.stop_waiting()
         self.deletions.stop()
         self._compaction.stop()
         self._preloading.stop()
@@ -322,8 +328,11 @@ class Database:
             writer = self._segment_writer(shard)
             self._save_metadata(shard)
             moment = SealMoment(now_ms(), self._shards[shard].next_rank)
-            sealed = seal_head(writer, table, head, self._known.names_of(shard), moment)
-            self._catalog.seal(shard, sealed, position)
+            names = self._known.names_of(shard)
+            sealed = self._sealed.write(
+                head, shard, lambda: seal_head(writer, table, head, names, moment)
+            )
+            self._sealed.register(self._catalog, shard, position)
         samples = sum(segment.samples for segment in sealed)
         logger.info("sealed shard=%d segments=%d samples=%d", shard, len(sealed), samples)
         return sealed
@@ -381,14 +390,3 @@ class Database:
         """Bring the metrics of replicas up to date. For the upkeep thread."""
         tables = [shard.table for shard in self._shards]
         self._watch.update(tables, self._known.name_of, now_ms)
-
-
-def open_catalog(data: Path, shards: int, share: Share) -> Catalog:
-    """The catalog of a data directory; one process after the other where several share it, because
-    what makes a new one, or brings it up to date, is not meant to be done twice at a time."""
-    descriptor = wait_for_lock(data / OPENING_LOCK) if share.count > 1 else -1
-    try:
-        return Catalog.open(catalog_file(data), shards=shards)
-    finally:
-        if descriptor >= 0:
-            os.close(descriptor)

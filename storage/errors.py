@@ -13,6 +13,8 @@
     |   +-- ObjectChanged    another process wrote the object first
     +-- ReadOnly             this process does not write
     +-- Elsewhere            another process of this server has the shard
+    +-- Fenced               another server has taken the catalog over
+    +-- CatalogConfigError   the catalog's URL is not usable
     +-- SourceFailed         another store has not all that is asked for, and all of it is wanted
     +-- StoreConfigError     the configuration of object storage is not usable
 
@@ -120,3 +122,16 @@ class SourceFailed(StorageError):
 
     reason = "source_failed"
     retryable = True
+
+
+class Fenced(StorageError):
+    """Another server has taken over what this one owned; it must not change or answer anything."""
+
+    reason = "fenced"
+    retryable = True
+
+
+class CatalogConfigError(StorageError):
+    """The URL of the catalog cannot be used."""
+
+    reason = "config"

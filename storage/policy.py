@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from storage.bucket.attached import Bucket
+from storage.catalog.owning.opening import CatalogServer
 from storage.dedup.algorithm import NO_PAIRS, PairsSource
 from storage.read.replicas.watch import WatchedLabels
 from storage.refusals.ledger import RefusalSink
@@ -22,7 +23,8 @@ class Policy:
     replicas: the labels of replicas to be watched; rules, periods: those of a tenant, at any time;
     pairs: how a tenant's pairs become one before they are downsampled; clock: the time now, in ms,
     for what is kept; refused: takes what is refused after the answer; bucket: where segments are
-    uploaded to; share: the shards that are this process' own.
+    uploaded to; catalog: the server that has it, None: it is in the data directory; share: the
+    shards that are this process' own.
     """
 
     replicas: WatchedLabels = NO_REPLICAS
@@ -32,6 +34,7 @@ class Policy:
     refused: RefusalSink = lambda tenant, rejects: None
     pairs: PairsSource = lambda tenant: NO_PAIRS
     bucket: Bucket | None = None
+    catalog: CatalogServer | None = None
     share: Share = WHOLE
 
 

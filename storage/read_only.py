@@ -16,6 +16,7 @@ from storage.batch import Decoder
 from storage.bucket.attached import Bucket, looked_at
 from storage.catalog.catalog import Catalog
 from storage.catalog.deletions import Deletion
+from storage.catalog.owning.installation import refuse_without_url
 from storage.dedup.algorithm import NO_PAIRS, Algorithm, PairsSource
 from storage.errors import StorageError
 from storage.files import catalog_file, is_remote, segments_directory, wal_directory
@@ -92,6 +93,7 @@ class ReadOnlyDatabase:
         if the path is none of a data directory of this version."""
         self._pairs = pairs
         self._path = Path(options.path)
+        refuse_without_url(self._path)
         self._catalog = Catalog.look(catalog_file(self._path))
         self._options = replace(options, shards=self._catalog.shards)
         self._decode = decode

@@ -25,6 +25,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from storage.catalog.owning.installation import refuse_without_url
 from storage.errors import FormatError, Overloaded, StorageError
 from storage.files import (
     TEMPORARY_SUFFIX,
@@ -92,6 +93,7 @@ def take_snapshot(data: Path, target: Path, *, skip_head: bool = False) -> None:
     skip_head: without what is in the log only. Raises FormatError if there is nothing to take one
     of, and StorageError if it cannot be made.
     """
+    refuse_without_url(data)
     if not catalog_file(data).exists():
         raise FormatError(f"{data} is no data directory: it has no catalog (storage.path)")
     if target.exists():

@@ -9,20 +9,14 @@ Invariants:
 """
 
 import logging
-import sqlite3
-import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine, bindparam, delete, event, insert, select, update
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from storage.catalog.configured_rules import ConfiguredRulesTable
 from storage.catalog.deletions import (
@@ -32,6 +26,8 @@ from storage.catalog.deletions import (
     parts_of,
     replace_pending,
 )
+from storage.catalog.engines.sqlite import SqliteTransactions, reading_engine
+from storage.catalog.engines.transactions import Transactions
 from storage.catalog.lateness import has_others, mark_late
 from storage.catalog.metadata import Description, FamilyMetadata
 from storage.catalog.migrating import migrate, newest_version, version_of
@@ -46,7 +42,7 @@ from storage.catalog.schema import (
     tenants,
 )
 from storage.catalog.uploads import UploadTable
-from storage.errors import FormatError, Overloaded, StorageError
+from storage.errors import FormatError
 from storage.files import SHARDS_DIRECTORY
 from storage.segments.segment import SegmentMeta
 from storage.tenants.tenant import Tenant
@@ -54,7 +50,7 @@ from storage.tenants.tenant import Tenant
 logger = logging.getLogger(__name__)
 
 FIRST_LOG_FILE = 1
-BUSY_TIMEOUT_MS = 30_000
+INSTALLATION = "installation"
 # So that others do not have to wait for the catalog for long.
 FAMILIES_PER_TRANSACTION = 2_000
 FORGET_FAMILY = delete(metric_metadata).where(
@@ -64,6 +60,7 @@ FORGET_FAMILY = delete(metric_metadata).where(
 SEGMENT_FIELDS = SegmentMeta.__struct_fields__
 SEGMENT_COLUMNS = [segments.c[name] for name in SEGMENT_FIELDS]
 PRECEDENCE = (segments.c.rank, segments.c.number)
+NO_SETTINGS: Mapping[str, int] = {}
 NOTHING_ASIDE: Mapping[str, str] = {}
 NOTHING_APPLIED: Mapping[int, Applied] = {}
 
@@ -77,19 +74,21 @@ class SetAside(NamedTuple):
 
 
 class Catalog:
-    """The tables of one data directory. Thread-safe: one transaction at a time."""
+    """The tables of one installation. Thread-safe."""
 
-    def __init__(self, path: Path, engine: Engine | None = None) -> None:
-        """Use open() or look()."""
-        self._engine = engine or sqlite_engine(path)
-        self._name = str(path)
-        self._shards_directory = path.parent / SHARDS_DIRECTORY
-        self._lock = threading.Lock()
+    def __init__(
+        self, transactions: Transactions, check_owner: Callable[[], None] = lambda: None
+    ) -> None:
+        """Use open() or look(), or storage.catalog.owning.opening for one on a server. check_owner:
+        raises Fenced if another process has taken the catalog over."""
+        self._transactions = transactions
+        self._transaction, self._reading = transactions.writing, transactions.reading
+        self.check_owner = check_owner
         self.shards = 0
-        self.deletions = DeletionTable(self._transaction)
-        self.uploads = UploadTable(self._transaction)
-        self.rule_states = RuleStateTable(self._transaction)
-        self.configured_rules = ConfiguredRulesTable(self._transaction)
+        self.deletions = DeletionTable(transactions)
+        self.uploads = UploadTable(transactions)
+        self.rule_states = RuleStateTable(transactions)
+        self.configured_rules = ConfiguredRulesTable(transactions)
 
     @classmethod
     def open(cls, path: Path, *, shards: int) -> "Catalog":
@@ -99,10 +98,10 @@ class Catalog:
         have data already: with no segment registered, theirs would be taken for leftovers. Raises
         StorageError if the file cannot be used.
         """
-        catalog = cls(path)
+        catalog = cls(SqliteTransactions(path))
         try:
-            catalog._migrate()
-            catalog._fix_settings(shards)
+            catalog.migrate()
+            catalog.settle(shards, data=path.parent)
         except BaseException:
             catalog.close()
             raise
@@ -116,19 +115,79 @@ class Catalog:
         """
         if not path.exists():
             raise FormatError(f"{path.parent} is no data directory: it has no catalog")
-        catalog = cls(path, reading_engine(path))
-        with catalog._transaction() as connection:
-            if version_of(connection) != newest_version():
-                raise FormatError(
-                    f"the catalog {path} is of another version; start a server of this version "
-                    "with it once"
-                )
-            rows = connection.execute(select(settings.c.name, settings.c.value)).all()
-        catalog._adopt({name: int(value) for name, value in rows})
-        return catalog
+        return cls(SqliteTransactions(path, reading_engine(path))).looked()
+
+    @property
+    def name(self) -> str:
+        """Where it is, for errors."""
+        return self._transactions.name
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether it is worth trying to change something."""
+        return True
+
+    def stop_waiting(self) -> None:
+        """Let go of all that is waited for, because the program ends."""
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._transactions.close()
+
+    def migrate(self) -> None:
+        """Bring the tables up to date. Raises FormatError if they are of a newer version."""
+        with self._transaction() as connection:
+            migrate(connection, self._transactions.name)
+
+    def settle(
+        self, shards: int, *, data: Path, installation: Mapping[str, int] = NO_SETTINGS
+    ) -> None:
+        """Read the settings that are kept, or write them into a new catalog.
+
+        data: the directory that it belongs to. installation: what is kept beside the rest. Raises
+        FormatError if the catalog is new and the directory is not, or of another format.
+        """
+        wanted = {"format_version": DATA_FORMAT_VERSION, "shards": shards, **installation}
+        with self._transaction() as connection:
+            rows = connection.execute(select(settings.c.name, settings.c.value)).all()
+            stored = {name: int(value) for name, value in rows}
+            if not stored and (data / SHARDS_DIRECTORY).exists():
+                raise FormatError(
+                    f"{data / SHARDS_DIRECTORY} holds data, but the catalog "
+                    f"{self._transactions.name} that belongs to it is missing or empty; put it "
+                    "back, or start with an empty directory (storage.path)"
+                )
+            for name in wanted.keys() - stored.keys():
+                connection.execute(insert(settings).values(name=name, value=wanted[name]))
+        self._adopt(wanted | stored)
+        if self.shards != shards:
+            logger.info(
+                "the data directory keeps its number of shards catalog=%s shards=%d asked=%d",
+                self._transactions.name,
+                self.shards,
+                shards,
+            )
+
+    def looked(self) -> "Catalog":
+        """Itself, to be read only. Raises FormatError if it is of another version."""
+        with self._reading() as connection:
+            if version_of(connection) != newest_version():
+                raise FormatError(
+                    f"the catalog {self._transactions.name} is of another version; start a server "
+                    "of this version with it once"
+                )
+            rows = connection.execute(select(settings.c.name, settings.c.value)).all()
+        self._adopt({name: int(value) for name, value in rows})
+        return self
+
+    def installation(self) -> int | None:
+        """The number by which it is known to the data directory that it belongs to, where it is on
+        a server; None: it has none yet."""
+        this = settings.c.name == INSTALLATION
+        with self._reading() as connection:
+            if not sa.inspect(connection).has_table(settings.name):
+                return None
+            found = connection.scalar(select(settings.c.value).where(this))
+        return None if found is None else int(found)
 
     def add_tenants(self, shards: Mapping[str, int]) -> dict[str, int]:
         """The ids of tenants by name; those that are new are placed in these shards."""
@@ -136,10 +195,12 @@ class Catalog:
         created_ms = time.time_ns() // 1_000_000
         with self._transaction() as connection:
             known = {name for name, _ in connection.execute(ids)}
+            unknown = [name for name in shards if name not in known]
+            # Not by a sequence: those of PostgreSQL count what was rolled back, too.
+            first = 1 + int(connection.scalar(select(sa.func.max(tenants.c.id))) or 0)
             rows = [
-                {"name": name, "shard": shard, "created_ms": created_ms}
-                for name, shard in shards.items()
-                if name not in known
+                {"id": number, "name": name, "shard": shards[name], "created_ms": created_ms}
+                for number, name in enumerate(unknown, first)
             ]
             if rows:
                 connection.execute(insert(tenants), rows)
@@ -147,12 +208,12 @@ class Catalog:
 
     def tenants(self) -> list[Tenant]:
         columns = (tenants.c.name, tenants.c.id, tenants.c.shard)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(select(*columns).order_by(tenants.c.id)).all()
         return [Tenant(*row) for row in rows]
 
     def tenant_count(self) -> int:
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return int(connection.scalar(select(sa.func.count()).select_from(tenants)) or 0)
 
     def segments(self, shard: int) -> list[SegmentMeta]:
@@ -160,7 +221,7 @@ class Catalog:
         query = select(*SEGMENT_COLUMNS).where(
             segments.c.shard == shard, segments.c.set_aside == ""
         )
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(*PRECEDENCE)).mappings().all()
         return [SegmentMeta(**row) for row in rows]
 
@@ -168,7 +229,7 @@ class Catalog:
         """The segments of a shard that are kept but not read any more."""
         aside = (segments.c.shard == shard, segments.c.set_aside != "")
         query = select(*SEGMENT_COLUMNS, segments.c.set_aside, segments.c.set_aside_ms)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.where(*aside).order_by(*PRECEDENCE)).all()
         return [
             SetAside(SegmentMeta(**dict(zip(SEGMENT_FIELDS, row, strict=False))), row[-2], row[-1])
@@ -178,7 +239,7 @@ class Catalog:
     def log_position(self, shard: int) -> int:
         """The first log file of a shard that is to be replayed."""
         query = select(log_positions.c.first_file).where(log_positions.c.shard == shard)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             found = connection.scalar(query)
         return FIRST_LOG_FILE if found is None else int(found)
 
@@ -270,7 +331,7 @@ class Catalog:
         of_shard = select(tenants.c.id).where(tenants.c.shard == shard)
         query = select(*columns).where(metric_metadata.c.tenant.in_(of_shard))
         found: dict[tuple[int, str], list[Description]] = {}
-        with self._transaction() as connection:
+        with self._reading() as connection:
             for tenant, family, *described in connection.execute(
                 query.order_by(metric_metadata.c.number)
             ):
@@ -294,100 +355,10 @@ class Catalog:
                 if rows:
                     connection.execute(insert(metric_metadata), rows)
 
-    def _migrate(self) -> None:
-        with self._transaction() as connection:
-            migrate(connection, self._name)
-
-    def _fix_settings(self, shards: int) -> None:
-        """Read the settings of the data directory, or write them into a new catalog."""
-        wanted = {"format_version": DATA_FORMAT_VERSION, "shards": shards}
-        with self._transaction() as connection:
-            rows = connection.execute(select(settings.c.name, settings.c.value)).all()
-            stored = {name: int(value) for name, value in rows}
-            if not stored and self._shards_directory.exists():
-                raise FormatError(
-                    f"{self._shards_directory} holds data, but the catalog {self._name} that "
-                    "belongs to it is missing or empty; put it back, or start with an empty "
-                    "directory (storage.path)"
-                )
-            for name in wanted.keys() - stored.keys():
-                connection.execute(insert(settings).values(name=name, value=wanted[name]))
-        self._adopt(wanted | stored)
-        if self.shards != shards:
-            logger.info(
-                "the data directory keeps its number of shards catalog=%s shards=%d asked=%d",
-                self._name,
-                self.shards,
-                shards,
-            )
-
     def _adopt(self, found: Mapping[str, int]) -> None:
         if found["format_version"] != DATA_FORMAT_VERSION:
             raise FormatError(
-                f"the data of {self._name} has format {found['format_version']}, this program "
-                f"reads {DATA_FORMAT_VERSION}"
+                f"the data of {self._transactions.name} has format {found['format_version']}, this "
+                f"program reads {DATA_FORMAT_VERSION}"
             )
         self.shards = found["shards"]
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """One transaction, committed at the end of the block. Raises StorageError, Overloaded where
-        the same may succeed later."""
-        try:
-            with self._lock, self._engine.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            # A full disk, or another program that holds the file: nothing was changed.
-            raise Overloaded(f"the catalog {self._name} failed: {error.orig}") from error
-        except IntegrityError as error:
-            raise StorageError(f"the catalog {self._name} failed: {error.orig}") from error
-        except DatabaseError as error:
-            raise FormatError(f"the catalog {self._name} is damaged: {error.orig}") from error
-        except SQLAlchemyError as error:
-            raise StorageError(f"the catalog {self._name} failed: {error}") from error
-
-
-def sqlite_engine(path: Path) -> Engine:
-    """The one place that knows the catalog is SQLite."""
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
-    event.listen(engine, "connect", prepare_sqlite)
-    event.listen(engine, "begin", begin_sqlite)
-    return engine
-
-
-def reading_engine(path: Path) -> Engine:
-    """An engine that writes nothing, not even to the files beside the catalog by which processes
-    share it. Each transaction has a connection of its own, so it sees what is new."""
-
-    def connect() -> sqlite3.Connection:
-        sides = (path.with_name(f"{path.name}-{side}") for side in ("wal", "shm"))
-        # Without them no one has it open, and SQLite would make them.
-        how = "readonly_shm=1" if any(side.exists() for side in sides) else "immutable=1"
-        uri = f"{path.resolve().as_uri()}?mode=ro&{how}"
-        timeout = BUSY_TIMEOUT_MS / 1000
-        return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
-
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.NullPool)
-    event.listen(engine, "begin", begin_reading)
-    return engine
-
-
-def begin_reading(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
-def prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Make commits durable, and let the driver begin no transactions of its own: it would commit
-    before table changes, and a migration could be left halfway."""
-    assert isinstance(connection, sqlite3.Connection), f"BUG: {connection} is no SQLite"
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-    ):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

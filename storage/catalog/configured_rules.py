@@ -8,15 +8,14 @@ Invariants:
 * The latest change of a group that there is stays; of others the newest stay.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
+from storage.catalog.engines.transactions import Transactions
 from storage.catalog.schema import configured_rules, rule_changes
 
-Transaction = Callable[[], AbstractContextManager[Connection]]
 # Namespace and name of a group.
 GroupName = tuple[str, str]
 # Changes of one tenant that are kept.
@@ -53,9 +52,9 @@ class Maker:
 class ConfiguredRulesTable:
     """The configured groups of a catalog."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        """transaction: begins one of the catalog's."""
-        self._transaction = transaction
+    def __init__(self, transactions: Transactions) -> None:
+        """transactions: the catalog's."""
+        self._transaction, self._reading = transactions.writing, transactions.reading
 
     def load(self) -> dict[str, dict[GroupName, str]]:
         """The groups of all tenants, by namespace and name."""
@@ -63,7 +62,7 @@ class ConfiguredRulesTable:
         query = select(columns.tenant, columns.namespace, columns.name, columns.content)
         order = (columns.tenant, columns.namespace, columns.name)
         found: dict[str, dict[GroupName, str]] = {}
-        with self._transaction() as connection:
+        with self._reading() as connection:
             for tenant, namespace, name, content in connection.execute(query.order_by(*order)):
                 found.setdefault(tenant, {})[namespace, name] = content
         return found
@@ -98,7 +97,7 @@ class ConfiguredRulesTable:
             query = query.where(columns.name == name)
         if before:
             query = query.where(columns.number < before)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(columns.number.desc()).limit(limit)).all()
         return [change_of(row) for row in rows]
 
@@ -108,19 +107,19 @@ class ConfiguredRulesTable:
         own = and_(columns.tenant == tenant, columns.number == number)
         wanted = select(columns.batch).where(own).scalar_subquery()
         query = select(rule_changes).where(columns.tenant == tenant, columns.batch == wanted)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return [change_of(row) for row in connection.execute(query.order_by(columns.number))]
 
     def change(self, tenant: str, number: int) -> RuleChange | None:
         """A change that is kept."""
         own = (rule_changes.c.tenant == tenant, rule_changes.c.number == number)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             row = connection.execute(select(rule_changes).where(*own)).one_or_none()
         return None if row is None else change_of(row)
 
     def latest(self, tenant: str, group: GroupName) -> int:
         """The number of the latest change of a group; 0 without one."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return latest_of(connection, tenant, group)
 
 

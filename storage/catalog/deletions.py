@@ -11,19 +11,18 @@ Invariants:
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from storage.catalog.engines.transactions import Transactions
 from storage.catalog.schema import deletions, pending_deletions, tenants
 from storage.errors import FormatError
 from storage.labels.matchers import Matcher
 
 MatcherSets = tuple[tuple[Matcher, ...], ...]
-Transaction = Callable[[], AbstractContextManager[Connection]]
 
 # Deletions of one tenant that are done and still reported.
 RECEIPTS_KEPT_MAX = 1_000
@@ -84,9 +83,9 @@ class Receipt:
 class DeletionTable:
     """The deletions of a catalog."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        """transaction: begins one of the catalog's."""
-        self._transaction = transaction
+    def __init__(self, transactions: Transactions) -> None:
+        """transactions: the catalog's."""
+        self._transaction, self._reading = transactions.writing, transactions.reading
 
     def add(self, deletion: Deletion) -> Deletion:
         """Note a deletion and its pending segments; returns it with its number."""
@@ -115,7 +114,7 @@ class DeletionTable:
         query = select(deletions).where(
             deletions.c.done_ms.is_(None), deletions.c.tenant.in_(of_shard)
         )
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(deletions.c.number)).mappings().all()
             left = pending_of(connection, [row["number"] for row in rows])
         return [deletion_of(row, left.get(row["number"], ())) for row in rows]
@@ -123,7 +122,7 @@ class DeletionTable:
     def receipts(self, tenant: int) -> list[Receipt]:
         """What became of a tenant's deletions, newest first."""
         query = select(deletions).where(deletions.c.tenant == tenant)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(deletions.c.number.desc())).mappings().all()
             left = pending_of(connection, [row["number"] for row in rows if row["done_ms"] is None])
         return [receipt_of(row, left.get(row["number"], ())) for row in rows]

@@ -3,15 +3,14 @@
 Of a group of rules its latest slot that is done, and the alerts of its rules, which are bytes here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Delete, Table, bindparam, delete, insert, select
+from sqlalchemy import Delete, Table, bindparam, delete, insert, select
 
+from storage.catalog.engines.transactions import Transactions
 from storage.catalog.schema import rule_alerts, rule_groups
 
-Transaction = Callable[[], AbstractContextManager[Connection]]
 # Tenant, file, name.
 GroupKey = tuple[str, str, str]
 
@@ -28,14 +27,14 @@ class SavedGroup:
 class RuleStateTable:
     """The states of groups in a catalog."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        """transaction: begins one of the catalog's."""
-        self._transaction = transaction
+    def __init__(self, transactions: Transactions) -> None:
+        """transactions: the catalog's."""
+        self._transaction, self._reading = transactions.writing, transactions.reading
 
     def load(self) -> dict[GroupKey, SavedGroup]:
         """All that is kept."""
         alerts: dict[GroupKey, dict[str, bytes]] = {}
-        with self._transaction() as connection:
+        with self._reading() as connection:
             groups = connection.execute(select(*rule_groups.c)).all()
             for *key, rule, content in connection.execute(select(*rule_alerts.c)):
                 alerts.setdefault(as_key(key), {})[rule] = content

@@ -184,3 +184,30 @@ log_positions = Table(
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("first_file", BigInteger, nullable=False),
 )
+
+# Processes that have the catalog open, where it is on a server (storage/catalog/owning). epoch: the
+# number of its beginning, counted over all. directory: by which a process knows its own again.
+# expires_ms: by the server's clock. change: its latest transaction.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("started_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("change", String(32), nullable=False, server_default=""),
+)
+
+# Who may write what belongs to a shard, and since when.
+owners = Table(
+    "owners",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("node", String(26), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+)

@@ -5,18 +5,17 @@ are there, and `leaving` from when nothing needs it there any more until it is d
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Select, delete, insert, select
 
 from storage.catalog.deletions import parts_of
+from storage.catalog.engines.transactions import Transactions
 from storage.catalog.schema import settings, uploads
 
 UPLOADING, UPLOADED, LEAVING = "uploading", "uploaded", "leaving"
 WRITER, SEQUENCE = "bucket_writer", "bucket_sequence"
-Transaction = Callable[[], AbstractContextManager[Connection]]
 
 
 class Upload(NamedTuple):
@@ -31,14 +30,14 @@ class Upload(NamedTuple):
 class UploadTable:
     """The uploads of a catalog."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        """transaction: begins one of the catalog's."""
-        self._transaction = transaction
+    def __init__(self, transactions: Transactions) -> None:
+        """transactions: the catalog's."""
+        self._transaction, self._reading = transactions.writing, transactions.reading
 
     def all(self) -> dict[str, Upload]:
         """By ULID."""
         columns = (uploads.c.ulid, uploads.c.shard, uploads.c.state, uploads.c.since_ms)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(select(*columns).order_by(uploads.c.ulid)).all()
         return {row[0]: Upload(*row) for row in rows}
 
@@ -67,7 +66,7 @@ class UploadTable:
 
     def sequence(self) -> int:
         """The highest sequence that this directory has begun to write to a bucket."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return int(connection.scalar(fact(SEQUENCE)) or 0)
 
     def note_sequence(self, sequence: int) -> None:

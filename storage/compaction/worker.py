@@ -93,6 +93,8 @@ class CompactionWorker:
     def round(self, at_ms: int) -> int:
         """One job of each shard that has one, and the scrub; returns how many jobs were done."""
         done = 0
+        if not self._tools.catalog.takes_changes:  # what is done could not be registered
+            return done
         for shard in self._shards():
             jobs = self.plan(shard, at_ms)
             self._update_gauges(shard, jobs, at_ms)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from storage.catalog.catalog import Catalog
 from storage.catalog.configured_rules import ConfiguredRulesTable, Maker
-from storage.files import catalog_file
 
 ONE, TWO = ("ns", "one"), ("ns", "two")
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Iterator[ConfiguredRulesTable]:
-    catalog = Catalog.open(catalog_file(tmp_path), shards=1)
+def table(open_catalog: Callable[..., Catalog]) -> Iterator[ConfiguredRulesTable]:
+    catalog = open_catalog(shards=1)
     yield catalog.configured_rules
     catalog.close()
 
@@ -30,13 +28,13 @@ def shown(
     return [(c.number, c.name, c.content, c.batch, c.previous) for c in changes]
 
 
-def test_groups_and_their_changes_survive(tmp_path: Path) -> None:
-    catalog = Catalog.open(catalog_file(tmp_path), shards=1)
+def test_groups_and_their_changes_survive(open_catalog: Callable[..., Catalog]) -> None:
+    catalog = open_catalog(shards=1)
     (first,) = catalog.configured_rules.apply("t", {ONE: "a"}, Maker("me", 5))
     catalog.configured_rules.apply("t", {ONE: "b"}, Maker("you", 6))
     catalog.configured_rules.apply("u", {("ns", "é"): "c"}, Maker("", 7))
     catalog.close()
-    catalog = Catalog.open(catalog_file(tmp_path), shards=1)
+    catalog = open_catalog(shards=1)
     table = catalog.configured_rules
     assert table.load() == {"t": {ONE: "b"}, "u": {("ns", "é"): "c"}}
     assert shown(table) == [(2, "one", "b", 2, 1), (1, "one", "a", 1, 0)]

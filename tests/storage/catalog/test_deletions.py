@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -25,8 +24,8 @@ SETS = ((Matcher("a", "=~", "x|y"), Matcher("b", "!=", "")), (Matcher("\udc80", 
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    catalog = Catalog.open(tmp_path / "catalog.sqlite", shards=2)
+def catalog(open_catalog: Callable[..., Catalog]) -> Iterator[Catalog]:
+    catalog = open_catalog(shards=2)
     catalog.add_tenants({"one": 0, "two": 1})
     yield catalog
     catalog.close()

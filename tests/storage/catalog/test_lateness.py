@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -38,8 +36,7 @@ OLD = [segment("f1", 1, 100, FINE), segment("f2", 101, 200, FINE), segment("c", 
         (segment("r", 0, 300), ["c", "f1", "f2"]),
     ],
 )
-def test_what_is_sealed_late(tmp_path: Path, added: SegmentMeta, expected: list[str]) -> None:
-    catalog = Catalog.open(tmp_path / "c.sqlite", shards=1)
+def test_what_is_sealed_late(catalog: Catalog, added: SegmentMeta, expected: list[str]) -> None:
     catalog.replace(0, [], OLD)
     assert late(catalog) == []
     catalog.seal(0, [added], 2)
@@ -51,7 +48,6 @@ def test_what_is_sealed_late(tmp_path: Path, added: SegmentMeta, expected: list[
     }
     viewed = [s.ulid for s in marked_late(OLD, [added], 7) if s.late_ms == 7]
     assert sorted(viewed) == expected
-    catalog.close()
 
 
 @pytest.mark.parametrize(
@@ -59,14 +55,12 @@ def test_what_is_sealed_late(tmp_path: Path, added: SegmentMeta, expected: list[
     [(["r1", "r2"], False, ["c"]), (["r1"], True, ["c", "new"]), ([], False, [])],
 )
 def test_windows_that_are_made_anew(
-    tmp_path: Path, known: list[str], is_late: bool, expected: list[str]
+    catalog: Catalog, known: list[str], is_late: bool, expected: list[str]
 ) -> None:
     """known: what it was made of; nothing: of those that it replaces."""
-    catalog = Catalog.open(tmp_path / "c.sqlite", shards=1)
     catalog.seal(0, [segment("r1", 5, 5), segment("r2", 100, 120), segment("r3", 101, 101)], 1)
     catalog.replace(0, [], [OLD[0], OLD[2]])
     made = catalog.replace_windows(["f1"], segment("new", 1, 100, FINE), known)
     assert (made.late_ms > 0) == is_late
     assert late(catalog) == expected
     assert {s.ulid for s in catalog.segments(0)} == {"r1", "r2", "r3", "new", "c"}
-    catalog.close()

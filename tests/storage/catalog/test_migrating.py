@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from storage.catalog.catalog import Catalog, sqlite_engine
+from storage.catalog.catalog import Catalog
+from storage.catalog.engines.sqlite import sqlite_engine
 from storage.catalog.migrating import MIGRATIONS, newest_version, run_migrations, version_of
 
 # Opens the catalog and tells whether Alembic was needed.
@@ -81,7 +82,8 @@ def test_an_older_catalog_is_brought_up_to_date(path: Path) -> None:
     connection.executescript(
         "DROP TABLE metric_metadata; DROP TABLE deletions; DROP TABLE pending_deletions;"
         "DROP TABLE uploads; DROP TABLE rule_groups; DROP TABLE rule_alerts;"
-        "DROP TABLE configured_rules; DROP TABLE rule_changes;"
+        "DROP TABLE configured_rules; DROP TABLE rule_changes; DROP TABLE nodes;"
+        "DROP TABLE owners;"
         "ALTER TABLE segments DROP COLUMN exemplars; ALTER TABLE segments DROP COLUMN histograms;"
         "ALTER TABLE segments DROP COLUMN rank; ALTER TABLE segments DROP COLUMN set_aside;"
         "ALTER TABLE segments DROP COLUMN set_aside_ms; ALTER TABLE segments DROP COLUMN from_ms;"

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 from storage.catalog.catalog import Catalog
 from storage.catalog.rule_states import SavedGroup
-from storage.files import catalog_file
 
 A, B, C = ("t", "f.yml", "a"), ("t", "f.yml", "b"), ("u", "f.yml", "a")
 
 
-def test_states_of_groups(tmp_path: Path) -> None:
-    catalog = Catalog.open(catalog_file(tmp_path), shards=1)
+def test_states_of_groups(open_catalog: Callable[..., Catalog]) -> None:
+    catalog = open_catalog(shards=1)
     states = catalog.rule_states
     assert states.load() == {}
     states.save({A: SavedGroup(1, {"x": b"1", "y": b"2"}), B: SavedGroup(2, {"x": b"3"})})
     states.save({A: SavedGroup(5, {"x": b"9", "z": b"4"}), C: SavedGroup(7)})
     states.save({B: SavedGroup(3, {"x": b"", "w": b""})})
     catalog.close()
-    catalog = Catalog.open(catalog_file(tmp_path), shards=1)
+    catalog = open_catalog(shards=1)
     assert catalog.rule_states.load() == {
         A: SavedGroup(5, {"x": b"9", "y": b"2", "z": b"4"}),
         B: SavedGroup(3),

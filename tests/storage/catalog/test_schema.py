@@ -1,7 +1,9 @@
 """The migrations lead to exactly the tables that the schema describes, and back."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -9,9 +11,21 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from storage.catalog.catalog import sqlite_engine
+from storage.catalog.engines.sqlite import sqlite_engine
 from storage.catalog.migrating import MIGRATIONS
 from storage.catalog.schema import metadata
+from tests.makers.postgresql.shared import shared_server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    if request.param == "sqlite":
+        engine = sqlite_engine(tmp_path / "c.sqlite")
+    else:
+        url = shared_server().new_database().replace("postgresql:", "postgresql+psycopg:")
+        engine = sa.create_engine(url)
+    yield engine
+    engine.dispose()
 
 
 def migrate(engine: sa.Engine, revision: str) -> None:
@@ -23,8 +37,7 @@ def migrate(engine: sa.Engine, revision: str) -> None:
         step(config, revision)
 
 
-def test_migrations_make_the_schema(tmp_path: Path) -> None:
-    engine = sqlite_engine(tmp_path / "c.sqlite")
+def test_migrations_make_the_schema(engine: sa.Engine) -> None:
     migrate(engine, "head")
     with engine.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -32,16 +45,13 @@ def test_migrations_make_the_schema(tmp_path: Path) -> None:
         assert sorted(sa.inspect(connection).get_table_names()) == sorted(
             [*metadata.tables, "alembic_version"]
         )
-    engine.dispose()
 
 
-def test_migrations_can_be_undone(tmp_path: Path) -> None:
-    engine = sqlite_engine(tmp_path / "c.sqlite")
+def test_migrations_can_be_undone(engine: sa.Engine) -> None:
     migrate(engine, "head")
     migrate(engine, "base")
     with engine.begin() as connection:
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
-    engine.dispose()
 
 
 def test_migrations_are_one_line() -> None:

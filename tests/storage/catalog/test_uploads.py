@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from storage.catalog.catalog import Catalog
@@ -9,13 +10,13 @@ from storage.catalog.uploads import LEAVING, UPLOADED, UPLOADING, Upload
 from storage.files import catalog_file
 
 
-def test_states_are_replaced_and_forgotten(tmp_path: Path) -> None:
-    catalog = Catalog.open(catalog_file(tmp_path), shards=2)
+def test_states_are_replaced_and_forgotten(open_catalog: Callable[..., Catalog]) -> None:
+    catalog = open_catalog(shards=2)
     first, second = Upload("A", 0, UPLOADING, 1), Upload("B", 1, UPLOADED, 2)
     catalog.uploads.note([first, second])
     catalog.uploads.note([first._replace(state=LEAVING, since_ms=5)])
     catalog.close()
-    catalog = Catalog.open(catalog_file(tmp_path), shards=2)
+    catalog = open_catalog(shards=2)
     assert catalog.uploads.all() == {"A": Upload("A", 0, LEAVING, 5), "B": second}
     catalog.uploads.forget(["A", "C"])
     assert catalog.uploads.all() == {"B": second}
