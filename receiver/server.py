@@ -55,6 +55,7 @@ from receiver.ruling.terms import TermsOf, external_labels, terms_source
 from receiver.settings.addresses import Addresses, parse_addresses
 from receiver.settings.algorithms import pairs_of
 from receiver.settings.bucket import bucket_of
+from receiver.settings.catalog import catalog_of, check_catalog
 from receiver.settings.config import Config, ConfigError
 from receiver.settings.options import CERTIFICATE_FIELDS, TenantOptions
 from receiver.settings.reloading import Reloadable, Reloader, ReloadMetrics, WatchedFile
@@ -249,6 +250,7 @@ def make_policy(
         refused=partial(note_late, ledger),
         pairs=pairs_of(config.dedup),
         bucket=bucket_of(config, registry),
+        catalog=catalog_of(config, registry),
     )
 
 
@@ -313,6 +315,7 @@ def check(config: Config) -> Features:
         replica_defaults(config.dedup)
         check_role(config)
         check_processes(config)
+        check_catalog(config)
         Cors(config.api.cors_origin)
         parse_addresses(config.web.external_url, config.web.route_prefix)
         if config.limits.file:

@@ -35,6 +35,7 @@ from rules.configuring.options import RuleApiOptions
 from rules.notifying.options import AlertmanagerOptions
 from rules.replay.limits import Limits as ReplayLimits
 from rules.ruler.options import RulesOptions
+from storage.catalog.options import CatalogOptions
 from storage.objects.options import ObjectOptions
 from storage.options import StorageOptions
 
@@ -65,6 +66,7 @@ class Config:
     tracing: TracingOptions = layer("tracing.", TracingOptions)
     dedup: DedupOptions = layer("dedup.", DedupOptions)
     storage: StorageOptions = layer("storage.", StorageOptions)
+    catalog: CatalogOptions = layer("catalog.", CatalogOptions)
     objstore: ObjectOptions = layer("objstore.", ObjectOptions)
     stores: StoresOptions = layer("stores.", StoresOptions)
     query: EngineOptions = layer("query.", EngineOptions)

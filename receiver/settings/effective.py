@@ -13,7 +13,7 @@ from receiver.settings.config import Config, Setting, settings
 from receiver.settings.kinds import render
 
 HIDDEN = "<secret>"
-SECRETS = frozenset({"objstore.config"})
+SECRETS = frozenset({"objstore.config", "catalog.url"})
 _PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]+@")
 
 
