@@ -131,7 +131,9 @@ def classify(error: Exception) -> Failure:
             return Failure("execution", str(error))
         case storage_errors.QueryStopped():
             return Failure("timeout", str(error))
-        case storage_errors.Overloaded() | storage_errors.StoreFailed() | storage_errors.ReadOnly():
+        case storage_errors.Overloaded() | storage_errors.StoreFailed():
+            return Failure("unavailable", str(error))
+        case storage_errors.ReadOnly() | storage_errors.Fenced():
             return Failure("unavailable", str(error))
         case storage_errors.StorageError():
             return Failure("internal", str(error))

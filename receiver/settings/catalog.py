@@ -41,7 +41,13 @@ def url_of(options: CatalogOptions) -> str:
 
 def check_catalog(config: Config) -> None:
     """Raises ConfigError."""
-    if url_of(config.catalog) and config.program.processes > 1:
+    if not url_of(config.catalog):
+        return
+    if config.program.role == "query":
+        raise ConfigError(
+            "role: got 'query'; allowed is 'all' with a catalog on a server (catalog.url)"
+        )
+    if config.program.processes > 1:
         raise ConfigError(
             f"processes: got {config.program.processes}; allowed is 1 with a catalog on a server "
             "(catalog.url)"

@@ -26,6 +26,8 @@ PARSE = promql.ParseError("unexpected", 3, 4, b"up{")
         (storage.LimitExceeded("x"), "execution", 422, "x"),
         (storage.QueryStopped("x"), "timeout", 503, "x"),
         (storage.Overloaded("x"), "unavailable", 503, "x"),
+        (storage.ReadOnly("x"), "unavailable", 503, "x"),
+        (storage.Fenced("x"), "unavailable", 503, "x"),
         (storage.FormatError("x"), "internal", 500, "x"),
         (KeyError("secret"), "internal", 500, "internal error; the server's log has the details"),
     ],

@@ -14,6 +14,7 @@ from receiver.errors import (
 from receiver.late_database import NotReady
 from storage.errors import (
     CorruptBatch,
+    Fenced,
     LimitExceeded,
     LogFailed,
     Overloaded,
@@ -34,6 +35,7 @@ from storage.errors import (
         (CorruptBatch, 400),
         (LimitExceeded, 400),
         (Overloaded, 503),
+        (Fenced, 503),
         (NotReady, 503),
         (LogFailed, 503),
         (StorageError, 500),

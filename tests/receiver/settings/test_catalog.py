@@ -13,6 +13,7 @@ from receiver.settings.config import Config, ConfigError, build
 from receiver.settings.effective import HIDDEN, document, setting_texts
 
 URL = "postgresql://me:hidden@db.example/cat"
+BUCKET = "{type: FILESYSTEM, config: {directory: /nowhere}}"
 
 
 def test_where_the_url_comes_from(tmp_path: Path) -> None:
@@ -37,6 +38,7 @@ def test_where_the_url_comes_from(tmp_path: Path) -> None:
         ({"catalog.url": URL, "catalog.url-file": "f"}, "exclude each other"),
         ({"catalog.url-file": "/no/such/file"}, "catalog.url-file: cannot be read"),
         ({"catalog.url-file": "/dev/null"}, "catalog.url-file: /dev/null is empty"),
+        ({"catalog.url": URL, "role": "query", "objstore.config": BUCKET}, "role: got 'query'"),
         ({"catalog.url": URL, "processes": 2}, "processes: got 2; allowed is 1"),
     ],
 )
