@@ -81,7 +81,7 @@ def run(path: Path, steps: Callable[[Scene], Awaitable[None]]) -> None:
         async with scene.target:
             await steps(scene)
 
-    asyncio.run(asyncio.wait_for(main(), 300))
+    asyncio.run(asyncio.wait_for(main(), 900))
 
 
 NAME = json.dumps({"__name__": "up", **EU}, sort_keys=True)
@@ -96,7 +96,7 @@ def test_blocks_become_segments_in_the_bucket(tmp_path: Path) -> None:
         assert await scene.converter.sync(EU) == 0
         assert scene.count("cupola_sidecar_uploads_total") == 2
         assert scene.count("cupola_sidecar_blocks_waiting") == 0
-        for _ in range(6_000):
+        for _ in range(60_000):
             if list(scene.bucket.glob("**/samples.parquet")):
                 break
             await asyncio.sleep(0.01)

@@ -41,7 +41,7 @@ async def running(
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(scenario(), 300))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(scenario(), 900))  # type: ignore[arg-type]
 
 
 async def text(client: Client, path: str) -> tuple[int, str]:
@@ -128,7 +128,7 @@ def test_blocks_become_segments(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(fake, str(tmp_path / "tsdb"), "team", **settings) as (client, _):
             await until_ready(client)
-            for _ in range(6_000):
+            for _ in range(60_000):
                 if list((tmp_path / "bucket").glob("**/samples.parquet")):
                     break
                 await asyncio.sleep(0.01)
