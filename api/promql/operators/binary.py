@@ -72,7 +72,18 @@ def compute(op: str, a: Float64s, b: Float64s, out: Float64s | None = None) -> F
     """An arithmetic operator over arrays, IEEE 754 without complaints; into `out` if given."""
     with np.errstate(all="ignore"):
         result: Float64s = ARITHMETIC[op](a, b, out=out)
+    if op == "^":
+        _mend_roots(a, b, result)
     return result
+
+
+def _mend_roots(a: Float64s, b: Float64s, powers: Float64s) -> None:
+    """Where one exponent of 0.5 is for all, numpy takes roots, which differ from powers at -Inf and
+    at -0; so the same query would have other values at one step than at many."""
+    halves = b == 0.5
+    if halves.any():
+        differ = halves & ((a == 0) | (a == -np.inf))
+        np.copyto(powers, np.abs(a), where=differ)
 
 
 def compare(op: str, a: Float64s, b: Float64s) -> Bools:

@@ -202,6 +202,19 @@ def test_vector_with_scalar(
     assert as_dict(read_vector(got)) == as_dict(expected)
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_roots_are_powers_at_one_step_as_at_many(steps: int) -> None:
+    context = make_context(steps)
+    values = [-INF, -0.0, 4.0, -4.0, INF]
+    series: list[Series] = [({"a": str(i)}, [value] * steps) for i, value in enumerate(values)]
+    vector, scalar = make_vector(context, series), Scalar(np.full(steps, 0.5))
+    got = evaluate_binary(context, node_of("^"), vector, scalar)
+    assert isinstance(got, Vector)
+    expected = np.repeat([[INF], [0.0], [2.0], [NAN], [INF]], steps, axis=1)
+    np.testing.assert_array_equal(got.values, expected)
+    assert not np.signbit(got.values[1]).any()
+
+
 def test_delayed_removal_marks_rows() -> None:
     context = make_context(4, delayed=True)
     vector, scalar = make_vector(context, SERIES), Scalar(np.full(4, 3.0))
