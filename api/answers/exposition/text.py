@@ -243,7 +243,8 @@ def write_lines(
                 separator = COMMA
         store_word(out, at, CLOSE)
         store_word(out, at + 1, SPACE)
-        at = write_number(out, at + 2, values[row])
+        # Zeros have no sign here: -0 and 0 are 0.
+        at = write_number(out, at + 2, values[row] + 0.0)
         store_word(out, at, SPACE)
         at += 1
         if in_seconds:

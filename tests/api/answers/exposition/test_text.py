@@ -39,7 +39,7 @@ def test_lines() -> None:
         'a:b{instance="i",x="q\\"\\\\\\n"} 1.5 1435781430781\n'
         "# TYPE up untyped\n"
         'up{job="x",zone="z",instance=""} +Inf -1500\n'
-        'up{job="ü",instance=""} -0 0\n'
+        'up{job="ü",instance=""} 0 0\n'
         "# TYPE zzz untyped\n"
         'zzz{instance=""} 1e-300 12000\n'
     )
@@ -49,7 +49,7 @@ def test_open_metrics() -> None:
     assert encoded(ROWS[1:3], Format(Form.OPEN_METRICS)) == (
         "# TYPE up unknown\n"
         'up{job="x",zone="z",instance=""} +Inf -1.500\n'
-        'up{job="ü",instance=""} -0 0\n'
+        'up{job="ü",instance=""} 0 0\n'
         "# EOF\n"
     )
     assert encoded([], Format(Form.OPEN_METRICS)) == "# EOF\n"
