@@ -290,11 +290,12 @@ class Server:
 
     def _refuse(self, served: Served, request: web.Request, error: Exception) -> web.Response:
         refusal = self.refusal(served.name, served.style, error)
+        plain = {"X-Content-Type-Options": "nosniff"} if refusal.content_type == PLAIN else {}
         return web.Response(
             status=refusal.status,
             reason=refusal.reason,
             body=refusal.body,
-            headers=self._headers(request) | {"Content-Type": refusal.content_type},
+            headers=self._headers(request) | plain | {"Content-Type": refusal.content_type},
         )
 
     def refusal(self, name: str, style: Style, error: Exception) -> Refusal:

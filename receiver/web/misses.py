@@ -5,6 +5,7 @@ from aiohttp.typedefs import Handler
 
 NOT_FOUND = "404 page not found\n"
 NOT_ALLOWED = "Method Not Allowed\n"
+AS_IS = {"X-Content-Type-Options": "nosniff"}
 
 
 def install(app: web.Application) -> None:
@@ -14,10 +15,10 @@ def install(app: web.Application) -> None:
     async def miss(request: web.Request, handler: Handler) -> web.StreamResponse:
         found = request.match_info.http_exception
         if isinstance(found, web.HTTPMethodNotAllowed):
-            headers = {"Allow": ", ".join(sorted(found.allowed_methods))}
+            headers = AS_IS | {"Allow": ", ".join(sorted(found.allowed_methods))}
             return web.Response(status=405, text=NOT_ALLOWED, headers=headers)
         if isinstance(found, web.HTTPNotFound):
-            return web.Response(status=404, text=NOT_FOUND)
+            return web.Response(status=404, text=NOT_FOUND, headers=AS_IS)
         return await handler(request)
 
     app.middlewares.append(miss)

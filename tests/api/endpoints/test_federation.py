@@ -108,6 +108,8 @@ def test_errors_are_text_and_tenants_go_together(tmp_path: Path) -> None:
         status, kind, text = await federate(api, "?match[]=up{")
         assert (status, kind) == (400, "text/plain; charset=utf-8")
         assert text.startswith("1:4: parse error: ")
+        async with api.client.get("/federate?match[]=up{") as response:
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
         now = time.time_ns() // 1_000_000
         for tenant in ("a", "b"):
             await api.write(({"__name__": "up"}, [(now, 1.0)]), tenant=tenant)

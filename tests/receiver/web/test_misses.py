@@ -13,6 +13,7 @@ def test_unknown_paths_and_methods(tmp_path: Path) -> None:
         for path in ("/api/v1/nothing", "/api/v2/query", "/nothing"):
             async with client.get(path) as response:
                 assert (response.status, await response.text()) == (404, "404 page not found\n")
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
         for path, allowed in (
             ("/api/v1/query", "GET, HEAD, OPTIONS, POST"),
             ("/api/v1/rules", "GET, HEAD, OPTIONS"),
@@ -21,5 +22,6 @@ def test_unknown_paths_and_methods(tmp_path: Path) -> None:
             async with client.delete(path) as response:
                 assert (response.status, await response.text()) == (405, "Method Not Allowed\n")
                 assert response.headers["Allow"] == allowed
+                assert response.headers["X-Content-Type-Options"] == "nosniff"
 
     run_program({"storage.path": str(tmp_path)}, check)
