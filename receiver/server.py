@@ -26,7 +26,7 @@ from api.promql.features import Features, parse_features
 from api.sources.queriers import QuerierSource, ReplicaDefaults
 from api.sources.store import Store
 from api.web.cors import Cors
-from api.web.routes import Api, add_routes
+from api.web.routes import Api, add_routes, install_preflights
 from receiver.access.files import AccessFiles
 from receiver.access.grants import READ
 from receiver.access.guard import GRANT, Guard
@@ -304,6 +304,7 @@ def install_front(
     guard.install(app)
     redirects = Redirects(addresses)
     redirects.install(app)
+    install_preflights(app, api, addresses.route_prefix)
     misses.install(app)
     company.install(app)
     redirects.add_routes(app)

@@ -11,7 +11,6 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler as AiohttpHandler
-from aiohttp.typedefs import Middleware
 
 from api.endpoints.absent.notifications import NotificationHandlers
 from api.endpoints.absent.search import SearchHandlers
@@ -299,24 +298,23 @@ def add_routes(app: web.Application, api: Api) -> None:
                 asked_for_options.add(f"{prefix}/{path}")
                 app.router.add_route("OPTIONS", f"{prefix}/{path}", api.server.preflight)
 
-    app.middlewares.append(preflights(api))
-
     async def close(_: web.Application) -> None:
         api.pool.close()
 
     app.on_cleanup.append(close)
 
 
-def preflights(api: Api) -> Middleware:
-    """Answers OPTIONS below the prefixes of the API also of paths that there are not, as Prometheus
-    does."""
+def install_preflights(app: web.Application, api: Api, route_prefix: str = "") -> None:
+    """Answer OPTIONS of all paths below the prefixes of the API, also where there is nothing else,
+    as Prometheus does; before whatever answers for what there is not. route_prefix: what stands
+    before all paths."""
+    prefixes = tuple(f"{route_prefix}{prefix}/" for prefix in PREFIXES)
 
     @web.middleware
     async def answer(request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
-        is_miss = isinstance(request.match_info.http_exception, web.HTTPNotFound)
-        below = request.path.startswith(tuple(f"{prefix}/" for prefix in PREFIXES))
-        if request.method == "OPTIONS" and is_miss and below:
+        is_miss = request.match_info.http_exception is not None
+        if request.method == "OPTIONS" and is_miss and request.path.startswith(prefixes):
             return await api.server.preflight(request)
         return await handler(request)
 
-    return answer
+    app.middlewares.append(answer)

@@ -28,7 +28,7 @@ from api.thanos.services import Sources, methods_of
 from api.thanos.stream import SeriesLimits
 from api.thanos.targets import targets as no_targets
 from api.web.cors import Cors
-from api.web.routes import Api, add_routes
+from api.web.routes import Api, add_routes, install_preflights
 from receiver.access.files import AccessFiles
 from receiver.access.guard import Guard
 from receiver.access.rules import check_routes
@@ -163,6 +163,7 @@ def build(config: Config, make: Make) -> Gateway:
     )
     app = web.Application()
     guard.install(app)
+    install_preflights(app, api)
     GatewayProbes(registry, served.not_ready).add_routes(app)
     add_routes(app, api)
     check_routes(app)

@@ -18,7 +18,7 @@ from api.sources.query_limits import NO_LIMITS, LimitsSource
 from api.sources.rules import NO_RULES, RuleBook
 from api.web.options import ApiOptions
 from api.web.quick_jobs import QuickJobs
-from api.web.routes import Api, add_routes
+from api.web.routes import Api, add_routes, install_preflights
 from storage.catalog.metadata import Description
 from storage.compaction.status import SegmentReport
 from storage.dedup.algorithm import Algorithm
@@ -191,6 +191,7 @@ def run_api(
             rules=rules,
         )
         app = web.Application()
+        install_preflights(app, api)
         add_routes(app, api)
         runner = web.AppRunner(
             app,
