@@ -142,7 +142,7 @@ def test_of_samples_that_are_only_looked_at_those_held_are_charged() -> None:
 
 def test_time_is_checked_between_blocks() -> None:
     rows = make_rows(3)
-    rows.context.budget._deadline = 0.0
+    rows.context.budget.deadline_s = 0.0
     with pytest.raises(QueryTimeout):
         list(rows.blocks())
 
